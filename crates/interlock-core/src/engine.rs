@@ -6,13 +6,13 @@
 use crate::detectors::{self, DetectContext, Phase, Ran, policy_violation};
 use crate::facts::{FactInput, Facts};
 use crate::model::{
-    Action, ActionDigest, Decision, Effect, Findings, Obligation, Principal, Reason, RuleKind,
-    UnixNanos, Vector, reason,
+    Action, ActionDigest, Decision, Effect, Findings, Principal, RuleKind, UnixNanos,
+    Vector,
 };
 use crate::program::rule::Profile;
 use crate::program::{EvalInput, Grant, Program, SelectInput};
 use crate::risk::{self, RiskContext};
-use crate::state::{Footprint, FootprintInput, LimitCharge, Readings};
+use crate::state::{Footprint, LimitCharge, Readings};
 use crate::text::{Scanned, flatten};
 
 /// What one decision is about.
@@ -84,22 +84,13 @@ pub fn prepare(program: &Program, request: &Request<'_>) -> Prepared {
             action,
             principal,
             facts: &facts,
-            findings: &findings,
             now: request.now,
         },
         &mut charges,
     );
     let charged = charges.iter().enumerate().map(|(at, (rule, _))| (*rule, at)).collect();
-    let footprint = Footprint::of(FootprintInput {
-        principal,
-        action,
-        facts: &facts,
-        findings: &findings,
-        digest: &digest,
-        reservation: request.reservation,
-        limits: charges.into_iter().map(|(_, charge)| charge).collect(),
-        now: request.now,
-    });
+    let mut footprint = Footprint::of(request.reservation, principal, action, &facts, request.now);
+    footprint.limits = charges.into_iter().map(|(_, charge)| charge).collect();
     Prepared {
         digest,
         facts,
@@ -175,37 +166,18 @@ pub fn decide(
             findings.push(finding);
         }
     }
-    let decided = evaluation.effect;
-    let effect = action.capabilities.enforceable(decided);
-    let mut reasons = evaluation.reasons;
-    if effect != decided {
-        reasons.push(Reason {
-            code: reason::code::CAPABILITY,
-            message: format!("the enforcement point cannot `{decided}`, so `{effect}` holds"),
-        });
-    }
-    let mut obligations = evaluation.obligations;
-    if decided == Effect::Redact && effect == Effect::Redact {
-        let spans = findings
-            .items()
-            .iter()
-            .filter(|f| f.code.vector == Vector::Pii && !f.path.is_empty())
-            .map(|f| (f.path.to_string(), f.span))
-            .collect::<Vec<_>>();
-        if !spans.is_empty() {
-            obligations.push(Obligation::Redact(spans));
-        }
-    }
+    let (decided, effect) = (evaluation.decided, evaluation.effect);
     Decision {
         effect,
         decided,
-        reasons,
+        reasons: evaluation.reasons,
         risk,
         findings,
         vectors_run,
         fired: evaluation.fired,
         shadow: evaluation.shadow,
-        obligations,
+        obligations: evaluation.obligations,
+        approvals: evaluation.approvals,
         readings,
         program: program.digest(),
     }

@@ -7,7 +7,7 @@ use crate::detectors::{self, DetectContext, Phase, Ran, policy_violation};
 use crate::facts::{FactInput, Facts};
 use crate::model::{
     Action, ActionDigest, Decision, Effect, Findings, Principal, RuleKind, UnixNanos,
-    Vector,
+    Vector, VectorSet,
 };
 use crate::program::rule::Profile;
 use crate::program::{EvalInput, Grant, Program, SelectInput};
@@ -47,6 +47,34 @@ pub struct Prepared {
     pub footprint: Footprint,
     /// For each limit of the footprint, the rule that asked for it.
     pub charged: Vec<(u32, usize)>,
+}
+
+impl Prepared {
+    /// What is known when understanding the action failed: every detector counts as failed, which
+    /// denies.
+    #[must_use]
+    pub fn failed(request: &Request<'_>) -> Self {
+        let mut facts = Facts::default();
+        facts.action.side_effect = true;
+        facts.action.unparsed = true;
+        Self {
+            digest: ActionDigest::of(&request.principal.tenant, request.action),
+            footprint: Footprint::of(
+                request.reservation,
+                request.principal,
+                request.action,
+                &facts,
+                request.now,
+            ),
+            facts,
+            findings: Findings::default(),
+            ran: Ran {
+                vectors: VectorSet::default(),
+                failed: VectorSet::ALL,
+            },
+            charged: Vec::new(),
+        }
+    }
 }
 
 /// Understands the action: facts, content detectors, and what to ask of the state.

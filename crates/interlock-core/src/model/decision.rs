@@ -99,7 +99,7 @@ pub struct Timings {
 }
 
 /// A decision about one action. Canonical: a function of action, readings, program and clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// What the caller must do.
     pub effect: Effect,

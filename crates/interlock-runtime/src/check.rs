@@ -12,6 +12,7 @@ use interlock_core::model::{
     UnixNanos, reason::code,
 };
 use interlock_core::privacy;
+use interlock_core::state::Footprint;
 use interlock_store::journal::{Appended, JournalError};
 use uuid::Uuid;
 
@@ -124,6 +125,10 @@ impl Runtime {
         };
         let runtime = self.clone();
         let tenant = Arc::clone(&pending.tenant);
+        let (footprint, id, at) = (pending.prepared.footprint.clone(), pending.checked.id, pending.checked.at);
+        // The writer calls `done` when it took the record; when it did not, it is called here.
+        let done = Arc::new(std::sync::Mutex::new(Some(done)));
+        let undone = Arc::clone(&done);
         let Pending {
             mut checked,
             action,
@@ -149,21 +154,27 @@ impl Runtime {
                 }
                 inner.shown.insert(checked.id, shown);
                 inner.projector.wake();
-                done(Ok(checked));
+                call(&done, Ok(checked));
             }
             Err(error) => {
-                // What is not recorded did not happen: the charges are given back.
-                runtime.inner.memory.cancel(&prepared.footprint, checked.at);
-                runtime
-                    .inner
-                    .open
-                    .remove(&prepared.footprint.tenant, checked.id);
-                done(Err(RuntimeError::AuditUnavailable(error.to_string())));
+                runtime.undo(&prepared.footprint, checked.id, checked.at);
+                call(&done, Err(RuntimeError::AuditUnavailable(error.to_string())));
             }
         };
-        self.inner
+        if let Err(error) = self
+            .inner
             .journal
-            .append_with(&tenant, Kind::Decision, body, finish);
+            .append_with(&tenant, Kind::Decision, body, finish)
+        {
+            self.undo(&footprint, id, at);
+            call(&undone, Err(RuntimeError::AuditUnavailable(error.to_string())));
+        }
+    }
+
+    /// What is not recorded did not happen: the charges are given back.
+    fn undo(&self, footprint: &Footprint, id: Uuid, at: UnixNanos) {
+        self.inner.memory.cancel(footprint, at);
+        self.inner.open.remove(&footprint.tenant, id);
     }
 
     fn begin(
@@ -404,6 +415,21 @@ impl Runtime {
             decision,
         )
         .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))
+    }
+}
+
+type Done<F> = Arc<std::sync::Mutex<Option<F>>>;
+
+fn call<F: FnOnce(Result<Checked, RuntimeError>)>(
+    done: &Done<F>,
+    result: Result<Checked, RuntimeError>,
+) {
+    let done = done
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take();
+    if let Some(done) = done {
+        done(result);
     }
 }
 

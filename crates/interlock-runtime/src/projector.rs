@@ -12,6 +12,7 @@ use interlock_store::journal::{Entry, Journal, Position};
 use interlock_store::{ActionOutcome, ActionRow, AlertRow, Store, StoreError};
 
 use crate::outcome::record_time;
+use crate::shown::Shown;
 
 /// Records of one transaction.
 const BATCH: usize = 512;
@@ -51,14 +52,14 @@ impl Wake {
 }
 
 /// Projects until stopped.
-pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake) {
+pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Shown) {
     loop {
         let go_on = wake.wait();
         // Gathering for a moment makes one transaction of many decisions.
         if go_on {
             std::thread::sleep(Duration::from_millis(20));
         }
-        if let Err(error) = catch_up(journal, store) {
+        if let Err(error) = catch_up(journal, store, shown) {
             tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
             std::thread::sleep(Duration::from_millis(500));
             if go_on {
@@ -72,7 +73,7 @@ pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake) {
 }
 
 /// Projects everything that the journal holds and the store does not.
-pub(crate) fn catch_up(journal: &Journal, store: &dyn Store) -> Result<(), ProjectError> {
+pub(crate) fn catch_up(journal: &Journal, store: &dyn Store, shown: &Shown) -> Result<(), ProjectError> {
     let mut position = match store.projection_position()? {
         Some(bytes) => Position::from_bytes(&bytes).ok_or(ProjectError::Position)?,
         None => Position::start(),
@@ -80,7 +81,7 @@ pub(crate) fn catch_up(journal: &Journal, store: &dyn Store) -> Result<(), Proje
     loop {
         let mut batch: Vec<(Arc<str>, Entry)> = Vec::with_capacity(BATCH);
         let next = journal
-            .for_each(position.clone(), &mut |tenant, entry| {
+            .for_each(position, &mut |tenant, entry| {
                 batch.push((Arc::from(tenant), entry.clone()));
                 if batch.len() >= BATCH {
                     std::ops::ControlFlow::Break(())
@@ -94,7 +95,7 @@ pub(crate) fn catch_up(journal: &Journal, store: &dyn Store) -> Result<(), Proje
         }
         store.apply_batch(&mut |tx| {
             for (tenant, entry) in &batch {
-                project(tx, tenant, entry)?;
+                project(tx, tenant, entry, shown)?;
             }
             tx.position(&next.to_bytes())
         })?;
@@ -124,6 +125,7 @@ fn project(
     tx: &mut dyn interlock_store::Projection,
     tenant: &str,
     entry: &Entry,
+    shown: &Shown,
 ) -> Result<(), StoreError> {
     // A body that does not parse belongs to a later version; it is in the record all the same.
     let Ok(body) = Value::parse(&entry.body) else {
@@ -134,7 +136,10 @@ fn project(
     };
     match entry.kind {
         Kind::Decision => {
-            let row = action_row(&body, entry.seq, at);
+            let mut row = action_row(&body, entry.seq, at);
+            if let Some(payload) = shown.get(&row.id) {
+                row.payload = payload;
+            }
             tx.action(tenant, &row)?;
             if row.flagged {
                 tx.alert(tenant, &alert_row(&row))?;
@@ -210,9 +215,7 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         flagged,
         reason,
         source: text(body, "source").to_owned(),
-        payload: body
-            .get("shown")
-            .map_or_else(|| "null".to_owned(), Value::to_json),
+        payload: "null".to_owned(),
         at,
         outcome: None,
         rollback: None,

@@ -56,8 +56,25 @@ const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
 
 /// Words of tools that only read. Sorted.
 const READ_WORDS: &[&str] = &[
-    "check", "count", "describe", "fetch", "find", "get", "inspect", "list", "lookup", "peek",
-    "query", "read", "retrieve", "search", "select", "show", "stat", "summarize", "view",
+    "check",
+    "count",
+    "describe",
+    "fetch",
+    "find",
+    "get",
+    "inspect",
+    "list",
+    "lookup",
+    "peek",
+    "query",
+    "read",
+    "retrieve",
+    "search",
+    "select",
+    "show",
+    "stat",
+    "summarize",
+    "view",
 ];
 
 /// Words of tools that delete. Sorted.
@@ -67,11 +84,55 @@ const DELETE_WORDS: &[&str] = &[
 
 /// Programs that read and change nothing by themselves. Sorted.
 const READ_PROGRAMS: &[&str] = &[
-    "[", "awk", "basename", "cat", "cd", "cut", "date", "df", "diff", "dirname", "du", "echo",
-    "false", "file", "find", "grep", "head", "hostname", "id", "jq", "less", "ls", "md5sum", "more",
-    "nl", "od", "printf", "ps", "pwd", "readlink", "realpath", "rg", "sed", "sha256sum", "sort",
-    "stat", "strings", "tac", "tail", "test", "tr", "tree", "true", "uname", "uniq", "wc", "which",
-    "whoami", "xxd",
+    "[",
+    "awk",
+    "basename",
+    "cat",
+    "cd",
+    "cut",
+    "date",
+    "df",
+    "diff",
+    "dirname",
+    "du",
+    "echo",
+    "false",
+    "file",
+    "find",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "jq",
+    "less",
+    "ls",
+    "md5sum",
+    "more",
+    "nl",
+    "od",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rg",
+    "sed",
+    "sha256sum",
+    "sort",
+    "stat",
+    "strings",
+    "tac",
+    "tail",
+    "test",
+    "tr",
+    "tree",
+    "true",
+    "uname",
+    "uniq",
+    "wc",
+    "which",
+    "whoami",
+    "xxd",
 ];
 
 impl ActionFacts {
@@ -146,7 +207,11 @@ impl ActionFacts {
                 } else if facts.shell.present {
                     self.side_effect |= !only_reads(facts);
                 } else if !facts.sql.present {
-                    self.verb(if action.tool.is_empty() { name } else { &action.tool });
+                    self.verb(if action.tool.is_empty() {
+                        name
+                    } else {
+                        &action.tool
+                    });
                     if DELETE_WORDS.iter().any(|word| has_word(name, word)) {
                         self.delete = true;
                     }
@@ -276,8 +341,7 @@ fn is_outbound(input: FactInput<'_>, facts: &Facts) -> bool {
             let carries = facts.http.body_bytes > 0
                 || facts.http.writes
                 || facts.url.query_bytes >= QUERY_BYTES_CARRYING
-                || (action.action_type == ActionType::NetworkRequest
-                    && !action.payload.is_null());
+                || (action.action_type == ActionType::NetworkRequest && !action.payload.is_null());
             let requests = facts.url.external && facts.http.present && carries;
             let raw = facts.url.external
                 && !facts.http.present

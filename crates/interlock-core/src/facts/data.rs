@@ -35,7 +35,14 @@ const FINANCIAL: u8 = 16;
 const TEST: u8 = 32;
 
 /// Names of the classes in the order of their bits.
-const CLASSES: [&str; 6] = ["pii", "phi", "cardholder", "credentials", "financial", "test"];
+const CLASSES: [&str; 6] = [
+    "pii",
+    "phi",
+    "cardholder",
+    "credentials",
+    "financial",
+    "test",
+];
 
 /// Words, and compounds written as one, with their class; singular. Sorted.
 const LEXICON: &[(&str, u8)] = &[
@@ -57,8 +64,8 @@ const LEXICON: &[(&str, u8)] = &[
     ("clientsecret", CREDENTIALS),
     ("clinical", PHI),
     ("compensation", FINANCIAL),
-    ("creditcard", CARD),
     ("credential", CREDENTIALS),
+    ("creditcard", CARD),
     ("cvc", CARD),
     ("cvv", CARD),
     ("dateofbirth", PII),
@@ -138,7 +145,9 @@ const ENTITIES: &[(&str, u8)] = &[
 ];
 
 /// Words that mark data as not real.
-const TEST_WORDS: &[&str] = &["demo", "dummy", "fixture", "mock", "sample", "sandbox", "test"];
+const TEST_WORDS: &[&str] = &[
+    "demo", "dummy", "fixture", "mock", "sample", "sandbox", "test",
+];
 
 /// Arguments that hold the SQL text, whose words name columns.
 const SQL_KEYS: &[&str] = &["sql", "query", "statement"];
@@ -309,7 +318,8 @@ impl Keys {
                     }
                     self.left -= 1;
                     // `email` of a message says where it goes, not what it holds.
-                    let recipient = self.message && (key.contains("email") || key.contains("phone"));
+                    let recipient =
+                        self.message && (key.contains("email") || key.contains("phone"));
                     if !recipient && !item.is_null() {
                         self.bits |= classify(key, false) & !TEST;
                     }
@@ -343,8 +353,18 @@ const COUNT_KEYS: &[&str] = &[
 
 /// Arguments whose array is one record each, besides those that end in `ids`.
 const LIST_KEYS: &[&str] = &[
-    "customers", "data", "documents", "entries", "files", "items", "keys", "list", "payload",
-    "records", "rows", "users",
+    "customers",
+    "data",
+    "documents",
+    "entries",
+    "files",
+    "items",
+    "keys",
+    "list",
+    "payload",
+    "records",
+    "rows",
+    "users",
 ];
 
 fn records(action: &Action, facts: &Facts) -> i64 {

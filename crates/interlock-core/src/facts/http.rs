@@ -21,13 +21,27 @@ fact_group! {
     }
 }
 
-const READING: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH"];
+const READING: &[&str] = &[
+    "GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH",
+];
 const WRITING: &[&str] = &[
-    "POST", "PUT", "PATCH", "DELETE", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPPATCH", "PURGE",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "PROPPATCH",
+    "PURGE",
 ];
 
 const METHOD_KEYS: &[&str] = &["method", "http_method", "verb"];
-const BODY_KEYS: &[&str] = &["body", "content", "data", "files", "form", "json", "payload"];
+const BODY_KEYS: &[&str] = &[
+    "body", "content", "data", "files", "form", "json", "payload",
+];
 const HEADER_KEYS: &[&str] = &["headers", "header", "http_headers"];
 
 /// Whether a word is a method in the usual upper case.
@@ -96,8 +110,7 @@ impl HttpFacts {
         facts.parsed &= is_method(&facts.method);
         facts.writes = !READING.contains(&facts.method.as_str());
         facts.authorization = url.credentials;
-        if let Some(headers) =
-            arguments.and_then(|a| HEADER_KEYS.iter().find_map(|key| a.get(key)))
+        if let Some(headers) = arguments.and_then(|a| HEADER_KEYS.iter().find_map(|key| a.get(key)))
         {
             facts.headers(headers);
         }
@@ -112,15 +125,24 @@ impl HttpFacts {
     fn headers(&mut self, headers: &Value) {
         let mut each = |name: &str, value: &str| {
             let is = |wanted: &str| name.trim().eq_ignore_ascii_case(wanted);
-            if ["authorization", "cookie", "proxy-authorization", "x-api-key"]
-                .into_iter()
-                .any(is)
+            if [
+                "authorization",
+                "cookie",
+                "proxy-authorization",
+                "x-api-key",
+            ]
+            .into_iter()
+            .any(is)
             {
                 self.authorization = true;
             }
-            if ["x-http-method-override", "x-http-method", "x-method-override"]
-                .into_iter()
-                .any(is)
+            if [
+                "x-http-method-override",
+                "x-http-method",
+                "x-method-override",
+            ]
+            .into_iter()
+            .any(is)
             {
                 self.writes |= !READING.contains(&value.trim().to_ascii_uppercase().as_str());
             }

@@ -18,7 +18,9 @@ fn size(value: &Value) -> usize {
         Value::Bool(b) => 5 - usize::from(*b),
         Value::Number(n) => n.lexeme().len(),
         Value::String(s) => s.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|i| size(i) + 1).sum::<usize>() - commas(items.len()),
+        Value::Array(items) => {
+            2 + items.iter().map(|i| size(i) + 1).sum::<usize>() - commas(items.len())
+        }
         Value::Object(object) => {
             2 + object
                 .iter()

@@ -53,15 +53,37 @@ const STRONG_KEYS: &[&str] = &[
 
 /// Arguments that are money beside a currency or in a tool that moves money.
 const WEAK_KEYS: &[&str] = &[
-    "cost", "fee", "price", "quote", "refund", "subtotal", "sum", "total", "total_price", "value",
+    "cost",
+    "fee",
+    "price",
+    "quote",
+    "refund",
+    "subtotal",
+    "sum",
+    "total",
+    "total_price",
+    "value",
 ];
 
 const CURRENCY_KEYS: &[&str] = &["currency", "currency_code", "iso_currency", "ccy"];
 
 /// Words of tools and custom types that move money.
 const MONEY_WORDS: &[&str] = &[
-    "charge", "checkout", "deposit", "invoice", "pay", "payment", "payments", "payout", "purchase",
-    "refund", "refunds", "transfer", "wire", "withdraw", "withdrawal",
+    "charge",
+    "checkout",
+    "deposit",
+    "invoice",
+    "pay",
+    "payment",
+    "payments",
+    "payout",
+    "purchase",
+    "refund",
+    "refunds",
+    "transfer",
+    "wire",
+    "withdraw",
+    "withdrawal",
 ];
 
 impl MoneyFacts {
@@ -368,7 +390,14 @@ pub fn parse(text: &str) -> Option<(i128, Option<&'static str>)> {
     let nano = grouped(rest)
         .or_else(|| number(rest))
         .map(|n| n.saturating_mul(scale))?;
-    Some((if negative { nano.saturating_neg() } else { nano }, currency))
+    Some((
+        if negative {
+            nano.saturating_neg()
+        } else {
+            nano
+        },
+        currency,
+    ))
 }
 
 fn split_multiplier(text: &str) -> (&str, i128) {

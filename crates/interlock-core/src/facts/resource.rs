@@ -56,7 +56,11 @@ impl ResourceFacts {
             out.kind("url");
             out.name = Url::parse(given).map_or_else(|| given.to_owned(), |url| url.name());
         } else if given.is_empty() && facts.url.present && !facts.url.host.is_empty() {
-            out.kind(if facts.url.scheme.is_empty() { "host" } else { "url" });
+            out.kind(if facts.url.scheme.is_empty() {
+                "host"
+            } else {
+                "url"
+            });
             out.name = url_name(facts);
         } else if !given.is_empty() && facts.url.present && is_request(&action.action_type) {
             out.kind("host");

@@ -192,7 +192,16 @@ impl Url {
     pub fn is_bucket(&self) -> bool {
         matches!(
             self.scheme.as_str(),
-            "s3" | "s3a" | "s3n" | "gs" | "gcs" | "abfs" | "abfss" | "wasb" | "wasbs" | "r2" | "oss"
+            "s3" | "s3a"
+                | "s3n"
+                | "gs"
+                | "gcs"
+                | "abfs"
+                | "abfss"
+                | "wasb"
+                | "wasbs"
+                | "r2"
+                | "oss"
         )
     }
 
@@ -502,9 +511,20 @@ fn is_hostless(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else {
         return false;
     };
-    ["about", "blob", "cid", "data", "file", "javascript", "mailto", "sqlite", "tel", "urn"]
-        .iter()
-        .any(|s| scheme.eq_ignore_ascii_case(s))
+    [
+        "about",
+        "blob",
+        "cid",
+        "data",
+        "file",
+        "javascript",
+        "mailto",
+        "sqlite",
+        "tel",
+        "urn",
+    ]
+    .iter()
+    .any(|s| scheme.eq_ignore_ascii_case(s))
 }
 
 /// Collects the hosts of every URL anywhere in the strings.
@@ -545,7 +565,10 @@ impl Walk<'_> {
             let length = after
                 .find(|c: char| {
                     c.is_whitespace()
-                        || matches!(c, '"' | '\'' | '<' | '>' | '`' | ')' | '}' | ',' | ';' | '|')
+                        || matches!(
+                            c,
+                            '"' | '\'' | '<' | '>' | '`' | ')' | '}' | ',' | ';' | '|'
+                        )
                 })
                 .unwrap_or(after.len());
             let end = at + 3 + length;
@@ -567,7 +590,14 @@ impl Walk<'_> {
 
 /// Arguments that name the people a message goes to.
 const RECIPIENT_KEYS: &[&str] = &[
-    "bcc", "cc", "email", "emails", "recipient", "recipients", "to", "to_email",
+    "bcc",
+    "cc",
+    "email",
+    "emails",
+    "recipient",
+    "recipients",
+    "to",
+    "to_email",
 ];
 
 /// Calls `each` with every recipient of a message, trimmed.

@@ -92,10 +92,11 @@ const SUFFIXES: &[&str] = &[
 
 /// Top-level domains by which a bare `name.tld` in a text is taken for a host.
 const TOP_LEVEL: &[&str] = &[
-    "ai", "app", "at", "au", "biz", "br", "ca", "cc", "ch", "cloud", "cn", "co", "com", "de", "dev",
-    "edu", "es", "eu", "fi", "fr", "gov", "id", "in", "info", "internal", "io", "it", "jp", "kr",
-    "link", "live", "local", "me", "mil", "mx", "net", "nl", "no", "nz", "online", "org", "pl", "pro",
-    "pw", "ru", "se", "sg", "sh", "shop", "site", "tech", "to", "top", "tv", "uk", "us", "xyz", "za",
+    "ai", "app", "at", "au", "biz", "br", "ca", "cc", "ch", "cloud", "cn", "co", "com", "de",
+    "dev", "edu", "es", "eu", "fi", "fr", "gov", "id", "in", "info", "internal", "io", "it", "jp",
+    "kr", "link", "live", "local", "me", "mil", "mx", "net", "nl", "no", "nz", "online", "org",
+    "pl", "pro", "pw", "ru", "se", "sg", "sh", "shop", "site", "tech", "to", "top", "tv", "uk",
+    "us", "xyz", "za",
 ];
 
 /// The registrable part of a host name: the longest known suffix and the label before it.

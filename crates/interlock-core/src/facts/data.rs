@@ -165,12 +165,18 @@ impl DataFacts {
         let action = input.action;
         let mut bits = 0u8;
         let file = facts.resource.kind == "file";
+        let database = facts.resource.kind == "database";
         // Recipients are not the data that is sent.
         if facts.resource.kind != "mail" {
             for name in &facts.resource.names {
                 let base = name.rsplit('/').next().unwrap_or(name);
-                bits |= classify(name, false);
-                bits |= classify(if file { base } else { name }, true);
+                let mut found = classify(name, false);
+                found |= classify(if file { base } else { name }, true);
+                // Where data goes says nothing about whether it is real.
+                if facts.resource.kind == "host" || (!database && name.contains("://")) {
+                    found &= !TEST;
+                }
+                bits |= found;
             }
         }
         if facts.sql.present {

@@ -14,7 +14,7 @@ use interlock_core::program::expr::Expr;
 use interlock_core::risk::Dimension;
 use interlock_core::state::StateFacts;
 
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, Severity, SourceText, nearest};
 use crate::lower;
 use crate::schema::{self, Validators};
 
@@ -44,6 +44,34 @@ pub(crate) struct Compiled {
     pub(crate) unguarded: Vec<String>,
 }
 
+/// Compiles single conditions, for editors and for whoever asks whether one is right; keeps what
+/// several have in common.
+#[derive(Debug, Default)]
+pub struct ConditionCompiler {
+    validators: Validators,
+}
+
+impl ConditionCompiler {
+    /// Compiles the text of a condition.
+    ///
+    /// # Errors
+    /// Every mistake with its line and column in the text, that it can never be true among them.
+    pub fn compile(&mut self, text: &str) -> Result<Expr, Vec<Diagnostic>> {
+        let source = SourceText::new("condition", text);
+        let mistakes = match compile(text, &mut self.validators) {
+            Ok(compiled) => match crate::analyse::never_true(&compiled.expr) {
+                None => return Ok(compiled.expr),
+                Some(why) => vec![never(0..text.trim_end().len(), Some(why))],
+            },
+            Err(mistakes) => mistakes,
+        };
+        Err(mistakes
+            .into_iter()
+            .map(|m| source.diagnostic(Severity::Error, m.code, m.span, m.message, m.help))
+            .collect())
+    }
+}
+
 /// Rewrites, parses, validates and lowers `text`.
 pub(crate) fn compile(text: &str, validators: &mut Validators) -> Result<Compiled, Vec<Mistake>> {
     let whole = 0..text.trim_end().len();
@@ -64,8 +92,28 @@ pub(crate) fn compile(text: &str, validators: &mut Validators) -> Result<Compile
     }
     let source = format!("{PREFIX}{}{SUFFIX}", rewritten.text);
     let policy = Policy::parse(None, &source)
-        .map_err(|errors| parse_mistakes(&errors, &rewritten, whole.clone()))?;
+        .map_err(|errors| {
+            parse_mistakes(&errors, &rewritten, PREFIX.len(), whole.clone())
+                .into_iter()
+                .map(|m| Mistake {
+                    message: format!("not a Cedar expression: {}", m.message),
+                    ..m
+                })
+                .collect::<Vec<_>>()
+        })?;
     compile_policy(&policy, &rewritten, PREFIX.len(), whole, validators)
+}
+
+/// Compiles the conditions of a whole statement, of which there may be none; `actions` are the
+/// names in its head.
+pub(crate) fn compile_statement(
+    policy: &Policy,
+    rewritten: &Rewritten,
+    whole: Range<usize>,
+    actions: Vec<String>,
+    validators: &mut Validators,
+) -> Result<Compiled, Vec<Mistake>> {
+    compile_bodies(policy, rewritten, 0, whole, actions, validators)
 }
 
 fn compile_policy(
@@ -75,42 +123,78 @@ fn compile_policy(
     whole: Range<usize>,
     validators: &mut Validators,
 ) -> Result<Compiled, Vec<Mistake>> {
-    let at = |message: String, help: Option<String>, code: &'static str| Mistake {
-        code,
-        span: whole.clone(),
-        message,
-        help,
-    };
-    let json = policy
-        .to_json()
-        .map_err(|e| vec![at(e.to_string(), None, "policy.condition")])?;
-    let conditions = json
-        .get("conditions")
-        .and_then(|c| c.as_array())
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let [condition] = conditions else {
-        return Err(vec![at(
-            "a condition is one expression, without `when` and `unless` of its own".to_owned(),
-            None,
-            "policy.condition",
-        )]);
-    };
-    let body = condition.get("body").unwrap_or(&serde_json::Value::Null);
-    let lowered = lower::expression(body).map_err(|e| {
-        let span = e
-            .word
-            .as_deref()
-            .and_then(|word| find_word(&rewritten.original, word))
-            .unwrap_or_else(|| whole.clone());
+    // `true } unless { false` would parse.
+    let conditions = bodies(policy).map(|b| b.len());
+    if conditions != Ok(1) {
+        return Err(vec![Mistake {
+            code: "policy.condition",
+            span: whole,
+            message: "a condition is one expression, without `when` and `unless` of its own"
+                .to_owned(),
+            help: None,
+        }]);
+    }
+    compile_bodies(policy, rewritten, prefix, whole, Vec::new(), validators)
+}
+
+/// The conditions as Cedar's JSON form, each with whether it is an `unless`.
+fn bodies(policy: &Policy) -> Result<Vec<(bool, serde_json::Value)>, String> {
+    let json = policy.to_json().map_err(|e| e.to_string())?;
+    let conditions = json.get("conditions").and_then(|c| c.as_array());
+    Ok(conditions
+        .into_iter()
+        .flatten()
+        .map(|condition| {
+            let unless = condition.get("kind").and_then(|k| k.as_str()) == Some("unless");
+            (unless, condition.get("body").cloned().unwrap_or_default())
+        })
+        .collect())
+}
+
+fn compile_bodies(
+    policy: &Policy,
+    rewritten: &Rewritten,
+    prefix: usize,
+    whole: Range<usize>,
+    mut actions: Vec<String>,
+    validators: &mut Validators,
+) -> Result<Compiled, Vec<Mistake>> {
+    let bodies = bodies(policy).map_err(|message| {
         vec![Mistake {
-            code: e.code,
-            span,
-            message: e.message,
-            help: e.help,
+            code: "policy.condition",
+            span: whole.clone(),
+            message,
+            help: None,
         }]
     })?;
-    let arguments = lower::infer(&lowered.expr).map_err(|e| {
+    let mut joined: Option<Expr> = None;
+    for (unless, body) in bodies {
+        let lowered = lower::expression(&body).map_err(|e| {
+            let span = e
+                .word
+                .as_deref()
+                .and_then(|word| find_word(&rewritten.original, word))
+                .unwrap_or_else(|| whole.clone());
+            vec![Mistake {
+                code: e.code,
+                span,
+                message: e.message,
+                help: e.help,
+            }]
+        })?;
+        actions.extend(lowered.actions);
+        let part = if unless {
+            Expr::Not(Box::new(lowered.expr))
+        } else {
+            lowered.expr
+        };
+        joined = Some(match joined {
+            Some(before) => Expr::And(Box::new(before), Box::new(part)),
+            None => part,
+        });
+    }
+    let expr = joined.unwrap_or(Expr::Bool(true));
+    let arguments = lower::infer(&expr).map_err(|e| {
         let span = find_word(&rewritten.original, &e.path).unwrap_or_else(|| whole.clone());
         vec![Mistake {
             code: "policy.argument-type",
@@ -121,14 +205,14 @@ fn compile_policy(
     })?;
     validate(
         policy,
-        &schema::text(&arguments.tree, &lowered.actions),
+        &schema::text(&arguments.tree, &actions),
         rewritten,
         prefix,
         &whole,
         validators,
     )?;
     Ok(Compiled {
-        expr: lowered.expr,
+        expr,
         unguarded: arguments.unguarded,
     })
 }
@@ -206,9 +290,10 @@ pub(crate) fn never(span: Range<usize>, why: Option<String>) -> Mistake {
     }
 }
 
-fn parse_mistakes(
+pub(crate) fn parse_mistakes(
     errors: &cedar_policy::ParseErrors,
     rewritten: &Rewritten,
+    prefix: usize,
     whole: Range<usize>,
 ) -> Vec<Mistake> {
     errors
@@ -221,8 +306,8 @@ fn parse_mistakes(
                 .and_then(|l| l.label.clone());
             Mistake {
                 code: "policy.syntax",
-                span: place(&detail, rewritten, PREFIX.len()).unwrap_or_else(|| whole.clone()),
-                message: format!("not a Cedar expression: {}", plain(&detail.message)),
+                span: place(&detail, rewritten, prefix).unwrap_or_else(|| whole.clone()),
+                message: plain(&detail.message),
                 help: detail.help.as_deref().or(label.as_deref()).map(plain),
             }
         })
@@ -270,7 +355,7 @@ pub(crate) struct Rewritten {
     original: String,
     /// Where `context.` was put in: the offset in the rewritten text.
     inserted: Vec<usize>,
-    mistakes: Vec<Mistake>,
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 const CONTEXT: &str = "context.";
@@ -320,7 +405,19 @@ impl Rewritten {
                 before,
                 Some((Token::Sign("." | "::"), _)) | Some((Token::Word("has"), _))
             ) || matches!(after, Some((Token::Sign(":" | "::"), _)));
-            if is_attribute || !ROOTS.contains(word) {
+            if !ROOTS.contains(word) {
+                continue;
+            }
+            let written_out = matches!(before, Some((Token::Sign("."), _)))
+                && index
+                    .checked_sub(2)
+                    .and_then(|i| tokens.get(i))
+                    .is_some_and(|(t, _)| *t == Token::Word("context"));
+            if written_out {
+                this.check_chain(word, &tokens, index);
+                continue;
+            }
+            if is_attribute {
                 continue;
             }
             this.text
@@ -472,6 +569,29 @@ fn elsewhere(name: &str) -> Option<String> {
             format!("facts.{}.{}", group.name(), spec.name)
         })
     })
+}
+
+/// The statements of a Cedar file, each with the semicolon that ends it, by their place.
+pub(crate) fn statements(text: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let mut start = None;
+    let mut depth = 0usize;
+    let mut end = 0;
+    for (token, at) in tokens(text) {
+        start.get_or_insert(at);
+        end = at + 1;
+        if let Token::Sign(sign) = token {
+            match sign {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth = depth.saturating_sub(1),
+                ";" if depth == 0 => out.extend(start.take().map(|start| start..at + 1)),
+                _ => {}
+            }
+        }
+    }
+    // What no semicolon ends is for the parser to complain about.
+    out.extend(start.map(|start| start..text.trim_end().len().max(end)));
+    out
 }
 
 /// Words, literals and signs with their place; white space and comments left out.

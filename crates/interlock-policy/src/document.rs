@@ -167,6 +167,8 @@ fn tidy(message: &str) -> String {
         Some((place, rest)) if place.starts_with("line ") => rest,
         _ => first,
     };
+    // The advice is for the library's callers, not for authors of policies.
+    let first = first.split(", set ").next().unwrap_or_default();
     let mut chars = first.trim_end_matches('.').chars();
     let first = match chars.next() {
         Some(c) => c.to_lowercase().chain(chars).collect(),

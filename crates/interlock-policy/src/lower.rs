@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::schema::{ArgTree, ArgType};
 
 /// Nesting of an expression; the evaluation recurses as deep.
-pub const EXPR_DEPTH_MAX: usize = 64;
+pub(crate) const EXPR_DEPTH_MAX: usize = 64;
 
 /// Why an expression cannot be lowered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -322,7 +322,7 @@ fn read_select(node: &Node, reports: &mut Reports<'_>) -> Select {
 }
 
 /// An action type that no action can have is an error, one that looks like a slip a warning.
-fn check_action_name(glob: &Glob, span: Range<usize>, reports: &mut Reports<'_>) {
+pub(crate) fn check_action_name(glob: &Glob, span: Range<usize>, reports: &mut Reports<'_>) {
     let Some(name) = glob.literal() else { return };
     match ActionType::parse(name) {
         Err(e) => reports.error("policy.wrong-value", span, format!("`action` {}", e.message)),

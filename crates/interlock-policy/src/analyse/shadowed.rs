@@ -1,6 +1,7 @@
 //! Rules that another rule of their layer always outdecides.
 
 use interlock_core::model::Effect;
+use interlock_core::program::rule::{Exempt, Rule};
 
 use super::cover;
 use crate::diagnostic::{Diagnostic, Severity, SourceText};
@@ -15,7 +16,7 @@ pub(super) fn check(
     // end and no schedule: few rules qualify, so the pairs are few.
     let uppers: Vec<&LocatedRule> = rules.iter().filter(|r| decides_alone(r)).collect();
     for lower in rules {
-        if lower.broken || lower.rule.shadow || lower.rule.mandatory {
+        if lower.broken || lower.rule.shadow || joins_by_strictest(&lower.rule) {
             continue;
         }
         let Some(upper) = uppers.iter().find(|upper| shadows(upper, lower)) else {
@@ -46,18 +47,26 @@ fn decides_alone(located: &LocatedRule) -> bool {
     let rule = &located.rule;
     !located.broken
         && !rule.shadow
-        && !rule.mandatory
+        && !joins_by_strictest(rule)
         && rule.require.is_none()
         && rule.schedule.is_none()
         && rule.expires.is_none()
 }
 
+/// Whether the rule has its say whatever the priorities: a floor, or part of a compliance pack.
+fn joins_by_strictest(rule: &Rule) -> bool {
+    rule.mandatory || (!rule.cites.is_empty() && rule.effect > Effect::Allow)
+}
+
 fn shadows(upper: &LocatedRule, lower: &LocatedRule) -> bool {
     let (a, b) = (&upper.rule, &lower.rule);
     let before = a.priority > b.priority
-        // Within one priority the strictest decides.
-        || (a.priority == b.priority && a.effect > b.effect && a.effect == Effect::Block);
-    let lifts = b.exempt != interlock_core::program::rule::Exempt::default();
+        // Within one priority the strictest decides; two rules of the same selection and condition
+        // are reported as contradictory.
+        || (a.priority == b.priority
+            && a.effect > b.effect
+            && !(a.when == b.when && cover::selects(&b.select, &a.select)));
+    let lifts = b.exempt != Exempt::default();
     a.id != b.id
         && a.layer == b.layer
         && before

@@ -19,6 +19,7 @@
 
 pub mod audit;
 pub mod detectors;
+pub mod engine;
 pub mod facts;
 pub mod model;
 pub mod privacy;

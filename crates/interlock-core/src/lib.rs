@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod approval;
 pub mod audit;
 pub mod detectors;
 pub mod engine;

@@ -21,6 +21,7 @@ pub mod audit;
 pub mod detectors;
 pub mod facts;
 pub mod model;
+pub mod privacy;
 pub mod program;
 pub mod risk;
 pub mod state;

@@ -370,7 +370,7 @@ fn world(random: &mut Random) -> World {
 
 fn arguments(r: &mut Random) -> Object {
     let mut out = Object::new();
-    let mut put = |r: &mut Random, out: &mut Object, name: &str, usual: Value| match r.below(100) {
+    let put = |r: &mut Random, out: &mut Object, name: &str, usual: Value| match r.below(100) {
         0..=9 => {}
         10..=11 => out.insert(name, Value::Null),
         12..=17 => {

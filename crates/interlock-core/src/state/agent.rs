@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::baseline::Baseline;
-use super::breaker::{Breakers, Probe};
+use super::breaker::{Breakers, DENIALS, Probe};
 use super::budget::Budgets;
 use super::codec::codec;
 use super::decay::{APPROVAL_HALF_LIFE_NS, Decayed, VIOLATION_HALF_LIFE_NS};
@@ -26,6 +26,10 @@ const TOOLS_MAX: usize = 128;
 /// A clock that steps back further than this was set; less is two callers who looked in turn.
 const CLOCK_JITTER_NS: i64 = 5_000_000_000;
 
+/// A step forward counts as so much at most: every window has passed by then, and no step however
+/// wrong can wear the clock out.
+const CLOCK_STEP_NS_MAX: i64 = 400 * 86_400 * 1_000_000_000;
+
 /// The agent's own clock: never runs backwards, so that no limit is reset; and after a step back
 /// runs on from there, so that no limit is held until the old time comes round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +47,8 @@ impl AgentClock {
                 own: now.max(1),
             };
         } else if now >= self.wall {
-            self.own = self.own.saturating_add(now.saturating_sub(self.wall));
+            let step = now.saturating_sub(self.wall).min(CLOCK_STEP_NS_MAX);
+            self.own = self.own.saturating_add(step);
             self.wall = now;
         } else if self.wall.saturating_sub(now) > CLOCK_JITTER_NS {
             self.wall = now;
@@ -217,13 +222,9 @@ impl AgentState {
             let blocked = effect == Effect::Block;
             let probe = if blocked { Probe::Failed } else { Probe::Void };
             // A denial says nothing of the errors or the cost; only the denial breaker learns.
-            self.breakers
-                .leave(reservation.probes & super::breaker::DENIALS, probe, own);
-            self.breakers.leave(
-                reservation.probes & !super::breaker::DENIALS,
-                Probe::Void,
-                own,
-            );
+            let (probes, at) = (reservation.probes, reservation.at);
+            self.breakers.leave(probes & DENIALS, at, probe, own);
+            self.breakers.leave(probes & !DENIALS, at, Probe::Void, own);
             if blocked && !reservation.refused {
                 self.breakers.denial(own);
                 self.violations.add(now, VIOLATION_HALF_LIFE_NS);
@@ -238,10 +239,10 @@ impl AgentState {
             return true;
         }
         reservation.permitted = true;
-        let denials = reservation.probes & super::breaker::DENIALS;
-        reservation.probes &= !super::breaker::DENIALS;
-        let (rate, cost) = (reservation.rate, reservation.cost);
-        self.breakers.leave(denials, Probe::Succeeded, own);
+        let denials = reservation.probes & DENIALS;
+        reservation.probes &= !DENIALS;
+        let (entered, rate, cost) = (reservation.at, reservation.rate, reservation.cost);
+        self.breakers.leave(denials, entered, Probe::Succeeded, own);
         self.breakers.spend(own, cost);
         self.actions = self.actions.saturating_add(1);
         self.remember_tool(footprint.tool_hash, own);
@@ -293,6 +294,12 @@ impl AgentState {
         let Some(reservation) = at.and_then(|at| self.in_flight.remove(at)) else {
             return false;
         };
+        if own.saturating_sub(reservation.at) >= RESERVATION_TTL_NS {
+            // Too late, whether or not somebody came by to expire it: its outcome is unknown.
+            self.breakers
+                .leave(reservation.probes, reservation.at, Probe::Void, own);
+            return false;
+        }
         let (failed, probe, cost) = match outcome.status {
             OutcomeStatus::Succeeded => (Some(false), Probe::Succeeded, outcome.cost_nano_usd),
             OutcomeStatus::Failed => (Some(true), Probe::Failed, outcome.cost_nano_usd),
@@ -310,7 +317,8 @@ impl AgentState {
         if let Some(failed) = failed {
             self.breakers.outcome(own, failed);
         }
-        self.breakers.leave(reservation.probes, probe, own);
+        self.breakers
+            .leave(reservation.probes, reservation.at, probe, own);
         if let Some(records) = outcome.records {
             let more = records.saturating_sub(reservation.records);
             self.records_read.add(own, VOLUME_WINDOW_NS, more);
@@ -329,7 +337,8 @@ impl AgentState {
         let Some(reservation) = at.and_then(|at| self.in_flight.remove(at)) else {
             return false;
         };
-        self.breakers.leave(reservation.probes, Probe::Void, own);
+        self.breakers
+            .leave(reservation.probes, reservation.at, Probe::Void, own);
         self.release(&reservation);
         true
     }
@@ -346,7 +355,8 @@ impl AgentState {
             let Some(reservation) = self.in_flight.pop_front() else {
                 break;
             };
-            self.breakers.leave(reservation.probes, Probe::Void, own);
+            self.breakers
+                .leave(reservation.probes, reservation.at, Probe::Void, own);
             if reservation.permitted {
                 unknown.push(reservation.id);
             } else {

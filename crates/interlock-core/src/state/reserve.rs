@@ -198,7 +198,7 @@ impl Counters {
         let before = counter.count.cells();
         counter.count.prune(now, window_ns);
         // What was tried counts on, so that one more must leave before the next try fits.
-        let fits = max - i64::from(attempts);
+        let fits = max.saturating_sub(i64::from(attempts));
         let (used, exceeded, wait_ns) = match &mut counter.count {
             Count::Log(log) => {
                 // Whatever may still be given back, one more than the maximum is left.
@@ -224,7 +224,8 @@ impl Counters {
                 (share, over, failed.wait_ns(now, window_ns, 0))
             }
         };
-        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+        let after = counter.count.cells();
+        self.count_cells(before, after);
         settle.push(Charge {
             kind: charge.kind,
             key,
@@ -232,10 +233,14 @@ impl Counters {
         });
         LimitReading {
             key: charge.key,
-            used: used - first,
+            used: used.saturating_sub(first),
             exceeded,
             retry_after_ms: if exceeded { to_ms(wait_ns) } else { 0 },
         }
+    }
+
+    fn count_cells(&mut self, before: u64, after: u64) {
+        self.cells = self.cells.saturating_add(after).saturating_sub(before);
     }
 
     /// Whether there is no room, after what is empty gave way; looks at most once a second.
@@ -247,7 +252,7 @@ impl Counters {
             self.counters.retain(|_, c| c.empty_at > now);
             for counter in self.counters.values_mut() {
                 counter.count.prune(now, counter.window_ns);
-                self.cells += counter.count.cells();
+                self.cells = self.cells.saturating_add(counter.count.cells());
             }
         }
         over(self)
@@ -279,7 +284,8 @@ impl Counters {
             Count::Sum(sum) => sum.adjust(at, by),
             Count::Log(_) | Count::Share(..) => {}
         }
-        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+        let after = counter.count.cells();
+        self.count_cells(before, after);
     }
 
     /// Settles spend to what it really cost and counts the outcome in error rates.
@@ -305,7 +311,8 @@ impl Counters {
                             failures.add(now, counter.window_ns, i64::from(failed));
                         }
                         counter.empty_at = empty_at(now, counter.window_ns);
-                        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+                        let after = counter.count.cells();
+                        self.count_cells(before, after);
                     }
                 }
                 _ => {}

@@ -2,10 +2,9 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use interlock_core::facts::Facts;
-use interlock_core::model::{Action, Effect, Principal};
+use interlock_core::model::{Action, Effect, OutcomeStatus, Principal};
 use interlock_core::state::{
-    BudgetCharge, BudgetPeriod, Footprint, LimitCharge, LimitKind, OutcomeStatus, OutcomeSummary,
-    StateStore,
+    BudgetCharge, BudgetPeriod, Footprint, LimitCharge, LimitKind, OutcomeSummary, StateStore,
 };
 use std::hint::black_box;
 
@@ -90,7 +89,11 @@ fn state(c: &mut Criterion) {
     });
     let f = footprint(7);
     c.bench_function("state/footprint to JSON", |b| {
-        b.iter(|| black_box(&f).to_value().to_json());
+        b.iter(|| {
+            let mut out = String::with_capacity(1_024);
+            black_box(&f).write_json(&mut out);
+            out
+        });
     });
 }
 

@@ -724,7 +724,7 @@ fn play(store: &mut StateStore, record: &Record) {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(256))]
 
     /// Folding the records gives the live state, byte for byte; and so does folding the tail onto
     /// the snapshot of any prefix.

@@ -239,6 +239,7 @@ impl AgentState {
             return true;
         }
         reservation.permitted = true;
+        reservation.keep_what_settles();
         let denials = reservation.probes & DENIALS;
         reservation.probes &= !DENIALS;
         let (entered, rate, cost) = (reservation.at, reservation.rate, reservation.cost);

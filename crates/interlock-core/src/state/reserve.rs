@@ -360,3 +360,14 @@ codec!(Reservation {
     charges,
     budgets,
 });
+
+impl Reservation {
+    /// Forgets the charges that no outcome changes.
+    pub(crate) fn keep_what_settles(&mut self) {
+        self.charges
+            .retain(|c| matches!(c.kind, LimitKind::Spend | LimitKind::ErrorRate));
+        if self.charges.is_empty() {
+            self.charges = Vec::new();
+        }
+    }
+}

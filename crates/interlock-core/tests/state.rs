@@ -184,17 +184,18 @@ fn retry_after_is_when_it_fits() {
 #[test]
 fn preceded_by_needs_an_allowed_call_within_the_window() {
     let mut world = World::new();
-    let mut need = limit(LimitKind::PrecededBy, 1, 1, 60);
-    need.key = tool_key("read_customer");
-    let refund = |f: &mut Footprint| {
-        f.tool_hash = tool_key("refund");
-        f.limits = vec![need.clone()];
-    };
+    let need = limit(LimitKind::PrecededBy, 0, 1, 60);
+    let mark = limit(LimitKind::PrecededBy, 1, 1, 60);
+    let refund = |f: &mut Footprint| f.limits = vec![need.clone()];
+    let read = |f: &mut Footprint| f.limits = vec![mark.clone()];
     assert!(!world.call(MONDAY, refund).1);
-    let (blocked, _) = world.reserve(MONDAY, |_| {});
+    let (blocked, _) = world.reserve(MONDAY, read);
     world.store.conclude(&blocked, Effect::Block, MONDAY);
-    assert!(!world.call(MONDAY + S, refund).1, "a blocked call is none");
-    assert!(world.call(MONDAY + 2 * S, |_| {}).1);
+    assert!(
+        !world.call(MONDAY + S, refund).1,
+        "a blocked call makes no mark"
+    );
+    assert!(world.call(MONDAY + 2 * S, read).1);
     assert!(world.call(MONDAY + 3 * S, refund).1);
     assert!(world.call(MONDAY + 61 * S, refund).1);
     assert!(!world.call(MONDAY + 62 * S, refund).1);
@@ -281,6 +282,29 @@ fn money_follows_the_outcome() {
     check(Effect::Allow, Some((Failed, None)), 40);
     check(Effect::Allow, Some((Unknown, None)), 40);
     check(Effect::Allow, Some((NotRun, Some(9 * USD))), 0);
+}
+
+#[test]
+fn the_cost_of_a_payment_does_not_bring_the_money_back() {
+    use OutcomeStatus::{Failed, NotRun, Succeeded};
+    for (status, cost, want) in [
+        (Succeeded, Some(USD / 100), 450),
+        (Failed, Some(USD / 100), 450),
+        (Succeeded, Some(500 * USD), 500),
+        (Succeeded, None, 450),
+        (NotRun, None, 0),
+    ] {
+        let mut world = World::new();
+        let mut spend = limit(LimitKind::Spend, 450 * USD, 1_000 * USD, 3_600);
+        let (id, allowed, _) = world.call(MONDAY, |f| {
+            f.cost_nano_usd = USD / 50;
+            f.limits = vec![spend.clone()];
+        });
+        assert!(allowed && world.settle(id, status, cost, MONDAY));
+        spend.amount = 0;
+        let (_, readings) = world.reserve(MONDAY, |f| f.limits = vec![spend.clone()]);
+        assert_eq!(readings.limits[0].used, want * USD, "{status:?} {cost:?}");
+    }
 }
 
 #[test]
@@ -751,6 +775,7 @@ proptest! {
                         limit(LimitKind::Spend, *cost, 9 * USD, 3_600),
                         limit(LimitKind::ErrorRate, 1, 300, 600),
                         limit(LimitKind::Retries, 1, 2, 60),
+                        limit(LimitKind::PrecededBy, i64::from(tool % 2), 1, 60),
                     ];
                     f.budgets = vec![BudgetCharge { key: 3, period: BudgetPeriod::Day, max_nano_usd: 20 * USD }];
                     let readings = live.reserve(&f, now);

@@ -1,6 +1,6 @@
 //! The state of one agent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::baseline::Baseline;
 use super::breaker::{Breakers, DENIALS, Probe};
@@ -21,8 +21,8 @@ pub const RESERVATION_TTL_NS: i64 = 5 * 60 * 1_000_000_000;
 
 /// The window of bytes out and records read.
 const VOLUME_WINDOW_NS: i64 = 5 * 60 * 1_000_000_000;
-/// Tools remembered for `preceded_by`.
-const TOOLS_MAX: usize = 128;
+/// Marks remembered for `preceded_by`; the oldest gives way, which can only make a rule stricter.
+const MARKS_MAX: usize = 512;
 /// A clock that steps back further than this was set; less is two callers who looked in turn.
 const CLOCK_JITTER_NS: i64 = 5_000_000_000;
 
@@ -96,8 +96,8 @@ pub struct AgentState {
     breakers: Breakers,
     budgets: Budgets,
     counters: Counters,
-    /// When each tool was last permitted; newest last.
-    tools: Vec<(u64, i64)>,
+    /// When what a `preceded_by` asks for was last permitted.
+    marks: BTreeMap<u64, i64>,
     baseline: Baseline,
     in_flight: VecDeque<Reservation>,
 }
@@ -114,7 +114,7 @@ codec!(AgentState {
     breakers,
     budgets,
     counters,
-    tools,
+    marks,
     baseline,
     in_flight,
 });
@@ -192,14 +192,12 @@ impl AgentState {
     fn preceded(&self, limit: &LimitCharge, own: i64) -> LimitReading {
         let window = limit.window_ms.max(0).saturating_mul(1_000_000);
         let start = own.saturating_sub(window);
-        let seen = self
-            .tools
-            .iter()
-            .any(|(t, at)| *t == limit.key && *at > start);
+        let seen = self.marks.get(&limit.key).is_some_and(|at| *at > start);
         LimitReading {
             key: limit.key,
             used: i64::from(seen),
-            exceeded: !seen,
+            // An amount says that this action is what others must be preceded by.
+            exceeded: limit.amount == 0 && !seen,
             retry_after_ms: 0,
         }
     }
@@ -246,7 +244,7 @@ impl AgentState {
         self.breakers.leave(denials, entered, Probe::Succeeded, own);
         self.breakers.spend(own, cost);
         self.actions = self.actions.saturating_add(1);
-        self.remember_tool(footprint.tool_hash, own);
+        self.mark(footprint, own);
         // What raised an alert or had to run apart is not what this agent usually does.
         if matches!(effect, Effect::Allow | Effect::Redact) {
             self.baseline.learn(footprint, self.last_type, rate, now);
@@ -255,13 +253,19 @@ impl AgentState {
         true
     }
 
-    fn remember_tool(&mut self, tool: u64, own: i64) {
-        if let Some(at) = self.tools.iter().position(|(t, _)| *t == tool) {
-            self.tools.remove(at);
-        } else if self.tools.len() >= TOOLS_MAX {
-            self.tools.remove(0);
+    fn mark(&mut self, footprint: &Footprint, own: i64) {
+        for limit in &footprint.limits {
+            if limit.kind != LimitKind::PrecededBy || limit.amount == 0 {
+                continue;
+            }
+            if self.marks.len() >= MARKS_MAX && !self.marks.contains_key(&limit.key) {
+                let oldest = self.marks.iter().min_by_key(|(_, at)| **at);
+                if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                    self.marks.remove(&oldest);
+                }
+            }
+            self.marks.insert(limit.key, own);
         }
-        self.tools.push((tool, own));
     }
 
     fn release(&mut self, reservation: &Reservation) {
@@ -307,9 +311,7 @@ impl AgentState {
             OutcomeStatus::NotRun => (None, Probe::Void, Some(0)),
             OutcomeStatus::Unknown => (None, Probe::Void, None),
         };
-        let charges = &reservation.charges;
-        self.counters
-            .settle(charges, reservation.at, own, cost, failed);
+        self.counters.settle(&reservation, own, cost, failed);
         if let Some(cost) = cost {
             self.settle_budgets(&reservation, cost);
             self.breakers

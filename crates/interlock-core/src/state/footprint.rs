@@ -98,7 +98,7 @@ pub struct Footprint {
     pub budgets: Vec<BudgetCharge>,
 }
 
-/// The key of a tool: what [`LimitKind::PrecededBy`] asks for.
+/// The hash of a tool's name.
 #[must_use]
 pub fn tool_key(tool: &str) -> u64 {
     hashed("tool", tool)

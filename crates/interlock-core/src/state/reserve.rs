@@ -288,20 +288,25 @@ impl Counters {
         self.count_cells(before, after);
     }
 
-    /// Settles spend to what it really cost and counts the outcome in error rates.
+    /// Settles spend to what it really cost and counts the outcome in error rates. `failed` is
+    /// `None` when nothing ran, or nobody knows.
+    ///
+    /// A charge above the action's own cost is money that it moved. The cost of moving it does not
+    /// bring that back; only not running does.
     pub(crate) fn settle(
         &mut self,
-        charges: &[Charge],
-        at: i64,
+        reservation: &Reservation,
         now: i64,
         cost: Option<i64>,
         failed: Option<bool>,
     ) {
-        for charge in charges {
+        for charge in &reservation.charges {
             match (charge.kind, cost, failed) {
                 (LimitKind::Spend, Some(cost), _) => {
-                    let by = cost.max(0).saturating_sub(charge.amount);
-                    self.change(charge.key, at, by);
+                    let moved = charge.amount > reservation.cost && failed.is_some();
+                    let least = if moved { charge.amount } else { 0 };
+                    let by = cost.max(least).saturating_sub(charge.amount);
+                    self.change(charge.key, reservation.at, by);
                 }
                 (LimitKind::ErrorRate, _, Some(failed)) => {
                     if let Some(counter) = self.counters.get_mut(&charge.key) {

@@ -331,6 +331,18 @@ fn reservations_expire() {
 }
 
 #[test]
+fn a_late_outcome_is_late_whether_or_not_somebody_came_by() {
+    for (after, awaited) in [(RESERVATION_TTL_NS - 1, true), (RESERVATION_TTL_NS, false)] {
+        let mut world = World::new();
+        let (id, _, _) = world.call(MONDAY, |_| {});
+        let got = world.settle(id, OutcomeStatus::Failed, None, MONDAY + after);
+        assert_eq!(got, awaited);
+        let (_, readings) = world.reserve(MONDAY + after, |_| {});
+        assert_eq!(readings.state.error_share, if awaited { 1_000 } else { 0 });
+    }
+}
+
+#[test]
 fn a_cancelled_caller_leaves_attempts_only() {
     let mut world = World::new();
     let calls = limit(LimitKind::Calls, 1, 9, 3_600);
@@ -726,7 +738,10 @@ fn cases(reduced: u32) -> ProptestConfig {
     if !soak {
         println!("reduced size: {reduced} cases; INTERLOCK_SOAK=1 runs 20 times as many");
     }
-    ProptestConfig::with_cases(if soak { reduced * 20 } else { reduced })
+    let mut config = ProptestConfig::with_cases(if soak { reduced * 20 } else { reduced });
+    // A case that failed becomes a test by name, not a file of seeds.
+    config.failure_persistence = None;
+    config
 }
 
 /// What the journal holds.

@@ -280,6 +280,7 @@ mod tests {
     fn check(script: &str, want: &str) {
         let mut breakers = Breakers::default();
         let (mut probes, mut entered) = (0, 0);
+        let mut first = (0, 0);
         let mut got = Vec::new();
         for line in script.lines().map(str::trim).filter(|l| !l.is_empty()) {
             let (time, events) = line.split_once(' ').unwrap();
@@ -295,6 +296,10 @@ mod tests {
                             breakers.spend(now + h * 3_600 * NS, NS / 10);
                         }
                     }
+                    ("late", _) => {
+                        let (probes, entered) = first;
+                        breakers.leave(probes, entered, Probe::Failed, now);
+                    }
                     ("won", _) => breakers.leave(probes, entered, Probe::Succeeded, now),
                     ("lost", _) => breakers.leave(probes, entered, Probe::Failed, now),
                     ("void", _) => breakers.leave(probes, entered, Probe::Void, now),
@@ -302,6 +307,9 @@ mod tests {
                         Ok(0) => "pass".to_owned(),
                         Ok(bits) => {
                             (probes, entered) = (bits, now);
+                            if first.0 == 0 {
+                                first = (probes, entered);
+                            }
                             format!("probe{bits}")
                         }
                         Err(()) => "refuse".to_owned(),
@@ -339,6 +347,18 @@ mod tests {
             "probe1 refuse probe1",
         );
         check("1 fail fail fail fail\n602 fail enter", "pass");
+    }
+
+    #[test]
+    fn a_probe_that_was_replaced_says_nothing() {
+        check(
+            "1 fail fail fail fail fail\n61 enter\n361 enter late won enter",
+            "probe1 probe1 pass",
+        );
+        check(
+            "1 fail fail fail fail fail\n61 enter\n361 enter won late enter",
+            "probe1 probe1 pass",
+        );
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Token {
                 let mut chars = text.chars();
                 let c = chars.next()?;
                 let inside = ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
-                (inside != *negated).then(|| chars.as_str())
+                (inside != *negated).then_some(chars.as_str())
             }
         }
     }

@@ -231,6 +231,10 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         flagged,
         reason,
         source: text(body, "source").to_owned(),
+        claimed: reported
+            .and_then(|r| r.get("decision"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         payload: "null".to_owned(),
         at,
         outcome: None,

@@ -20,7 +20,7 @@ const EXPORT_MAX: usize = 10_000;
 impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::NoLog(_) => Self::not_found("record: this tenant has none yet"),
+            JournalError::UnknownTenant(_) => Self::not_found("record: this tenant has none yet"),
             JournalError::Range { index, size } => Self::field(
                 "seq",
                 "audit.out-of-range",

@@ -213,7 +213,7 @@ fn build(
     let id = get("id").unwrap_or(&place.default_id);
     if !is_id(id) {
         wrong(
-            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`".to_owned(),
+            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.`, `:` and `/`".to_owned(),
             None,
             reports,
         );

@@ -14,6 +14,7 @@ mod condition;
 mod diagnostic;
 mod document;
 mod lower;
+mod pipeline;
 mod require;
 mod rule_document;
 mod schema;

@@ -75,7 +75,7 @@ pub(crate) fn read(
         reports.error(
             "policy.wrong-value",
             span.clone(),
-            format!("`id` must be 1 to {ID_BYTES_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`"),
+            format!("`id` must be 1 to {ID_BYTES_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`, `:` and `/`"),
         );
     }
     let what = id
@@ -224,7 +224,7 @@ pub(crate) fn is_id(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len())
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'))
 }
 
 pub(crate) fn effect_names() -> String {

@@ -6,14 +6,14 @@
 use crate::detectors::{self, DetectContext, Phase, Ran, policy_violation};
 use crate::facts::{FactInput, Facts};
 use crate::model::{
-    Action, ActionDigest, Decision, Effect, Findings, Principal, RuleKind, UnixNanos,
+    Action, ActionDigest, Decision, Findings, Principal, RuleKind, UnixNanos,
     Vector, VectorSet,
 };
 use crate::program::rule::Profile;
 use crate::program::{EvalInput, Grant, Program, SelectInput};
 use crate::risk::{self, RiskContext};
 use crate::state::{Footprint, LimitCharge, Readings};
-use crate::text::{Scanned, flatten};
+use crate::text::flatten;
 
 /// What one decision is about.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +92,7 @@ pub fn prepare(program: &Program, request: &Request<'_>) -> Prepared {
     });
     let environment = program.environment(&facts.action.environment);
     let (segments, truncated) = flatten(action);
-    let scanned = Scanned::new(segments, truncated);
+    let scanned = detectors::scan(&segments, truncated);
     let mut findings = Findings::default();
     let ran = detectors::detect_content(
         &DetectContext {
@@ -143,7 +143,7 @@ pub fn decide(
     let facts = &prepared.facts;
     let environment = program.environment(&facts.action.environment);
     let mut findings = prepared.findings.clone();
-    let scanned = Scanned::empty();
+    let scanned = detectors::scan(&[], false);
     let ran = detectors::detect_state(
         &DetectContext {
             action,

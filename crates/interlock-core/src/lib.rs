@@ -17,8 +17,10 @@
     )
 )]
 
+pub mod approval;
 pub mod audit;
 pub mod detectors;
+pub mod engine;
 pub mod facts;
 pub mod model;
 pub mod privacy;

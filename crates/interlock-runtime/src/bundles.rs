@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use interlock_core::model::{Effect, Layer};
-use interlock_core::program::Program;
-use interlock_policy::{Diagnostic, Source};
+use interlock_policy::{Compiled, Diagnostic, Source};
 use interlock_store::{Policy, Store};
 
 use crate::error::RuntimeError;
@@ -14,14 +13,12 @@ use crate::error::RuntimeError;
 /// A compiled bundle with its number.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The compiled form.
-    pub program: Program,
+    /// The compiled form, with profiles, warnings and tests.
+    pub compiled: Compiled,
     /// The revision of the tenant's policies; never goes back.
     pub revision: u64,
     /// The texts that it was compiled from.
     pub sources: Vec<Source>,
-    /// Warnings of the compiler.
-    pub warnings: Vec<Diagnostic>,
 }
 
 /// The bundles of all tenants.
@@ -89,11 +86,7 @@ fn rows_source(rows: &[Policy]) -> Option<Source> {
         }
         let _ = writeln!(text, "    effect: {}", policy.effect.name());
     }
-    any.then(|| Source {
-        name: "api-policies.yaml".to_owned(),
-        text,
-        layer: Layer::Team,
-    })
+    any.then(|| Source::new("api-policies.yaml", text).in_layer(Layer::Team))
 }
 
 impl Bundles {
@@ -131,21 +124,16 @@ impl Bundles {
             if extra.as_ref().is_some_and(|e| e.name == bundle.name) {
                 continue;
             }
-            sources.push(Source {
-                name: bundle.name,
-                text: bundle.text,
-                layer: Layer::Team,
-            });
+            sources.push(Source::new(bundle.name, bundle.text).in_layer(Layer::Team));
         }
         sources.extend(extra);
         sources.extend(rows_source(rows));
         let revision = store.epochs(tenant)?.policy;
         let compiled = interlock_policy::compile(&sources).map_err(|d| RuntimeError::Policy(render(&d)))?;
         Ok(Loaded {
-            program: compiled.program,
+            compiled,
             revision,
             sources,
-            warnings: compiled.warnings,
         })
     }
 

@@ -218,7 +218,11 @@ impl Runtime {
             action: &action,
             now,
             reservation: id.as_u128(),
-            profile: configured.as_ref().and_then(|c| c.profile.as_ref()),
+            // What an administrator set for the agent stands in for the bundle's profile.
+            profile: configured
+                .as_ref()
+                .and_then(|c| c.profile.as_ref())
+                .or_else(|| loaded.as_ref()?.compiled.profile(&action.agent_id)),
             grant: found.as_ref().map(|f| &f.grant),
         };
         let prepared = self.prepare(loaded.as_deref(), &request);
@@ -283,7 +287,7 @@ impl Runtime {
 
     /// Understands the action; a failure in it is a denial, not a crash.
     fn prepare(&self, loaded: Option<&Loaded>, request: &Request<'_>) -> Prepared {
-        let program = loaded.map_or(&self.inner.empty, |l| &l.program);
+        let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
         catch_unwind(AssertUnwindSafe(|| engine::prepare(program, request)))
             .unwrap_or_else(|_| Prepared::failed(request))
     }
@@ -295,7 +299,7 @@ impl Runtime {
         prepared: &Prepared,
     ) -> Decision {
         let started = Instant::now();
-        let program = loaded.map_or(&self.inner.empty, |l| &l.program);
+        let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
         let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
         let mut decision = catch_unwind(AssertUnwindSafe(|| {
             engine::decide(program, request, prepared, readings)

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::{Effect, Value};
-use interlock_core::program::Program;
 use interlock_core::state::Footprint;
 use interlock_policy::Source;
 use interlock_store::journal::{Durability, Journal, JournalError, JournalOptions, Position, Recovery};
@@ -42,7 +41,7 @@ impl Options {
     pub fn on(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
-            policies: interlock_policy::starter("default").into_iter().collect(),
+            policies: interlock_policy::built_in("default").into_iter().collect(),
             durability: Durability::Strict,
             content: ContentMode::Full,
             clock: Arc::new(SystemClock::default()),
@@ -110,7 +109,10 @@ impl Runtime {
         store: Arc<dyn Store>,
         options: Options,
     ) -> Result<Self, OpenError> {
-        let empty = Program::empty().map_err(|e| OpenError::Internal(e.to_string()))?;
+        let nothing = [Source::new("empty.yaml", "interlock: 1\ndefault: block\n")];
+        let empty = interlock_policy::compile(&nothing)
+            .map_err(|d| OpenError::Internal(crate::bundles::render(&d)))?
+            .program;
         let runtime = Self {
             inner: Arc::new(Inner {
                 clock: options.clock,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::hex;
-use interlock_core::detectors;
+use interlock_core::detectors::{self, DetectorConfig};
 use interlock_core::model::{Findings, Outcome, OutcomeStatus, Principal, Role, UnixNanos, Vector};
 use interlock_core::state::{OutcomeSummary, Taint};
 use sha2::{Digest, Sha256};
@@ -100,11 +100,10 @@ impl Runtime {
             ));
         }
         let now = self.inner.clock.now();
-        let findings = outcome
-            .result
-            .as_deref()
-            .map(|text| detectors::scan_result(text, &Default::default()))
-            .unwrap_or_default();
+        let mut findings = Findings::default();
+        if let Some(text) = outcome.result.as_deref() {
+            detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
+        }
         let tainted = findings.has(Vector::PromptInjection);
         let taint = Taint {
             untrusted: tainted,

@@ -48,7 +48,7 @@ impl Runtime {
             .str("what", what)
             .str("id", id);
         if let Some(loaded) = self.bundle(tenant) {
-            body.str("program", &hex(&loaded.program.digest()))
+            body.str("program", &hex(&loaded.compiled.program.digest()))
                 .int("policy_rev", loaded.revision);
         }
         let bytes = body
@@ -201,11 +201,7 @@ impl Runtime {
         self.inner.bundles.try_compile(
             tenant,
             store,
-            Some(Source {
-                name: name.to_owned(),
-                text: text.to_owned(),
-                layer: Layer::Team,
-            }),
+            Some(Source::new(name, text).in_layer(Layer::Team)),
             &store.policies(tenant)?,
         )?;
         let bundle = store.publish_bundle(tenant, name, text, by, expected, self.now())?;

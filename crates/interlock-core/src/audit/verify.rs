@@ -722,7 +722,8 @@ impl Reading {
         if size != bytes.len() as u64 {
             return Err(corrupt(bytes.len()));
         }
-        if *self.node.get_or_insert(node) != node {
+        let current = self.batch.map_or(0, |batch| u64::from(batch.epoch));
+        if *self.node.get_or_insert(node) != node || epoch < current {
             return Err(corrupt(0));
         }
         match number.checked_sub(1) {
@@ -744,7 +745,7 @@ impl Reading {
                 break;
             }
             let record = record_at(bytes, at).ok_or(corrupt(at))?;
-            if at == SEGMENT_HEADER && u64::from(record.epoch) != epoch && record.crc_holds {
+            if at == SEGMENT_HEADER && u64::from(record.epoch) < epoch && record.crc_holds {
                 return Err(corrupt(at));
             }
             self.record(&record, corrupt(at), vkeys)?;

@@ -504,3 +504,322 @@ fn like(text: &str, pattern: &[Option<char>]) -> bool {
         retry = Some((after, from));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::FactId;
+    use crate::model::ActionType;
+
+    fn long(n: i64) -> Box<Expr> {
+        Box::new(Expr::Long(n))
+    }
+
+    fn text(s: &str) -> Box<Expr> {
+        Box::new(Expr::Str(s.into()))
+    }
+
+    fn arg(path: &str) -> Box<Expr> {
+        Box::new(Expr::Arg(path.split('.').map(Box::from).collect()))
+    }
+
+    fn has(path: &str) -> Expr {
+        Expr::HasArg(path.split('.').map(Box::from).collect())
+    }
+
+    fn fact(group: &str, name: &str) -> Box<Expr> {
+        Box::new(Expr::Fact(FactId::find(group, name).unwrap()))
+    }
+
+    fn set(elements: &[Box<Expr>]) -> Box<Expr> {
+        Box::new(Expr::Set(elements.iter().map(|e| (**e).clone()).collect()))
+    }
+
+    const ARGUMENTS: &str = r#"{
+        "n": 7, "whole": 7.0, "exp": 70e-1, "big": 9223372036854775808, "half": 7.5, "s": "text",
+        "yes": true, "null": null, "list": ["b", "a", "b"], "numbers": [1, 2.0], "odd": [1, 2.5],
+        "holes": [1, null], "nest": {"in": {"n": 1}}, "other": {"in": {"n": 1.0}, "void": null}
+    }"#;
+
+    /// `T`, `F`, or the kind of error.
+    fn outcome(expr: &Expr) -> &'static str {
+        let mut action = Action::new("bot", ActionType::DatabaseWrite);
+        action.resource = "postgres://prod/t".into();
+        action.arguments = Value::parse(ARGUMENTS.as_bytes()).unwrap();
+        let mut facts = Facts::default();
+        facts.resource.name = "one-name".into();
+        facts.sql.kinds = vec!["delete".into(), "select".into()];
+        facts.sql.statements = 2;
+        facts.action.outbound = true;
+        let cx = EvalContext {
+            action: &action,
+            facts: &facts,
+            risk: &RiskReport {
+                composite: 41,
+                ..RiskReport::default()
+            },
+            findings: &Findings::default(),
+            state: &StateFacts::default(),
+        };
+        match holds(expr, &cx) {
+            Ok(true) => "T",
+            Ok(false) => "F",
+            Err(EvalError::Absent(_)) => "absent",
+            Err(EvalError::Unrepresentable(_)) => "unrepresentable",
+            Err(EvalError::Type(_)) => "type",
+            Err(EvalError::Overflow) => "overflow",
+            Err(EvalError::TooDeep) => "deep",
+        }
+    }
+
+    fn check(expr: Expr, expected: &str) {
+        assert_eq!(outcome(&expr), expected, "{expr:?}");
+    }
+
+    fn equals(a: Box<Expr>, b: Box<Expr>, expected: &str) {
+        check(Expr::Eq(b.clone(), a.clone()), expected);
+        check(Expr::Eq(a, b), expected);
+    }
+
+    #[test]
+    fn boolean_operators_look_only_where_they_must() {
+        let t = || Box::new(Expr::Bool(true));
+        let f = || Box::new(Expr::Bool(false));
+        let error = || arg("missing");
+        let number = || long(1);
+        check(Expr::And(f(), error()), "F");
+        check(Expr::And(t(), error()), "absent");
+        check(Expr::And(error(), f()), "absent");
+        check(Expr::And(f(), number()), "F");
+        check(Expr::And(t(), number()), "type");
+        check(Expr::And(number(), f()), "type");
+        check(Expr::Or(t(), error()), "T");
+        check(Expr::Or(f(), error()), "absent");
+        check(Expr::Or(error(), t()), "absent");
+        check(Expr::Or(f(), number()), "type");
+        check(Expr::If(t(), f(), error()), "F");
+        check(Expr::If(f(), error(), t()), "T");
+        check(Expr::If(error(), t(), t()), "absent");
+        check(Expr::If(number(), t(), t()), "type");
+        check(Expr::Not(number()), "type");
+        check(*number(), "type");
+        check(*text("true"), "type");
+    }
+
+    #[test]
+    fn integers() {
+        check(Expr::Less(long(1), long(2)), "T");
+        check(Expr::LessEq(long(2), long(2)), "T");
+        check(Expr::Less(text("a"), text("b")), "type");
+        check(Expr::Less(long(1), text("b")), "type");
+        equals(
+            Box::new(Expr::Add(long(i64::MAX), long(1))),
+            long(0),
+            "overflow",
+        );
+        equals(
+            Box::new(Expr::Sub(long(i64::MIN), long(1))),
+            long(0),
+            "overflow",
+        );
+        equals(
+            Box::new(Expr::Mul(long(i64::MAX), long(2))),
+            long(0),
+            "overflow",
+        );
+        equals(Box::new(Expr::Neg(long(i64::MIN))), long(0), "overflow");
+        equals(Box::new(Expr::Neg(long(5))), long(-5), "T");
+        check(Expr::Less(long(40), Box::new(Expr::Composite)), "T");
+        check(Expr::Less(long(41), Box::new(Expr::Composite)), "F");
+        // An operand in error is an error, though the other would decide.
+        equals(arg("missing"), long(1), "absent");
+    }
+
+    #[test]
+    fn equality_of_different_types_is_false() {
+        equals(long(1), text("1"), "F");
+        equals(long(1), Box::new(Expr::Bool(true)), "F");
+        equals(set(&[]), long(0), "F");
+        equals(arg("nest"), set(&[]), "F");
+        equals(arg("s"), text("text"), "T");
+        equals(fact("sql", "statements"), long(2), "T");
+    }
+
+    #[test]
+    fn sets_have_no_order_and_no_duplicates() {
+        equals(
+            set(&[long(1), long(2)]),
+            set(&[long(2), long(1), long(2)]),
+            "T",
+        );
+        equals(set(&[long(1)]), set(&[long(1), text("1")]), "F");
+        equals(arg("list"), set(&[text("a"), text("b")]), "T");
+        equals(arg("numbers"), set(&[long(2), long(1)]), "T");
+        equals(
+            fact("sql", "kinds"),
+            set(&[text("select"), text("delete")]),
+            "T",
+        );
+        equals(fact("sql", "kinds"), arg("list"), "F");
+        equals(
+            set(&[set(&[long(1)])]),
+            set(&[set(&[long(1), long(1)])]),
+            "T",
+        );
+        let contains = |set, element, expected| check(Expr::Contains(set, element), expected);
+        contains(fact("sql", "kinds"), text("delete"), "T");
+        contains(fact("sql", "kinds"), text("drop"), "F");
+        contains(fact("sql", "kinds"), long(1), "F");
+        contains(set(&[text("a"), long(1)]), long(1), "T");
+        contains(set(&[arg("n"), long(1)]), long(7), "T");
+        contains(set(&[arg("missing"), long(1)]), long(1), "absent");
+        contains(set(&[long(1)]), arg("missing"), "absent");
+        contains(arg("s"), text("t"), "type");
+        let all = |a, b, expected| check(Expr::ContainsAll(a, b), expected);
+        all(fact("sql", "kinds"), set(&[text("delete")]), "T");
+        all(
+            fact("sql", "kinds"),
+            set(&[text("delete"), text("drop")]),
+            "F",
+        );
+        all(fact("sql", "kinds"), set(&[]), "T");
+        all(set(&[]), long(1), "type");
+        all(long(1), set(&[]), "type");
+        let any = |a, b, expected| check(Expr::ContainsAny(a, b), expected);
+        any(
+            fact("sql", "kinds"),
+            set(&[text("drop"), text("delete")]),
+            "T",
+        );
+        any(fact("sql", "kinds"), set(&[text("drop")]), "F");
+        any(fact("sql", "kinds"), set(&[]), "F");
+        any(set(&[]), long(1), "type");
+        any(long(1), set(&[]), "type");
+        check(Expr::IsEmpty(set(&[])), "T");
+        check(Expr::IsEmpty(arg("list")), "F");
+        check(Expr::IsEmpty(fact("sql", "tables")), "T");
+        check(Expr::IsEmpty(long(1)), "type");
+    }
+
+    #[test]
+    fn like_knows_one_wildcard() {
+        let check = |subject: &str, pattern: &str, expected: &str| {
+            let pattern = pattern.chars().map(|c| (c != '*').then_some(c)).collect();
+            let expr = Expr::Like(text(subject), pattern);
+            assert_eq!(outcome(&expr), expected, "{expr:?}");
+        };
+        check("", "", "T");
+        check("", "*", "T");
+        check("a", "", "F");
+        check("abc", "a*c", "T");
+        check("abc", "a*b", "F");
+        check("aXbXc", "*X*X*", "T");
+        check("aXbc", "*X*X*", "F");
+        check("a?c", "a?c", "T");
+        check("abc", "a?c", "F");
+        check("ééé", "*é", "T");
+        check("aaab", "*aab", "T");
+        check("rm -rf /", "*rm -rf*", "T");
+        let literal_star = Expr::Like(text("a*"), [Some('a'), Some('*')].into());
+        assert_eq!(outcome(&literal_star), "T");
+        let of_a_number = Expr::Like(long(1), [None].into());
+        assert_eq!(outcome(&of_a_number), "type");
+    }
+
+    #[test]
+    fn arguments() {
+        equals(arg("n"), long(7), "T");
+        equals(arg("whole"), long(7), "T");
+        equals(arg("exp"), long(7), "T");
+        equals(arg("half"), long(7), "unrepresentable");
+        equals(arg("big"), long(7), "unrepresentable");
+        equals(arg("odd"), set(&[]), "unrepresentable");
+        equals(arg("holes"), set(&[]), "unrepresentable");
+        equals(arg("null"), long(7), "absent");
+        equals(arg("nest.in.n"), long(1), "T");
+        equals(arg("nest.in.x"), long(1), "absent");
+        equals(arg("nest.x.n"), long(1), "absent");
+        equals(arg("s.x"), long(1), "type");
+        equals(arg("nest"), arg("other"), "T");
+        equals(arg("nest"), arg("nest.in"), "F");
+        check(*arg("yes"), "T");
+        check(*arg("n"), "type");
+        check(has("n"), "T");
+        check(has("half"), "T");
+        check(has("null"), "F");
+        check(has("x"), "F");
+        check(has("nest.in.n"), "T");
+        check(has("nest.x.n"), "F");
+        check(has("s.x"), "type");
+    }
+
+    #[test]
+    fn integers_however_they_are_written() {
+        let check = |lexeme: &str, expected: Option<i64>| {
+            let value = Value::parse(lexeme.as_bytes()).unwrap();
+            let Value::Number(number) = &value else {
+                panic!("{lexeme} is not a number")
+            };
+            assert_eq!(integer(number), expected, "{lexeme}");
+        };
+        check("0", Some(0));
+        check("-0", Some(0));
+        check("-0.0e5", Some(0));
+        check("0e99", Some(0));
+        check("4500.0", Some(4_500));
+        check("45e2", Some(4_500));
+        check("45E+2", Some(4_500));
+        check("4500000e-3", Some(4_500));
+        check("-1.5e1", Some(-15));
+        check("4500.5", None);
+        check("4500.000000000000000001", None);
+        check("1e-1", None);
+        check("9223372036854775807", Some(i64::MAX));
+        check("9223372036854775807.0", Some(i64::MAX));
+        check("-9223372036854775808.0", Some(i64::MIN));
+        check("9223372036854775808", None);
+        check("1e19", None);
+        check("1e400", None);
+        check("1e-400", None);
+        // More digits than anything real has: an error is safe.
+        check("0.000000000000000000000000000000000000000001e42", None);
+    }
+
+    #[test]
+    fn principal_action_and_resource() {
+        check(Expr::AgentIs("bot".into()), "T");
+        check(Expr::AgentIs("Bot".into()), "F");
+        check(Expr::ActionIs("database_write".into()), "T");
+        check(Expr::ActionIs("custom".into()), "F");
+        check(Expr::ResourceIs("postgres://prod/t".into()), "T");
+        check(Expr::ResourceIs("one-name".into()), "T");
+        check(Expr::ResourceIs("t".into()), "F");
+    }
+
+    #[test]
+    fn bounds() {
+        let mut deep = Expr::Bool(true);
+        for _ in 1..EXPR_DEPTH_MAX {
+            deep = Expr::Not(Box::new(deep));
+        }
+        check(deep.clone(), "F");
+        for _ in 0..2 * EXPR_DEPTH_MAX {
+            deep = Expr::Not(Box::new(deep));
+        }
+        check(deep, "deep");
+        let mut action = Action::new("bot", ActionType::Payment);
+        let check = |count: usize, expected| {
+            let list = vec![Value::from(1); count];
+            action.arguments =
+                Value::Object([("l".to_owned(), Value::Array(list))].into_iter().collect());
+            let found = matches!(
+                lookup(&action.arguments, &["l".into()]),
+                Lookup::Found(value) if represent(value).is_some()
+            );
+            assert_eq!(found, expected);
+        };
+        let mut check = check;
+        check(ARGUMENT_VALUES_MAX - 1, true);
+        check(ARGUMENT_VALUES_MAX, false);
+    }
+}

@@ -3,14 +3,10 @@
 use std::fmt;
 
 use crate::facts::Facts;
-use crate::model::{Action, DigestBuilder, Principal, Value};
+use crate::model::{Action, Value};
 use crate::program::eval::{Lookup, lookup};
 use crate::program::rule::{ArgCheck, ArgConstraint, LimitSpec};
-use crate::state::{LimitCharge, LimitKind};
-
-/// The rule number of a charge that no rule will read: it marks that a tool ran, for the rules of
-/// other actions that ask whether it did.
-pub const MARK: u32 = u32::MAX;
+use crate::state::{LimitCharge, LimitKind, StableHash, tool_key};
 
 impl ArgConstraint {
     /// Whether the arguments violate this constraint.
@@ -128,7 +124,7 @@ impl fmt::Display for LimitSpec {
                 self.max / 10,
                 self.max % 10
             )?,
-            LimitKind::Retries => write!(f, "more than {} attempts of one step", self.max)?,
+            LimitKind::Retries => write!(f, "more than {} retries of one step", self.max)?,
             LimitKind::PrecededBy => write!(
                 f,
                 "no call of `{}` in the {window} before",
@@ -163,94 +159,208 @@ impl fmt::Display for Window {
 impl LimitSpec {
     /// What this limit of rule `rule` asks the state when `action` comes.
     ///
-    /// The key is the beginning of a SHA-256 over tenant, agent, rule, kind and what else the kind
-    /// counts apart: an agent chooses its arguments, so it must not be able to choose which counter
-    /// they hit. Money counts as the larger of the action's cost and the amount it moves, other
-    /// currencies at par, an amount that could not be read as the largest.
+    /// Money counts as the larger of the action's cost and the amount it moves, other currencies at
+    /// par, an amount that could not be read as the largest.
     #[must_use]
-    pub fn charge(
-        &self,
-        rule: &str,
-        principal: &Principal,
-        action: &Action,
-        facts: &Facts,
-    ) -> LimitCharge {
+    pub fn charge(&self, rule: &str, action: &Action, facts: &Facts) -> LimitCharge {
         LimitCharge {
-            key: self.key(rule, principal, action),
+            key: match (self.kind, &self.tool) {
+                (LimitKind::PrecededBy, Some(tool)) => tool_key(tool),
+                _ => self.key(rule, action),
+            },
             kind: self.kind,
             amount: match self.kind {
-                LimitKind::Calls | LimitKind::IdenticalCalls | LimitKind::Retries => 1,
                 LimitKind::Spend => action.cost_nano_usd.max(if facts.money.present {
                     facts.money.amount_nano.saturating_abs()
                 } else {
                     0
                 }),
-                LimitKind::ErrorRate | LimitKind::PrecededBy => 0,
+                _ => 1,
             },
             max: self.max,
             window_ms: self.window_ms,
         }
     }
 
-    /// The mark that `action` leaves for this limit when it calls the tool that must come first.
-    /// It has the key under which [`Self::charge`] asks, and amount 1 instead of 0.
-    #[must_use]
-    pub fn mark(&self, rule: &str, principal: &Principal, action: &Action) -> Option<LimitCharge> {
-        let marks = self.kind == LimitKind::PrecededBy
-            && !action.tool.is_empty()
-            && self.tool.as_deref() == Some(action.tool.as_str());
-        marks.then(|| LimitCharge {
-            key: self.key(rule, principal, action),
-            kind: self.kind,
-            amount: 1,
-            max: self.max,
-            window_ms: self.window_ms,
-        })
+    /// Tells apart rules, windows and values of `per`; the state tells apart agents, kinds, calls
+    /// and steps.
+    fn key(&self, rule: &str, action: &Action) -> u64 {
+        let key = StableHash::new("limit")
+            .text(rule)
+            .number(self.window_ms.unsigned_abs());
+        let Some(path) = &self.per else {
+            return key.finish();
+        };
+        match lookup(&action.arguments, path) {
+            // `5` and `5.0` are one customer.
+            Lookup::Found(Value::Number(n)) => match n.as_nano() {
+                Some(nano) => key.number(1).number(nano.cast_unsigned()),
+                None => key.number(2).text(n.lexeme()),
+            },
+            Lookup::Found(value) => key.number(3).value(value),
+            Lookup::Absent | Lookup::NotARecord => key.number(4),
+        }
+        .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ActionType;
+    use crate::program::glob::Glob;
+
+    fn path(text: &str) -> Box<[Box<str>]> {
+        text.split('.').map(Box::from).collect()
     }
 
-    fn key(&self, rule: &str, principal: &Principal, action: &Action) -> u64 {
-        let mut key = DigestBuilder::new();
-        for text in ["limit", &principal.tenant, &action.agent_id, rule] {
-            key.string(text);
-        }
-        key.integer(match self.kind {
-            LimitKind::Calls => 1,
-            LimitKind::IdenticalCalls => 2,
-            LimitKind::Spend => 3,
-            LimitKind::ErrorRate => 4,
-            LimitKind::Retries => 5,
-            LimitKind::PrecededBy => 6,
-        });
-        key.integer(self.window_ms);
-        match &self.per {
-            Some(path) => match lookup(&action.arguments, path) {
-                // `5` and `5.0` are one customer.
-                Lookup::Found(Value::Number(n)) => match n.as_nano() {
-                    Some(nano) => key.integer(nano),
-                    None => key.string(n.lexeme()),
-                },
-                Lookup::Found(value) => key.value(value),
-                Lookup::Absent | Lookup::NotARecord => key.null(),
-            },
-            None => key.null(),
-        }
-        match self.kind {
-            LimitKind::IdenticalCalls => {
-                key.string(&action.tool);
-                key.string(action.action_type.name());
-                key.string(&action.resource);
-                key.value(&action.arguments);
-            }
-            LimitKind::Retries => {
-                key.string(&action.run_id);
-                match action.step {
-                    Some(step) => key.integer(step),
-                    None => key.null(),
-                }
-            }
-            LimitKind::PrecededBy => key.string(self.tool.as_deref().unwrap_or_default()),
-            LimitKind::Calls | LimitKind::Spend | LimitKind::ErrorRate => {}
-        }
-        key.finish().short()
+    #[test]
+    fn constraints() {
+        let values = |json: &str| {
+            Value::parse(json.as_bytes())
+                .unwrap()
+                .as_array()
+                .unwrap()
+                .to_vec()
+        };
+        let check = |check: &ArgCheck, arguments: &str, violated: bool| {
+            let constraint = ArgConstraint {
+                path: path("a"),
+                check: check.clone(),
+            };
+            let arguments = Value::parse(arguments.as_bytes()).unwrap();
+            assert_eq!(
+                constraint.is_violated(&arguments),
+                violated,
+                "{constraint} of {}",
+                arguments.to_json()
+            );
+        };
+        let max = ArgCheck::Max(500_500_000_000);
+        check(&max, r#"{"a": 500.5}"#, false);
+        check(&max, r#"{"a": 500.500000001}"#, true);
+        check(&max, r#"{"a": 5e2}"#, false);
+        check(&max, r#"{"a": -9e9}"#, false);
+        check(&max, r#"{"a": 1e300}"#, true);
+        check(&max, r#"{"a": "1"}"#, true);
+        check(&max, r#"{"a": null}"#, true);
+        check(&max, r#"{"b": 1}"#, true);
+        check(&max, "[]", true);
+        let min = ArgCheck::Min(0);
+        check(&min, r#"{"a": 0}"#, false);
+        check(&min, r#"{"a": -0.000000001}"#, true);
+        check(&min, r#"{"a": true}"#, true);
+        let one_of = ArgCheck::In(values(r#"["USD", 1, true, ["x", "y"]]"#));
+        check(&one_of, r#"{"a": "USD"}"#, false);
+        check(&one_of, r#"{"a": "usd"}"#, true);
+        check(&one_of, r#"{"a": 1.0}"#, false);
+        check(&one_of, r#"{"a": "1"}"#, true);
+        check(&one_of, r#"{"a": ["x", "y"]}"#, false);
+        check(&one_of, r#"{"a": ["USD", true]}"#, false);
+        check(&one_of, r#"{"a": ["USD", "x"]}"#, true);
+        let none_of = ArgCheck::NotIn(values(r#"["root", 0]"#));
+        check(&none_of, r#"{"a": "me"}"#, false);
+        check(&none_of, r#"{"a": ["me", "root"]}"#, true);
+        check(&none_of, r#"{"a": 0.0}"#, true);
+        check(&none_of, "{}", true);
+        let like = ArgCheck::Like(vec![Glob::new("*@example.com")]);
+        check(&like, r#"{"a": "x@example.com"}"#, false);
+        check(&like, r#"{"a": ["x@example.com", "y@evil.com"]}"#, true);
+        check(&like, r#"{"a": 5}"#, true);
+        let length = ArgCheck::MaxLength(2);
+        check(&length, r#"{"a": "éé"}"#, false);
+        check(&length, r#"{"a": "abc"}"#, true);
+        check(&length, r#"{"a": [1, 2]}"#, false);
+        check(&length, r#"{"a": [1, 2, 3]}"#, true);
+        check(&length, r#"{"a": 1}"#, true);
+        check(&ArgCheck::Present, r#"{"a": false}"#, false);
+        check(&ArgCheck::Present, r#"{"a": null}"#, true);
+        check(&ArgCheck::Absent, r#"{"a": 1}"#, true);
+        check(&ArgCheck::Absent, r#"{"a": null}"#, false);
+        check(&ArgCheck::Absent, "{}", false);
+    }
+
+    #[test]
+    fn a_field_of_what_has_no_fields_violates() {
+        let constraint = ArgConstraint {
+            path: path("a.b"),
+            check: ArgCheck::Absent,
+        };
+        let check = |arguments: &str, violated| {
+            let arguments = Value::parse(arguments.as_bytes()).unwrap();
+            assert_eq!(constraint.is_violated(&arguments), violated);
+        };
+        check(r#"{"a": {"b": 1}}"#, true);
+        check(r#"{"a": {}}"#, false);
+        check(r#"{"a": null}"#, false);
+        check(r#"{"a": "text"}"#, true);
+    }
+
+    #[test]
+    fn what_is_counted_apart() {
+        let limit = |per: Option<&str>| LimitSpec {
+            kind: LimitKind::Calls,
+            max: 1,
+            window_ms: 60_000,
+            per: per.map(path),
+            tool: None,
+        };
+        let key = |limit: &LimitSpec, rule: &str, arguments: &str| {
+            let mut action = Action::new("bot", ActionType::Payment);
+            action.arguments = Value::parse(arguments.as_bytes()).unwrap();
+            limit.charge(rule, &action, &Facts::default()).key
+        };
+        let per = limit(Some("customer"));
+        let same = |a: u64, b: u64| assert_eq!(a, b);
+        let apart = |a: u64, b: u64| assert_ne!(a, b);
+        same(
+            key(&limit(None), "r", r#"{"customer": 1}"#),
+            key(&limit(None), "r", r#"{"customer": 2}"#),
+        );
+        apart(
+            key(&limit(None), "r", r#"{"customer": 1}"#),
+            key(&limit(None), "s", r#"{"customer": 1}"#),
+        );
+        apart(
+            key(&per, "r", r#"{"customer": 1}"#),
+            key(&per, "r", r#"{"customer": 2}"#),
+        );
+        same(
+            key(&per, "r", r#"{"customer": 1}"#),
+            key(&per, "r", r#"{"customer": 1.0, "x": 2}"#),
+        );
+        apart(
+            key(&per, "r", r#"{"customer": 1}"#),
+            key(&per, "r", r#"{"customer": "1"}"#),
+        );
+        same(
+            key(&per, "r", r#"{"customer": null}"#),
+            key(&per, "r", "{}"),
+        );
+    }
+
+    #[test]
+    fn what_is_spent() {
+        let limit = LimitSpec {
+            kind: LimitKind::Spend,
+            max: 1,
+            window_ms: 60_000,
+            per: None,
+            tool: None,
+        };
+        let check = |cost, moved: Option<i64>, amount| {
+            let mut action = Action::new("bot", ActionType::Payment);
+            action.cost_nano_usd = cost;
+            let mut facts = Facts::default();
+            facts.money.present = moved.is_some();
+            facts.money.amount_nano = moved.unwrap_or(0);
+            assert_eq!(limit.charge("r", &action, &facts).amount, amount);
+        };
+        check(5, None, 5);
+        check(5, Some(7), 7);
+        check(9, Some(7), 9);
+        check(0, Some(-7), 7);
+        check(0, Some(i64::MAX), i64::MAX);
+        check(0, Some(i64::MIN), i64::MAX);
     }
 }

@@ -19,7 +19,6 @@ use std::sync::Arc;
 pub use classification::{Classification, Tier};
 pub use combine::DEFAULT_ID;
 pub use environment::EnvironmentConfig;
-pub use limits::MARK;
 pub use needs::Needs;
 
 use crate::facts::Facts;
@@ -35,7 +34,7 @@ use crate::program::index::{Lookup, RuleIndex};
 use crate::program::needs::each_operand;
 use crate::program::rule::{Band, Profile, Rule, Select};
 use crate::risk::RiskReport;
-use crate::state::{LimitCharge, Readings, StateFacts};
+use crate::state::{LIMITS_MAX, LimitCharge, LimitKind, Readings, StateFacts};
 
 /// Bands of the program or of one environment.
 pub const BANDS_MAX: usize = 64;
@@ -71,8 +70,6 @@ pub struct Program {
     parts: ProgramParts,
     compiled: Vec<CompiledRule>,
     index: RuleIndex,
-    /// Limits of kind `preceded_by`: rule and position, by the tool that must come first.
-    marks: Vec<(Arc<str>, u32, usize)>,
     needs: Needs,
 }
 
@@ -207,20 +204,11 @@ impl Program {
         check_ids(&parts.rules)?;
         let mut needs = Needs::default();
         let mut compiled = Vec::with_capacity(count);
-        let mut marks = Vec::new();
-        for (number, rule) in (0u32..).zip(&parts.rules) {
+        for rule in &parts.rules {
             check_rule(rule)?;
             needs.add_rule(rule);
             compiled.push(CompiledRule::new(rule));
-            let limits = rule.require.iter().flat_map(|r| &r.limits).enumerate();
-            marks.extend(limits.filter_map(|(at, limit)| {
-                (!rule.shadow)
-                    .then(|| limit.tool.clone())
-                    .flatten()
-                    .map(|tool| (tool, number, at))
-            }));
         }
-        marks.sort();
         let environments = parts.environments.iter().map(|(_, e)| e);
         for bands in std::iter::once(&parts.bands).chain(
             std::iter::once(&parts.base)
@@ -232,7 +220,6 @@ impl Program {
         Ok(Self {
             index: RuleIndex::new(&parts.rules),
             compiled,
-            marks,
             needs,
             parts,
         })
@@ -295,7 +282,7 @@ impl Program {
     ///
     /// These are the limits of the rules that select the action as far as that is known before the
     /// state is read: a conjunct of a condition that reads risk, findings or state is taken to
-    /// hold. Entries of rule [`MARK`] note that a tool ran which some rule wants to have run.
+    /// hold. At most [`LIMITS_MAX`] are asked; a rule whose limit was not counts as in error.
     pub fn charges(&self, input: &SelectInput<'_>, out: &mut Vec<(u32, LimitCharge)>) {
         if !self.needs.state {
             return;
@@ -313,20 +300,10 @@ impl Program {
                 continue;
             }
             for limit in rule.require.iter().flat_map(|r| &r.limits) {
-                let charge = limit.charge(&rule.id, input.principal, input.action, input.facts);
-                out.push((number, charge));
-            }
-        }
-        let tool = input.action.tool.as_str();
-        let from = self.marks.partition_point(|(have, ..)| **have < *tool);
-        let marks = self.marks.iter().skip(from);
-        for (_, number, at) in marks.take_while(|(have, ..)| **have == *tool) {
-            if let Some(rule) = self.parts.rules.get(*number as usize)
-                && let Some(require) = &rule.require
-                && let Some(limit) = require.limits.get(*at)
-                && let Some(mark) = limit.mark(&rule.id, input.principal, input.action)
-            {
-                out.push((MARK, mark));
+                if out.len() >= LIMITS_MAX {
+                    return;
+                }
+                out.push((number, limit.charge(&rule.id, input.action, input.facts)));
             }
         }
     }
@@ -539,7 +516,7 @@ impl Select {
             .principal
             .environment
             .as_deref()
-            .unwrap_or(&action.environment.name);
+            .unwrap_or(action.environment.name.trim());
         (self.actions.is_empty() || profile::selects_type(&self.actions, &action.action_type))
             && one(&self.tools, &action.tool)
             && one(&self.environments, environment)
@@ -782,6 +759,14 @@ fn check_rule(rule: &Rule) -> Result<(), ProgramError> {
             return Err(rule_error(
                 rule,
                 "has a limit without a positive window or with a negative maximum".to_owned(),
+            ));
+        }
+        let preceded = limit.kind == LimitKind::PrecededBy;
+        if preceded != limit.tool.is_some() || (preceded && limit.per.is_some()) {
+            return Err(rule_error(
+                rule,
+                "has a limit `preceded_by` without a tool or with `per`, or another with a tool"
+                    .to_owned(),
             ));
         }
     }

@@ -18,7 +18,7 @@
 //! checkpoint covers synced entries only. **Invariant:** a failed sync is never tried again.
 
 mod error;
-//FAULT
+pub mod fault;
 mod keyfile;
 mod publish;
 mod queue;
@@ -673,8 +673,6 @@ impl Journal {
         self.inner.close()
     }
 }
-
-
 
 fn take_lock(vfs: &dyn Vfs) -> Result<Lock, JournalError> {
     for dir in ["log", "log/journal", "log/logs", "keys"] {

@@ -200,9 +200,16 @@ impl Publisher {
         for (log, notes) in std::mem::take(&mut self.waiting) {
             let id = self.shared.state().logs.get(log).map(|log| log.id.clone());
             let Some(id) = id else { continue };
-            if let Err(error) = self.write(&id, &notes) {
-                // The log itself is whole; the next checkpoint covers what this one did.
+            let mut written = self.write(&id, &notes);
+            if matches!(&written, Err(e) if e.kind() == ErrorKind::StorageFull) {
+                self.shared.release_reserve();
+                written = self.write(&id, &notes);
+            }
+            if let Err(error) = written {
+                // The log itself is whole, and the newest checkpoint covers the others.
                 tracing::error!(log = id, %error, "cannot write a checkpoint");
+                self.waiting
+                    .insert(log, notes.last().cloned().into_iter().collect());
             }
         }
     }

@@ -2,9 +2,7 @@
 
 use super::error::JournalError;
 use super::recover::corrupt;
-use super::state::{
-    Index, Position, Segment, State, decode_snapshot, log_path, snapshot_path,
-};
+use super::state::{Index, Position, Segment, State, decode_snapshot, log_path, snapshot_path};
 use super::{Entry, Head, Journal, Shared};
 use interlock_core::audit::frame::{self, FrameError, HEADER_BYTES, Header};
 use interlock_core::audit::merkle::{self, Frontier, Nodes, ProofError};
@@ -124,7 +122,11 @@ impl Walk {
 
 impl Shared {
     /// The index of a sealed segment: from its snapshot, or else from its records.
-    fn index_of(&self, segments: &[Arc<Segment>], number: usize) -> Result<Arc<Index>, JournalError> {
+    fn index_of(
+        &self,
+        segments: &[Arc<Segment>],
+        number: usize,
+    ) -> Result<Arc<Index>, JournalError> {
         let segment = segments.get(number).ok_or(JournalError::Closed)?;
         if let Some(index) = segment.index.get() {
             return Ok(index.clone());
@@ -180,7 +182,11 @@ impl Shared {
                 let segment = live as u64;
                 return Ok(Walk::new(&state, Position { segment, offset }));
             }
-            (state.segments.clone(), live, Walk::new(&state, Position::default()))
+            (
+                state.segments.clone(),
+                live,
+                Walk::new(&state, Position::default()),
+            )
         };
         let (mut low, mut high) = (0, live);
         while low < high {
@@ -348,14 +354,15 @@ impl Journal {
             return Ok(entries);
         }
         let last = frontier.size() - 1;
-        self.shared().entries(log, from_seq, &mut |position, header, body| {
-            entries.push(entry(position, header, body));
-            if entries.len() == limit || header.seq == last {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
+        self.shared()
+            .entries(log, from_seq, &mut |position, header, body| {
+                entries.push(entry(position, header, body));
+                if entries.len() == limit || header.seq == last {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })?;
         Ok(entries)
     }
 
@@ -377,7 +384,9 @@ impl Journal {
         };
         while let Some((position, header, body)) = walk.next()? {
             let entry = entry(position, &header, body);
-            let tenant = tenants.get(header.log as usize).ok_or(JournalError::Closed)?;
+            let tenant = tenants
+                .get(header.log as usize)
+                .ok_or(JournalError::Closed)?;
             if f(tenant, &entry).is_break() {
                 break;
             }
@@ -395,7 +404,11 @@ impl Journal {
     #[must_use]
     pub fn tenants(&self) -> Vec<String> {
         let state = self.shared().state();
-        state.logs.iter().map(|log| log.tenant.to_string()).collect()
+        state
+            .logs
+            .iter()
+            .map(|log| log.tenant.to_string())
+            .collect()
     }
 
     /// The end of the tenant's log.
@@ -564,7 +577,12 @@ impl Journal {
                 .and_then(|()| fs::write(path, bytes))
                 .map_err(JournalError::io("writing an export"))
         };
-        let genesis = self.shared().state().logs.get(log).map(|log| log.genesis.clone());
+        let genesis = self
+            .shared()
+            .state()
+            .logs
+            .get(log)
+            .map(|log| log.genesis.clone());
         write("genesis.json", &genesis.unwrap_or_default())?;
         let mut bundle = Vec::new();
         let mut failed = Ok(());
@@ -603,8 +621,13 @@ impl Journal {
             }
             for index in 0..full + u64::from(partial > 0) {
                 let width = if index < full { TILE_WIDTH } else { partial };
-                let tile = nodes.tile(level, index).ok_or(ProofError::Missing { level, index })?;
-                write(&tiles::tile_path(level, index, width), &tiles::tile_bytes(&tile))?;
+                let tile = nodes
+                    .tile(level, index)
+                    .ok_or(ProofError::Missing { level, index })?;
+                write(
+                    &tiles::tile_path(level, index, width),
+                    &tiles::tile_bytes(&tile),
+                )?;
             }
         }
         drop(one);

@@ -87,7 +87,10 @@ impl Scan {
             index.add(header.log as usize, header.seq, at as u64);
             at += length;
         }
-        Ok(End { offset: at, torn: 0 })
+        Ok(End {
+            offset: at,
+            torn: 0,
+        })
     }
 
     /// Checks a record whose checksum holds: such a record is never the mark of a torn write.
@@ -99,9 +102,7 @@ impl Scan {
             Some(batch) if batch.epoch == header.epoch => {
                 header.batch == batch.number.wrapping_add(u32::from(batch.ended))
             }
-            Some(batch) => {
-                opens && header.kind == Kind::NodeStart && header.epoch > batch.epoch
-            }
+            Some(batch) => opens && header.kind == Kind::NodeStart && header.epoch > batch.epoch,
         };
         if !fits {
             return Err("record out of its batch");
@@ -111,7 +112,10 @@ impl Scan {
             let log = LogState::from_genesis(body, header.log).ok_or("unreadable genesis")?;
             self.logs.push(log);
         }
-        let log = self.logs.get_mut(number).ok_or("record of an unknown log")?;
+        let log = self
+            .logs
+            .get_mut(number)
+            .ok_or("record of an unknown log")?;
         if header.seq != log.size() {
             return Err("record out of sequence");
         }
@@ -176,7 +180,10 @@ impl Scan {
                 return Err(damaged());
             }
         }
-        let end = bytes.iter().rposition(|b| *b != 0).map_or(hole, |at| at + 1);
+        let end = bytes
+            .iter()
+            .rposition(|b| *b != 0)
+            .map_or(hole, |at| at + 1);
         Ok(end.saturating_sub(hole))
     }
 }
@@ -185,8 +192,8 @@ fn read_segment(vfs: &dyn Vfs, number: u64) -> Result<(SegmentHeader, Vec<u8>), 
     let bytes = vfs
         .read(&segment_path(number))
         .map_err(JournalError::io("reading a segment"))?;
-    let header = SegmentHeader::decode(&bytes)
-        .map_err(|_| corrupt(number, 0, "damaged segment header"))?;
+    let header =
+        SegmentHeader::decode(&bytes).map_err(|_| corrupt(number, 0, "damaged segment header"))?;
     if header.number != number {
         return Err(corrupt(number, 0, "segment under another number"));
     }
@@ -354,7 +361,11 @@ fn read_all(
             && signed.size == log.size()
             && signed.root != merkle_root(log)
         {
-            return Err(corrupt(last, 0, "entries differ from those that were signed"));
+            return Err(corrupt(
+                last,
+                0,
+                "entries differ from those that were signed",
+            ));
         }
     }
     Ok(())

@@ -291,5 +291,8 @@ pub(super) fn decode_snapshot(bytes: &[u8], number: u64) -> Option<Snapshot> {
         index.counts.push(0);
         logs.push(log);
     }
-    reader.0.is_empty().then_some(Snapshot { batch, logs, index })
+    reader
+        .0
+        .is_empty()
+        .then_some(Snapshot { batch, logs, index })
 }

@@ -129,6 +129,7 @@ impl Writer {
         if self.logs.is_empty() {
             self.create_log(NODE_LOG.into())?;
             self.commit()?;
+            self.sync()?;
         }
         let durability = match self.shared.options.durability {
             Durability::Strict => "strict",
@@ -144,6 +145,8 @@ impl Writer {
             .map_err(|_| JournalError::Body("node-start is too large"))?;
         self.stage(0, Kind::NodeStart, body, None)?;
         self.commit()?;
+        // Alone in its batch and synced whatever the mode: recovery counts on it.
+        self.sync()?;
         if let Some((at, bytes)) = cut {
             let body = Body::new(Kind::Gap, &self.now())
                 .int("segment", at.segment)
@@ -203,7 +206,9 @@ impl Writer {
             patience = patience.min(window.saturating_sub(since.elapsed()));
         }
         if !self.dirty.is_empty() {
-            let due = options.checkpoint_every.saturating_sub(self.ticked.elapsed());
+            let due = options
+                .checkpoint_every
+                .saturating_sub(self.ticked.elapsed());
             patience = patience.min(due);
         }
         patience
@@ -247,8 +252,7 @@ impl Writer {
         {
             self.sync()?;
         }
-        if !self.dirty.is_empty() && self.ticked.elapsed() >= self.shared.options.checkpoint_every
-        {
+        if !self.dirty.is_empty() && self.ticked.elapsed() >= self.shared.options.checkpoint_every {
             self.checkpoint_all()?;
         }
         Ok(())
@@ -381,7 +385,12 @@ impl Writer {
         let created = std::mem::take(&mut self.created);
         for log in &created {
             // Recovery makes it again from the genesis entry if it is missing.
-            if let Err(error) = self.shared.write_genesis(&self.logs[*log]) {
+            let mut written = self.shared.write_genesis(&self.logs[*log]);
+            if matches!(&written, Err(e) if e.kind() == std::io::ErrorKind::StorageFull) {
+                self.shared.release_reserve();
+                written = self.shared.write_genesis(&self.logs[*log]);
+            }
+            if let Err(error) = written {
                 tracing::error!(%error, "cannot write a genesis file");
             }
         }
@@ -597,7 +606,11 @@ impl Writer {
         // The reserve buys room for an orderly end.
         self.shared.release_reserve();
         let bytes = self.shared.options.segment_bytes.min(LAST_SEGMENT_BYTES);
-        self.roll_to(bytes)?;
+        if let Err(error) = self.roll_to(bytes) {
+            // Not even that: what there is shall at least be signed.
+            self.checkpoint_all()?;
+            return Err(error);
+        }
         let body = Body::new(Kind::NodeStop, &self.now())
             .int("epoch", self.shared.epoch)
             .str("reason", "storage-full")
@@ -620,7 +633,9 @@ impl Writer {
         let number = self.segment + 1;
         let hash = Sha256::digest(&snapshot).into();
         let created_ns = self.shared.now();
-        let file = self.shared.create_segment(number, hash, created_ns, bytes)?;
+        let file = self
+            .shared
+            .create_segment(number, hash, created_ns, bytes)?;
         let ends = self.logs.iter().map(LogState::size).collect();
         let sealed = std::mem::replace(&mut self.index, Index::starting(ends));
         let mut state = self.shared.state_mut();
@@ -678,7 +693,8 @@ fn answer(done: Option<Done>, result: Result<Appended, JournalError>) {
 
 impl Shared {
     pub(super) fn write_genesis(&self, log: &LogState) -> std::io::Result<()> {
-        self.vfs.create_dir(log_path(&log.id, "").trim_end_matches('/'))?;
+        self.vfs
+            .create_dir(log_path(&log.id, "").trim_end_matches('/'))?;
         self.vfs
             .publish(&log_path(&log.id, "genesis.json"), &log.genesis)
     }

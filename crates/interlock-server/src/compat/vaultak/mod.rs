@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::api::check::CheckResponse;
+use crate::api::policies::PolicyBody;
 use crate::auth::Caller;
 
 /// The path below which the whole API is served again.
@@ -98,4 +99,25 @@ pub fn describe(caller: &Caller, body: &[u8]) -> Option<Response> {
         "dimensions": dimensions,
     });
     Some((StatusCode::OK, Json(answer)).into_response())
+}
+
+/// Policies as their MCP server reads them: wrapped, with `allow` and `deny`, the lowest number
+/// first.
+#[must_use]
+pub fn wrap_policies(policies: &[PolicyBody]) -> Value {
+    let items: Vec<Value> = policies
+        .iter()
+        .filter(|p| p.enabled)
+        .map(|p| {
+            json!({
+                "name": p.name,
+                "action": p.action_type.as_deref().unwrap_or("*"),
+                "resource": p.resource_pattern.as_deref().unwrap_or("*"),
+                "effect": if p.effect == "allow" { "allow" } else { "deny" },
+                "priority": -p.priority,
+                "description": p.name,
+            })
+        })
+        .collect();
+    json!({ "policies": items })
 }

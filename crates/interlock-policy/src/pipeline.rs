@@ -1,14 +1,12 @@
-//! Runs tests through the core's own stages, with the state as each test gives it.
+//! Runs tests through the core's own pipeline, with the state as each test gives it.
 
 use std::sync::Arc;
 
-use interlock_core::detectors::{self, DetectContext, Phase};
-use interlock_core::facts::{FactInput, Facts};
-use interlock_core::model::{Finding, FindingCode, Findings, Principal, UnixNanos, Vector};
-use interlock_core::program::{EvalInput, SelectInput};
-use interlock_core::risk::{self, Dimension, RiskContext};
+use interlock_core::engine::{self, Request};
+use interlock_core::model::{Finding, FindingCode, Principal, UnixNanos, Vector};
+use interlock_core::program::EvalInput;
+use interlock_core::risk::Dimension;
 use interlock_core::state::{LimitKind, LimitReading, Readings, StateFacts};
-use interlock_core::text::{Scanned, flatten};
 
 use crate::compile::Compiled;
 use crate::test_cases::{Evaluate, Given, TestCase, Verdict};
@@ -55,27 +53,29 @@ impl Evaluate for Compiled {
                 .then(|| Arc::from(action.agent_id.as_str())),
             ..Principal::local()
         };
-        let facts = Facts::compute(FactInput {
-            action,
+        let request = Request {
             principal: &principal,
-            classes: program.classification(),
-            now,
-        });
-        let environment = program.environment(&facts.action.environment);
-        let mut charges = Vec::new();
-        let select = SelectInput {
             action,
-            principal: &principal,
-            facts: &facts,
             now,
+            reservation: 0,
+            profile: self.profile(&action.agent_id),
+            grant: None,
         };
-        program.charges(&select, &mut charges);
+        let mut prepared = engine::prepare(program, &request);
+        for (vector, confidence) in &case.findings {
+            if let Some(code) = GIVEN.iter().find(|code| code.vector == *vector) {
+                prepared.findings.push(Finding::whole(code, *confidence));
+            }
+        }
         let mut readings = Readings {
             state: state(case),
             ..Readings::default()
         };
-        for (rule, charge) in &charges {
-            let id = program.rules().get(*rule as usize).map(|r| &*r.id);
+        for (at, charge) in prepared.footprint.limits.iter().enumerate() {
+            let rule = prepared.charged.iter().find(|(_, reading)| *reading == at);
+            let id = rule
+                .and_then(|(rule, _)| program.rules().get(*rule as usize))
+                .map(|r| &*r.id);
             let exceeded = id.is_some_and(|id| case.exceeded.iter().any(|e| e == id));
             // The tool that must come first was called, unless the limit is exceeded.
             let within = match charge.kind {
@@ -93,70 +93,41 @@ impl Evaluate for Compiled {
                 retry_after_ms: 0,
             });
         }
-        let charged: Vec<(u32, usize)> = charges
-            .iter()
-            .enumerate()
-            .map(|(at, (rule, _))| (*rule, at))
-            .collect();
-        let mut findings = Findings::default();
-        let (segments, truncated) = flatten(action);
-        let scanned = Scanned::new(segments, truncated);
-        let mut detect = DetectContext {
-            action,
-            principal: &principal,
-            facts: &facts,
-            scanned: &scanned,
-            readings: None,
-            phase: Phase::Content,
-        };
-        let mut failed =
-            detectors::detect_content(&detect, &environment.detectors, &mut findings).failed;
-        detect.readings = Some(&readings);
-        detect.phase = Phase::State;
-        let on_state = detectors::detect_state(&detect, &environment.detectors, &mut findings);
-        failed = failed.union(on_state.failed);
-        for (vector, confidence) in &case.findings {
-            if let Some(code) = GIVEN.iter().find(|code| code.vector == *vector) {
-                findings.push(Finding::whole(code, *confidence));
+        let decision = engine::decide(program, &request, &prepared, readings);
+        let mut fired = decision.fired;
+        let mut shadow = decision.shadow;
+        let mut effect = decision.decided;
+        if case.composite.is_some() || !case.risk.is_empty() {
+            let mut risk = decision.risk;
+            for (at, dimension) in Dimension::ALL.into_iter().enumerate() {
+                if let (Some(score), Some(slot)) =
+                    (case.risk.get(&dimension), risk.dimensions.get_mut(at))
+                {
+                    slot.score = *score;
+                }
             }
+            risk.composite = case.composite.unwrap_or(risk.composite);
+            let evaluation = program.evaluate(&EvalInput {
+                action,
+                principal: &principal,
+                facts: &prepared.facts,
+                risk: &risk,
+                findings: &decision.findings,
+                readings: &decision.readings,
+                charged: &prepared.charged,
+                profile: request.profile,
+                grant: None,
+                now,
+                environment: program.environment(&prepared.facts.action.environment),
+                failed: prepared.ran.failed,
+            });
+            (fired, shadow, effect) = (evaluation.fired, evaluation.shadow, evaluation.decided);
         }
-        let mut risk = risk::score(&RiskContext {
-            action,
-            principal: &principal,
-            facts: &facts,
-            findings: &findings,
-            state: &readings.state,
-            config: &environment.risk,
-            now,
-        });
-        for (at, dimension) in Dimension::ALL.into_iter().enumerate() {
-            if let (Some(score), Some(slot)) =
-                (case.risk.get(&dimension), risk.dimensions.get_mut(at))
-            {
-                slot.score = *score;
-            }
-        }
-        risk.composite = case.composite.unwrap_or(risk.composite);
-        let evaluation = program.evaluate(&EvalInput {
-            action,
-            principal: &principal,
-            facts: &facts,
-            risk: &risk,
-            findings: &findings,
-            readings: &readings,
-            charged: &charged,
-            profile: self.profile(&action.agent_id),
-            grant: None,
-            now,
-            environment,
-            failed,
-        });
         Ok(Verdict {
-            effect: evaluation.decided,
-            fired: evaluation
-                .fired
+            effect,
+            fired: fired
                 .iter()
-                .chain(&evaluation.shadow)
+                .chain(&shadow)
                 .map(|f| f.id.to_string())
                 .collect(),
         })

@@ -1,4 +1,5 @@
 //! The language at its boundary: files in, a program or messages out.
 
+mod bundles;
 mod diagnostics;
 mod oracle;

@@ -25,8 +25,10 @@ fn every_bundle_loads_without_a_warning() {
 #[test]
 fn the_tests_of_every_bundle_pass() {
     let mut failed = Vec::new();
+    let mut run = 0;
     for (name, _) in BUILT_IN {
         let compiled = load(name);
+        run += compiled.tests.len();
         for failure in run_tests(&compiled.tests, &compiled) {
             failed.push(format!(
                 "{name}: {} ({}): {}",
@@ -34,6 +36,7 @@ fn the_tests_of_every_bundle_pass() {
             ));
         }
     }
+    println!("{run} tests of {} bundles", BUILT_IN.len());
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

@@ -235,5 +235,8 @@ fn main() {
         );
         failed |= ratio < 30.0;
     }
-    assert!(!failed, "the policy stage is less than 30 times faster than cedar-policy");
+    assert!(
+        !failed,
+        "the policy stage is less than 30 times faster than cedar-policy"
+    );
 }

@@ -270,7 +270,9 @@ impl Resolving<'_> {
                         reports.error(
                             "policy.limit",
                             span.clone(),
-                            format!("`extends` leads further than the limit of {EXTENDS_DEPTH_MAX}"),
+                            format!(
+                                "`extends` leads further than the limit of {EXTENDS_DEPTH_MAX}"
+                            ),
                         );
                     }
                 }
@@ -292,9 +294,10 @@ impl Resolving<'_> {
 
     fn find(&self, name: &str, from: &Source) -> Result<Source, Option<String>> {
         let beside = Path::new(&from.name).parent().map(|p| p.join(name));
-        let file = self.given.iter().find(|s| {
-            s.name == name || beside.as_deref().is_some_and(|b| Path::new(&s.name) == b)
-        });
+        let file = self
+            .given
+            .iter()
+            .find(|s| s.name == name || beside.as_deref().is_some_and(|b| Path::new(&s.name) == b));
         if let Some(file) = file {
             return Ok(file.clone());
         }

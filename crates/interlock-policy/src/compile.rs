@@ -96,6 +96,10 @@ pub fn compile(sources: &[Source], number: u64) -> Result<Compiled, Vec<Diagnost
     if found.iter().any(Diagnostic::is_error) {
         return Err(found);
     }
+    let places: Vec<(Arc<str>, usize, std::ops::Range<usize>)> = rules
+        .iter()
+        .map(|r| (r.rule.id.clone(), r.source, r.id_span.clone()))
+        .collect();
     let parts = parts(
         rules.into_iter().map(|r| r.rule).collect(),
         &settings,
@@ -113,8 +117,21 @@ pub fn compile(sources: &[Source], number: u64) -> Result<Compiled, Vec<Diagnost
             tests: tests.into_iter().map(|t| t.case).collect(),
         }),
         Err(e) => {
-            let file = sources.first().map(|s| s.name.clone()).unwrap_or_default();
-            found.insert(0, whole_bundle("policy.limit", file, e.to_string()));
+            let rule = places.iter().find(|(id, ..)| **id == *e.subject);
+            let diagnostic = match rule.and_then(|(_, s, span)| Some((texts.get(*s)?, span))) {
+                Some((text, span)) => text.diagnostic(
+                    Severity::Error,
+                    "policy.limit",
+                    span.clone(),
+                    format!("rule {e}"),
+                    None,
+                ),
+                None => {
+                    let file = sources.first().map(|s| s.name.clone()).unwrap_or_default();
+                    whole_bundle("policy.limit", file, e.to_string())
+                }
+            };
+            found.insert(0, diagnostic);
             Err(found)
         }
     }

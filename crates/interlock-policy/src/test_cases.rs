@@ -123,10 +123,7 @@ fn failure(case: &TestCase, evaluator: &dyn Evaluate) -> Option<String> {
     }
     for id in &case.expect.fires {
         if !verdict.fired.contains(id) {
-            return Some(format!(
-                "expected rule `{id}` to fire; fired: {}",
-                fired()
-            ));
+            return Some(format!("expected rule `{id}` to fire; fired: {}", fired()));
         }
     }
     for id in &case.expect.silent {
@@ -270,7 +267,12 @@ fn read_given(
             {
                 case.risk.insert(dimension, score);
             } else {
-                unknown(entry, "dimension of risk", Dimension::ALL.map(Dimension::name), reports);
+                unknown(
+                    entry,
+                    "dimension of risk",
+                    Dimension::ALL.map(Dimension::name),
+                    reports,
+                );
             }
         }
     }
@@ -283,7 +285,12 @@ fn read_given(
                 Some(vector) => {
                     case.findings.insert(vector, score);
                 }
-                None => unknown(entry, "threat vector", Vector::ALL.map(Vector::name), reports),
+                None => unknown(
+                    entry,
+                    "threat vector",
+                    Vector::ALL.map(Vector::name),
+                    reports,
+                ),
             }
         }
     }

@@ -55,8 +55,16 @@ fn every_rule_has_a_firing_and_a_silent_test() {
             .flat_map(|t| t.expect.silent.iter().map(String::as_str))
             .collect();
         for rule in compiled.program.rules() {
-            assert!(fires.contains(&*rule.id), "{name}: `{}` has no firing test", rule.id);
-            assert!(silent.contains(&*rule.id), "{name}: `{}` has no silent test", rule.id);
+            assert!(
+                fires.contains(&*rule.id),
+                "{name}: `{}` has no firing test",
+                rule.id
+            );
+            assert!(
+                silent.contains(&*rule.id),
+                "{name}: `{}` has no silent test",
+                rule.id
+            );
         }
     }
 }
@@ -90,5 +98,10 @@ fn a_test_that_is_wrong_fails() {
     cases[0].expect.effect = Some(Effect::Block);
     let failures = run_tests(&cases, &compiled);
     assert_eq!(failures.len(), 1);
-    assert!(failures[0].message.starts_with("expected `block`, got `allow`"), "{failures:?}");
+    assert!(
+        failures[0]
+            .message
+            .starts_with("expected `block`, got `allow`"),
+        "{failures:?}"
+    );
 }

@@ -3,3 +3,4 @@
 mod bundles;
 mod diagnostics;
 mod oracle;
+mod robust;

@@ -551,6 +551,18 @@ fn read_band(node: &Node, validators: &mut Validators, reports: &mut Reports<'_>
         None => None,
         Some(condition) => {
             let compiled = read_condition(condition, validators, reports)?;
+            for argument in &compiled.unguarded {
+                let span = condition.first_line(reports);
+                reports.warning(
+                    "policy.unguarded-argument",
+                    span,
+                    format!(
+                        "a risk band reads `{argument}` of every tool, and counts as reached \
+                         where it is absent"
+                    ),
+                    Some(format!("write `{} && …`", guard(argument))),
+                );
+            }
             if let Some(why) = crate::analyse::never_true(&compiled.expr) {
                 let never = condition::never(0..0, Some(why));
                 let span = condition.first_line(reports);

@@ -106,8 +106,12 @@ impl Scene {
             now: NOW,
         };
         let mut facts = Facts::compute(input);
-        facts.sql = sql.unwrap_or_default();
-        facts.shell = shell.unwrap_or_default();
+        if let Some(sql) = sql {
+            facts.sql = sql;
+        }
+        if let Some(shell) = shell {
+            facts.shell = shell;
+        }
         facts.path = PathFacts::compute(input, &facts.shell);
         facts.url = UrlFacts::compute(input, &facts.shell);
         facts.resource = ResourceFacts::compute(input, &facts);

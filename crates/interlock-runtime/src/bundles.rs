@@ -129,7 +129,8 @@ impl Bundles {
         sources.extend(extra);
         sources.extend(rows_source(rows));
         let revision = store.epochs(tenant)?.policy;
-        let compiled = interlock_policy::compile(&sources).map_err(|d| RuntimeError::Policy(render(&d)))?;
+        let compiled = interlock_policy::compile(&sources, revision)
+            .map_err(|d| RuntimeError::Policy(render(&d)))?;
         Ok(Loaded {
             compiled,
             revision,

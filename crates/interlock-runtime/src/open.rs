@@ -110,7 +110,7 @@ impl Runtime {
         options: Options,
     ) -> Result<Self, OpenError> {
         let nothing = [Source::new("empty.yaml", "interlock: 1\ndefault: block\n")];
-        let empty = interlock_policy::compile(&nothing)
+        let empty = interlock_policy::compile(&nothing, 0)
             .map_err(|d| OpenError::Internal(crate::bundles::render(&d)))?
             .program;
         let runtime = Self {
@@ -164,7 +164,7 @@ impl Runtime {
     /// Folds state from the journal, so that a restart resets no limit.
     fn fold(&self) -> Result<(), OpenError> {
         let inner = &*self.inner;
-        inner.journal.for_each(Position::start(), &mut |tenant, entry| {
+        inner.journal.for_each(Position::default(), &mut |tenant, entry| {
             if matches!(entry.kind, Kind::Decision | Kind::Outcome)
                 && let Ok(body) = Value::parse(&entry.body)
             {

@@ -75,8 +75,8 @@ pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Sho
 /// Projects everything that the journal holds and the store does not.
 pub(crate) fn catch_up(journal: &Journal, store: &dyn Store, shown: &Shown) -> Result<(), ProjectError> {
     let mut position = match store.projection_position()? {
-        Some(bytes) => Position::from_bytes(&bytes).ok_or(ProjectError::Position)?,
-        None => Position::start(),
+        Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
+        None => Position::default(),
     };
     loop {
         let mut batch: Vec<(Arc<str>, Entry)> = Vec::with_capacity(BATCH);
@@ -97,10 +97,26 @@ pub(crate) fn catch_up(journal: &Journal, store: &dyn Store, shown: &Shown) -> R
             for (tenant, entry) in &batch {
                 project(tx, tenant, entry, shown)?;
             }
-            tx.position(&next.to_bytes())
+            tx.position(&encode(next))
         })?;
         position = next;
     }
+}
+
+fn encode(position: Position) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let (segment, offset) = bytes.split_at_mut(8);
+    segment.copy_from_slice(&position.segment.to_le_bytes());
+    offset.copy_from_slice(&position.offset.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Position> {
+    let (segment, offset) = bytes.split_at_checked(8)?;
+    Some(Position {
+        segment: u64::from_le_bytes(segment.try_into().ok()?),
+        offset: u64::from_le_bytes(offset.try_into().ok()?),
+    })
 }
 
 /// Why the projection could not go on.
@@ -215,6 +231,10 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         flagged,
         reason,
         source: text(body, "source").to_owned(),
+        claimed: reported
+            .and_then(|r| r.get("decision"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         payload: "null".to_owned(),
         at,
         outcome: None,

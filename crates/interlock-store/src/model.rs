@@ -590,6 +590,8 @@ pub struct ActionRow {
     pub reason: String,
     /// The enforcement point that asked.
     pub source: String,
+    /// What a client decided itself, when it reports an action that already ran.
+    pub claimed: Option<String>,
     /// The payload with its content masked, as JSON.
     pub payload: String,
     /// When it was decided.

@@ -81,6 +81,8 @@ pub fn decision_body(
     decision: &Decision,
 ) -> Result<Vec<u8>, BodyError> {
     let named = meta.content != ContentMode::None;
+    let mut footprint = String::with_capacity(512);
+    prepared.footprint.write_json(&mut footprint);
     let mut body = Body::new(Kind::Decision, meta.ts);
     body.str("id", meta.id)
         .str("tenant", &principal.tenant)
@@ -112,7 +114,7 @@ pub fn decision_body(
         .raw("readings", &readings(decision))
         .str("program", &hex(&decision.program))
         .str("engine", env!("CARGO_PKG_VERSION"))
-        .raw("state", &prepared.footprint.to_value().to_json())
+        .raw("state", &footprint)
         .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
         .str("assurance", meta.assurance)
         .opt_str("idempotency", (!action.idempotency_key.is_empty()).then_some(action.idempotency_key.as_str()))

@@ -201,22 +201,19 @@ impl ActionFacts {
             ActionType::LlmCall => {}
             ActionType::ApiCall | ActionType::NetworkRequest => self.request(&action.tool, facts),
             ActionType::Custom(name) => {
-                // The type's own name speaks where there is no request and no text to parse.
-                if facts.http.present {
-                    self.request(&action.tool, facts);
-                } else if facts.shell.present {
+                if facts.shell.present {
                     self.side_effect |= !only_reads(facts);
                 } else if !facts.sql.present {
+                    // The type's own name speaks where there is no text to parse.
                     self.verb(if action.tool.is_empty() {
                         name
                     } else {
                         &action.tool
                     });
-                    if DELETE_WORDS.iter().any(|word| has_word(name, word)) {
-                        self.delete = true;
-                    }
+                    self.delete |= deletes(name);
                 }
-                self.side_effect |= facts.money.present;
+                self.side_effect |= facts.money.present || facts.http.writes;
+                self.delete |= facts.http.method == "DELETE";
             }
         }
     }
@@ -225,7 +222,8 @@ impl ActionFacts {
         if facts.http.present {
             self.side_effect |= facts.http.writes;
             self.read |= !facts.http.writes;
-            self.delete |= facts.http.method == "DELETE";
+            // Some interfaces delete by GET; then the tool's name is all there is.
+            self.delete |= facts.http.method == "DELETE" || deletes(tool);
         } else {
             self.verb(tool);
         }
@@ -296,8 +294,8 @@ impl ActionFacts {
     }
 }
 
-fn has_word(name: &str, wanted: &str) -> bool {
-    words::of(name).any(|word| word.eq_ignore_ascii_case(wanted))
+fn deletes(name: &str) -> bool {
+    words::of(name).any(|word| words::contains(DELETE_WORDS, word))
 }
 
 fn only_reads(facts: &Facts) -> bool {

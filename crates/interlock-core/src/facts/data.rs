@@ -271,39 +271,79 @@ fn classify(name: &str, entities: bool) -> u8 {
         compound.push(word);
         let [first, second, last] = compound.starts;
         let word = compound.since(last);
-        bits |= lookup(LEXICON, word);
+        bits |= lookup(LEXICON, &LEXICON_LENGTHS, word);
         if entities {
-            bits |= lookup(ENTITIES, word);
+            bits |= lookup(ENTITIES, &ENTITY_LENGTHS, word);
         }
         if is_test(word) {
             bits |= TEST;
         }
         if second < last {
-            bits |= lookup(LEXICON, compound.since(second));
+            bits |= lookup(LEXICON, &LEXICON_LENGTHS, compound.since(second));
         }
         if first < second {
-            bits |= lookup(LEXICON, compound.since(first));
+            bits |= lookup(LEXICON, &LEXICON_LENGTHS, compound.since(first));
         }
     }
     bits
 }
 
 fn is_test(word: &[u8]) -> bool {
+    if !matches!(word.first(), Some(b'd' | b'f' | b'm' | b's' | b't')) {
+        return false;
+    }
     let word = word.strip_suffix(b"s").unwrap_or(word);
     TEST_WORDS.iter().any(|have| have.as_bytes() == word)
 }
 
-fn lookup(table: &[(&str, u8)], word: &[u8]) -> u8 {
-    let find = |word: &[u8], tail: &[u8]| {
+/// For each first letter the lengths that words of a table have, as bits: most words of a name
+/// are in no table, and this tells without a search.
+const fn lengths(table: &[(&str, u8)]) -> [u32; 26] {
+    let mut mask = [0; 26];
+    let mut rest = table;
+    while let [(word, _), tail @ ..] = rest {
+        if let [first, ..] = word.as_bytes()
+            && first.is_ascii_lowercase()
+            && let Some((_, [slot, ..])) = mask.split_at_mut_checked((*first - b'a') as usize)
+        {
+            *slot |= 1u32 << word.len();
+        }
+        rest = tail;
+    }
+    mask
+}
+
+static LEXICON_LENGTHS: [u32; 26] = lengths(LEXICON);
+static ENTITY_LENGTHS: [u32; 26] = lengths(ENTITIES);
+
+/// The class of a word or of its singular, 0 when it has none.
+fn lookup(table: &[(&str, u8)], lengths: &[u32; 26], word: &[u8]) -> u8 {
+    let Some(mask) = word
+        .first()
+        .and_then(|first| lengths.get(usize::from(first.wrapping_sub(b'a'))))
+    else {
+        return 0;
+    };
+    let find = |word: &[u8]| {
+        if word.len() >= 32 || mask & (1 << word.len()) == 0 {
+            return None;
+        }
         table
-            .binary_search_by(|(have, _)| have.bytes().cmp(word.iter().chain(tail).copied()))
+            .binary_search_by(|(have, _)| have.as_bytes().cmp(word))
             .ok()
             .and_then(|at| table.get(at))
             .map(|(_, bits)| *bits)
     };
-    find(word, b"")
-        .or_else(|| find(word.strip_suffix(b"s")?, b""))
-        .or_else(|| find(word.strip_suffix(b"ies")?, b"y"))
+    find(word)
+        .or_else(|| find(word.strip_suffix(b"s")?))
+        .or_else(|| {
+            let stem = word.strip_suffix(b"ies")?;
+            let mut singular = [0; WORD_BYTES_MAX];
+            let (head, tail) = singular.split_at_mut_checked(stem.len())?;
+            head.copy_from_slice(stem);
+            *tail.first_mut()? = b'y';
+            find(singular.get(..=stem.len())?)
+        })
         .unwrap_or(0)
 }
 
@@ -446,6 +486,9 @@ mod tests {
     fn tables_are_sorted_for_binary_search() {
         assert!(LEXICON.is_sorted());
         assert!(ENTITIES.is_sorted());
+        for (word, _) in LEXICON.iter().chain(ENTITIES) {
+            assert!(word.len() <= WORD_BYTES_MAX && word.bytes().all(|b| b.is_ascii_lowercase()));
+        }
     }
 
     #[test]

@@ -546,13 +546,16 @@ pub fn is_secret(name: &str) -> bool {
     if name.split('/').any(|part| SECRET_FOLDERS.contains(&part)) {
         return true;
     }
-    if SECRET_PLACES.iter().any(|place| {
-        name.find(place).is_some_and(|at| {
-            name.get(at + place.len()..)
+    let mut from = name;
+    while let Some(at) = from.find('/') {
+        let (_, tail) = from.split_at_checked(at).unwrap_or(("", ""));
+        if SECRET_PLACES.iter().any(|place| {
+            tail.strip_prefix(place)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '-']))
-        })
-    }) {
-        return true;
+        }) {
+            return true;
+        }
+        from = tail.get(1..).unwrap_or_default();
     }
     if name.starts_with("/proc/") && (base == "environ" || base == "mem") {
         return true;

@@ -22,6 +22,8 @@ pub(super) fn score(cx: &RiskContext<'_>, out: &mut DimensionScore) {
 
 fn base(cx: &RiskContext<'_>, out: &mut DimensionScore) {
     let facts = cx.facts;
+    // A database of one's own often has a public name; its data stays within it.
+    let outside = facts.url.external && facts.resource.kind != "database";
     let (points, code, text) = if facts.action.delete {
         (55, "action.delete", "deletes")
     } else {
@@ -35,11 +37,11 @@ fn base(cx: &RiskContext<'_>, out: &mut DimensionScore) {
             }
             _ if facts.action.executes => (15, "action.execute-read", "runs a program that reads"),
             ActionType::MessageSend => (30, "action.message", "sends a message to a person"),
-            _ if facts.action.side_effect && facts.url.external => {
+            _ if facts.action.side_effect && outside => {
                 (35, "action.external-write", "changes something outside")
             }
             _ if facts.action.side_effect => (30, "action.write", "writes or changes something"),
-            _ if facts.url.external => (15, "action.external-read", "reads from outside"),
+            _ if outside => (15, "action.external-read", "reads from outside"),
             ActionType::LlmCall => (10, "action.model", "calls a model"),
             _ => (10, "action.read", "reads"),
         }

@@ -1,9 +1,9 @@
 //! The state of one agent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::baseline::Baseline;
-use super::breaker::{Breakers, Probe};
+use super::breaker::{Breakers, DENIALS, Probe};
 use super::budget::Budgets;
 use super::codec::codec;
 use super::decay::{APPROVAL_HALF_LIFE_NS, Decayed, VIOLATION_HALF_LIFE_NS};
@@ -21,10 +21,14 @@ pub const RESERVATION_TTL_NS: i64 = 5 * 60 * 1_000_000_000;
 
 /// The window of bytes out and records read.
 const VOLUME_WINDOW_NS: i64 = 5 * 60 * 1_000_000_000;
-/// Tools remembered for `preceded_by`.
-const TOOLS_MAX: usize = 128;
+/// Marks remembered for `preceded_by`; the oldest gives way, which can only make a rule stricter.
+const MARKS_MAX: usize = 512;
 /// A clock that steps back further than this was set; less is two callers who looked in turn.
 const CLOCK_JITTER_NS: i64 = 5_000_000_000;
+
+/// A step forward counts as so much at most: every window has passed by then, and no step however
+/// wrong can wear the clock out.
+const CLOCK_STEP_NS_MAX: i64 = 400 * 86_400 * 1_000_000_000;
 
 /// The agent's own clock: never runs backwards, so that no limit is reset; and after a step back
 /// runs on from there, so that no limit is held until the old time comes round again.
@@ -43,7 +47,8 @@ impl AgentClock {
                 own: now.max(1),
             };
         } else if now >= self.wall {
-            self.own = self.own.saturating_add(now.saturating_sub(self.wall));
+            let step = now.saturating_sub(self.wall).min(CLOCK_STEP_NS_MAX);
+            self.own = self.own.saturating_add(step);
             self.wall = now;
         } else if self.wall.saturating_sub(now) > CLOCK_JITTER_NS {
             self.wall = now;
@@ -91,8 +96,8 @@ pub struct AgentState {
     breakers: Breakers,
     budgets: Budgets,
     counters: Counters,
-    /// When each tool was last permitted; newest last.
-    tools: Vec<(u64, i64)>,
+    /// When what a `preceded_by` asks for was last permitted.
+    marks: BTreeMap<u64, i64>,
     baseline: Baseline,
     in_flight: VecDeque<Reservation>,
 }
@@ -109,7 +114,7 @@ codec!(AgentState {
     breakers,
     budgets,
     counters,
-    tools,
+    marks,
     baseline,
     in_flight,
 });
@@ -187,14 +192,12 @@ impl AgentState {
     fn preceded(&self, limit: &LimitCharge, own: i64) -> LimitReading {
         let window = limit.window_ms.max(0).saturating_mul(1_000_000);
         let start = own.saturating_sub(window);
-        let seen = self
-            .tools
-            .iter()
-            .any(|(t, at)| *t == limit.key && *at > start);
+        let seen = self.marks.get(&limit.key).is_some_and(|at| *at > start);
         LimitReading {
             key: limit.key,
             used: i64::from(seen),
-            exceeded: !seen,
+            // An amount says that this action is what others must be preceded by.
+            exceeded: limit.amount == 0 && !seen,
             retry_after_ms: 0,
         }
     }
@@ -217,13 +220,9 @@ impl AgentState {
             let blocked = effect == Effect::Block;
             let probe = if blocked { Probe::Failed } else { Probe::Void };
             // A denial says nothing of the errors or the cost; only the denial breaker learns.
-            self.breakers
-                .leave(reservation.probes & super::breaker::DENIALS, probe, own);
-            self.breakers.leave(
-                reservation.probes & !super::breaker::DENIALS,
-                Probe::Void,
-                own,
-            );
+            let (probes, at) = (reservation.probes, reservation.at);
+            self.breakers.leave(probes & DENIALS, at, probe, own);
+            self.breakers.leave(probes & !DENIALS, at, Probe::Void, own);
             if blocked && !reservation.refused {
                 self.breakers.denial(own);
                 self.violations.add(now, VIOLATION_HALF_LIFE_NS);
@@ -238,13 +237,14 @@ impl AgentState {
             return true;
         }
         reservation.permitted = true;
-        let denials = reservation.probes & super::breaker::DENIALS;
-        reservation.probes &= !super::breaker::DENIALS;
-        let (rate, cost) = (reservation.rate, reservation.cost);
-        self.breakers.leave(denials, Probe::Succeeded, own);
+        reservation.keep_what_settles();
+        let denials = reservation.probes & DENIALS;
+        reservation.probes &= !DENIALS;
+        let (entered, rate, cost) = (reservation.at, reservation.rate, reservation.cost);
+        self.breakers.leave(denials, entered, Probe::Succeeded, own);
         self.breakers.spend(own, cost);
         self.actions = self.actions.saturating_add(1);
-        self.remember_tool(footprint.tool_hash, own);
+        self.mark(footprint, own);
         // What raised an alert or had to run apart is not what this agent usually does.
         if matches!(effect, Effect::Allow | Effect::Redact) {
             self.baseline.learn(footprint, self.last_type, rate, now);
@@ -253,13 +253,19 @@ impl AgentState {
         true
     }
 
-    fn remember_tool(&mut self, tool: u64, own: i64) {
-        if let Some(at) = self.tools.iter().position(|(t, _)| *t == tool) {
-            self.tools.remove(at);
-        } else if self.tools.len() >= TOOLS_MAX {
-            self.tools.remove(0);
+    fn mark(&mut self, footprint: &Footprint, own: i64) {
+        for limit in &footprint.limits {
+            if limit.kind != LimitKind::PrecededBy || limit.amount == 0 {
+                continue;
+            }
+            if self.marks.len() >= MARKS_MAX && !self.marks.contains_key(&limit.key) {
+                let oldest = self.marks.iter().min_by_key(|(_, at)| **at);
+                if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                    self.marks.remove(&oldest);
+                }
+            }
+            self.marks.insert(limit.key, own);
         }
-        self.tools.push((tool, own));
     }
 
     fn release(&mut self, reservation: &Reservation) {
@@ -293,15 +299,19 @@ impl AgentState {
         let Some(reservation) = at.and_then(|at| self.in_flight.remove(at)) else {
             return false;
         };
+        if own.saturating_sub(reservation.at) >= RESERVATION_TTL_NS {
+            // Too late, whether or not somebody came by to expire it: its outcome is unknown.
+            self.breakers
+                .leave(reservation.probes, reservation.at, Probe::Void, own);
+            return false;
+        }
         let (failed, probe, cost) = match outcome.status {
             OutcomeStatus::Succeeded => (Some(false), Probe::Succeeded, outcome.cost_nano_usd),
             OutcomeStatus::Failed => (Some(true), Probe::Failed, outcome.cost_nano_usd),
             OutcomeStatus::NotRun => (None, Probe::Void, Some(0)),
             OutcomeStatus::Unknown => (None, Probe::Void, None),
         };
-        let charges = &reservation.charges;
-        self.counters
-            .settle(charges, reservation.at, own, cost, failed);
+        self.counters.settle(&reservation, own, cost, failed);
         if let Some(cost) = cost {
             self.settle_budgets(&reservation, cost);
             self.breakers
@@ -310,7 +320,8 @@ impl AgentState {
         if let Some(failed) = failed {
             self.breakers.outcome(own, failed);
         }
-        self.breakers.leave(reservation.probes, probe, own);
+        self.breakers
+            .leave(reservation.probes, reservation.at, probe, own);
         if let Some(records) = outcome.records {
             let more = records.saturating_sub(reservation.records);
             self.records_read.add(own, VOLUME_WINDOW_NS, more);
@@ -329,7 +340,8 @@ impl AgentState {
         let Some(reservation) = at.and_then(|at| self.in_flight.remove(at)) else {
             return false;
         };
-        self.breakers.leave(reservation.probes, Probe::Void, own);
+        self.breakers
+            .leave(reservation.probes, reservation.at, Probe::Void, own);
         self.release(&reservation);
         true
     }
@@ -346,7 +358,8 @@ impl AgentState {
             let Some(reservation) = self.in_flight.pop_front() else {
                 break;
             };
-            self.breakers.leave(reservation.probes, Probe::Void, own);
+            self.breakers
+                .leave(reservation.probes, reservation.at, Probe::Void, own);
             if reservation.permitted {
                 unknown.push(reservation.id);
             } else {

@@ -155,10 +155,10 @@ impl Breakers {
         }
     }
 
-    /// Ends the probes of an action.
-    pub(crate) fn leave(&mut self, probes: u8, how: Probe, now: i64) {
+    /// Ends the probes of an action that entered at `entered`, unless another took its place.
+    pub(crate) fn leave(&mut self, probes: u8, entered: i64, how: Probe, now: i64) {
         for bit in [ERRORS, COST, DENIALS] {
-            if probes & bit == 0 {
+            if probes & bit == 0 || self.breaker(bit).probe_at != entered.max(1) {
                 continue;
             }
             match how {
@@ -279,7 +279,8 @@ mod tests {
     /// `time event…`: `ok`, `fail`, `deny`, `cost:<dollars>`, or `enter`, which answers.
     fn check(script: &str, want: &str) {
         let mut breakers = Breakers::default();
-        let mut probes = 0;
+        let (mut probes, mut entered) = (0, 0);
+        let mut first = (0, 0);
         let mut got = Vec::new();
         for line in script.lines().map(str::trim).filter(|l| !l.is_empty()) {
             let (time, events) = line.split_once(' ').unwrap();
@@ -295,13 +296,20 @@ mod tests {
                             breakers.spend(now + h * 3_600 * NS, NS / 10);
                         }
                     }
-                    ("won", _) => breakers.leave(probes, Probe::Succeeded, now),
-                    ("lost", _) => breakers.leave(probes, Probe::Failed, now),
-                    ("void", _) => breakers.leave(probes, Probe::Void, now),
+                    ("late", _) => {
+                        let (probes, entered) = first;
+                        breakers.leave(probes, entered, Probe::Failed, now);
+                    }
+                    ("won", _) => breakers.leave(probes, entered, Probe::Succeeded, now),
+                    ("lost", _) => breakers.leave(probes, entered, Probe::Failed, now),
+                    ("void", _) => breakers.leave(probes, entered, Probe::Void, now),
                     ("enter", _) => got.push(match breakers.enter(now) {
                         Ok(0) => "pass".to_owned(),
                         Ok(bits) => {
-                            probes = bits;
+                            (probes, entered) = (bits, now);
+                            if first.0 == 0 {
+                                first = (probes, entered);
+                            }
                             format!("probe{bits}")
                         }
                         Err(()) => "refuse".to_owned(),
@@ -339,6 +347,18 @@ mod tests {
             "probe1 refuse probe1",
         );
         check("1 fail fail fail fail\n602 fail enter", "pass");
+    }
+
+    #[test]
+    fn a_probe_that_was_replaced_says_nothing() {
+        check(
+            "1 fail fail fail fail fail\n61 enter\n361 enter late won enter",
+            "probe1 probe1 pass",
+        );
+        check(
+            "1 fail fail fail fail fail\n61 enter\n361 enter won late enter",
+            "probe1 probe1 pass",
+        );
     }
 
     #[test]

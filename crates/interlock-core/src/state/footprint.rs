@@ -8,10 +8,10 @@ use super::budget::{BudgetCharge, BudgetPeriod};
 use super::hash::StableHash;
 use super::readings::{LimitCharge, LimitKind};
 use crate::facts::Facts;
-use crate::model::{Action, ActionType, Object, Principal, UnixNanos, Value};
+use crate::model::{Action, ActionType, Principal, UnixNanos, Value, write_json_string};
 
-/// Limits that one action may ask about.
-pub const LIMITS_MAX: usize = 256;
+/// Limits that one action may ask about; a record with more is refused as malformed.
+pub const LIMITS_MAX: usize = 4_096;
 
 /// What an action does, as far as the state cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,13 +92,13 @@ pub struct Footprint {
     pub bytes_out: i64,
     /// What it costs, in billionths of a US dollar.
     pub cost_nano_usd: i64,
-    /// The limits that rules ask about.
+    /// The limits that rules ask about, at most [`LIMITS_MAX`].
     pub limits: Vec<LimitCharge>,
     /// The budgets that it draws on.
     pub budgets: Vec<BudgetCharge>,
 }
 
-/// The key of a tool: what [`LimitKind::PrecededBy`] asks for.
+/// The hash of a tool's name.
 #[must_use]
 pub fn tool_key(tool: &str) -> u64 {
     hashed("tool", tool)
@@ -314,48 +314,72 @@ impl Footprint {
         }
     }
 
-    /// The JSON of a journal record; hashes are hex strings, as JSON numbers are not exact at 64
-    /// bits everywhere. Fields without a value are left out.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let mut object = Object::new();
+    /// Appends the JSON of a journal record; hashes are hex strings, as JSON numbers are not exact
+    /// at 64 bits everywhere. Fields without a value are left out.
+    pub fn write_json(&self, out: &mut String) {
+        out.push_str("{\"id\":\"");
+        push_hex((self.id >> 64) as u64, out);
+        push_hex(self.id as u64, out);
+        out.push('"');
         for (name, text) in [
             ("tenant", &self.tenant),
             ("agent", &self.agent),
             ("session", &self.session),
         ] {
             if !text.is_empty() {
-                object.insert(name, Value::String(text.clone()));
+                push_name(name, out);
+                write_json_string(text, out);
             }
         }
-        object.insert("id", Value::String(format!("{:032x}", self.id)));
         for (name, n, absent) in [
-            ("at", self.at, i64::MIN),
-            ("type", i64::from(self.type_index), i64::MIN),
-            ("flags", i64::from(self.flags.0), 0),
-            ("payload_bytes", self.payload_bytes, 0),
-            ("records", self.records, -1),
-            ("bytes_out", self.bytes_out, 0),
-            ("cost_nano_usd", self.cost_nano_usd, 0),
+            ("at", self.at, None),
+            ("type", i64::from(self.type_index), None),
+            ("flags", i64::from(self.flags.0), Some(0)),
+            ("payload_bytes", self.payload_bytes, Some(0)),
+            ("records", self.records, Some(-1)),
+            ("bytes_out", self.bytes_out, Some(0)),
+            ("cost_nano_usd", self.cost_nano_usd, Some(0)),
         ] {
-            if n != absent {
-                object.insert(name, Value::from(n));
+            if Some(n) != absent {
+                push_name(name, out);
+                push_integer(n, out);
             }
         }
         for (name, hash) in self.hashes() {
             if hash != 0 {
-                object.insert(name, hex(hash));
+                push_name(name, out);
+                out.push('"');
+                push_hex(hash, out);
+                out.push('"');
             }
         }
-        if !self.limits.is_empty() {
-            let limits = self.limits.iter().map(limit_value).collect();
-            object.insert("limits", Value::Array(limits));
-        }
-        if !self.budgets.is_empty() {
-            let budgets = self.budgets.iter().map(budget_value).collect();
-            object.insert("budgets", Value::Array(budgets));
-        }
-        Value::Object(object)
+        push_rows("limits", &self.limits, out, |limit, out| {
+            push_hex(limit.key, out);
+            out.push_str("\",\"");
+            out.push_str(limit.kind.name());
+            out.push('"');
+            for n in [limit.amount, limit.max, limit.window_ms] {
+                out.push(',');
+                push_integer(n, out);
+            }
+        });
+        push_rows("budgets", &self.budgets, out, |budget, out| {
+            push_hex(budget.key, out);
+            out.push_str("\",\"");
+            out.push_str(budget.period.name());
+            out.push_str("\",");
+            push_integer(budget.max_nano_usd, out);
+        });
+        out.push('}');
+    }
+
+    /// The JSON of a journal record as a value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let mut json = String::with_capacity(512);
+        self.write_json(&mut json);
+        // What was just written is well formed.
+        Value::parse(json.as_bytes()).unwrap_or_default()
     }
 
     const fn hashes(&self) -> [(&'static str, u64); 11] {
@@ -445,23 +469,42 @@ fn items<T>(
     }
 }
 
-fn hex(n: u64) -> Value {
-    Value::String(format!("{n:016x}"))
+fn push_name(name: &str, out: &mut String) {
+    out.push_str(",\"");
+    out.push_str(name);
+    out.push_str("\":");
+}
+
+fn push_hex(n: u64, out: &mut String) {
+    for shift in (0..16).rev() {
+        let nibble = u32::try_from((n >> (shift * 4)) & 15).unwrap_or(0);
+        out.push(char::from_digit(nibble, 16).unwrap_or('0'));
+    }
+}
+
+fn push_integer(n: i64, out: &mut String) {
+    use fmt::Write as _;
+    // Writing to a string does not fail.
+    let _ = write!(out, "{n}");
+}
+
+/// Rows that begin with a hash, whose closing quote is the row's to write.
+fn push_rows<T>(name: &str, rows: &[T], out: &mut String, row: impl Fn(&T, &mut String)) {
+    if rows.is_empty() {
+        return;
+    }
+    push_name(name, out);
+    for (n, item) in rows.iter().enumerate() {
+        out.push_str(if n == 0 { "[[\"" } else { ",[\"" });
+        row(item, out);
+        out.push(']');
+    }
+    out.push(']');
 }
 
 fn unhex(value: &Value) -> Option<u64> {
     let text = value.as_str().filter(|t| t.len() == 16)?;
     u64::from_str_radix(text, 16).ok()
-}
-
-fn limit_value(limit: &LimitCharge) -> Value {
-    Value::Array(vec![
-        hex(limit.key),
-        Value::from(limit.kind.name()),
-        Value::from(limit.amount),
-        Value::from(limit.max),
-        Value::from(limit.window_ms),
-    ])
 }
 
 fn limit_of(value: &Value) -> Option<LimitCharge> {
@@ -475,14 +518,6 @@ fn limit_of(value: &Value) -> Option<LimitCharge> {
         max: max.as_i64()?,
         window_ms: window_ms.as_i64()?,
     })
-}
-
-fn budget_value(budget: &BudgetCharge) -> Value {
-    Value::Array(vec![
-        hex(budget.key),
-        Value::from(budget.period.name()),
-        Value::from(budget.max_nano_usd),
-    ])
 }
 
 fn budget_of(value: &Value) -> Option<BudgetCharge> {
@@ -579,6 +614,51 @@ mod tests {
             &mail(r#"{"raw":"To: ann@x.org\n\nhello"}"#),
             &mail(r#"{"raw":"To: ann@x.org\n\nhello again"}"#),
         );
+    }
+
+    #[test]
+    fn what_an_action_leaves_behind() {
+        let json = r#"{"agent_id":"a","action_type":"network_request","session_id":"s","run_id":"r",
+            "step":3,"resource":"https://Api.x.org/v1","cost_usd":"0.5","arguments":{"b":1,"a":2},
+            "user":{"id":"u","ip":"10.0.0.1"},"environment":{"region":"eu"},
+            "observed":{"path":{"resolved":"/a","bytes":9000}}}"#;
+        let action = Action::from_json(json.as_bytes()).unwrap();
+        let mut facts = Facts::default();
+        let of = |facts: &Facts| Footprint::of(1, &Principal::local(), &action, facts, 5);
+        let plain = of(&facts);
+        assert_eq!(
+            (plain.flags, plain.bytes_out, plain.host_hash),
+            (Flags(0), 0, 0)
+        );
+        assert_eq!(plain.cost_nano_usd, 500_000_000);
+        for hash in [
+            plain.step_hash,
+            plain.user_hash,
+            plain.origin_hash,
+            plain.region_hash,
+            plain.resource_hash,
+        ] {
+            assert_ne!(hash, 0);
+        }
+        facts.action.outbound = true;
+        facts.action.bytes = 700;
+        facts.url.external = true;
+        facts.url.host = "api.x.org".into();
+        facts.data.phi = true;
+        let full = of(&facts);
+        assert!(full.flags.has(Flags::OUTBOUND) && full.flags.has(Flags::UNTRUSTED));
+        assert!(full.flags.has(Flags::PRIVATE) && !full.flags.has(Flags::READ));
+        assert_eq!(full.bytes_out, 9_000, "what the enforcement point saw");
+        assert_ne!(full.host_hash, 0);
+        assert_eq!(full.call_hash, plain.call_hash);
+        facts.resource.name = "https://api.x.org/v1".into();
+        assert_ne!(of(&facts).resource_hash, plain.resource_hash);
+        let mut secret = Facts::default();
+        secret.path.secret = true;
+        assert!(of(&secret).flags.has(Flags::PRIVATE));
+        let mut tier = Facts::default();
+        tier.resource.tier = "critical".into();
+        assert!(of(&tier).flags.has(Flags::PRIVATE));
     }
 
     #[test]

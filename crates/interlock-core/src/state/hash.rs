@@ -144,7 +144,12 @@ mod tests {
         check("customers/42/profile", VECTORS[3]);
     }
 
-    const VECTORS: [u64; 4] = [0, 0, 0, 0];
+    const VECTORS: [u64; 4] = [
+        0x2d65_a182_5b5c_9c78,
+        0x5e12_2388_b57b_70c3,
+        0xeef5_8ec9_6c59_a68d,
+        0x6612_1a01_fb33_d825,
+    ];
 
     #[test]
     fn different_values_differ_and_key_order_does_not_matter() {

@@ -74,9 +74,9 @@ impl LogHistogram {
             return 0;
         }
         let at = i64::try_from(bin(value)).unwrap_or(0);
-        let distance = at - self.median;
-        (distance * 6_745 / (100 * self.spread.max(SPREAD_MIN)))
-            .clamp(-DEVIATION_MAX, DEVIATION_MAX)
+        let distance = at.saturating_sub(self.median);
+        let spread = self.spread.max(SPREAD_MIN).saturating_mul(100);
+        (distance.saturating_mul(6_745) / spread).clamp(-DEVIATION_MAX, DEVIATION_MAX)
     }
 
     fn refresh(&mut self) {

@@ -25,13 +25,12 @@ impl SlidingLog {
         }
     }
 
-    /// Adds an event and keeps the newest `keep` of them.
-    pub fn push(&mut self, now: i64, keep: usize) {
+    /// Adds an event and keeps the newest `keep` of them; the one that had to go, if any.
+    pub fn push(&mut self, now: i64, keep: usize) -> Option<i64> {
         // Times come from a clock that never runs backwards, so the log stays sorted.
         self.times.push_back(now);
-        while self.times.len() > keep.max(1) {
-            self.times.pop_front();
-        }
+        let over = self.times.len() > keep.max(1);
+        over.then(|| self.times.pop_front()).flatten()
     }
 
     /// Takes one event of that time back; whether there was one.
@@ -64,7 +63,7 @@ impl SlidingLog {
     #[must_use]
     pub fn wait_ns(&self, now: i64, window_ns: i64, max: i64) -> i64 {
         let over = to_i64(self.times.len()).saturating_sub(max.max(0));
-        let Some(last_to_go) = usize::try_from(over - 1).ok() else {
+        let Some(last_to_go) = usize::try_from(over.saturating_sub(1)).ok() else {
             return 0;
         };
         self.times.get(last_to_go).map_or(window_ns, |t| {
@@ -109,7 +108,12 @@ impl BucketSum {
         let start = now.saturating_sub(window_ns);
         while let Some((index, amount)) = self.buckets.front() {
             // The newest nanosecond that the bucket can hold.
-            if index.saturating_add(1).saturating_mul(width) - 1 > start {
+            if index
+                .saturating_add(1)
+                .saturating_mul(width)
+                .saturating_sub(1)
+                > start
+            {
                 break;
             }
             self.sum = self.sum.saturating_sub(*amount);
@@ -188,8 +192,14 @@ impl BucketSum {
 pub(crate) struct MinuteWindow {
     log: SlidingLog,
     sum: BucketSum,
+    /// When the newest event came that the log could not keep.
+    spilled_at: i64,
 }
-codec!(MinuteWindow { log, sum });
+codec!(MinuteWindow {
+    log,
+    sum,
+    spilled_at
+});
 
 /// Up to so many events of a minute are counted exactly.
 pub(crate) const MINUTE_EXACT_MAX: usize = 512;
@@ -201,11 +211,14 @@ impl MinuteWindow {
     /// events at most may still be taken back.
     pub(crate) fn push(&mut self, now: i64, in_flight_max: usize) -> i64 {
         self.log.prune(now, MINUTE_NS);
-        let keep = MINUTE_EXACT_MAX + in_flight_max;
-        self.log.push(now, keep);
+        // Whatever of it may still be taken back, what is left counts exactly.
+        let keep = MINUTE_EXACT_MAX.saturating_add(in_flight_max);
+        if let Some(spilled) = self.log.push(now, keep) {
+            self.spilled_at = spilled;
+        }
         self.sum.add(now, MINUTE_NS, 1);
         let exact = to_i64(self.log.len());
-        if self.log.len() < keep {
+        if self.spilled_at <= now.saturating_sub(MINUTE_NS) {
             exact
         } else {
             exact.max(self.sum.sum())
@@ -236,7 +249,7 @@ impl Gcra {
     /// Nanoseconds until one would.
     pub fn take(&mut self, now: i64, interval_ns: i64, burst: i64) -> Result<(), i64> {
         let interval = interval_ns.max(1);
-        let tolerance = interval.saturating_mul(burst.max(1) - 1);
+        let tolerance = interval.saturating_mul(burst.max(1).saturating_sub(1));
         let arrival = self.theoretical_arrival.max(now);
         let early = arrival.saturating_sub(now).saturating_sub(tolerance);
         if early > 0 {
@@ -275,6 +288,27 @@ mod tests {
         assert!(log.remove(10));
         assert!(!log.remove(11));
         assert_eq!(log.count(59, 60), 3);
+    }
+
+    #[test]
+    fn a_minute_never_counts_too_little() {
+        let mut minute = MinuteWindow::default();
+        for n in 0..2_000i64 {
+            let now = n * 20_000_000;
+            let got = minute.push(now, 256);
+            if n < 768 {
+                assert_eq!(got, n + 1);
+            } else {
+                assert!((n + 1..=n + 1 + 50).contains(&got), "{n}: {got}");
+            }
+        }
+        for n in 1_800..2_000 {
+            minute.remove(n * 20_000_000);
+        }
+        let got = minute.push(2_000 * 20_000_000, 256);
+        assert!((1_801..=1_851).contains(&got), "{got}");
+        let got = minute.push(2_000 * 20_000_000 + MINUTE_NS, 256);
+        assert_eq!(got, 1, "everything has left");
     }
 
     #[test]

@@ -130,12 +130,13 @@ impl LimitKind {
 /// One limit that a rule asks the state about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitCharge {
-    /// The counter: a hash of rule and `per` value (counters live inside one agent's state); for
-    /// [`LimitKind::PrecededBy`] the tool asked for, by [`tool_key`](super::tool_key).
+    /// The counter: a hash of tenant, agent, rule, kind and the `per` value.
     pub key: u64,
     /// What it counts.
     pub kind: LimitKind,
-    /// How much this action charges: 1, or for spend its cost.
+    /// How much this action charges: 1, or for spend its cost or the money it moves. For
+    /// [`LimitKind::PrecededBy`] 0 asks whether the mark is there and 1 makes it, once the action
+    /// is permitted.
     pub amount: i64,
     /// The most that the window may hold.
     pub max: i64,

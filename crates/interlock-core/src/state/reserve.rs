@@ -198,7 +198,7 @@ impl Counters {
         let before = counter.count.cells();
         counter.count.prune(now, window_ns);
         // What was tried counts on, so that one more must leave before the next try fits.
-        let fits = max - i64::from(attempts);
+        let fits = max.saturating_sub(i64::from(attempts));
         let (used, exceeded, wait_ns) = match &mut counter.count {
             Count::Log(log) => {
                 // Whatever may still be given back, one more than the maximum is left.
@@ -224,7 +224,8 @@ impl Counters {
                 (share, over, failed.wait_ns(now, window_ns, 0))
             }
         };
-        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+        let after = counter.count.cells();
+        self.count_cells(before, after);
         settle.push(Charge {
             kind: charge.kind,
             key,
@@ -232,10 +233,14 @@ impl Counters {
         });
         LimitReading {
             key: charge.key,
-            used: used - first,
+            used: used.saturating_sub(first),
             exceeded,
             retry_after_ms: if exceeded { to_ms(wait_ns) } else { 0 },
         }
+    }
+
+    fn count_cells(&mut self, before: u64, after: u64) {
+        self.cells = self.cells.saturating_add(after).saturating_sub(before);
     }
 
     /// Whether there is no room, after what is empty gave way; looks at most once a second.
@@ -247,7 +252,7 @@ impl Counters {
             self.counters.retain(|_, c| c.empty_at > now);
             for counter in self.counters.values_mut() {
                 counter.count.prune(now, counter.window_ns);
-                self.cells += counter.count.cells();
+                self.cells = self.cells.saturating_add(counter.count.cells());
             }
         }
         over(self)
@@ -279,23 +284,29 @@ impl Counters {
             Count::Sum(sum) => sum.adjust(at, by),
             Count::Log(_) | Count::Share(..) => {}
         }
-        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+        let after = counter.count.cells();
+        self.count_cells(before, after);
     }
 
-    /// Settles spend to what it really cost and counts the outcome in error rates.
+    /// Settles spend to what it really cost and counts the outcome in error rates. `failed` is
+    /// `None` when nothing ran, or nobody knows.
+    ///
+    /// A charge above the action's own cost is money that it moved. The cost of moving it does not
+    /// bring that back; only not running does.
     pub(crate) fn settle(
         &mut self,
-        charges: &[Charge],
-        at: i64,
+        reservation: &Reservation,
         now: i64,
         cost: Option<i64>,
         failed: Option<bool>,
     ) {
-        for charge in charges {
+        for charge in &reservation.charges {
             match (charge.kind, cost, failed) {
                 (LimitKind::Spend, Some(cost), _) => {
-                    let by = cost.max(0).saturating_sub(charge.amount);
-                    self.change(charge.key, at, by);
+                    let moved = charge.amount > reservation.cost && failed.is_some();
+                    let least = if moved { charge.amount } else { 0 };
+                    let by = cost.max(least).saturating_sub(charge.amount);
+                    self.change(charge.key, reservation.at, by);
                 }
                 (LimitKind::ErrorRate, _, Some(failed)) => {
                     if let Some(counter) = self.counters.get_mut(&charge.key) {
@@ -305,7 +316,8 @@ impl Counters {
                             failures.add(now, counter.window_ns, i64::from(failed));
                         }
                         counter.empty_at = empty_at(now, counter.window_ns);
-                        self.cells = (self.cells + counter.count.cells()).saturating_sub(before);
+                        let after = counter.count.cells();
+                        self.count_cells(before, after);
                     }
                 }
                 _ => {}
@@ -353,3 +365,14 @@ codec!(Reservation {
     charges,
     budgets,
 });
+
+impl Reservation {
+    /// Forgets the charges that no outcome changes.
+    pub(crate) fn keep_what_settles(&mut self) {
+        self.charges
+            .retain(|c| matches!(c.kind, LimitKind::Spend | LimitKind::ErrorRate));
+        if self.charges.is_empty() {
+            self.charges = Vec::new();
+        }
+    }
+}

@@ -108,7 +108,7 @@ impl<V: Default> Table<V> {
     /// The entry, used now, if it is there.
     pub fn get_mut(&mut self, tenant: &str, name: &str) -> Option<&mut V> {
         let slot = self.tenants.get_mut(tenant)?.get_mut(name)?;
-        self.uses += 1;
+        self.uses = self.uses.saturating_add(1);
         slot.used = self.uses;
         Some(&mut slot.value)
     }
@@ -121,7 +121,7 @@ impl<V: Default> Table<V> {
         if self.len >= self.max {
             self.evict();
         }
-        self.uses += 1;
+        self.uses = self.uses.saturating_add(1);
         let mut value = Box::<V>::default();
         let answer = f(&mut value);
         let used = self.uses;
@@ -129,7 +129,7 @@ impl<V: Default> Table<V> {
             .entry(tenant.into())
             .or_default()
             .insert(name.into(), Slot { used, value });
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         answer
     }
 

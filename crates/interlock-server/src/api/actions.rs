@@ -159,7 +159,7 @@ impl From<ActionRow> for ActionBody {
         let parse = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
         Self {
             decision: row
-                .claimed_decision
+                .claimed
                 .clone()
                 .unwrap_or_else(|| super::check::published(row.effect).to_owned()),
             payload: parse(&row.payload),

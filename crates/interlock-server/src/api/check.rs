@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
 use interlock_core::model::{Action, Decision, Effect, Obligation, Vector};
-use interlock_core::risk::{Dimension, five};
+use interlock_core::risk::{Dimension, FiveDimensions};
 use interlock_runtime::Checked;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -306,7 +306,7 @@ impl CheckResponse {
     #[must_use]
     pub fn of(checked: &Checked) -> Self {
         let decision = &checked.decision;
-        let five = five::view(&decision.risk);
+        let five = FiveDimensions::of(&decision.risk);
         Self {
             id: checked.id.to_string(),
             effect: decision.effect.name().to_owned(),
@@ -322,8 +322,9 @@ impl CheckResponse {
                 .collect(),
             risk_score: f64::from(decision.risk.composite) / 100.0,
             risk_breakdown: five
+                .entries()
                 .into_iter()
-                .map(|(name, permille)| (name.to_owned(), f64::from(permille) / 1000.0))
+                .map(|(name, hundredths)| (name.to_owned(), f64::from(hundredths) / 100.0))
                 .collect(),
             risk: RiskBody::of(decision),
             findings: findings(&decision.findings),

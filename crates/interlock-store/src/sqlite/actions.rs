@@ -33,6 +33,7 @@ fn read(row: &Row<'_>) -> Result<ActionRow> {
         flagged: get(row, "flagged")?,
         reason: get(row, "reason")?,
         source: get(row, "source")?,
+        claimed: get(row, "claimed")?,
         payload: get(row, "payload")?,
         at: get(row, "at")?,
         outcome: status

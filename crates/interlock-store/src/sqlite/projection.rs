@@ -18,9 +18,9 @@ impl Projection for Batch<'_> {
                 "INSERT INTO action (tenant, seq, id, agent_id, agent_name, session_id, run_id,
                  step, action_type, resource, tool, effect, decided, risk, risk_milli,
                  risk_breakdown, flagged, reason, source, payload, at, outcome_status, outcome_at,
-                 rollback_at, rollback_reason)
+                 rollback_at, rollback_reason, claimed)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT DO NOTHING",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 tenant,
@@ -47,7 +47,8 @@ impl Projection for Batch<'_> {
                 row.outcome.as_ref().map(|o| o.status.as_str()),
                 row.outcome.as_ref().map(|o| o.at),
                 row.rollback.as_ref().map(|r| r.at),
-                row.rollback.as_ref().map(|r| r.reason.as_str())
+                row.rollback.as_ref().map(|r| r.reason.as_str()),
+                row.claimed
             ])?;
         if written == 0 {
             return Ok(());

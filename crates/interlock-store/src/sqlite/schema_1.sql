@@ -177,6 +177,7 @@ CREATE TABLE action (
   flagged INTEGER NOT NULL,
   reason TEXT NOT NULL,
   source TEXT NOT NULL,
+  claimed TEXT,
   payload TEXT NOT NULL,
   at INTEGER NOT NULL,
   outcome_status TEXT,

@@ -461,11 +461,9 @@ impl Targets {
                     || url.host.text == "localhost"
                     || suffix::has_top_level(&url.host.text)
             });
-            if reads_as_host {
-                self.push(url);
-            } else if action.action_type == ActionType::NetworkRequest
-                && !text.contains(char::is_whitespace)
-            {
+            let must_be_host = action.action_type == ActionType::NetworkRequest
+                && !text.contains(char::is_whitespace);
+            if reads_as_host || must_be_host {
                 self.push(url);
             }
         }

@@ -102,9 +102,7 @@ fn read_statement(text: &str, validators: &mut Validators) -> Result<Statement, 
             help,
         }]
     };
-    let json = policy
-        .to_json()
-        .map_err(|e| mistake(e.to_string(), None))?;
+    let json = policy.to_json().map_err(|e| mistake(e.to_string(), None))?;
     let mut select = Select::default();
     for (part, kind, globs) in [
         ("principal", "Agent", &mut select.agents),
@@ -213,7 +211,7 @@ fn build(
     let id = get("id").unwrap_or(&place.default_id);
     if !is_id(id) {
         wrong(
-            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`".to_owned(),
+            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.`, `:` and `/`".to_owned(),
             None,
             reports,
         );
@@ -271,7 +269,11 @@ fn build(
             ("bands", _) => exempt.bands = true,
             ("packs", _) => exempt.packs = true,
             (_, Some(vector)) => exempt.vectors.insert(vector),
-            _ => wrong(format!("nothing called `{name}` can be lifted"), None, reports),
+            _ => wrong(
+                format!("nothing called `{name}` can be lifted"),
+                None,
+                reports,
+            ),
         }
     }
     if exempt != Exempt::default() && effect.is_some_and(|e| e != Effect::Allow) {

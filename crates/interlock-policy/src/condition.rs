@@ -91,16 +91,15 @@ pub(crate) fn compile(text: &str, validators: &mut Validators) -> Result<Compile
         return Err(rewritten.mistakes);
     }
     let source = format!("{PREFIX}{}{SUFFIX}", rewritten.text);
-    let policy = Policy::parse(None, &source)
-        .map_err(|errors| {
-            parse_mistakes(&errors, &rewritten, PREFIX.len(), whole.clone())
-                .into_iter()
-                .map(|m| Mistake {
-                    message: format!("not a Cedar expression: {}", m.message),
-                    ..m
-                })
-                .collect::<Vec<_>>()
-        })?;
+    let policy = Policy::parse(None, &source).map_err(|errors| {
+        parse_mistakes(&errors, &rewritten, PREFIX.len(), whole.clone())
+            .into_iter()
+            .map(|m| Mistake {
+                message: format!("not a Cedar expression: {}", m.message),
+                ..m
+            })
+            .collect::<Vec<_>>()
+    })?;
     compile_policy(&policy, &rewritten, PREFIX.len(), whole, validators)
 }
 
@@ -495,7 +494,12 @@ fn check_path(root: &str, segments: &[(&str, Range<usize>)]) -> Option<Mistake> 
                         nearest(first, names).map(|n| format!("facts.{n}"))
                     })
                     .or_else(|| elsewhere(first));
-                return Some(unknown("fact", first_span, format!("facts.{first}"), mean(near)));
+                return Some(unknown(
+                    "fact",
+                    first_span,
+                    format!("facts.{first}"),
+                    mean(near),
+                ));
             };
             let (second, span) = segments.get(1)?;
             if group.specs().iter().any(|s| s.name == *second) {
@@ -746,14 +750,38 @@ mod tests {
             ("risk.composite > \"high\"", "policy.type", "\"high\""),
             ("facts.sql.unbounded && 3", "policy.type", "3"),
             ("risk.composite >", "policy.syntax", ""),
-            ("args.x > 5 && args.x like \"a\"", "policy.argument-type", "args.x"),
-            ("false && facts.outbound", "policy.never-true", "false && facts.outbound"),
-            ("true } unless { false", "policy.condition", "true } unless { false"),
+            (
+                "args.x > 5 && args.x like \"a\"",
+                "policy.argument-type",
+                "args.x",
+            ),
+            (
+                "false && facts.outbound",
+                "policy.never-true",
+                "false && facts.outbound",
+            ),
+            (
+                "true } unless { false",
+                "policy.condition",
+                "true } unless { false",
+            ),
             ("principal.role == \"x\"", "policy.unsupported", "role"),
-            ("ip(\"10.0.0.1\").isLoopback()", "policy.unsupported", "isLoopback"),
-            ("principal in Agent::\"x\"", "policy.unsupported", "principal"),
+            (
+                "ip(\"10.0.0.1\").isLoopback()",
+                "policy.unsupported",
+                "isLoopback",
+            ),
+            (
+                "principal in Agent::\"x\"",
+                "policy.unsupported",
+                "principal",
+            ),
             ("facts.sql == facts.sql", "policy.unsupported", "facts.sql"),
-            ("decimal(\"1.0\").lessThan(decimal(\"2.0\"))", "policy.unsupported", "lessThan"),
+            (
+                "decimal(\"1.0\").lessThan(decimal(\"2.0\"))",
+                "policy.unsupported",
+                "lessThan",
+            ),
             ("resource is Resource", "policy.unsupported", "is"),
             ("[].contains(1)", "policy.type", "[]"),
         ] {

@@ -417,9 +417,7 @@ fn attribute(json: &Value) -> Result<Expr, LowerError> {
     let parts = path(json)?;
     match target(&parts) {
         Target::Value(expr) => Ok(expr),
-        Target::Args(path) if path.is_empty() => {
-            Err(unsupported("`args` as a whole is", "args"))
-        }
+        Target::Args(path) if path.is_empty() => Err(unsupported("`args` as a whole is", "args")),
         Target::Args(path) => Ok(Expr::Arg(path)),
         Target::Record => Err(LowerError {
             help: Some("name one of its fields".to_owned()),

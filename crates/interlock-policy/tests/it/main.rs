@@ -1,4 +1,6 @@
 //! The language at its boundary: files in, a program or messages out.
 
+mod bundles;
 mod diagnostics;
 mod oracle;
+mod robust;

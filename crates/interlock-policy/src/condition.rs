@@ -23,6 +23,17 @@ pub const CONDITION_BYTES_MAX: usize = 16 * 1024;
 /// Brackets open at once in a condition.
 const BRACKET_DEPTH_MAX: usize = 32;
 
+/// `&&` and `||` of a condition.
+const LOGICAL_MAX: usize = 500;
+/// `+`, `-` and `*` of a condition.
+const ARITHMETIC_MAX: usize = 64;
+/// `if` of a condition.
+const IF_MAX: usize = 32;
+/// Names in a row, as in `args.a.b.c`.
+const PATH_MAX: usize = 16;
+/// Names, numbers, texts and signs of a condition.
+const TOKENS_MAX: usize = 8_000;
+
 const ROOTS: [&str; 5] = ["facts", "risk", "findings", "state", "args"];
 const PREFIX: &str = "permit(principal, action, resource) when {\n";
 const SUFFIX: &str = "\n};";
@@ -166,7 +177,7 @@ fn compile_bodies(
             help: None,
         }]
     })?;
-    let mut joined: Option<Expr> = None;
+    let mut parts: Vec<Expr> = Vec::new();
     for (unless, body) in bodies {
         let lowered = lower::expression(&body).map_err(|e| {
             let span = e
@@ -182,17 +193,17 @@ fn compile_bodies(
             }]
         })?;
         actions.extend(lowered.actions);
-        let part = if unless {
+        parts.push(if unless {
             Expr::Not(Box::new(lowered.expr))
         } else {
             lowered.expr
-        };
-        joined = Some(match joined {
-            Some(before) => Expr::And(Box::new(before), Box::new(part)),
-            None => part,
         });
     }
-    let expr = joined.unwrap_or(Expr::Bool(true));
+    let expr = if parts.is_empty() {
+        Expr::Bool(true)
+    } else {
+        lower::balanced(parts, &Expr::And)
+    };
     let arguments = lower::infer(&expr).map_err(|e| {
         let span = find_word(&rewritten.original, &e.path).unwrap_or_else(|| whole.clone());
         vec![Mistake {
@@ -376,27 +387,12 @@ impl Rewritten {
             mistakes: Vec::new(),
         };
         let tokens = tokens(original);
+        if let Some(mistake) = too_large(&tokens) {
+            this.mistakes.push(mistake);
+            return this;
+        }
         let mut copied = 0;
-        let mut depth = 0usize;
         for (index, (token, at)) in tokens.iter().enumerate() {
-            if let Token::Sign(sign) = token {
-                match *sign {
-                    "(" | "[" | "{" => depth += 1,
-                    ")" | "]" | "}" => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                if depth > BRACKET_DEPTH_MAX {
-                    this.mistakes.push(Mistake {
-                        code: "policy.limit",
-                        span: *at..at + 1,
-                        message: format!(
-                            "brackets are nested deeper than the limit of {BRACKET_DEPTH_MAX}"
-                        ),
-                        help: None,
-                    });
-                    return this;
-                }
-            }
             let Token::Word(word) = token else { continue };
             let before = index.checked_sub(1).and_then(|i| tokens.get(i));
             let after = tokens.get(index + 1);
@@ -460,6 +456,58 @@ impl Rewritten {
             self.mistakes.push(mistake);
         }
     }
+}
+
+/// Cedar parses, validates and prints by recursion, so what nests is bounded before it sees it.
+fn too_large(tokens: &[(Token<'_>, usize)]) -> Option<Mistake> {
+    let limit = |at: usize, what: &str, max: usize| {
+        Some(Mistake {
+            code: "policy.limit",
+            span: at..at + 1,
+            message: format!("{what} pass the limit of {max}"),
+            help: None,
+        })
+    };
+    let (mut depth, mut logical, mut arithmetic, mut ifs, mut path) = (0usize, 0, 0, 0, 0);
+    let mut before = None;
+    for (index, (token, at)) in tokens.iter().enumerate() {
+        if index >= TOKENS_MAX {
+            return limit(*at, "the words and signs of the condition", TOKENS_MAX);
+        }
+        match token {
+            Token::Sign("(" | "[" | "{") => depth += 1,
+            Token::Sign(")" | "]" | "}") => depth = depth.saturating_sub(1),
+            Token::Sign("+" | "-" | "*") => arithmetic += 1,
+            // The second half of `&&` and `||`.
+            Token::Sign("&" | "|") if before == Some(*token) => logical += 1,
+            Token::Word("if") => ifs += 1,
+            // Cedar joins the conditions of a statement as if by `&&`.
+            Token::Word("when" | "unless") => logical += 1,
+            _ => {}
+        }
+        path = match token {
+            Token::Sign(".") => path + 1,
+            Token::Word(_) => path,
+            _ => 0,
+        };
+        before = Some(*token);
+        if depth > BRACKET_DEPTH_MAX {
+            return limit(*at, "nested brackets", BRACKET_DEPTH_MAX);
+        }
+        if logical > LOGICAL_MAX {
+            return limit(*at, "`&&` and `||` of one condition", LOGICAL_MAX);
+        }
+        if arithmetic > ARITHMETIC_MAX {
+            return limit(*at, "`+`, `-` and `*` of one condition", ARITHMETIC_MAX);
+        }
+        if ifs > IF_MAX {
+            return limit(*at, "`if` of one condition", IF_MAX);
+        }
+        if path > PATH_MAX {
+            return limit(*at, "names in a row", PATH_MAX);
+        }
+    }
+    None
 }
 
 fn check_path(root: &str, segments: &[(&str, Range<usize>)]) -> Option<Mistake> {
@@ -801,7 +849,7 @@ mod tests {
 
     #[test]
     fn a_long_chain_is_no_deep_tree() {
-        let chain = vec!["findings.pii"; 1_000].join(" || ");
+        let chain = vec!["findings.pii"; 501].join(" || ");
         let mut validators = Validators::default();
         let compiled = compile(&chain, &mut validators).unwrap();
         let mut depth = 0;
@@ -810,6 +858,6 @@ mod tests {
             depth += 1;
             here = left;
         }
-        assert_eq!(depth, 10);
+        assert_eq!(depth, 9);
     }
 }

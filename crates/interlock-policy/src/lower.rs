@@ -9,6 +9,7 @@ use interlock_core::risk::Dimension;
 use interlock_core::state::StateFacts;
 use serde_json::Value;
 
+use crate::diagnostic::nearest;
 use crate::schema::{ArgTree, ArgType};
 
 /// Nesting of an expression; the evaluation recurses as deep.
@@ -241,7 +242,10 @@ impl Lowering {
 }
 
 /// Joins the parts, of which there is one at least, keeping their order.
-fn balanced(mut parts: Vec<Expr>, build: &impl Fn(Box<Expr>, Box<Expr>) -> Expr) -> Expr {
+pub(crate) fn balanced(
+    mut parts: Vec<Expr>,
+    build: &impl Fn(Box<Expr>, Box<Expr>) -> Expr,
+) -> Expr {
     while parts.len() > 1 {
         let mut joined = Vec::with_capacity(parts.len().div_ceil(2));
         let mut rest = parts.into_iter();
@@ -405,10 +409,27 @@ fn shown(parts: &[&str]) -> String {
 }
 
 fn unknown(parts: &[&str]) -> LowerError {
+    let last = parts.last().copied().unwrap_or_default();
+    let group = match parts {
+        ["facts", group, _] => *group,
+        _ => "",
+    };
+    let names: Vec<&str> = match parts {
+        ["facts", ..] => FactGroup::ALL
+            .iter()
+            .filter(|g| g.name() == group)
+            .flat_map(|g| g.specs())
+            .map(|s| s.name)
+            .collect(),
+        ["state", ..] => StateFacts::SPECS.iter().map(|s| s.name).collect(),
+        ["findings", ..] => Vector::ALL.map(Vector::name).to_vec(),
+        ["risk", ..] => Dimension::ALL.map(Dimension::name).to_vec(),
+        _ => Vec::new(),
+    };
     LowerError {
         code: "policy.unknown-field",
         message: format!("unknown field `{}`", shown(parts)),
-        help: None,
+        help: nearest(last, names).map(|near| format!("did you mean `{near}`?")),
         word: parts.last().map(|p| (*p).to_owned()),
     }
 }

@@ -14,7 +14,8 @@ use interlock_core::program::expr::Expr;
 use interlock_core::program::glob::Glob;
 use interlock_core::program::rule::{Exempt, Rule, Select};
 
-use crate::condition::{self, Mistake, Rewritten};
+use crate::abbreviation::{self, Rewritten};
+use crate::condition::{self, Mistake};
 use crate::diagnostic::{Reports, nearest};
 use crate::rule_document::{LocatedRule, check_action_name, effect_names, is_id};
 use crate::schema::Validators;
@@ -48,7 +49,7 @@ pub(crate) fn read(
         .and_then(|s| s.to_str())
         .unwrap_or("policy");
     let mut rules = Vec::new();
-    for (number, span) in condition::statements(text).into_iter().enumerate() {
+    for (number, span) in abbreviation::statements(text).into_iter().enumerate() {
         let statement = text.get(span.clone()).unwrap_or_default();
         match read_statement(statement, validators) {
             Ok(read) => {

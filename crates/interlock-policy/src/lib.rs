@@ -41,6 +41,7 @@
 //! **Invariant:** nothing here runs when an action is decided. Cedar parses and validates; the
 //! core evaluates. **Invariant:** a bundle either compiles as a whole or not at all.
 
+mod abbreviation;
 mod analyse;
 mod bundle;
 mod cedar_file;
@@ -49,6 +50,7 @@ mod condition;
 mod diagnostic;
 mod document;
 mod format;
+mod infer;
 mod lower;
 mod pipeline;
 mod require;

@@ -64,6 +64,70 @@ proptest! {
     }
 }
 
+/// Texts as deep or as long as the limit on bytes admits neither overflow the stack nor take long.
+#[test]
+fn deep_and_long_conditions_are_answered() {
+    let mut compiler = ConditionCompiler::default();
+    let ifs = "if findings.pii then true else ".repeat(500) + "false";
+    for text in [
+        format!("args{} == 1", ".a".repeat(8_000)),
+        format!("args has a{}", ".a".repeat(8_000)),
+        format!("1{} > 5", " + 1".repeat(4_000)),
+        format!("1{} > 5", " * risk.data".repeat(1_200)),
+        ifs,
+        format!("{}true", "!".repeat(16_000)),
+        format!("{}1 == 1", "-".repeat(16_000)),
+        format!("findings.pii{}", " && findings.pii".repeat(500)),
+        format!("findings.pii{}", " || findings.xss".repeat(500)),
+        format!("findings.pii{}", " || findings.xss".repeat(501)),
+        format!("1{} > 5", " + 1".repeat(64)),
+        format!(
+            "{}findings.pii{}",
+            "(".repeat(32),
+            " || findings.xss)".repeat(32)
+        ),
+        format!("args{} == 1", ".a".repeat(16)),
+        "if findings.pii then true else ".repeat(32) + "false",
+        "if ".repeat(32) + "findings.pii" + &" then true else false".repeat(32),
+        format!("{}findings.pii{}", "!(".repeat(32), ")".repeat(32)),
+        format!("[{}].contains(risk.data)", "1,".repeat(8_000)),
+        "risk.data == 1 == 1".to_owned(),
+        "\"".repeat(9_000),
+        "(".repeat(16_000),
+        "x".repeat(17_000),
+    ] {
+        let start = std::time::Instant::now();
+        let shown: String = text.chars().take(40).collect();
+        println!("{shown}");
+        let answer = compiler.compile(&text);
+        if let Err(found) = &answer {
+            check_places(found, &text);
+        }
+        let took = start.elapsed();
+        assert!(took.as_secs() < 5, "{shown}: {took:?}");
+    }
+}
+
+#[test]
+fn many_conditions_of_one_statement_are_answered() {
+    let statement = |count: usize| {
+        let whens = "when { context.findings.pii }\n".repeat(count);
+        compile(
+            &[
+                Source::new("a.yaml", "interlock: 1\ndefault: allow\n"),
+                Source::new(
+                    "b.cedar",
+                    format!("forbid (principal, action, resource) {whens};"),
+                ),
+            ],
+            1,
+        )
+    };
+    assert!(statement(500).is_ok());
+    let found = statement(1_000).unwrap_err();
+    assert_eq!(found[0].code, "policy.limit");
+}
+
 #[test]
 fn a_directory_is_a_bundle_and_its_folders_are_layers() {
     let root = std::env::temp_dir().join(format!("interlock-policy-{}", std::process::id()));

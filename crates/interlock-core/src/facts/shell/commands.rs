@@ -260,8 +260,13 @@ impl Eval<'_> {
         }
         let through = Flow {
             fetched: input.fetched,
+            trees: input.trees.clone(),
             ..Flow::default()
         };
+        if first.text.contains('/') && self.is_fetched(first) {
+            self.facts.code = true;
+            self.facts.fetched_code = true;
+        }
         if let Some(wrapped) = self.wrapper(name, args, input) {
             return wrapped;
         }
@@ -292,7 +297,7 @@ impl Eval<'_> {
             return through;
         }
         match name {
-            "echo" | "printf" => return self.output(name, args, input),
+            "echo" | "printf" => return self.output(name, args),
             "cd" | "pushd" => {
                 self.change_directory(Options::parse(args, "", &[]).operands.first().copied())
             }
@@ -320,8 +325,7 @@ impl Eval<'_> {
             "." | "source" => {
                 self.facts.code = true;
                 if let Some(file) = args.first() {
-                    self.facts.fetched_code |= file.fetched;
-                    self.read(file);
+                    self.script_file(file);
                 }
             }
             "export" | "declare" | "local" | "readonly" | "typeset" => {
@@ -496,9 +500,9 @@ impl Eval<'_> {
             "usermod" | "useradd" | "adduser" | "userdel" | "deluser" | "groupadd" | "groupmod"
             | "groupdel" | "gpasswd" | "passwd" | "chpasswd" | "visudo" | "chsh" | "addgroup"
             | "newgrp" | "setenforce" | "semanage" | "aa-disable" => self.facts.rights = true,
-            "curl" => return self.curl(args, input),
+            "curl" => return self.curl(args),
             "wget" | "aria2c" | "http" | "https" | "xh" | "httpie" | "lynx" | "fetch" => {
-                return self.wget(name, args, input);
+                return self.wget(name, args);
             }
             "nc" | "ncat" | "netcat" | "socat" | "telnet" | "ftp" | "sftp" | "tftp" | "lftp"
             | "ping" | "dig" | "nslookup" | "host" | "mosh" | "websocat" => {
@@ -557,7 +561,7 @@ impl Eval<'_> {
                     None => self.facts.dynamic |= input.piped,
                 }
             }
-            "find" | "fd" | "fdfind" => self.find(args),
+            "find" | "fd" | "fdfind" => return self.find(args),
             "shutdown" | "reboot" | "halt" | "poweroff" | "fdisk" | "sfdisk" | "parted"
             | "wipefs" | "blkdiscard" | "mkswap" | "swapoff" | "killall5" | "rmmod"
             | "lvremove" | "vgremove" | "pvremove" | "zpool" | "cryptsetup" | "umount"
@@ -787,6 +791,14 @@ impl Eval<'_> {
         }
     }
 
+    /// A file is run as a script.
+    fn script_file(&mut self, file: &Arg) {
+        let fetched = self.is_fetched(file);
+        self.facts.code |= file.process || fetched;
+        self.facts.fetched_code |= fetched;
+        self.read(file);
+    }
+
     fn shell(&mut self, args: &[Arg], input: &Flow) -> Flow {
         let mut rest = args.iter();
         let mut text_next = false;
@@ -804,9 +816,7 @@ impl Eval<'_> {
                 _ if text.starts_with("--") => {}
                 _ if text.starts_with(['-', '+']) => text_next |= text.contains('c'),
                 _ => {
-                    self.facts.code |= arg.process;
-                    self.facts.fetched_code |= arg.fetched;
-                    self.read(arg);
+                    self.script_file(arg);
                     return Flow::default();
                 }
             }
@@ -817,6 +827,7 @@ impl Eval<'_> {
 
     fn interpreter(&mut self, args: &[Arg], input: &Flow, code: &str, values: &str) -> Flow {
         let mut rest = args.iter();
+        let mut in_place = false;
         while let Some(arg) = rest.next() {
             let text = arg.text.as_str();
             if text == "-" {
@@ -831,6 +842,7 @@ impl Eval<'_> {
                 continue;
             }
             if let Some(cluster) = text.strip_prefix('-') {
+                in_place |= values.contains('I') && cluster.contains('i');
                 if let Some(at) = cluster.find(|c| code.contains(c)) {
                     self.facts.code = true;
                     // Code is attached or in the next word.
@@ -841,7 +853,6 @@ impl Eval<'_> {
                     };
                     self.facts.fetched_code |= text.is_some_and(|t| t.fetched);
                     self.facts.dynamic |= text.is_some_and(|t| t.dynamic && t.substituted);
-                    let in_place = cluster.contains('i') && values.contains('I');
                     for file in rest {
                         if !file.text.starts_with('-') {
                             self.read(file);
@@ -865,9 +876,7 @@ impl Eval<'_> {
                 self.facts.code |= text == "eval";
                 continue;
             }
-            self.facts.code |= arg.process;
-            self.facts.fetched_code |= arg.fetched;
-            self.read(arg);
+            self.script_file(arg);
             return Flow::default();
         }
         // Another language: what the text does is not read here.
@@ -878,8 +887,7 @@ impl Eval<'_> {
         Flow::default()
     }
 
-    fn output(&mut self, name: &str, args: &[Arg], input: &Flow) -> Flow {
-        let _ = input;
+    fn output(&mut self, name: &str, args: &[Arg]) -> Flow {
         let mut args = args;
         while let Some((first, tail)) = args.split_first() {
             if name == "echo" && matches!(first.text.as_str(), "-n" | "-e" | "-ne" | "-en" | "-E") {
@@ -904,6 +912,7 @@ impl Eval<'_> {
             fetched,
             piped: true,
             text: text.filter(|_| known),
+            ..Flow::default()
         }
     }
 
@@ -1055,6 +1064,9 @@ impl Eval<'_> {
             ],
         );
         let remote = matches!(name, "scp" | "rsync" | "rcp");
+        if let (true, Some(key)) = (name == "scp", options.value(&["i"])) {
+            self.read(key);
+        }
         let mut operands: Vec<&Arg> = options.operands.clone();
         let target = match options.value(&["t", "target-directory"]) {
             Some(target) if matches!(name, "cp" | "mv" | "install" | "ln") => Some(target.clone()),
@@ -1187,7 +1199,7 @@ impl Eval<'_> {
         }
     }
 
-    fn curl(&mut self, args: &[Arg], input: &Flow) -> Flow {
+    fn curl(&mut self, args: &[Arg]) -> Flow {
         self.facts.network = true;
         let options = Options::parse(
             args,
@@ -1276,7 +1288,11 @@ impl Eval<'_> {
                     }
                     sends |= value.substituted;
                 }
-                "o" | "output" | "c" | "cookie-jar" | "D" | "dump-header" => self.write(value),
+                "o" | "output" => {
+                    self.write(value);
+                    self.fetched_into(value);
+                }
+                "c" | "cookie-jar" | "D" | "dump-header" => self.write(value),
                 "X" | "request" => {
                     sends |= matches!(
                         value.text.to_ascii_uppercase().as_str(),
@@ -1297,26 +1313,23 @@ impl Eval<'_> {
             self.url(&operand.text);
             if remote_name {
                 let path = operand.text.split(['?', '#']).next().unwrap_or_default();
-                let file = path.rsplit('/').next().unwrap_or_default().to_owned();
-                self.write(&Arg {
-                    text: file,
-                    ..(*operand).clone()
-                });
+                let file = Arg::literal(path.rsplit('/').next().unwrap_or_default());
+                self.write(&file);
+                self.fetched_into(&file);
             }
             if let Some(file) = operand.text.strip_prefix("file://") {
                 self.read(&Arg::literal(file));
             }
         }
         self.facts.sends |= sends;
-        let _ = input;
         Flow {
             fetched: true,
             piped: true,
-            text: None,
+            ..Flow::default()
         }
     }
 
-    fn wget(&mut self, name: &str, args: &[Arg], input: &Flow) -> Flow {
+    fn wget(&mut self, name: &str, args: &[Arg]) -> Flow {
         self.facts.network = true;
         let options = Options::parse(
             args,
@@ -1343,7 +1356,8 @@ impl Eval<'_> {
                 }
                 "post-data" | "body-data" => self.facts.sends = true,
                 "O" | "output-document" | "o" | "a" | "output-file" | "P" | "directory-prefix" => {
-                    self.write(value)
+                    self.write(value);
+                    self.fetched_into(value);
                 }
                 "i" | "input-file" => self.read(value),
                 "header" => self.facts.sends |= value.substituted,
@@ -1380,18 +1394,16 @@ impl Eval<'_> {
                     .rsplit_once('/')
                 {
                     let file = if file.is_empty() { "index.html" } else { file };
-                    self.write(&Arg {
-                        text: file.to_owned(),
-                        ..(*operand).clone()
-                    });
+                    let file = Arg::literal(file);
+                    self.write(&file);
+                    self.fetched_into(&file);
                 }
             }
         }
-        let _ = input;
         Flow {
             fetched: true,
             piped: true,
-            text: None,
+            ..Flow::default()
         }
     }
 
@@ -1468,7 +1480,7 @@ impl Eval<'_> {
             return Flow {
                 fetched: true,
                 piped: true,
-                text: None,
+                ..Flow::default()
             };
         }
         let listens = options.has(&["l", "listen"]);
@@ -1490,7 +1502,7 @@ impl Eval<'_> {
         Flow {
             fetched: !matches!(name, "ping"),
             piped: true,
-            text: None,
+            ..Flow::default()
         }
     }
 
@@ -1601,7 +1613,7 @@ impl Eval<'_> {
                     self.facts.network = true;
                     self.remote_url(&options);
                 }
-                "add" | "diff" | "show" | "blame" | "hash-object" => {
+                "add" | "hash-object" => {
                     options.operands.iter().for_each(|p| self.read(p));
                 }
                 "config" => self.write(&Arg::literal(".git/config")),
@@ -1621,7 +1633,7 @@ impl Eval<'_> {
         }
     }
 
-    fn find(&mut self, args: &[Arg]) {
+    fn find(&mut self, args: &[Arg]) -> Flow {
         let roots: Vec<&Arg> = args
             .iter()
             .skip_while(|a| matches!(a.text.as_str(), "-H" | "-L" | "-P"))
@@ -1680,6 +1692,11 @@ impl Eval<'_> {
                 _ => {}
             }
         }
+        Flow {
+            piped: true,
+            trees: roots.iter().map(|r| r.text.clone()).collect(),
+            ..Flow::default()
+        }
     }
 
     fn xargs(&mut self, name: &str, args: &[Arg], input: &Flow) -> Flow {
@@ -1715,6 +1732,7 @@ impl Eval<'_> {
                 .take(64)
                 .map(Arg::literal)
                 .collect(),
+            None if !input.trees.is_empty() => input.trees.iter().map(Arg::literal).collect(),
             None => vec![Arg {
                 fetched: input.fetched,
                 ..Arg::unknown()
@@ -1749,6 +1767,7 @@ impl Eval<'_> {
             command.extend(items);
             vec![command]
         };
+        let deletes = self.facts.deletes.len();
         for line in &lines {
             out = if parallel && line.len() == 1 {
                 line.first()
@@ -1757,10 +1776,16 @@ impl Eval<'_> {
                 self.run(line, &Flow::default())
             };
         }
+        if !input.trees.is_empty() && self.facts.deletes.len() > deletes {
+            self.facts.recursive_delete = true;
+            for tree in &input.trees {
+                self.check_root(tree);
+            }
+        }
         Flow {
             fetched: out.fetched || input.fetched,
             piped: true,
-            text: None,
+            ..Flow::default()
         }
     }
 
@@ -1804,7 +1829,7 @@ impl Eval<'_> {
         Flow {
             fetched: true,
             piped: true,
-            text: None,
+            ..Flow::default()
         }
     }
 

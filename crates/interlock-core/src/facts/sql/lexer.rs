@@ -343,6 +343,17 @@ impl Lexer<'_> {
                 }
             }
         }
+        if word_start(self.byte(0)) {
+            // `8c` is a name in MySQL; elsewhere it is an error or a number and a word.
+            self.out.ambiguous = true;
+            if self.dialect == Dialect::MySql {
+                while word_part(self.byte(0)) {
+                    self.at += 1;
+                }
+                self.push(Kind::Quoted, Kw::None, start);
+                return;
+            }
+        }
         self.push(Kind::Num, Kw::None, start);
     }
 

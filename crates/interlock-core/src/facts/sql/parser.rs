@@ -280,17 +280,26 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The next tokens begin a query, perhaps after more parentheses.
+    /// The next token begins a query.
     pub(super) fn starts_query(&self) -> bool {
+        self.query_at(0)
+    }
+
+    fn query_at(&self, ahead: usize) -> bool {
+        match self.peek_at(ahead).kw {
+            Kw::Select | Kw::With => true,
+            Kw::Values => self.peek_at(ahead + 1).kind == Kind::LParen,
+            _ => false,
+        }
+    }
+
+    /// The next token is a parenthesis around a query, perhaps one of several.
+    pub(super) fn opens_query(&self) -> bool {
         let mut ahead = 0;
         while self.peek_at(ahead).kind == Kind::LParen && ahead < 8 {
             ahead += 1;
         }
-        match self.peek_at(ahead).kw {
-            Kw::Select | Kw::With => true,
-            Kw::Values => ahead == 0 && self.peek_at(1).kind == Kind::LParen,
-            _ => false,
-        }
+        ahead > 0 && self.query_at(ahead)
     }
 }
 

@@ -104,6 +104,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Set operations after a query in parentheses.
     pub(super) fn set_operations(&mut self) -> Parsed<Rows> {
         self.set_operations_after(Rows::ONE)
     }
@@ -264,7 +265,10 @@ impl Parser<'_> {
             self.close()?;
             number
         } else {
-            self.count()?
+            // Without parentheses it is one number or parameter: in `TOP 1 *` the star is a column.
+            let number = self.text_of(self.peek()).parse().unwrap_or(-1);
+            self.at += 1;
+            number
         };
         let percent = self.eat(Kw::Percent);
         if self.peek().kw == Kw::With && self.peek_at(1).kw == Kw::Ties {
@@ -475,7 +479,18 @@ impl Parser<'_> {
                     estimate: rows.estimate,
                 }
             } else {
-                self.from_list()?
+                let mut source = self.from_list()?;
+                if self.set_operator() {
+                    let rows = self.set_operations_after(Rows {
+                        bounded: source.bounded,
+                        estimate: source.estimate,
+                        ..Rows::ALL
+                    })?;
+                    source.bounded = rows.bounded;
+                    source.estimate = rows.estimate;
+                }
+                self.query_tail()?;
+                source
             };
             self.close()?;
             self.table_alias(None)?;

@@ -255,7 +255,7 @@ impl Parser<'_> {
         {
             self.at += 1;
         }
-        if self.peek().kind == Kind::LParen && !self.starts_query() {
+        if self.peek().kind == Kind::LParen && !self.opens_query() {
             self.skip_group()?;
         }
         self.output()?;
@@ -740,7 +740,7 @@ impl Parser<'_> {
             match (token.kind, token.kw) {
                 (Kind::End, _) | (Kind::Semi, _) if depth == 0 => break,
                 (Kind::End | Kind::Semi, _) => return Err(Unparsed),
-                (Kind::LParen, _) if self.starts_query() => {
+                (Kind::LParen, _) if self.opens_query() => {
                     self.at += 1;
                     self.body_query()?;
                     self.close()?;
@@ -1184,7 +1184,7 @@ impl Parser<'_> {
             match token.kind {
                 Kind::End | Kind::Semi if depth == 0 => return Ok(()),
                 Kind::End | Kind::Semi => return Err(Unparsed),
-                Kind::LParen if self.starts_query() => {
+                Kind::LParen if self.opens_query() => {
                     self.at += 1;
                     self.subquery()?;
                     self.close()?;

@@ -49,13 +49,20 @@ fn cases() {
 #[test]
 fn past_a_bound_is_not_parsed() {
     for text in [
-        format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60)),
-        format!("SELECT * FROM {}t{}", "(".repeat(60), ")".repeat(60)),
+        format!("SELECT {}1{}", "(".repeat(120), ")".repeat(120)),
+        format!("SELECT * FROM {}t{}", "(".repeat(120), ")".repeat(120)),
         format!("{}1", "IF 1=1 ".repeat(100)),
         format!("SELECT 1{}", " + 1".repeat(20_000)),
         format!("SELECT '{}'", "x".repeat(140_000)),
         format!("SELECT {} 1", "CASE WHEN ".repeat(100)),
         format!("SELECT {}", "/*".repeat(200)),
+        format!(
+            "SELECT * FROM {}",
+            (0..300)
+                .map(|i| format!("t{i}"))
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
     ] {
         let facts = SqlFacts::of(&text, None);
         assert!(!facts.parsed, "{}", &text[..30]);

@@ -1,6 +1,7 @@
 //! The usual programs: what each does with its arguments.
 
-use super::eval::{Arg, Eval, Flow, is_disk};
+use super::eval::{Arg, Eval, Flow, RUNS_MAX, is_disk};
+use super::syntax::DEPTH_MAX;
 use crate::facts::set_insert;
 
 /// The options and operands of a command line.
@@ -232,7 +233,8 @@ impl Eval<'_> {
         let Some((first, rest)) = args.split_first() else {
             return Flow::default();
         };
-        if self.depth > super::syntax::DEPTH_MAX {
+        self.runs += 1;
+        if self.depth > DEPTH_MAX || self.runs > RUNS_MAX {
             self.parsed = false;
             return Flow::default();
         }
@@ -1664,13 +1666,8 @@ impl Eval<'_> {
                         .collect();
                     let deleted = self.facts.deletes.len();
                     for root in roots.iter().take(8) {
-                        let line: Vec<Arg> = command
-                            .iter()
-                            .map(|a| Arg {
-                                text: a.text.replace("{}", &root.text),
-                                ..a.clone()
-                            })
-                            .collect();
+                        let line: Vec<Arg> =
+                            command.iter().map(|a| self.place(a, "{}", root)).collect();
                         self.run(&line, &Flow::default());
                     }
                     let removes = command
@@ -1754,12 +1751,7 @@ impl Eval<'_> {
                 .map(|item| {
                     command
                         .iter()
-                        .map(|a| Arg {
-                            text: a.text.replace(&replace, &item.text),
-                            dynamic: a.dynamic || item.dynamic && a.text.contains(&replace),
-                            fetched: a.fetched || item.fetched && a.text.contains(&replace),
-                            ..a.clone()
-                        })
+                        .map(|a| self.place(a, &replace, item))
                         .collect()
                 })
                 .collect()

@@ -8,6 +8,9 @@ use crate::facts::set_insert;
 const OUTPUT: &str = "$OUTPUT";
 /// Words that one brace expansion may give.
 const BRACE_WORDS_MAX: usize = 16;
+/// Command lines that are run, those that `find` and `xargs` make included; past it the text counts as
+/// not parsed.
+pub(super) const RUNS_MAX: usize = 2_000;
 /// Bytes of text that expansion may build; past it what runs counts as hidden.
 const EXPANDED_BYTES_MAX: usize = 128 * 1024;
 
@@ -69,6 +72,7 @@ pub(super) struct Eval<'a> {
     pub(super) depth: usize,
     tokens: usize,
     expanded: usize,
+    pub(super) runs: usize,
     /// Every text that is run parsed.
     pub(super) parsed: bool,
 }
@@ -85,6 +89,7 @@ impl<'a> Eval<'a> {
             depth: 0,
             tokens: 0,
             expanded: 0,
+            runs: 0,
             parsed: true,
         }
     }
@@ -416,6 +421,25 @@ impl<'a> Eval<'a> {
                 current.text.push(c);
                 *started = true;
             }
+        }
+    }
+
+    /// Puts `with` in the place of every `what` of an argument.
+    pub(super) fn place(&mut self, arg: &Arg, what: &str, with: &Arg) -> Arg {
+        let times = arg.text.matches(what).count();
+        if times == 0 {
+            return arg.clone();
+        }
+        self.expanded += times.saturating_mul(with.text.len());
+        if self.expanded > EXPANDED_BYTES_MAX {
+            self.parsed = false;
+            return Arg::unknown();
+        }
+        Arg {
+            text: arg.text.replace(what, &with.text),
+            dynamic: arg.dynamic || with.dynamic,
+            fetched: arg.fetched || with.fetched,
+            ..arg.clone()
         }
     }
 

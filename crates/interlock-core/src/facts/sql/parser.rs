@@ -5,7 +5,10 @@ use super::lexer::{Dialect, Kind, Kw, Token};
 use crate::facts::set_insert;
 
 /// How deep parentheses, subqueries and blocks may nest; past it the text counts as not parsed.
-const DEPTH_MAX: u32 = 48;
+const DEPTH_MAX: u32 = 96;
+
+/// Tables of one text, and names that WITH gives; past it the text counts as not parsed.
+pub(super) const TABLES_MAX: usize = 256;
 
 /// Rows that a statement without any bound is taken to touch.
 pub(super) const UNBOUNDED_ROWS: i64 = 1_000_000;
@@ -155,7 +158,7 @@ impl<'a> Parser<'a> {
     /// One level deeper; the caller lowers `depth` again on success.
     pub(super) fn enter(&mut self) -> Parsed<()> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
+        if self.depth > DEPTH_MAX || self.ctes.len() > TABLES_MAX {
             Err(Unparsed)
         } else {
             Ok(())
@@ -231,14 +234,18 @@ impl<'a> Parser<'a> {
         if let Some(last) = self.tokens.get(name.to.saturating_sub(1)) {
             self.table_hint = (last.start, last.end);
         }
-        set_insert(&mut self.out.tables, &plain);
+        if self.out.tables.len() <= TABLES_MAX {
+            set_insert(&mut self.out.tables, &plain);
+        }
         plain
     }
 
     /// Notes a table that is written, altered or dropped.
     pub(super) fn note_written(&mut self, name: Name) -> String {
         let plain = self.note_table(name);
-        set_insert(&mut self.out.tables_written, &plain);
+        if self.out.tables_written.len() <= TABLES_MAX {
+            set_insert(&mut self.out.tables_written, &plain);
+        }
         plain
     }
 

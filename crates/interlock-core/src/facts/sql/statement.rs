@@ -2,7 +2,7 @@
 
 use super::expr::Truth;
 use super::lexer::{Kind, Kw};
-use super::parser::{CONDITION_ROWS, Name, Parsed, Parser, UNBOUNDED_ROWS, Unparsed};
+use super::parser::{CONDITION_ROWS, Name, Parsed, Parser, TABLES_MAX, UNBOUNDED_ROWS, Unparsed};
 use crate::facts::set_insert;
 
 impl Parser<'_> {
@@ -14,6 +14,9 @@ impl Parser<'_> {
                 return Ok(());
             }
             self.statement()?;
+            if self.out.tables.len() > TABLES_MAX || self.aliases.len() > TABLES_MAX {
+                return Err(Unparsed);
+            }
             self.completed += u32::from(self.peek().kind == Kind::Semi);
             // T-SQL needs no semicolon between statements.
             if !matches!(self.peek().kind, Kind::Semi | Kind::End)

@@ -227,7 +227,7 @@ impl<'a> Lines<'a> {
                 || key.eq_ignore_ascii_case("code")
                     && (shell_language == Some(true) || self.code_is_shell && language.is_none());
             match value {
-                Value::String(text) if fits && !(self.database && !self.certain) => {
+                Value::String(text) if fits && (!self.database || self.certain) => {
                     if key.eq_ignore_ascii_case("args") && command.is_some() {
                         continue;
                     }
@@ -244,7 +244,7 @@ impl<'a> Lines<'a> {
                         }
                     }
                 }
-                Value::Array(items) if fits && !(self.database && !self.certain) => {
+                Value::Array(items) if fits && (!self.database || self.certain) => {
                     if key.eq_ignore_ascii_case("commands") {
                         for text in items.iter().filter_map(Value::as_str) {
                             self.push(Line::Text(text));

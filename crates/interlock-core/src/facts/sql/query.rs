@@ -141,7 +141,7 @@ impl Parser<'_> {
             }
             Kw::Table => {
                 self.at += 1;
-                self.from_name().map(|source| Rows {
+                self.table_source().map(|source| Rows {
                     bounded: source.bounded,
                     estimate: source.estimate,
                     ..Rows::ALL
@@ -211,7 +211,7 @@ impl Parser<'_> {
         self.select_into()?;
         let mut source = None;
         if self.eat(Kw::From) {
-            source = Some(self.from_list()?);
+            source = Some(self.table_list()?);
         }
         self.select_into()?;
         let mut truth = Truth::True;
@@ -426,7 +426,7 @@ impl Parser<'_> {
     }
 
     /// The tables of a FROM, USING or UPDATE.
-    pub(super) fn from_list(&mut self) -> Parsed<Source> {
+    pub(super) fn table_list(&mut self) -> Parsed<Source> {
         let mut source = self.joined()?;
         while self.eat_kind(Kind::Comma) {
             let other = self.joined()?;
@@ -479,7 +479,7 @@ impl Parser<'_> {
                     estimate: rows.estimate,
                 }
             } else {
-                let mut source = self.from_list()?;
+                let mut source = self.table_list()?;
                 if self.set_operator() {
                     let rows = self.set_operations_after(Rows {
                         bounded: source.bounded,
@@ -509,11 +509,11 @@ impl Parser<'_> {
         if self.peek().kw == Kw::Only && self.peek_at(1).kind != Kind::Dot {
             self.at += 1;
         }
-        self.from_name()
+        self.table_source()
     }
 
     /// A table, a query that WITH named, or a function that gives rows.
-    fn from_name(&mut self) -> Parsed<Source> {
+    fn table_source(&mut self) -> Parsed<Source> {
         let name = self.name()?;
         if self.peek().kind == Kind::LParen {
             let (start, end) = self.span(name);

@@ -449,7 +449,7 @@ impl Parser<'_> {
         // PostgreSQL's ONLY is skipped by the list itself.
         let before = self.out.tables.clone();
         let start = self.at;
-        self.from_list()?;
+        self.table_list()?;
         let single = self.out.tables.len() <= before.len() + 1;
         let first = self.first_name(start);
         self.expect(Kw::Set)?;
@@ -458,7 +458,7 @@ impl Parser<'_> {
         let mut joined = false;
         if self.eat(Kw::From) {
             joined = true;
-            self.from_list()?;
+            self.table_list()?;
         }
         if let Some(first) = first {
             self.write_target(first);
@@ -557,7 +557,7 @@ impl Parser<'_> {
         self.output()?;
         if self.eat(Kw::Using) || self.eat(Kw::From) {
             joined = true;
-            self.from_list()?;
+            self.table_list()?;
         }
         for target in targets {
             self.write_target(target);
@@ -570,12 +570,12 @@ impl Parser<'_> {
         self.expect(Kw::Merge)?;
         self.eat(Kw::Into);
         let start = self.at;
-        self.from_list()?;
+        self.table_list()?;
         if let Some(first) = self.first_name(start) {
             self.write_target(first);
         }
         self.expect(Kw::Using)?;
-        self.from_list()?;
+        self.table_list()?;
         self.expect(Kw::On)?;
         let truth = self.expr()?.truth;
         if truth == Truth::True {

@@ -210,6 +210,10 @@ fn shell_is_found_where_it_may_stand() {
             "- / -",
         ),
         (
+            r#"{"action_type":"api_call","arguments":{"command":["start","engine"]}}"#,
+            "- / -",
+        ),
+        (
             r#"{"action_type":"api_call","arguments":{"command":"remind 'em later"}}"#,
             "- / -",
         ),

@@ -52,7 +52,7 @@ fn past_a_bound_is_not_parsed() {
         format!("SELECT {}1{}", "(".repeat(120), ")".repeat(120)),
         format!("SELECT * FROM {}t{}", "(".repeat(120), ")".repeat(120)),
         format!("{}1", "IF 1=1 ".repeat(100)),
-        format!("SELECT 1{}", " + 1".repeat(20_000)),
+        format!("SELECT 1{}", "+1".repeat(40_000)),
         format!("SELECT '{}'", "x".repeat(140_000)),
         format!("SELECT {} 1", "CASE WHEN ".repeat(100)),
         format!("SELECT {}", "/*".repeat(200)),

@@ -15,6 +15,7 @@ mod syntax;
 
 use eval::{Arg, Eval, Flow};
 
+use super::sql::names_part;
 use super::{FactInput, fact_group};
 use crate::model::{ActionType, Object, Value};
 
@@ -282,16 +283,14 @@ fn listed(keys: &[&str], key: &str) -> bool {
         .any(|k| k.len() == key.len() && k.eq_ignore_ascii_case(key))
 }
 
-fn names_part(name: &str, part: &[u8]) -> bool {
-    name.as_bytes()
-        .windows(part.len())
-        .any(|have| have.eq_ignore_ascii_case(part))
-}
-
 fn names_shell(tool: &str) -> bool {
     TOOL_PARTS.iter().any(|part| names_part(tool, part))
         && !names_part(tool, b"sql")
         && !names_part(tool, b"python")
+}
+
+fn names_program(word: &Value) -> bool {
+    word.as_str().is_some_and(looks_like_command)
 }
 
 /// A text that is a command line rather than a name: its first word is a program that we know.

@@ -5,7 +5,7 @@
 //! families and says when a text reads differently in the other one; the caller then reads both.
 
 /// Tokens of one text; past this it counts as not parsed.
-pub(super) const TOKENS_MAX: usize = 32_768;
+pub(super) const TOKENS_MAX: usize = 65_536;
 
 /// Which family of dialects a text is read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

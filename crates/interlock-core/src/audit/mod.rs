@@ -1,3 +1,59 @@
-//! The record: hash chain, Merkle tree, signed checkpoints, proofs and verification.
+//! The record: what is written about every decision, and how anybody can check it.
 //!
-//! Everything here works on bytes that are handed in; files belong to `interlock-store`.
+//! Bytes in, bytes out. The writer in `interlock-store` lays these bytes on disk; [`verify`] reads
+//! them back with parsing of its own, so that a bug in the encoder cannot hide itself.
+//!
+//! **Invariant:** hashes are taken over the stored bytes, never over a re-serialisation.
+//! **Invariant:** [`verify`] uses neither [`frame`], [`segment`] nor [`chain`].
+
+pub mod base64;
+pub mod body;
+pub mod chain;
+pub mod checkpoint;
+pub mod frame;
+pub mod keys;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod record;
+pub mod segment;
+pub mod tiles;
+pub mod verify;
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
+
+/// Lower-case hexadecimal of `bytes`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
+        .collect()
+}
+
+/// The bytes that lower-case hexadecimal `text` stands for, or `None` if it is anything else.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text
+        .bytes()
+        .map(|b| match b {
+            b'0'..=b'9' => Some(b - b'0'),
+            b'a'..=b'f' => Some(b - b'a' + 10),
+            _ => None,
+        })
+        .collect::<Option<Vec<u8>>>()?;
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    Some(
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect(),
+    )
+}

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod data;
 pub mod http;
+mod measure;
 pub mod money;
 pub mod path;
 pub mod resource;
@@ -14,6 +15,7 @@ pub mod shell;
 pub mod sql;
 mod table;
 pub mod url;
+mod words;
 
 pub(crate) use table::fact_group;
 pub use table::{FactRef, FactSlot, FactSpec, FactType, set_insert};
@@ -135,11 +137,12 @@ impl Facts {
     /// where it does not apply.
     #[must_use]
     pub fn compute(input: FactInput<'_>) -> Self {
+        let shell = shell::ShellFacts::compute(input);
         let mut facts = Self {
             sql: sql::SqlFacts::compute(input),
-            shell: shell::ShellFacts::compute(input),
-            path: path::PathFacts::compute(input),
-            url: url::UrlFacts::compute(input),
+            path: path::PathFacts::compute(input, &shell),
+            url: url::UrlFacts::compute(input, &shell),
+            shell,
             money: money::MoneyFacts::compute(input),
             ..Self::default()
         };

@@ -99,7 +99,7 @@ pub struct Timings {
 }
 
 /// A decision about one action. Canonical: a function of action, readings, program and clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// What the caller must do.
     pub effect: Effect,
@@ -119,6 +119,8 @@ pub struct Decision {
     pub shadow: Vec<FiredRule>,
     /// What the enforcement point must also do.
     pub obligations: Vec<Obligation>,
+    /// What asks for approval, when the effect is that: what a grant must name.
+    pub approvals: Vec<std::sync::Arc<str>>,
     /// The readings of state.
     pub readings: Readings,
     /// The digest of the program that decided.

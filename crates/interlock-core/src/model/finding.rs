@@ -89,6 +89,18 @@ impl VectorSet {
         self.0.count_ones()
     }
 
+    /// Everything that is in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The set as bits, bit 0 the first of [`Vector::ALL`].
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
     /// Whether none is in.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -54,7 +54,7 @@ pub struct Classification {
 
 impl Default for Classification {
     fn default() -> Self {
-        let patterns: [(&str, Tier); 24] = [
+        let patterns: [(&str, Tier); 26] = [
             ("*/.env", Tier::Critical),
             ("*.env", Tier::Critical),
             ("*.pem", Tier::Critical),
@@ -72,6 +72,8 @@ impl Default for Classification {
             ("*patient*", Tier::Critical),
             ("*medical*", Tier::Critical),
             ("*customer*", Tier::Sensitive),
+            ("*sensitive*", Tier::Sensitive),
+            ("*confidential*", Tier::Sensitive),
             ("*users*", Tier::Sensitive),
             ("*prod*", Tier::Sensitive),
             ("/etc/*", Tier::Sensitive),

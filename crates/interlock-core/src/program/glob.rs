@@ -122,7 +122,7 @@ impl Glob {
                         return false;
                     }
                     let tail = chars.as_str();
-                    match tail.find(&**text) {
+                    match find(tail, text) {
                         Some(at) => tail.get(at..).unwrap_or_default(),
                         None => return false,
                     }
@@ -142,6 +142,29 @@ impl Glob {
     }
 }
 
+/// Where `needle` first stands in `hay`. Names are short, so that looking for the first byte beats
+/// the preparation of a cleverer search.
+fn find(hay: &str, needle: &str) -> Option<usize> {
+    let (first, rest) = needle.as_bytes().split_first()?;
+    let hay = hay.as_bytes();
+    let last = hay.len().checked_sub(needle.len())?;
+    let mut from = 0;
+    while let Some(at) = hay
+        .get(from..=last)
+        .and_then(|window| window.iter().position(|b| b == first))
+    {
+        let at = from + at;
+        if hay.get(at + 1..).is_some_and(|tail| tail.starts_with(rest)) {
+            return Some(at);
+        }
+        from = at + 1;
+        if from > last {
+            break;
+        }
+    }
+    None
+}
+
 impl Token {
     fn eat<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
@@ -155,7 +178,7 @@ impl Token {
                 let mut chars = text.chars();
                 let c = chars.next()?;
                 let inside = ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
-                (inside != *negated).then(|| chars.as_str())
+                (inside != *negated).then_some(chars.as_str())
             }
         }
     }

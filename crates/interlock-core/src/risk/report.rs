@@ -56,13 +56,92 @@ pub struct Term {
     pub value: Option<i64>,
 }
 
+/// Terms that one dimension keeps.
+pub const TERMS_MAX: usize = 10;
+
+/// The terms of one dimension, in place: a score is computed for every action and must not
+/// allocate. Reads as a slice.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    items: [Term; TERMS_MAX],
+    len: u8,
+}
+
+impl Terms {
+    /// Adds a term; when all places are taken, its points go to the last term, which then stands
+    /// for all that did not fit.
+    pub fn push(&mut self, term: Term) {
+        if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
+            *slot = term;
+            self.len += 1;
+        } else if let Some(last) = self.items.last_mut() {
+            last.code = "risk.further-terms";
+            last.text = "further terms together";
+            last.points = last.points.saturating_add(term.points);
+            last.value = None;
+        }
+    }
+
+    /// The terms as a slice.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Term] {
+        self.items.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        const NONE: Term = Term {
+            code: "",
+            text: "",
+            points: 0,
+            value: None,
+        };
+        Self {
+            items: [NONE; TERMS_MAX],
+            len: 0,
+        }
+    }
+}
+
+impl std::ops::Deref for Terms {
+    type Target = [Term];
+
+    fn deref(&self) -> &[Term] {
+        self.as_slice()
+    }
+}
+
+impl PartialEq for Terms {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Terms {}
+
+impl std::fmt::Debug for Terms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Terms {
+    type Item = &'a Term;
+    type IntoIter = std::slice::Iter<'a, Term>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.as_slice().iter()
+    }
+}
+
 /// The score of one dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DimensionScore {
     /// 0..=100: the sum of the terms, clamped.
     pub score: u8,
     /// The terms.
-    pub terms: Vec<Term>,
+    pub terms: Terms,
 }
 
 impl DimensionScore {
@@ -137,6 +216,24 @@ impl Default for RiskConfig {
             packs: ["pci-dss", "hipaa", "sox", "gdpr"]
                 .map(str::to_owned)
                 .to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn merged_terms_keep_the_sum(points in proptest::collection::vec(0i16..100, 0..40)) {
+            let mut score = DimensionScore::default();
+            for p in &points {
+                score.add(*p, "a.b", "text");
+            }
+            let sum: i32 = points.iter().map(|p| i32::from(*p)).sum();
+            prop_assert_eq!(i32::from(score.score), sum.min(100));
         }
     }
 }

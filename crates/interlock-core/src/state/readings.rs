@@ -90,10 +90,41 @@ pub enum LimitKind {
     Spend,
     /// The share of failed outcomes, per mille.
     ErrorRate,
-    /// Attempts of the same step of a run.
+    /// Attempts of the same step of a run after the first; without a step, of the same call.
     Retries,
     /// Whether a certain tool was called before, within the window.
     PrecededBy,
+}
+
+impl LimitKind {
+    /// All kinds; the order is that of the snapshot format.
+    pub const ALL: [Self; 6] = [
+        Self::Calls,
+        Self::IdenticalCalls,
+        Self::Spend,
+        Self::ErrorRate,
+        Self::Retries,
+        Self::PrecededBy,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::IdenticalCalls => "identical_calls",
+            Self::Spend => "spend",
+            Self::ErrorRate => "error_rate",
+            Self::Retries => "retries",
+            Self::PrecededBy => "preceded_by",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.name() == name)
+    }
 }
 
 /// One limit that a rule asks the state about.
@@ -103,7 +134,9 @@ pub struct LimitCharge {
     pub key: u64,
     /// What it counts.
     pub kind: LimitKind,
-    /// How much this action charges.
+    /// How much this action charges: 1, or for spend its cost or the money it moves. For
+    /// [`LimitKind::PrecededBy`] 0 asks whether the mark is there and 1 makes it, once the action
+    /// is permitted.
     pub amount: i64,
     /// The most that the window may hold.
     pub max: i64,

@@ -1,0 +1,297 @@
+//! An ordered JSON writer for record bodies.
+//!
+//! Bodies carry no floats: their text would depend on the printer. Risk is written ×1000, money in
+//! nano-dollars, times as RFC 3339 text.
+
+use super::frame::{BODY_BYTES_MAX, Kind};
+use core::fmt::Write as _;
+
+/// Why a body could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The body is larger than a record holds.
+    #[error("body of {bytes} bytes exceeds the limit of {BODY_BYTES_MAX}")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A text handed in as finished JSON is not in the form bodies need.
+    #[error("raw value of `{key}` is empty or holds a control character")]
+    Raw {
+        /// The member concerned.
+        key: String,
+    },
+}
+
+/// Writes one JSON object, members in the order of the calls.
+///
+/// Every body begins with `v`, `ts` and `kind`; the verifiers hold the kind of the frame, which no
+/// hash covers, against the one in the body, which the leaf covers.
+#[derive(Debug, Clone)]
+pub struct Body {
+    text: String,
+    bad: Option<String>,
+}
+
+/// Appends `text` to `out` as a JSON string with its quotes.
+pub fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Line separators are legal in JSON but end a line in some readers.
+            c if c < ' ' || c == '\u{7f}' || c == '\u{2028}' || c == '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+impl Body {
+    /// Starts the body of an entry of `kind` at `ts` (RFC 3339, UTC).
+    #[must_use]
+    pub fn new(kind: Kind, ts: &str) -> Self {
+        let mut text = String::with_capacity(512);
+        text.push_str("{\"v\":1,\"ts\":");
+        write_string(&mut text, ts);
+        text.push_str(",\"kind\":");
+        write_string(&mut text, &kind.name());
+        Self { text, bad: None }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.text.push(',');
+        write_string(&mut self.text, key);
+        self.text.push(':');
+    }
+
+    /// A string member.
+    pub fn str(&mut self, key: &str, value: &str) -> &mut Self {
+        self.key(key);
+        write_string(&mut self.text, value);
+        self
+    }
+
+    /// A string member that is left out when there is no value.
+    pub fn opt_str(&mut self, key: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.str(key, value),
+            None => self,
+        }
+    }
+
+    /// An integer member.
+    pub fn int(&mut self, key: &str, value: impl Into<i128>) -> &mut Self {
+        self.key(key);
+        let _ = write!(self.text, "{}", value.into());
+        self
+    }
+
+    /// A Boolean member.
+    pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
+        self.key(key);
+        self.text.push_str(if value { "true" } else { "false" });
+        self
+    }
+
+    /// A member whose value is finished JSON on one line, such as another object.
+    ///
+    /// The caller answers for its grammar; an empty value or a control character makes
+    /// [`Body::finish`] fail.
+    pub fn raw(&mut self, key: &str, json: &str) -> &mut Self {
+        if (json.is_empty() || json.bytes().any(|b| b < b' ')) && self.bad.is_none() {
+            self.bad = Some(key.to_owned());
+        }
+        self.key(key);
+        self.text.push_str(json);
+        self
+    }
+
+    /// An array of strings.
+    pub fn strs<I: IntoIterator<Item = S>, S: AsRef<str>>(
+        &mut self,
+        key: &str,
+        values: I,
+    ) -> &mut Self {
+        self.key(key);
+        self.text.push('[');
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.text.push(',');
+            }
+            write_string(&mut self.text, value.as_ref());
+        }
+        self.text.push(']');
+        self
+    }
+
+    /// An array of integers.
+    pub fn ints<I: IntoIterator<Item = N>, N: Into<i128>>(
+        &mut self,
+        key: &str,
+        values: I,
+    ) -> &mut Self {
+        self.key(key);
+        self.text.push('[');
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.text.push(',');
+            }
+            let _ = write!(self.text, "{}", value.into());
+        }
+        self.text.push(']');
+        self
+    }
+
+    /// An array of finished JSON values, under the conditions of [`Body::raw`].
+    pub fn raws<I: IntoIterator<Item = S>, S: AsRef<str>>(
+        &mut self,
+        key: &str,
+        values: I,
+    ) -> &mut Self {
+        let mut array = String::from("[");
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                array.push(',');
+            }
+            if value.as_ref().is_empty() && self.bad.is_none() {
+                self.bad = Some(key.to_owned());
+            }
+            array.push_str(value.as_ref());
+        }
+        array.push(']');
+        self.raw(key, &array)
+    }
+
+    /// Bytes written so far, with the closing brace.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.len() + 1
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    ///
+    /// When it exceeds [`BODY_BYTES_MAX`], or a raw value was not usable.
+    pub fn finish(&mut self) -> Result<Vec<u8>, BodyError> {
+        if let Some(key) = self.bad.take() {
+            return Err(BodyError::Raw { key });
+        }
+        let mut text = core::mem::take(&mut self.text);
+        text.push('}');
+        if text.len() > BODY_BYTES_MAX {
+            return Err(BodyError::TooLarge { bytes: text.len() });
+        }
+        Ok(text.into_bytes())
+    }
+}
+
+/// The name of the kind in the head of a body that [`Body`] could have written, or `None`.
+///
+/// The form is fixed so that every verifier can read it without a JSON parser:
+/// `{"v":<1 to 9 digits>,"ts":"<1 to 40 of [0-9TZ:.+-]>","kind":"<name>"` and then `,` or `}`.
+#[must_use]
+pub fn kind_name(body: &[u8]) -> Option<&str> {
+    fn taken(bytes: &[u8], max: usize, of: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+        let n = bytes.iter().take_while(|b| of(**b)).count();
+        if n == 0 || n > max {
+            return None;
+        }
+        bytes.split_at_checked(n)
+    }
+    let rest = body.strip_prefix(b"{\"v\":")?;
+    let (_, rest) = taken(rest, 9, |b| b.is_ascii_digit())?;
+    let rest = rest.strip_prefix(b",\"ts\":\"")?;
+    let (_, rest) = taken(rest, 40, |b| b.is_ascii_digit() || b"TZ:.+-".contains(&b))?;
+    let rest = rest.strip_prefix(b"\",\"kind\":\"")?;
+    let (name, rest) = taken(rest, 32, |b| b.is_ascii_lowercase() || b == b'-')?;
+    let rest = rest.strip_prefix(b"\"")?;
+    if !matches!(rest.first(), Some(b',' | b'}')) {
+        return None;
+    }
+    core::str::from_utf8(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TS: &str = "2026-11-21T04:00:00.000000000Z";
+
+    #[test]
+    fn members_keep_their_order() {
+        let body = Body::new(Kind::Decision, TS)
+            .str("tenant", "a\"b\\c\n\u{2028}\u{1}é")
+            .int("risk", -5i64)
+            .bool("shadow", true)
+            .strs("rules", ["x", "y"])
+            .ints("dims", [1u32, 2])
+            .raw("cost", "{\"nano\":1}")
+            .raws("detectors", ["1", "{}"])
+            .opt_str("absent", None)
+            .finish()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(body.clone()).unwrap(),
+            "{\"v\":1,\"ts\":\"2026-11-21T04:00:00.000000000Z\",\"kind\":\"decision\",\
+             \"tenant\":\"a\\\"b\\\\c\\n\\u2028\\u0001é\",\"risk\":-5,\"shadow\":true,\
+             \"rules\":[\"x\",\"y\"],\"dims\":[1,2],\"cost\":{\"nano\":1},\"detectors\":[1,{}]}"
+        );
+        assert_eq!(kind_name(&body), Some("decision"));
+        assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+    }
+
+    #[test]
+    fn limits_are_held() {
+        let long = "x".repeat(BODY_BYTES_MAX);
+        assert!(matches!(
+            Body::new(Kind::Decision, TS).str("a", &long).finish(),
+            Err(BodyError::TooLarge { .. })
+        ));
+        for raw in ["", "1\n", "\0"] {
+            assert!(
+                Body::new(Kind::Decision, TS)
+                    .raw("a", raw)
+                    .finish()
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn heads_that_are_not_ours() {
+        for text in [
+            "",
+            "{}",
+            "{\"ts\":\"2026\",\"v\":1,\"kind\":\"decision\"}",
+            "{\"v\":1,\"ts\":\"2026\",\"kind\":\"\"}",
+            "{\"v\":1,\"ts\":\"2026\",\"kind\":\"decision\"",
+            "{\"v\":1,\"ts\":\"2026\",\"kind\":\"Decision\"}",
+            "{\"v\":1, \"ts\":\"2026\",\"kind\":\"decision\"}",
+            "{\"v\":1234567890,\"ts\":\"2026\",\"kind\":\"decision\"}",
+        ] {
+            assert_eq!(kind_name(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strings_survive(value: String, key: String) {
+            let body = Body::new(Kind::Outcome, TS).str(&key, &value).finish().unwrap();
+            let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            if !["v", "ts", "kind"].contains(&key.as_str()) {
+                prop_assert_eq!(read.get(&key).and_then(|v| v.as_str()), Some(value.as_str()));
+            }
+            prop_assert!(body.iter().all(|b| *b >= b' '));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the store from outside.
+
+mod crash;
+mod journal;
+mod support;

@@ -251,6 +251,7 @@ impl<'a> Lines<'a> {
                             self.push(Line::Text(text));
                         }
                     } else if !(key.eq_ignore_ascii_case("args") && object.get("command").is_some())
+                        && (self.certain || items.first().is_some_and(names_program))
                     {
                         self.words(None, items);
                     }

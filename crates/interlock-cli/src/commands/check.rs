@@ -86,7 +86,8 @@ impl ActionArgs {
             let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
             arguments.insert(name.to_owned(), value);
         }
-        let mut action = json!({"agent_id": self.agent, "action_type": kind, "arguments": arguments});
+        let mut action =
+            json!({"agent_id": self.agent, "action_type": kind, "arguments": arguments});
         for (field, value) in [
             ("resource", &self.resource),
             ("tool", &self.tool),
@@ -124,7 +125,11 @@ impl ActionArgs {
     pub(crate) fn decide(&self) -> Result<Checked> {
         let scratch = tempfile::tempdir()?;
         let runtime = self.engine(scratch.path())?;
-        let checked = runtime.check(&Principal::local(), self.action()?, &CheckOptions::default());
+        let checked = runtime.check(
+            &Principal::local(),
+            self.action()?,
+            &CheckOptions::default(),
+        );
         runtime.close();
         Ok(checked?)
     }

@@ -871,7 +871,7 @@ fn judge_query(text: &str, depth: u8) -> Option<Verdict> {
                 }
                 if depth == 0
                     && content.len() > 5
-                    && let Some(v) = judge_tokens(content, &tokens(content, None), false)
+                    && let Some(v) = judge_value(content)
                     && v.confidence >= 74
                 {
                     consider(

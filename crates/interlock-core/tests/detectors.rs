@@ -280,7 +280,7 @@ vector_tests! {
 
 #[test]
 fn the_registry_is_complete_and_in_order() {
-    assert!(PREFILTER.is_ready());
+    assert!(PREFILTER.len() > 1_000);
     let mut seen = BTreeSet::new();
     for (vector, detector) in Vector::ALL.into_iter().zip(DETECTORS) {
         assert_eq!(detector.vector(), vector);

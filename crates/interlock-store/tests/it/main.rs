@@ -2,4 +2,5 @@
 
 mod crash;
 mod journal;
+mod mutation;
 mod support;

@@ -4,3 +4,4 @@
 //! content that may be erased without breaking it.
 
 pub mod journal;
+pub mod vault;

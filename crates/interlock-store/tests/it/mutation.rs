@@ -156,7 +156,7 @@ impl Sample {
             checkpoints.push(path.to_str().unwrap().to_owned());
         }
         let mut outputs = Vec::new();
-        for (program, script) in [("python3", "verify.py")] {
+        for (program, script) in [("python3", "verify.py"), ("node", "verify_node.mjs")] {
             if Command::new(program).arg("--version").output().is_err() {
                 eprintln!("{program} is not installed; {script} was not compared");
                 continue;

@@ -29,3 +29,4 @@ pub use traits::{
     ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,
     PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
 };
+pub mod vault;

@@ -272,9 +272,15 @@ impl Runtime {
                 return Err(error);
             }
         }
-        inner
-            .memory
-            .conclude(&prepared.footprint, decision.effect, now);
+        if options.reported.is_some() {
+            // A report is scored against the state, but does not use up what checks are limited
+            // by: it is no request, and the client that sends it decided by itself.
+            inner.memory.cancel(&prepared.footprint, now);
+        } else {
+            inner
+                .memory
+                .conclude(&prepared.footprint, decision.effect, now);
+        }
         let link = inner.runs.next(&principal.tenant, &action.run_id);
         let shown = self.shown(&action);
         let body = self.encode(
@@ -288,16 +294,18 @@ impl Runtime {
             link.as_ref(),
             approval_id,
         )?;
-        inner.open.insert(
-            &principal.tenant,
-            id,
-            Open {
-                agent: action.agent_id.clone(),
-                session: action.session_id.clone(),
-                run: action.run_id.clone(),
-                permitted: decision.effect.permits(),
-            },
-        );
+        if options.reported.is_none() {
+            inner.open.insert(
+                &principal.tenant,
+                id,
+                Open {
+                    agent: action.agent_id.clone(),
+                    session: action.session_id.clone(),
+                    run: action.run_id.clone(),
+                    permitted: decision.effect.permits(),
+                },
+            );
+        }
         let checked = Checked {
             id,
             at: now,

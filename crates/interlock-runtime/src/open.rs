@@ -187,6 +187,9 @@ impl Runtime {
         let id: uuid::Uuid = text("id").parse().ok()?;
         if kind == Kind::Decision {
             let effect = Effect::from_name(text("effect"))?;
+            if body.get("reported").is_some() {
+                return None;
+            }
             let footprint = Footprint::from_value(body.get("state")?).ok()?;
             inner.memory.fold_decision(&footprint, effect, at);
             let run_seq = body.get("run_seq").and_then(Value::as_i64).unwrap_or(0);

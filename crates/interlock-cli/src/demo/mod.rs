@@ -27,17 +27,16 @@ pub(crate) fn governed(client: &Client, out: &mut dyn Write) -> Result<()> {
     let world = World::new()?;
     let steps = script::steps(&world);
     let run_id = format!("demo-{}", std::process::id());
-    let agent = "demo-agent";
     writeln!(
         out,
-        "\nAn agent works through {} steps; Interlock decides before each.\n",
+        "\nThree agents work through {} steps; Interlock decides before each.\n",
         steps.len()
     )?;
     header(out)?;
     let mut done = Vec::new();
     for (i, step) in steps.iter().enumerate() {
         let mut action = step.action.clone();
-        action["agent_id"] = json!(agent);
+        action["agent_id"] = json!(format!("demo-{}", step.task));
         action["run_id"] = json!(format!("{run_id}-{}", step.task));
         action["session_id"] = json!(format!("{run_id}-{}", step.task));
         action["step"] = json!(i);

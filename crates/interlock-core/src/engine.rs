@@ -6,8 +6,7 @@
 use crate::detectors::{self, DetectContext, Phase, Ran, policy_violation};
 use crate::facts::{FactInput, Facts};
 use crate::model::{
-    Action, ActionDigest, Decision, Findings, Principal, RuleKind, UnixNanos,
-    Vector, VectorSet,
+    Action, ActionDigest, Decision, Findings, Principal, RuleKind, UnixNanos, Vector, VectorSet,
 };
 use crate::program::rule::Profile;
 use crate::program::{EvalInput, Grant, Program, SelectInput};
@@ -116,7 +115,11 @@ pub fn prepare(program: &Program, request: &Request<'_>) -> Prepared {
         },
         &mut charges,
     );
-    let charged = charges.iter().enumerate().map(|(at, (rule, _))| (*rule, at)).collect();
+    let charged = charges
+        .iter()
+        .enumerate()
+        .map(|(at, (rule, _))| (*rule, at))
+        .collect();
     let mut footprint = Footprint::of(request.reservation, principal, action, &facts, request.now);
     footprint.limits = charges.into_iter().map(|(_, charge)| charge).collect();
     Prepared {
@@ -181,12 +184,21 @@ pub fn decide(
         environment,
         failed,
     });
-    if environment.detectors.enabled.contains(Vector::PolicyViolation) {
+    if environment
+        .detectors
+        .enabled
+        .contains(Vector::PolicyViolation)
+    {
         vectors_run.insert(Vector::PolicyViolation);
         let strictest = evaluation
             .fired
             .iter()
-            .filter(|f| matches!(f.kind, RuleKind::Rule | RuleKind::Mandatory | RuleKind::Profile))
+            .filter(|f| {
+                matches!(
+                    f.kind,
+                    RuleKind::Rule | RuleKind::Mandatory | RuleKind::Profile
+                )
+            })
             .map(|f| f.effect)
             .max()
             .unwrap_or_default();

@@ -76,6 +76,12 @@ fn past_a_bound_is_not_parsed() {
         format!("echo {}", "x".repeat(70_000)),
         format!("echo {deep}"),
         nested,
+        format!("{} x", "find a b c d e f g h -exec ".repeat(8)),
+        format!(
+            "find {} -exec echo {} \\;",
+            "r".repeat(20_000),
+            "{}".repeat(10_000)
+        ),
         "(".repeat(500),
         "{ ".repeat(500),
         "`".repeat(501),

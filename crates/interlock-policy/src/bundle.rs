@@ -88,7 +88,7 @@ pub fn layer_from_name(name: &str) -> Option<Layer> {
 ///
 /// # Errors
 /// Names the file that cannot be read, or the limit that is passed.
-pub fn load(path: &Path) -> Result<Vec<Source>, Diagnostic> {
+pub fn load(path: &Path) -> Result<Vec<Source>, Box<Diagnostic>> {
     let mut sources = Vec::new();
     if path.is_dir() {
         walk(path, path, None, 0, &mut sources)?;
@@ -110,7 +110,7 @@ fn walk(
     layer: Option<Layer>,
     depth: usize,
     out: &mut Vec<Source>,
-) -> Result<(), Diagnostic> {
+) -> Result<(), Box<Diagnostic>> {
     if depth > DIRECTORY_DEPTH_MAX {
         return Err(unreadable(
             directory,
@@ -152,7 +152,7 @@ fn walk(
     Ok(())
 }
 
-fn read(path: &Path, name: &str, layer: Option<Layer>) -> Result<Source, Diagnostic> {
+fn read(path: &Path, name: &str, layer: Option<Layer>) -> Result<Source, Box<Diagnostic>> {
     let size = fs::metadata(path)
         .map_err(|e| unreadable(path, &e.to_string()))?
         .len();
@@ -173,8 +173,8 @@ fn read(path: &Path, name: &str, layer: Option<Layer>) -> Result<Source, Diagnos
     })
 }
 
-fn unreadable(path: &Path, why: &str) -> Diagnostic {
-    Diagnostic {
+fn unreadable(path: &Path, why: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic {
         severity: Severity::Error,
         code: "policy.unreadable",
         message: format!("`{}` {why}", path.display()),
@@ -184,7 +184,7 @@ fn unreadable(path: &Path, why: &str) -> Diagnostic {
         column: 0,
         width: 1,
         excerpt: String::new(),
-    }
+    })
 }
 
 /// Adds what `extends` names, built-in bundles and other files of the bundle, each once, and
@@ -270,7 +270,9 @@ impl Resolving<'_> {
                         reports.error(
                             "policy.limit",
                             span.clone(),
-                            format!("`extends` leads further than the limit of {EXTENDS_DEPTH_MAX}"),
+                            format!(
+                                "`extends` leads further than the limit of {EXTENDS_DEPTH_MAX}"
+                            ),
                         );
                     }
                 }
@@ -292,9 +294,10 @@ impl Resolving<'_> {
 
     fn find(&self, name: &str, from: &Source) -> Result<Source, Option<String>> {
         let beside = Path::new(&from.name).parent().map(|p| p.join(name));
-        let file = self.given.iter().find(|s| {
-            s.name == name || beside.as_deref().is_some_and(|b| Path::new(&s.name) == b)
-        });
+        let file = self
+            .given
+            .iter()
+            .find(|s| s.name == name || beside.as_deref().is_some_and(|b| Path::new(&s.name) == b));
         if let Some(file) = file {
             return Ok(file.clone());
         }

@@ -14,7 +14,8 @@ use interlock_core::program::expr::Expr;
 use interlock_core::program::glob::Glob;
 use interlock_core::program::rule::{Exempt, Rule, Select};
 
-use crate::condition::{self, Mistake, Rewritten};
+use crate::abbreviation::{self, Rewritten};
+use crate::condition::{self, Mistake};
 use crate::diagnostic::{Reports, nearest};
 use crate::rule_document::{LocatedRule, check_action_name, effect_names, is_id};
 use crate::schema::Validators;
@@ -48,7 +49,7 @@ pub(crate) fn read(
         .and_then(|s| s.to_str())
         .unwrap_or("policy");
     let mut rules = Vec::new();
-    for (number, span) in condition::statements(text).into_iter().enumerate() {
+    for (number, span) in abbreviation::statements(text).into_iter().enumerate() {
         let statement = text.get(span.clone()).unwrap_or_default();
         match read_statement(statement, validators) {
             Ok(read) => {
@@ -102,9 +103,7 @@ fn read_statement(text: &str, validators: &mut Validators) -> Result<Statement, 
             help,
         }]
     };
-    let json = policy
-        .to_json()
-        .map_err(|e| mistake(e.to_string(), None))?;
+    let json = policy.to_json().map_err(|e| mistake(e.to_string(), None))?;
     let mut select = Select::default();
     for (part, kind, globs) in [
         ("principal", "Agent", &mut select.agents),
@@ -213,7 +212,7 @@ fn build(
     let id = get("id").unwrap_or(&place.default_id);
     if !is_id(id) {
         wrong(
-            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`".to_owned(),
+            "`@id` must be 1 to 128 of a-z, A-Z, 0-9, `-`, `_`, `.`, `:` and `/`".to_owned(),
             None,
             reports,
         );
@@ -271,7 +270,11 @@ fn build(
             ("bands", _) => exempt.bands = true,
             ("packs", _) => exempt.packs = true,
             (_, Some(vector)) => exempt.vectors.insert(vector),
-            _ => wrong(format!("nothing called `{name}` can be lifted"), None, reports),
+            _ => wrong(
+                format!("nothing called `{name}` can be lifted"),
+                None,
+                reports,
+            ),
         }
     }
     if exempt != Exempt::default() && effect.is_some_and(|e| e != Effect::Allow) {

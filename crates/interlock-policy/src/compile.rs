@@ -17,7 +17,7 @@ use crate::document::{self, Node};
 use crate::rule_document::{self, LocatedRule};
 use crate::schema::Validators;
 use crate::settings::{self, SETTINGS, Settings};
-use crate::test_cases::{self, LocatedTest, TestCase};
+use crate::test_cases::{self, Expectation, LocatedTest, TestCase};
 
 /// Files of one bundle.
 pub const SOURCES_MAX: usize = 1_000;
@@ -96,6 +96,10 @@ pub fn compile(sources: &[Source], number: u64) -> Result<Compiled, Vec<Diagnost
     if found.iter().any(Diagnostic::is_error) {
         return Err(found);
     }
+    let places: Vec<(Arc<str>, usize, std::ops::Range<usize>)> = rules
+        .iter()
+        .map(|r| (r.rule.id.clone(), r.source, r.id_span.clone()))
+        .collect();
     let parts = parts(
         rules.into_iter().map(|r| r.rule).collect(),
         &settings,
@@ -113,8 +117,21 @@ pub fn compile(sources: &[Source], number: u64) -> Result<Compiled, Vec<Diagnost
             tests: tests.into_iter().map(|t| t.case).collect(),
         }),
         Err(e) => {
-            let file = sources.first().map(|s| s.name.clone()).unwrap_or_default();
-            found.insert(0, whole_bundle("policy.limit", file, e.to_string()));
+            let rule = places.iter().find(|(id, ..)| **id == *e.subject);
+            let diagnostic = match rule.and_then(|(_, s, span)| Some((texts.get(*s)?, span))) {
+                Some((text, span)) => text.diagnostic(
+                    Severity::Error,
+                    "policy.limit",
+                    span.clone(),
+                    format!("rule {e}"),
+                    None,
+                ),
+                None => {
+                    let file = sources.first().map(|s| s.name.clone()).unwrap_or_default();
+                    whole_bundle("policy.limit", file, e.to_string())
+                }
+            };
+            found.insert(0, diagnostic);
             Err(found)
         }
     }
@@ -310,7 +327,17 @@ impl Reading {
         }
         if let Some(tests) = fields.get("tests") {
             for test in tests.list(reports, "`tests`") {
-                self.tests.extend(test_cases::read(test, index, reports));
+                let Some(mut test) = test_cases::read(test, index, reports) else {
+                    continue;
+                };
+                if source.extended {
+                    // What fires still fires; what comes of it is for the extending bundle to say.
+                    test.case.expect.effect = None;
+                    if test.case.expect == Expectation::default() {
+                        continue;
+                    }
+                }
+                self.tests.push(test);
             }
         }
     }

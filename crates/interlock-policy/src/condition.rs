@@ -8,22 +8,16 @@ use std::ops::Range;
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Policy, PolicySet, ValidationMode};
-use interlock_core::facts::FactGroup;
-use interlock_core::model::Vector;
 use interlock_core::program::expr::Expr;
-use interlock_core::risk::Dimension;
-use interlock_core::state::StateFacts;
 
-use crate::diagnostic::{Diagnostic, Severity, SourceText, nearest};
+use crate::abbreviation::{ROOTS, Rewritten};
+use crate::diagnostic::{Diagnostic, Severity, SourceText};
+use crate::infer;
 use crate::lower;
 use crate::schema::{self, Validators};
 
 /// Bytes of one condition.
 pub const CONDITION_BYTES_MAX: usize = 16 * 1024;
-/// Brackets open at once in a condition.
-const BRACKET_DEPTH_MAX: usize = 32;
-
-const ROOTS: [&str; 5] = ["facts", "risk", "findings", "state", "args"];
 const PREFIX: &str = "permit(principal, action, resource) when {\n";
 const SUFFIX: &str = "\n};";
 
@@ -91,16 +85,15 @@ pub(crate) fn compile(text: &str, validators: &mut Validators) -> Result<Compile
         return Err(rewritten.mistakes);
     }
     let source = format!("{PREFIX}{}{SUFFIX}", rewritten.text);
-    let policy = Policy::parse(None, &source)
-        .map_err(|errors| {
-            parse_mistakes(&errors, &rewritten, PREFIX.len(), whole.clone())
-                .into_iter()
-                .map(|m| Mistake {
-                    message: format!("not a Cedar expression: {}", m.message),
-                    ..m
-                })
-                .collect::<Vec<_>>()
-        })?;
+    let policy = Policy::parse(None, &source).map_err(|errors| {
+        parse_mistakes(&errors, &rewritten, PREFIX.len(), whole.clone())
+            .into_iter()
+            .map(|m| Mistake {
+                message: format!("not a Cedar expression: {}", m.message),
+                ..m
+            })
+            .collect::<Vec<_>>()
+    })?;
     compile_policy(&policy, &rewritten, PREFIX.len(), whole, validators)
 }
 
@@ -167,7 +160,7 @@ fn compile_bodies(
             help: None,
         }]
     })?;
-    let mut joined: Option<Expr> = None;
+    let mut parts: Vec<Expr> = Vec::new();
     for (unless, body) in bodies {
         let lowered = lower::expression(&body).map_err(|e| {
             let span = e
@@ -183,18 +176,18 @@ fn compile_bodies(
             }]
         })?;
         actions.extend(lowered.actions);
-        let part = if unless {
+        parts.push(if unless {
             Expr::Not(Box::new(lowered.expr))
         } else {
             lowered.expr
-        };
-        joined = Some(match joined {
-            Some(before) => Expr::And(Box::new(before), Box::new(part)),
-            None => part,
         });
     }
-    let expr = joined.unwrap_or(Expr::Bool(true));
-    let arguments = lower::infer(&expr).map_err(|e| {
+    let expr = if parts.is_empty() {
+        Expr::Bool(true)
+    } else {
+        lower::balanced(parts, &Expr::And)
+    };
+    let arguments = infer::infer(&expr).map_err(|e| {
         let span = find_word(&rewritten.original, &e.path).unwrap_or_else(|| whole.clone());
         vec![Mistake {
             code: "policy.argument-type",
@@ -348,333 +341,9 @@ fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
         .map(|(at, _)| at..at + word.len())
 }
 
-/// A condition with its abbreviations written out.
-#[derive(Debug)]
-pub(crate) struct Rewritten {
-    pub(crate) text: String,
-    original: String,
-    /// Where `context.` was put in: the offset in the rewritten text.
-    inserted: Vec<usize>,
-    pub(crate) mistakes: Vec<Mistake>,
-}
-
-const CONTEXT: &str = "context.";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token<'t> {
-    Word(&'t str),
-    /// A string literal or a number.
-    Literal,
-    Sign(&'t str),
-}
-
-impl Rewritten {
-    pub(crate) fn new(original: &str) -> Self {
-        let mut this = Self {
-            text: String::with_capacity(original.len() + 64),
-            original: original.to_owned(),
-            inserted: Vec::new(),
-            mistakes: Vec::new(),
-        };
-        let tokens = tokens(original);
-        let mut copied = 0;
-        let mut depth = 0usize;
-        for (index, (token, at)) in tokens.iter().enumerate() {
-            if let Token::Sign(sign) = token {
-                match *sign {
-                    "(" | "[" | "{" => depth += 1,
-                    ")" | "]" | "}" => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                if depth > BRACKET_DEPTH_MAX {
-                    this.mistakes.push(Mistake {
-                        code: "policy.limit",
-                        span: *at..at + 1,
-                        message: format!(
-                            "brackets are nested deeper than the limit of {BRACKET_DEPTH_MAX}"
-                        ),
-                        help: None,
-                    });
-                    return this;
-                }
-            }
-            let Token::Word(word) = token else { continue };
-            let before = index.checked_sub(1).and_then(|i| tokens.get(i));
-            let after = tokens.get(index + 1);
-            let is_attribute = matches!(
-                before,
-                Some((Token::Sign("." | "::"), _)) | Some((Token::Word("has"), _))
-            ) || matches!(after, Some((Token::Sign(":" | "::"), _)));
-            if !ROOTS.contains(word) {
-                continue;
-            }
-            let written_out = matches!(before, Some((Token::Sign("."), _)))
-                && index
-                    .checked_sub(2)
-                    .and_then(|i| tokens.get(i))
-                    .is_some_and(|(t, _)| *t == Token::Word("context"));
-            if written_out {
-                this.check_chain(word, &tokens, index);
-                continue;
-            }
-            if is_attribute {
-                continue;
-            }
-            this.text
-                .push_str(original.get(copied..*at).unwrap_or_default());
-            this.inserted.push(this.text.len());
-            this.text.push_str(CONTEXT);
-            copied = *at;
-            this.check_chain(word, &tokens, index);
-        }
-        this.text
-            .push_str(original.get(copied..).unwrap_or_default());
-        this
-    }
-
-    /// The offset in the text as written.
-    fn original_offset(&self, rewritten: usize) -> usize {
-        let mut offset = rewritten;
-        for at in self.inserted.iter().rev() {
-            if *at < rewritten {
-                // Within the insertion itself: the start of the abbreviation.
-                offset -= CONTEXT.len().min(rewritten - at);
-            }
-        }
-        offset.min(self.original.len())
-    }
-
-    /// Looks up `facts.a.b` and the like, so that the caret stands under the very word.
-    fn check_chain(&mut self, root: &str, tokens: &[(Token<'_>, usize)], index: usize) {
-        let mut segments: Vec<(&str, Range<usize>)> = Vec::new();
-        let mut at = index + 1;
-        while let (Some((Token::Sign("."), _)), Some((Token::Word(word), start))) =
-            (tokens.get(at), tokens.get(at + 1))
-        {
-            if matches!(tokens.get(at + 2), Some((Token::Sign("("), _))) {
-                break;
-            }
-            segments.push((word, *start..start + word.len()));
-            at += 2;
-        }
-        if let Some(mistake) = check_path(root, &segments) {
-            self.mistakes.push(mistake);
-        }
-    }
-}
-
-fn check_path(root: &str, segments: &[(&str, Range<usize>)]) -> Option<Mistake> {
-    let (first, first_span) = segments.first()?;
-    let unknown = |what: &str, span: &Range<usize>, full: String, help: Option<String>| Mistake {
-        code: "policy.unknown-field",
-        span: span.clone(),
-        message: format!("unknown {what} `{full}`"),
-        help,
-    };
-    let mean = |near: Option<String>| near.map(|n| format!("did you mean `{n}`?"));
-    match root {
-        "facts" => {
-            let direct = FactGroup::ALL
-                .iter()
-                .find(|g| g.name().is_empty())
-                .map_or(&[][..], |g| g.specs());
-            if direct.iter().any(|s| s.name == *first) {
-                return None;
-            }
-            let Some(group) = FactGroup::ALL.iter().find(|g| g.name() == *first) else {
-                let second = segments.get(1).map(|(name, _)| *name);
-                let near = second
-                    .filter(|name| direct.iter().any(|s| s.name == *name))
-                    .map(|name| format!("facts.{name}"))
-                    .or_else(|| {
-                        let names = FactGroup::ALL
-                            .iter()
-                            .map(|g| g.name())
-                            .chain(direct.iter().map(|s| s.name))
-                            .filter(|n| !n.is_empty());
-                        nearest(first, names).map(|n| format!("facts.{n}"))
-                    })
-                    .or_else(|| elsewhere(first));
-                return Some(unknown("fact", first_span, format!("facts.{first}"), mean(near)));
-            };
-            let (second, span) = segments.get(1)?;
-            if group.specs().iter().any(|s| s.name == *second) {
-                return None;
-            }
-            let near = nearest(second, group.specs().iter().map(|s| s.name))
-                .map(|n| format!("facts.{first}.{n}"))
-                .or_else(|| elsewhere(second));
-            Some(unknown(
-                "fact",
-                span,
-                format!("facts.{first}.{second}"),
-                mean(near),
-            ))
-        }
-        "risk" => {
-            let names = || std::iter::once("composite").chain(Dimension::ALL.map(Dimension::name));
-            if names().any(|n| n == *first) {
-                return None;
-            }
-            let near = nearest(first, names()).map(|n| format!("risk.{n}"));
-            Some(unknown(
-                "dimension of risk",
-                first_span,
-                format!("risk.{first}"),
-                mean(near),
-            ))
-        }
-        "findings" => {
-            let (name, span, place) = if *first == "confidence" {
-                let (second, span) = segments.get(1)?;
-                (*second, span, "findings.confidence")
-            } else {
-                (*first, first_span, "findings")
-            };
-            if Vector::from_name(name).is_some() {
-                return None;
-            }
-            let near = nearest(name, Vector::ALL.map(Vector::name)).map(|n| format!("{place}.{n}"));
-            Some(unknown(
-                "threat vector",
-                span,
-                format!("{place}.{name}"),
-                mean(near),
-            ))
-        }
-        "state" => {
-            if StateFacts::SPECS.iter().any(|s| s.name == *first) {
-                return None;
-            }
-            let near = nearest(first, StateFacts::SPECS.iter().map(|s| s.name))
-                .map(|n| format!("state.{n}"));
-            Some(unknown(
-                "state",
-                first_span,
-                format!("state.{first}"),
-                mean(near),
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// A fact of exactly that name in another group.
-fn elsewhere(name: &str) -> Option<String> {
-    FactGroup::ALL.iter().find_map(|group| {
-        let spec = group.specs().iter().find(|s| s.name == name)?;
-        Some(if group.name().is_empty() {
-            format!("facts.{}", spec.name)
-        } else {
-            format!("facts.{}.{}", group.name(), spec.name)
-        })
-    })
-}
-
-/// The statements of a Cedar file, each with the semicolon that ends it, by their place.
-pub(crate) fn statements(text: &str) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
-    let mut start = None;
-    let mut depth = 0usize;
-    let mut end = 0;
-    for (token, at) in tokens(text) {
-        start.get_or_insert(at);
-        end = at + 1;
-        if let Token::Sign(sign) = token {
-            match sign {
-                "(" | "[" | "{" => depth += 1,
-                ")" | "]" | "}" => depth = depth.saturating_sub(1),
-                ";" if depth == 0 => out.extend(start.take().map(|start| start..at + 1)),
-                _ => {}
-            }
-        }
-    }
-    // What no semicolon ends is for the parser to complain about.
-    out.extend(start.map(|start| start..text.trim_end().len().max(end)));
-    out
-}
-
-/// Words, literals and signs with their place; white space and comments left out.
-fn tokens(text: &str) -> Vec<(Token<'_>, usize)> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::new();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let start = at;
-        match byte {
-            b'"' => {
-                at += 1;
-                while let Some(b) = bytes.get(at) {
-                    at += match b {
-                        b'\\' => 2,
-                        _ => 1,
-                    };
-                    if *b == b'"' {
-                        break;
-                    }
-                }
-                out.push((Token::Literal, start));
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'/') => {
-                while bytes.get(at).is_some_and(|b| *b != b'\n') {
-                    at += 1;
-                }
-            }
-            b if b.is_ascii_alphabetic() || *b == b'_' => {
-                while bytes
-                    .get(at)
-                    .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-                {
-                    at += 1;
-                }
-                out.push((Token::Word(text.get(start..at).unwrap_or_default()), start));
-            }
-            b if b.is_ascii_digit() => {
-                while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-                    at += 1;
-                }
-                out.push((Token::Literal, start));
-            }
-            b if b.is_ascii_whitespace() => at += 1,
-            b if b.is_ascii() => {
-                at += if text.get(at..).is_some_and(|t| t.starts_with("::")) {
-                    2
-                } else {
-                    1
-                };
-                out.push((Token::Sign(text.get(start..at).unwrap_or_default()), start));
-            }
-            _ => at += 1,
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rewritten(text: &str) -> String {
-        Rewritten::new(text).text
-    }
-
-    #[test]
-    fn abbreviations_are_written_out_at_identifier_position_only() {
-        for (text, expected) in [
-            ("facts.outbound", "context.facts.outbound"),
-            ("context.facts.outbound", "context.facts.outbound"),
-            (
-                "args.facts == \"facts.x\" // risk.y",
-                "context.args.facts == \"facts.x\" // risk.y",
-            ),
-            ("args has risk", "context.args has risk"),
-            ("{risk: 1}.risk == 1", "{risk: 1}.risk == 1"),
-            ("!findings.pii", "!context.findings.pii"),
-            ("myfacts", "myfacts"),
-        ] {
-            assert_eq!(rewritten(text), expected);
-        }
-    }
 
     /// Compiles and renders the mistakes as `code start..end message | help`.
     fn mistakes(text: &str) -> Vec<String> {
@@ -746,14 +415,38 @@ mod tests {
             ("risk.composite > \"high\"", "policy.type", "\"high\""),
             ("facts.sql.unbounded && 3", "policy.type", "3"),
             ("risk.composite >", "policy.syntax", ""),
-            ("args.x > 5 && args.x like \"a\"", "policy.argument-type", "args.x"),
-            ("false && facts.outbound", "policy.never-true", "false && facts.outbound"),
-            ("true } unless { false", "policy.condition", "true } unless { false"),
+            (
+                "args.x > 5 && args.x like \"a\"",
+                "policy.argument-type",
+                "args.x",
+            ),
+            (
+                "false && facts.outbound",
+                "policy.never-true",
+                "false && facts.outbound",
+            ),
+            (
+                "true } unless { false",
+                "policy.condition",
+                "true } unless { false",
+            ),
             ("principal.role == \"x\"", "policy.unsupported", "role"),
-            ("ip(\"10.0.0.1\").isLoopback()", "policy.unsupported", "isLoopback"),
-            ("principal in Agent::\"x\"", "policy.unsupported", "principal"),
+            (
+                "ip(\"10.0.0.1\").isLoopback()",
+                "policy.unsupported",
+                "isLoopback",
+            ),
+            (
+                "principal in Agent::\"x\"",
+                "policy.unsupported",
+                "principal",
+            ),
             ("facts.sql == facts.sql", "policy.unsupported", "facts.sql"),
-            ("decimal(\"1.0\").lessThan(decimal(\"2.0\"))", "policy.unsupported", "lessThan"),
+            (
+                "decimal(\"1.0\").lessThan(decimal(\"2.0\"))",
+                "policy.unsupported",
+                "lessThan",
+            ),
             ("resource is Resource", "policy.unsupported", "is"),
             ("[].contains(1)", "policy.type", "[]"),
         ] {
@@ -773,7 +466,7 @@ mod tests {
 
     #[test]
     fn a_long_chain_is_no_deep_tree() {
-        let chain = vec!["findings.pii"; 1_000].join(" || ");
+        let chain = vec!["findings.pii"; 501].join(" || ");
         let mut validators = Validators::default();
         let compiled = compile(&chain, &mut validators).unwrap();
         let mut depth = 0;
@@ -782,6 +475,6 @@ mod tests {
             depth += 1;
             here = left;
         }
-        assert_eq!(depth, 10);
+        assert_eq!(depth, 9);
     }
 }

@@ -167,7 +167,12 @@ impl<'a> Reports<'a> {
         }
     }
 
-    pub(crate) fn error(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) {
         self.error_help(code, span, message, None);
     }
 
@@ -262,7 +267,10 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_near() {
-        assert_eq!(nearest("unboundd", ["bounded", "unbounded"]), Some("unbounded"));
+        assert_eq!(
+            nearest("unboundd", ["bounded", "unbounded"]),
+            Some("unbounded")
+        );
         assert_eq!(nearest("effcet", ["effect", "exempt"]), Some("effect"));
         assert_eq!(nearest("zzz", ["effect", "exempt"]), None);
     }

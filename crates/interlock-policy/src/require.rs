@@ -169,12 +169,20 @@ fn read_check(entry: &Entry, reports: &mut Reports<'_>) -> Option<ArgCheck> {
             .and_then(|n| usize::try_from(n).ok())
             .map(ArgCheck::MaxLength),
         // `present: false` is `absent: true`.
-        "present" => node
-            .boolean(reports, &what)
-            .map(|b| if b { ArgCheck::Present } else { ArgCheck::Absent }),
-        "absent" => node
-            .boolean(reports, &what)
-            .map(|b| if b { ArgCheck::Absent } else { ArgCheck::Present }),
+        "present" => node.boolean(reports, &what).map(|b| {
+            if b {
+                ArgCheck::Present
+            } else {
+                ArgCheck::Absent
+            }
+        }),
+        "absent" => node.boolean(reports, &what).map(|b| {
+            if b {
+                ArgCheck::Absent
+            } else {
+                ArgCheck::Present
+            }
+        }),
         _ => None,
     }
 }

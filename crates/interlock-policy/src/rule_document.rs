@@ -18,9 +18,10 @@ use crate::units;
 /// Bytes of a rule's id.
 const ID_BYTES_MAX: usize = 128;
 
-const RULE: &[&str] = &[
+pub(crate) const RULE: &[&str] = &[
     "id",
     "description",
+    "cites",
     "priority",
     "mandatory",
     "overridable",
@@ -30,11 +31,10 @@ const RULE: &[&str] = &[
     "require",
     "effect",
     "exempt",
-    "notify",
     "approvers",
+    "notify",
     "schedule",
     "expires",
-    "cites",
 ];
 
 /// A rule with the places that messages about it point at.
@@ -58,11 +58,13 @@ pub(crate) fn read(
     validators: &mut Validators,
     reports: &mut Reports<'_>,
 ) -> Option<LocatedRule> {
+    if !matches!(node.kind, crate::document::Kind::Map(_)) {
+        node.wrong(reports, "a rule", "a mapping");
+        return None;
+    }
     let fields = node.fields(reports, "a rule", RULE);
     let id = match fields.get("id") {
-        Some(id) => id
-            .text(reports, "`id`")
-            .map(|text| (text, id.span.clone())),
+        Some(id) => id.text(reports, "`id`").map(|text| (text, id.span.clone())),
         None => {
             let span = node.first_line(reports);
             reports.error("policy.missing-field", span, "a rule needs an `id`");
@@ -75,7 +77,9 @@ pub(crate) fn read(
         reports.error(
             "policy.wrong-value",
             span.clone(),
-            format!("`id` must be 1 to {ID_BYTES_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`"),
+            format!(
+                "`id` must be 1 to {ID_BYTES_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`, `:` and `/`"
+            ),
         );
     }
     let what = id
@@ -105,7 +109,9 @@ pub(crate) fn read(
         .map(|r| require::read(r, reports))
         .filter(|r| !r.arguments.is_empty() || !r.limits.is_empty());
     let mut broken = false;
-    let mut when_span = id.as_ref().map_or_else(|| node.first_line(reports), |(_, s)| s.clone());
+    let mut when_span = id
+        .as_ref()
+        .map_or_else(|| node.first_line(reports), |(_, s)| s.clone());
     let mut when = None;
     if let Some(condition) = fields.get("when") {
         when_span = condition.first_line(reports);
@@ -177,8 +183,12 @@ pub(crate) fn read(
     };
     let notify = names("notify", reports);
     let cites = names("cites", reports);
-    let schedule = fields.get("schedule").and_then(|s| read_schedule(s, reports));
-    let expires = fields.get("expires").and_then(|e| read_instant(e, "`expires`", reports));
+    let schedule = fields
+        .get("schedule")
+        .and_then(|s| read_schedule(s, reports));
+    let expires = fields
+        .get("expires")
+        .and_then(|e| read_instant(e, "`expires`", reports));
     let description = fields
         .get("description")
         .and_then(|d| d.text(reports, "`description`"))
@@ -224,7 +234,7 @@ pub(crate) fn is_id(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len())
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'))
 }
 
 pub(crate) fn effect_names() -> String {
@@ -325,7 +335,11 @@ fn read_select(node: &Node, reports: &mut Reports<'_>) -> Select {
 pub(crate) fn check_action_name(glob: &Glob, span: Range<usize>, reports: &mut Reports<'_>) {
     let Some(name) = glob.literal() else { return };
     match ActionType::parse(name) {
-        Err(e) => reports.error("policy.wrong-value", span, format!("`action` {}", e.message)),
+        Err(e) => reports.error(
+            "policy.wrong-value",
+            span,
+            format!("`action` {}", e.message),
+        ),
         Ok(ActionType::Custom(_)) => {
             if let Some(near) = nearest(name, ActionType::LISTED.iter().copied()) {
                 reports.warning(
@@ -514,11 +528,7 @@ pub(crate) fn read_bands(
     bands
 }
 
-fn read_band(
-    node: &Node,
-    validators: &mut Validators,
-    reports: &mut Reports<'_>,
-) -> Option<Band> {
+fn read_band(node: &Node, validators: &mut Validators, reports: &mut Reports<'_>) -> Option<Band> {
     let fields = node.fields(
         reports,
         "a risk band",
@@ -541,6 +551,18 @@ fn read_band(
         None => None,
         Some(condition) => {
             let compiled = read_condition(condition, validators, reports)?;
+            for argument in &compiled.unguarded {
+                let span = condition.first_line(reports);
+                reports.warning(
+                    "policy.unguarded-argument",
+                    span,
+                    format!(
+                        "a risk band reads `{argument}` of every tool, and counts as reached \
+                         where it is absent"
+                    ),
+                    Some(format!("write `{} && …`", guard(argument))),
+                );
+            }
             if let Some(why) = crate::analyse::never_true(&compiled.expr) {
                 let never = condition::never(0..0, Some(why));
                 let span = condition.first_line(reports);
@@ -553,7 +575,11 @@ fn read_band(
         Some(effect) => read_effect(effect, reports, "`effect`")?,
         None => {
             let span = node.first_line(reports);
-            reports.error("policy.missing-field", span, "a risk band needs an `effect`");
+            reports.error(
+                "policy.missing-field",
+                span,
+                "a risk band needs an `effect`",
+            );
             return None;
         }
     };

@@ -194,7 +194,8 @@ mod tests {
         args.node(&path[..1]).unwrap().optional = true;
         for actions in [vec![], vec!["my-action".to_owned()]] {
             let schema = text(&args, &actions);
-            let _ = Schema::from_cedarschema_str(&schema).unwrap_or_else(|e| panic!("{e}\n{schema}"));
+            let _ =
+                Schema::from_cedarschema_str(&schema).unwrap_or_else(|e| panic!("{e}\n{schema}"));
         }
         let _ = Schema::from_cedarschema_str(&cedar_schema()).unwrap();
     }

@@ -161,11 +161,9 @@ impl Settings {
             );
             return;
         };
-        let fields = entry.value.fields(
-            reports,
-            "a detector",
-            &["enabled", "threshold", "effect"],
-        );
+        let fields = entry
+            .value
+            .fields(reports, "a detector", &["enabled", "threshold", "effect"]);
         let setting = DetectorSetting {
             enabled: fields
                 .get("enabled")

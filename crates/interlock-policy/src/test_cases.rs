@@ -39,6 +39,10 @@ pub struct TestCase {
     pub findings: BTreeMap<Vector, u8>,
     /// Readings of the state, by their name.
     pub state: BTreeMap<String, Given>,
+    /// Rules whose limits are exceeded; those of all others are not.
+    pub exceeded: Vec<String>,
+    /// Whether the agent's identity is proven by its credential; it is, unless a test says else.
+    pub authenticated: bool,
     /// What must come of it.
     pub expect: Expectation,
 }
@@ -119,10 +123,7 @@ fn failure(case: &TestCase, evaluator: &dyn Evaluate) -> Option<String> {
     }
     for id in &case.expect.fires {
         if !verdict.fired.contains(id) {
-            return Some(format!(
-                "expected rule `{id}` to fire; fired: {}",
-                fired()
-            ));
+            return Some(format!("expected rule `{id}` to fire; fired: {}", fired()));
         }
     }
     for id in &case.expect.silent {
@@ -178,16 +179,18 @@ pub(crate) fn read(node: &Node, source: usize, reports: &mut Reports<'_>) -> Opt
         risk: BTreeMap::new(),
         findings: BTreeMap::new(),
         state: BTreeMap::new(),
+        exceeded: Vec::new(),
+        authenticated: true,
         expect: Expectation::default(),
     };
+    let mut rules = Vec::new();
     if let Some(given) = fields.get("given") {
-        read_given(given, &mut case, reports);
+        read_given(given, &mut case, &mut rules, reports);
     }
     let expect = expect_node.fields(reports, "`expect`", &["effect", "rule", "silent"]);
     case.expect.effect = expect
         .get("effect")
         .and_then(|e| read_effect(e, reports, "`effect`"));
-    let mut rules = Vec::new();
     for (key, list) in [
         ("rule", &mut case.expect.fires),
         ("silent", &mut case.expect.silent),
@@ -214,11 +217,38 @@ pub(crate) fn read(node: &Node, source: usize, reports: &mut Reports<'_>) -> Opt
     })
 }
 
-fn read_given(node: &Node, case: &mut TestCase, reports: &mut Reports<'_>) {
-    let fields = node.fields(reports, "`given`", &["now", "risk", "findings", "state"]);
+fn read_given(
+    node: &Node,
+    case: &mut TestCase,
+    rules: &mut Vec<(String, Range<usize>)>,
+    reports: &mut Reports<'_>,
+) {
+    let fields = node.fields(
+        reports,
+        "`given`",
+        &[
+            "now",
+            "risk",
+            "findings",
+            "state",
+            "exceeded",
+            "authenticated",
+        ],
+    );
     case.now = fields
         .get("now")
         .and_then(|n| read_instant(n, "`now`", reports));
+    if let Some(authenticated) = fields.get("authenticated")
+        && let Some(value) = authenticated.boolean(reports, "`authenticated`")
+    {
+        case.authenticated = value;
+    }
+    if let Some(exceeded) = fields.get("exceeded") {
+        for (id, span) in exceeded.texts(reports, "`exceeded`") {
+            case.exceeded.push(id.to_owned());
+            rules.push((id.to_owned(), span));
+        }
+    }
     let score = |entry: &Entry, reports: &mut Reports<'_>| {
         entry
             .value
@@ -237,7 +267,12 @@ fn read_given(node: &Node, case: &mut TestCase, reports: &mut Reports<'_>) {
             {
                 case.risk.insert(dimension, score);
             } else {
-                unknown(entry, "dimension of risk", Dimension::ALL.map(Dimension::name), reports);
+                unknown(
+                    entry,
+                    "dimension of risk",
+                    Dimension::ALL.map(Dimension::name),
+                    reports,
+                );
             }
         }
     }
@@ -250,7 +285,12 @@ fn read_given(node: &Node, case: &mut TestCase, reports: &mut Reports<'_>) {
                 Some(vector) => {
                     case.findings.insert(vector, score);
                 }
-                None => unknown(entry, "threat vector", Vector::ALL.map(Vector::name), reports),
+                None => unknown(
+                    entry,
+                    "threat vector",
+                    Vector::ALL.map(Vector::name),
+                    reports,
+                ),
             }
         }
     }

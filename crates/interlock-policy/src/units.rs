@@ -68,11 +68,7 @@ pub(crate) fn days(text: &str) -> Option<u8> {
 pub(crate) fn instant(text: &str) -> Option<UnixNanos> {
     let timestamp = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let date = text.parse::<jiff::civil::Date>().ok()?;
-        Some(
-            date.to_zoned(jiff::tz::TimeZone::UTC)
-                .ok()?
-                .timestamp(),
-        )
+        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })?;
     i64::try_from(timestamp.as_nanosecond()).ok()
 }
@@ -87,7 +83,17 @@ mod tests {
         assert_eq!(duration_ms("5m"), Some(300_000));
         assert_eq!(duration_ms("1h"), Some(3_600_000));
         assert_eq!(duration_ms("2w"), Some(14 * DAY_MS));
-        for wrong in ["", "5", "m", "0s", "1y", "400d", "-1h", "1.5h", "99999999999999999999h"] {
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "0s",
+            "1y",
+            "400d",
+            "-1h",
+            "1.5h",
+            "99999999999999999999h",
+        ] {
             assert_eq!(duration_ms(wrong), None, "{wrong}");
         }
         assert_eq!(rate("20/1m"), Some(("20", 60_000)));
@@ -99,7 +105,14 @@ mod tests {
         assert_eq!(hours("09:00-17:00"), Some((540, 1020)));
         assert_eq!(hours("22:00-06:30"), Some((1320, 390)));
         assert_eq!(hours("00:00-24:00"), Some((0, 1440)));
-        for wrong in ["9-17", "09:00", "09:60-10:00", "25:00-26:00", "09:00-09:00", "24:00-01:00"] {
+        for wrong in [
+            "9-17",
+            "09:00",
+            "09:60-10:00",
+            "25:00-26:00",
+            "09:00-09:00",
+            "24:00-01:00",
+        ] {
             assert_eq!(hours(wrong), None, "{wrong}");
         }
         assert_eq!(days("mon"), Some(1));

@@ -57,7 +57,7 @@ fn rows_source(rows: &[Policy]) -> Option<Source> {
             continue;
         }
         any = true;
-        let _ = writeln!(text, "  - id: {}", quoted(&format!("policy:{}", policy.id)));
+        let _ = writeln!(text, "  - id: {}", quoted(&format!("policy/{}", policy.id)));
         let _ = writeln!(text, "    description: {}", quoted(&policy.name));
         let _ = writeln!(text, "    priority: {}", policy.priority);
         let mut selectors = Vec::new();

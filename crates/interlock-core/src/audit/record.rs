@@ -96,8 +96,15 @@ pub fn decision_body(
     body.str("session", &action.session_id)
         .str("type", action.action_type.name())
         .str("tool", &action.tool)
-        .opt_str("resource", named.then_some(prepared.facts.resource.name.as_str()))
-        .opt_str("asked", (named && action.resource != prepared.facts.resource.name).then_some(action.resource.as_str()))
+        .opt_str(
+            "resource",
+            named.then_some(prepared.facts.resource.name.as_str()),
+        )
+        .opt_str(
+            "asked",
+            (named && action.resource != prepared.facts.resource.name)
+                .then_some(action.resource.as_str()),
+        )
         .str("action_hash", &prepared.digest.to_hex())
         .str("effect", decision.effect.name())
         .str("decided", decision.decided.name())
@@ -117,7 +124,10 @@ pub fn decision_body(
         .raw("state", &footprint)
         .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
         .str("assurance", meta.assurance)
-        .opt_str("idempotency", (!action.idempotency_key.is_empty()).then_some(action.idempotency_key.as_str()))
+        .opt_str(
+            "idempotency",
+            (!action.idempotency_key.is_empty()).then_some(action.idempotency_key.as_str()),
+        )
         .opt_str("approval", meta.approval)
         .opt_str("source", (!meta.source.is_empty()).then_some(meta.source));
     if let Some(reported) = meta.reported {
@@ -242,12 +252,19 @@ fn facts(prepared: &Prepared, named: bool) -> String {
         if !first_group {
             out.push(',');
         }
-        let name = if group.name().is_empty() { "action" } else { group.name() };
+        let name = if group.name().is_empty() {
+            "action"
+        } else {
+            group.name()
+        };
         out.push('"');
         out.push_str(name);
         out.push_str("\":{");
         for (index, spec) in (0u8..).zip(group.specs()) {
-            if let Some(value) = prepared.facts.get(FactId { group: *group, index }) {
+            if let Some(value) = prepared.facts.get(FactId {
+                group: *group,
+                index,
+            }) {
                 put(&mut out, &mut first, spec, value, named);
             }
         }

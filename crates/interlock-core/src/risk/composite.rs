@@ -2,9 +2,16 @@
 //!
 //! `composite = Σ w·d / Σ w`, rounded half up. A dimension at or above its critical mark lifts the
 //! composite to at least that mark, so that six calm dimensions cannot average away one that is on
-//! fire. When all weights are zero the composite is the highest dimension.
+//! fire. An action of [`SEVERE_ACTION`] or more lifts it to at least [`SEVERE_FLOOR`] in the same
+//! way: deleting what is sensitive for good is never a matter of course, whoever does it and
+//! however calm the rest is. When all weights are zero the composite is the highest dimension.
 
 use super::{Dimension, RiskConfig, RiskReport};
+
+/// An action this severe is never in the band that runs unseen.
+pub const SEVERE_ACTION: u8 = 80;
+/// Where such an action's composite begins: in the middle of the band that is isolated or told.
+pub const SEVERE_FLOOR: u8 = 55;
 
 /// Computes composite and floor from the dimensions' scores.
 pub fn combine(report: &mut RiskReport, config: &RiskConfig) {
@@ -24,6 +31,13 @@ pub fn combine(report: &mut RiskReport, config: &RiskConfig) {
         if critical <= 100 && score >= critical && floor.is_none_or(|(mark, _)| critical > mark) {
             floor = Some((critical, dimension));
         }
+    }
+    let action_floor = config
+        .critical
+        .first()
+        .is_some_and(|critical| *critical <= 100);
+    if floor.is_none() && action_floor && report.score(Dimension::Action) >= SEVERE_ACTION {
+        floor = Some((SEVERE_FLOOR, Dimension::Action));
     }
     report.composite = if weights == 0 {
         highest
@@ -60,7 +74,10 @@ mod tests {
         assert_eq!(composite([0; 7], &published), (0, None));
         assert_eq!(composite([50; 7], &published), (50, None));
         assert_eq!(composite([79, 0, 0, 0, 0, 0, 0], &published), (15, None));
-        assert_eq!(composite([89, 0, 0, 0, 0, 0, 0], &published), (17, None));
+        assert_eq!(
+            composite([89, 0, 0, 0, 0, 0, 0], &published),
+            (55, Some(Dimension::Action))
+        );
         assert_eq!(
             composite([90, 0, 0, 0, 0, 0, 0], &published),
             (90, Some(Dimension::Action))

@@ -4,11 +4,7 @@ use super::cover;
 use crate::diagnostic::{Diagnostic, Severity, SourceText};
 use crate::rule_document::LocatedRule;
 
-pub(super) fn check(
-    rules: &[LocatedRule],
-    sources: &[SourceText<'_>],
-    out: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check(rules: &[LocatedRule], sources: &[SourceText<'_>], out: &mut Vec<Diagnostic>) {
     for (index, one) in rules.iter().enumerate() {
         let other = rules
             .iter()

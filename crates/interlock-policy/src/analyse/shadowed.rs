@@ -7,11 +7,7 @@ use super::cover;
 use crate::diagnostic::{Diagnostic, Severity, SourceText};
 use crate::rule_document::LocatedRule;
 
-pub(super) fn check(
-    rules: &[LocatedRule],
-    sources: &[SourceText<'_>],
-    out: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check(rules: &[LocatedRule], sources: &[SourceText<'_>], out: &mut Vec<Diagnostic>) {
     // A rule that shadows has no condition of its own or a part of the other's, no constraint, no
     // end and no schedule: few rules qualify, so the pairs are few.
     let uppers: Vec<&LocatedRule> = rules.iter().filter(|r| decides_alone(r)).collect();

@@ -17,11 +17,7 @@ const ALTERNATIVES_MAX: usize = 128;
 /// Parts of one alternative.
 const PARTS_MAX: usize = 128;
 
-pub(super) fn check(
-    rules: &[LocatedRule],
-    sources: &[SourceText<'_>],
-    out: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check(rules: &[LocatedRule], sources: &[SourceText<'_>], out: &mut Vec<Diagnostic>) {
     for located in rules {
         let Some(when) = &located.rule.when else {
             continue;
@@ -70,10 +66,7 @@ fn alternatives(expr: &Expr, wanted: bool) -> Option<Vec<Vec<Part<'_>>>> {
         }
         (Expr::If(c, a, b), _) => {
             let mut either = product(alternatives(c, true)?, &alternatives(a, wanted)?)?;
-            either.extend(product(
-                alternatives(c, false)?,
-                &alternatives(b, wanted)?,
-            )?);
+            either.extend(product(alternatives(c, false)?, &alternatives(b, wanted)?)?);
             (either.len() <= ALTERNATIVES_MAX).then_some(either)
         }
         _ => Some(vec![vec![Part {
@@ -287,7 +280,9 @@ fn ranges(parts: &[Part<'_>]) -> Option<String> {
         if entry.low > entry.high {
             let name = name_of(what);
             if entry.asked.0 > entry.asked.1 {
-                return Some(format!("no value of `{name}` fulfils all of its comparisons"));
+                return Some(format!(
+                    "no value of `{name}` fulfils all of its comparisons"
+                ));
             }
             return Some(match domain::range(what) {
                 Some((low, high)) if high < i64::MAX => {

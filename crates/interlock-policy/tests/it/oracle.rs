@@ -113,12 +113,46 @@ const HAS: &[&str] = &[
     "args has nothing",
 ];
 const TEXTS: &[&str] = &[
-    "", "a", "ab", "production", "staging", "users", "select", "delete", "pii", "rm", "a*b", "ü€",
-    "GET", "POST", "critical", "public", "example.com", "/etc/passwd",
+    "",
+    "a",
+    "ab",
+    "production",
+    "staging",
+    "users",
+    "select",
+    "delete",
+    "pii",
+    "rm",
+    "a*b",
+    "ü€",
+    "GET",
+    "POST",
+    "critical",
+    "public",
+    "example.com",
+    "/etc/passwd",
 ];
-const PATTERNS: &[&str] = &["*", "a*", "*b", "a*b", "*e*", "prod*", "*.com", "/etc/*", "", "a\\*b", "*ü*"];
+const PATTERNS: &[&str] = &[
+    "*", "a*", "*b", "a*b", "*e*", "prod*", "*.com", "/etc/*", "", "a\\*b", "*ü*",
+];
 const NUMBERS: &[i64] = &[
-    0, 1, 2, 5, 10, 12, 23, 40, 60, 85, 100, 443, 500, -1, -7, i64::MAX, i64::MIN + 1,
+    0,
+    1,
+    2,
+    5,
+    10,
+    12,
+    23,
+    40,
+    60,
+    85,
+    100,
+    443,
+    500,
+    -1,
+    -7,
+    i64::MAX,
+    i64::MIN + 1,
     4_611_686_018_427_387_904,
 ];
 
@@ -152,11 +186,19 @@ impl Grammar<'_> {
             ),
             10..=13 => {
                 let operator = self.random.pick(&["<", "<=", ">", ">=", "==", "!="]);
-                format!("{} {operator} {}", self.long(depth - 1), self.long(depth - 1))
+                format!(
+                    "{} {operator} {}",
+                    self.long(depth - 1),
+                    self.long(depth - 1)
+                )
             }
             14 => {
                 let operator = self.random.pick(&["==", "!="]);
-                format!("{} {operator} {}", self.string(depth - 1), self.string(depth - 1))
+                format!(
+                    "{} {operator} {}",
+                    self.string(depth - 1),
+                    self.string(depth - 1)
+                )
             }
             15 => format!(
                 "{} like \"{}\"",
@@ -417,8 +459,16 @@ fn any(r: &mut Random) -> Value {
         0 => Value::from(r.chance(50)),
         1 => Value::from(r.below(3) as i64),
         2 => Value::from(r.pick(TEXTS)),
-        3 => Value::Array((0..r.below(3)).map(|_| Value::from(r.below(3) as i64)).collect()),
-        4 => Value::Array((0..r.below(3)).map(|_| Value::from(r.pick(TEXTS))).collect()),
+        3 => Value::Array(
+            (0..r.below(3))
+                .map(|_| Value::from(r.below(3) as i64))
+                .collect(),
+        ),
+        4 => Value::Array(
+            (0..r.below(3))
+                .map(|_| Value::from(r.pick(TEXTS)))
+                .collect(),
+        ),
         _ => {
             let mut object = Object::new();
             object.insert("id", Value::from(r.pick(TEXTS)));
@@ -552,15 +602,39 @@ fn by_core(expr: &Expr, world: &World) -> Outcome {
 /// one.
 fn written_out(condition: &str) -> String {
     let mut out = condition.to_owned();
-    for root in ["facts.", "risk.", "findings.", "state.", "args.", "args[", "args has"] {
+    for root in [
+        "facts.",
+        "risk.",
+        "findings.",
+        "state.",
+        "args.",
+        "args[",
+        "args has",
+    ] {
         out = out.replace(root, &format!("context.{root}"));
     }
     out
 }
 
 const OPERATORS: [&str; 18] = [
-    "!", "-a", "&&", "||", "if", "==", "<", "<=", "+", "-", "*", "contains", "containsAll",
-    "containsAny", "isEmpty", "like", "has", "entity",
+    "!",
+    "-a",
+    "&&",
+    "||",
+    "if",
+    "==",
+    "<",
+    "<=",
+    "+",
+    "-",
+    "*",
+    "contains",
+    "containsAll",
+    "containsAny",
+    "isEmpty",
+    "like",
+    "has",
+    "entity",
 ];
 
 fn count_operators(expr: &Expr, counts: &mut BTreeMap<&'static str, usize>) {
@@ -638,10 +712,17 @@ fn conditions_agree_with_cedar() {
     println!(
         "{done} pairs agree ({} conditions, {refused} refused by the validator){}",
         done / CONTEXTS_PER_CONDITION,
-        if soak { "" } else { "; reduced size, INTERLOCK_SOAK=1 runs 100000" }
+        if soak {
+            ""
+        } else {
+            "; reduced size, INTERLOCK_SOAK=1 runs 100000"
+        }
     );
     for (outcome, count) in &outcomes {
-        println!("  {outcome:?}: {:.1} %", *count as f64 * 100.0 / done as f64);
+        println!(
+            "  {outcome:?}: {:.1} %",
+            *count as f64 * 100.0 / done as f64
+        );
     }
     let shown: Vec<String> = operators.iter().map(|(o, n)| format!("{o} {n}")).collect();
     println!("  operators: {}", shown.join(", "));

@@ -8,6 +8,9 @@ use crate::facts::set_insert;
 const OUTPUT: &str = "$OUTPUT";
 /// Words that one brace expansion may give.
 const BRACE_WORDS_MAX: usize = 16;
+/// Command lines that are run, those that `find` and `xargs` make included; past it the text counts as
+/// not parsed.
+pub(super) const RUNS_MAX: usize = 2_000;
 /// Bytes of text that expansion may build; past it what runs counts as hidden.
 const EXPANDED_BYTES_MAX: usize = 128 * 1024;
 
@@ -51,6 +54,8 @@ pub(super) struct Flow {
     pub(super) piped: bool,
     /// The text, when it is known.
     pub(super) text: Option<String>,
+    /// It names files beneath these trees, as the output of `find` does.
+    pub(super) trees: Vec<String>,
 }
 
 /// Walks a command tree.
@@ -62,9 +67,12 @@ pub(super) struct Eval<'a> {
     previous: String,
     variables: Vec<(String, String)>,
     functions: Vec<String>,
+    /// Files that hold what came from the network.
+    fetched_files: Vec<String>,
     pub(super) depth: usize,
     tokens: usize,
     expanded: usize,
+    pub(super) runs: usize,
     /// Every text that is run parsed.
     pub(super) parsed: bool,
 }
@@ -77,9 +85,11 @@ impl<'a> Eval<'a> {
             previous: String::new(),
             variables: Vec::new(),
             functions: Vec::new(),
+            fetched_files: Vec::new(),
             depth: 0,
             tokens: 0,
             expanded: 0,
+            runs: 0,
             parsed: true,
         }
     }
@@ -112,6 +122,7 @@ impl<'a> Eval<'a> {
             out.fetched |= flow.fetched;
             out.piped |= flow.piped;
             out.text = flow.text.filter(|_| single);
+            out.trees.extend(flow.trees);
         }
         out
     }
@@ -151,7 +162,17 @@ impl<'a> Eval<'a> {
                 if args.is_empty() {
                     return Flow::default();
                 }
-                self.run(&args, input)
+                let flow = self.run(&args, input);
+                if flow.fetched {
+                    for redirect in redirects {
+                        if redirect.direction == Direction::Write {
+                            let mut targets = Vec::new();
+                            self.expand(&redirect.target, &mut targets);
+                            targets.iter().for_each(|t| self.fetched_into(t));
+                        }
+                    }
+                }
+                flow
             }
             Command::Group {
                 list,
@@ -221,6 +242,7 @@ impl<'a> Eval<'a> {
                     fetched: arg.fetched,
                     piped: true,
                     text: (!arg.dynamic).then_some(text),
+                    trees: Vec::new(),
                 });
                 continue;
             }
@@ -230,7 +252,7 @@ impl<'a> Eval<'a> {
                     input = Some(Flow {
                         fetched: arg.fetched,
                         piped: true,
-                        text: None,
+                        ..Flow::default()
                     });
                     continue;
                 }
@@ -402,6 +424,25 @@ impl<'a> Eval<'a> {
         }
     }
 
+    /// Puts `with` in the place of every `what` of an argument.
+    pub(super) fn place(&mut self, arg: &Arg, what: &str, with: &Arg) -> Arg {
+        let times = arg.text.matches(what).count();
+        if times == 0 {
+            return arg.clone();
+        }
+        self.expanded += times.saturating_mul(with.text.len());
+        if self.expanded > EXPANDED_BYTES_MAX {
+            self.parsed = false;
+            return Arg::unknown();
+        }
+        Arg {
+            text: arg.text.replace(what, &with.text),
+            dynamic: arg.dynamic || with.dynamic,
+            fetched: arg.fetched || with.fetched,
+            ..arg.clone()
+        }
+    }
+
     fn subshell(&mut self, list: &List) -> Flow {
         if self.depth >= DEPTH_MAX {
             self.parsed = false;
@@ -509,11 +550,31 @@ impl<'a> Eval<'a> {
         (!silent.contains(&path.as_str()) && !path.starts_with("/dev/fd/")).then_some(path)
     }
 
-    /// Notes a host, in lower case.
+    /// Notes a host, in lower case; of one that is partly unknown, the known end.
     pub(super) fn host(&mut self, host: &str) {
-        if !host.is_empty() {
+        if let Some((_, unknown)) = host.rsplit_once('$') {
+            match unknown.split_once('.') {
+                Some((_, known)) => set_insert(&mut self.facts.hosts, &known.to_ascii_lowercase()),
+                None => set_insert(&mut self.facts.hosts, host),
+            }
+        } else if !host.is_empty() {
             set_insert(&mut self.facts.hosts, &host.to_ascii_lowercase());
         }
+    }
+
+    /// Notes that a file holds what came from the network.
+    pub(super) fn fetched_into(&mut self, arg: &Arg) {
+        let path = self.path(&arg.text);
+        self.fetched_files.push(path);
+    }
+
+    /// The file holds what came from the network, by an earlier command of this text.
+    pub(super) fn is_fetched(&self, arg: &Arg) -> bool {
+        arg.fetched
+            || !self.fetched_files.is_empty() && {
+                let path = self.path(&arg.text);
+                self.fetched_files.contains(&path)
+            }
     }
 }
 

@@ -15,6 +15,7 @@ mod syntax;
 
 use eval::{Arg, Eval, Flow};
 
+use super::sql::names_part;
 use super::{FactInput, fact_group};
 use crate::model::{ActionType, Object, Value};
 
@@ -227,7 +228,7 @@ impl<'a> Lines<'a> {
                 || key.eq_ignore_ascii_case("code")
                     && (shell_language == Some(true) || self.code_is_shell && language.is_none());
             match value {
-                Value::String(text) if fits && !(self.database && !self.certain) => {
+                Value::String(text) if fits && (!self.database || self.certain) => {
                     if key.eq_ignore_ascii_case("args") && command.is_some() {
                         continue;
                     }
@@ -244,12 +245,13 @@ impl<'a> Lines<'a> {
                         }
                     }
                 }
-                Value::Array(items) if fits && !(self.database && !self.certain) => {
+                Value::Array(items) if fits && (!self.database || self.certain) => {
                     if key.eq_ignore_ascii_case("commands") {
                         for text in items.iter().filter_map(Value::as_str) {
                             self.push(Line::Text(text));
                         }
                     } else if !(key.eq_ignore_ascii_case("args") && object.get("command").is_some())
+                        && (self.certain || items.first().is_some_and(names_program))
                     {
                         self.words(None, items);
                     }
@@ -282,16 +284,14 @@ fn listed(keys: &[&str], key: &str) -> bool {
         .any(|k| k.len() == key.len() && k.eq_ignore_ascii_case(key))
 }
 
-fn names_part(name: &str, part: &[u8]) -> bool {
-    name.as_bytes()
-        .windows(part.len())
-        .any(|have| have.eq_ignore_ascii_case(part))
-}
-
 fn names_shell(tool: &str) -> bool {
     TOOL_PARTS.iter().any(|part| names_part(tool, part))
         && !names_part(tool, b"sql")
         && !names_part(tool, b"python")
+}
+
+fn names_program(word: &Value) -> bool {
+    word.as_str().is_some_and(looks_like_command)
 }
 
 /// A text that is a command line rather than a name: its first word is a program that we know.

@@ -9,6 +9,8 @@ pub(super) const TEXT_BYTES_MAX: usize = 64 * 1024;
 pub(super) const TOKENS_MAX: usize = 2_000;
 /// Nesting of substitutions, groups and texts that are run.
 pub(super) const DEPTH_MAX: usize = 8;
+/// Here-documents of one line.
+const HERE_DOCUMENTS_MAX: usize = 8;
 
 /// The text is not a shell command that we understand, or is past a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -628,6 +630,9 @@ impl Parser<'_> {
         tabs: bool,
         quoted: bool,
     ) -> Parsed<Option<Redirect>> {
+        if self.pending.len() >= HERE_DOCUMENTS_MAX {
+            return Err(Unparsed);
+        }
         let mut from = self.at;
         // Bodies of earlier here-documents of the same line come first.
         let newline = self.rest().find('\n').ok_or(Unparsed)?;

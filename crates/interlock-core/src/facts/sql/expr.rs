@@ -358,6 +358,9 @@ impl Parser<'_> {
                     Truth::Unknown if truth == Truth::False => truth = Truth::Unknown,
                     _ => {}
                 }
+                if self.set_operator() {
+                    self.set_operations()?;
+                }
                 if !self.eat_kind(Kind::Comma) {
                     break;
                 }
@@ -642,9 +645,9 @@ impl Parser<'_> {
         }
         if self.set_operator() {
             self.set_operations()?;
-            self.query_tail()?;
             value = Val::OTHER;
         }
+        self.query_tail()?;
         self.close()?;
         Ok(value)
     }

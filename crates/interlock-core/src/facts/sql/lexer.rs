@@ -5,7 +5,7 @@
 //! families and says when a text reads differently in the other one; the caller then reads both.
 
 /// Tokens of one text; past this it counts as not parsed.
-pub(super) const TOKENS_MAX: usize = 32_768;
+pub(super) const TOKENS_MAX: usize = 65_536;
 
 /// Which family of dialects a text is read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +191,8 @@ struct Lexer<'a> {
     dialect: Dialect,
     out: Lexed,
     in_code_comment: bool,
+    /// A new line began after the last token.
+    new_line: bool,
 }
 
 /// Reads `sql` as tokens of `dialect`.
@@ -206,6 +208,7 @@ pub(super) fn lex(sql: &str, dialect: Dialect) -> Lexed {
             ok: true,
         },
         in_code_comment: false,
+        new_line: false,
     };
     lexer.out.ok = lexer.run().is_some() && !lexer.in_code_comment;
     lexer.out
@@ -226,6 +229,7 @@ impl Lexer<'_> {
 
     fn push(&mut self, kind: Kind, kw: Kw, start: usize) {
         // The text is at most 128 KiB, so offsets fit.
+        self.new_line = false;
         let (start, end) = (start as u32, self.at as u32);
         self.out.tokens.push(Token {
             kind,
@@ -259,7 +263,11 @@ impl Lexer<'_> {
             }
             let b = self.byte(0);
             match b {
-                b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => self.at += 1,
+                b'\n' => {
+                    self.new_line = true;
+                    self.at += 1;
+                }
+                b' ' | b'\t' | b'\r' | 0x0b | 0x0c => self.at += 1,
                 b'\'' => self.string(self.dialect == Dialect::MySql)?,
                 b'"' => self.quoted(b'"')?,
                 b'`' => self.quoted(b'`')?,
@@ -341,6 +349,17 @@ impl Lexer<'_> {
                 while self.byte(0).is_ascii_digit() {
                     self.at += 1;
                 }
+            }
+        }
+        if word_start(self.byte(0)) {
+            // `8c` is a name in MySQL; elsewhere it is an error or a number and a word.
+            self.out.ambiguous = true;
+            if self.dialect == Dialect::MySql {
+                while word_part(self.byte(0)) {
+                    self.at += 1;
+                }
+                self.push(Kind::Quoted, Kw::None, start);
+                return;
             }
         }
         self.push(Kind::Num, Kw::None, start);
@@ -572,12 +591,7 @@ impl Lexer<'_> {
         let len = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
         let (comment, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
         let body = comment.get(prefix..).unwrap_or_default();
-        let last_end = self.out.tokens.last().map(|t| t.end as usize);
-        let follows_code = last_end.is_some_and(|end| {
-            self.bytes
-                .get(end..self.at)
-                .is_some_and(|gap| !gap.contains(&b'\n'))
-        });
+        let follows_code = !self.out.tokens.is_empty() && !self.new_line;
         let hides_code = body.iter().all(|b| !b.is_ascii_alphanumeric())
             || body
                 .iter()

@@ -9,6 +9,8 @@
 //! for reasons of the data count as bounding, and so do complements (`a OR NOT a`); the bodies of
 //! functions, triggers and texts run by `EXEC` are not read (they set `dynamic`).
 
+mod definition;
+mod dml;
 mod expr;
 mod functions;
 mod lexer;
@@ -357,10 +359,16 @@ fn names_database(tool: &str) -> bool {
         b"snowflake",
         b"bigquery",
     ];
-    NAMES.iter().any(|name| {
-        tool.as_bytes()
-            .windows(name.len())
-            .any(|part| part.eq_ignore_ascii_case(name))
+    NAMES.iter().any(|name| names_part(tool, name))
+}
+
+/// `part`, in lower case, stands somewhere in `name`, whatever the case.
+pub(super) fn names_part(name: &str, part: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return true;
+    };
+    name.as_bytes().windows(part.len()).any(|have| {
+        have.first().is_some_and(|b| b | 0x20 == *first) && have.eq_ignore_ascii_case(part)
     })
 }
 

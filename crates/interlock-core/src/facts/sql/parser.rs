@@ -5,7 +5,10 @@ use super::lexer::{Dialect, Kind, Kw, Token};
 use crate::facts::set_insert;
 
 /// How deep parentheses, subqueries and blocks may nest; past it the text counts as not parsed.
-const DEPTH_MAX: u32 = 48;
+const DEPTH_MAX: u32 = 96;
+
+/// Tables of one text, and names that WITH gives; past it the text counts as not parsed.
+pub(super) const TABLES_MAX: usize = 256;
 
 /// Rows that a statement without any bound is taken to touch.
 pub(super) const UNBOUNDED_ROWS: i64 = 1_000_000;
@@ -155,7 +158,7 @@ impl<'a> Parser<'a> {
     /// One level deeper; the caller lowers `depth` again on success.
     pub(super) fn enter(&mut self) -> Parsed<()> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
+        if self.depth > DEPTH_MAX || self.ctes.len() > TABLES_MAX {
             Err(Unparsed)
         } else {
             Ok(())
@@ -231,14 +234,18 @@ impl<'a> Parser<'a> {
         if let Some(last) = self.tokens.get(name.to.saturating_sub(1)) {
             self.table_hint = (last.start, last.end);
         }
-        set_insert(&mut self.out.tables, &plain);
+        if self.out.tables.len() <= TABLES_MAX {
+            set_insert(&mut self.out.tables, &plain);
+        }
         plain
     }
 
     /// Notes a table that is written, altered or dropped.
     pub(super) fn note_written(&mut self, name: Name) -> String {
         let plain = self.note_table(name);
-        set_insert(&mut self.out.tables_written, &plain);
+        if self.out.tables_written.len() <= TABLES_MAX {
+            set_insert(&mut self.out.tables_written, &plain);
+        }
         plain
     }
 
@@ -280,17 +287,26 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The next tokens begin a query, perhaps after more parentheses.
+    /// The next token begins a query.
     pub(super) fn starts_query(&self) -> bool {
+        self.query_at(0)
+    }
+
+    fn query_at(&self, ahead: usize) -> bool {
+        match self.peek_at(ahead).kw {
+            Kw::Select | Kw::With => true,
+            Kw::Values => self.peek_at(ahead + 1).kind == Kind::LParen,
+            _ => false,
+        }
+    }
+
+    /// The next token is a parenthesis around a query, perhaps one of several.
+    pub(super) fn opens_query(&self) -> bool {
         let mut ahead = 0;
         while self.peek_at(ahead).kind == Kind::LParen && ahead < 8 {
             ahead += 1;
         }
-        match self.peek_at(ahead).kw {
-            Kw::Select | Kw::With => true,
-            Kw::Values => ahead == 0 && self.peek_at(1).kind == Kind::LParen,
-            _ => false,
-        }
+        ahead > 0 && self.query_at(ahead)
     }
 }
 

@@ -104,6 +104,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Set operations after a query in parentheses.
     pub(super) fn set_operations(&mut self) -> Parsed<Rows> {
         self.set_operations_after(Rows::ONE)
     }
@@ -140,7 +141,7 @@ impl Parser<'_> {
             }
             Kw::Table => {
                 self.at += 1;
-                self.from_name().map(|source| Rows {
+                self.table_source().map(|source| Rows {
                     bounded: source.bounded,
                     estimate: source.estimate,
                     ..Rows::ALL
@@ -210,7 +211,7 @@ impl Parser<'_> {
         self.select_into()?;
         let mut source = None;
         if self.eat(Kw::From) {
-            source = Some(self.from_list()?);
+            source = Some(self.table_list()?);
         }
         self.select_into()?;
         let mut truth = Truth::True;
@@ -264,7 +265,10 @@ impl Parser<'_> {
             self.close()?;
             number
         } else {
-            self.count()?
+            // Without parentheses it is one number or parameter: in `TOP 1 *` the star is a column.
+            let number = self.text_of(self.peek()).parse().unwrap_or(-1);
+            self.at += 1;
+            number
         };
         let percent = self.eat(Kw::Percent);
         if self.peek().kw == Kw::With && self.peek_at(1).kw == Kw::Ties {
@@ -422,7 +426,7 @@ impl Parser<'_> {
     }
 
     /// The tables of a FROM, USING or UPDATE.
-    pub(super) fn from_list(&mut self) -> Parsed<Source> {
+    pub(super) fn table_list(&mut self) -> Parsed<Source> {
         let mut source = self.joined()?;
         while self.eat_kind(Kind::Comma) {
             let other = self.joined()?;
@@ -475,7 +479,18 @@ impl Parser<'_> {
                     estimate: rows.estimate,
                 }
             } else {
-                self.from_list()?
+                let mut source = self.table_list()?;
+                if self.set_operator() {
+                    let rows = self.set_operations_after(Rows {
+                        bounded: source.bounded,
+                        estimate: source.estimate,
+                        ..Rows::ALL
+                    })?;
+                    source.bounded = rows.bounded;
+                    source.estimate = rows.estimate;
+                }
+                self.query_tail()?;
+                source
             };
             self.close()?;
             self.table_alias(None)?;
@@ -494,11 +509,11 @@ impl Parser<'_> {
         if self.peek().kw == Kw::Only && self.peek_at(1).kind != Kind::Dot {
             self.at += 1;
         }
-        self.from_name()
+        self.table_source()
     }
 
     /// A table, a query that WITH named, or a function that gives rows.
-    fn from_name(&mut self) -> Parsed<Source> {
+    fn table_source(&mut self) -> Parsed<Source> {
         let name = self.name()?;
         if self.peek().kind == Kind::LParen {
             let (start, end) = self.span(name);

@@ -5,6 +5,8 @@ mod prove;
 mod tail;
 mod verify;
 
+pub(crate) use self::verify::{LogDirectory, enclosed_vkey};
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};

@@ -61,7 +61,7 @@ pub(crate) fn sources(path: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     {
         return Ok(vec![source]);
     }
-    interlock_policy::load(path).map_err(|diagnostic| vec![diagnostic])
+    interlock_policy::load(path).map_err(|diagnostic| vec![*diagnostic])
 }
 
 /// Reads and compiles a bundle.

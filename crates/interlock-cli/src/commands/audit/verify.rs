@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use interlock_core::audit::hex;
-use interlock_core::audit::verify::{Report, Trust, verify};
-use interlock_store::journal::DirSource;
+use interlock_core::audit::verify::{Report, Source, Trust, verify};
 use serde_json::{Value, json};
 
 use crate::output::Output;
@@ -60,7 +59,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         checkpoints.push(text);
     }
     let report = verify(
-        &DirSource::new(&directory),
+        &LogDirectory::new(&directory),
         Trust {
             vkeys: &vkeys,
             checkpoints: &checkpoints,
@@ -68,6 +67,29 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     );
     out.print(&json(&report, own_key, checkpoints.len()), || text(&report));
     Ok(report.verdict.code())
+}
+
+/// The files of a log directory, which may be one that only can be read.
+pub(crate) struct LogDirectory(PathBuf);
+
+impl LogDirectory {
+    pub(crate) fn new(directory: &Path) -> Self {
+        Self(directory.to_owned())
+    }
+}
+
+impl Source for LogDirectory {
+    fn list(&self, dir: &str) -> Vec<String> {
+        std::fs::read_dir(self.0.join(dir))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect()
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.0.join(path)).ok()
+    }
 }
 
 /// The `log` directory, given it or the data directory around it.
@@ -93,7 +115,7 @@ fn read_vkey(given: &str) -> Result<String> {
 }
 
 /// The key that the first log's first entry names.
-fn enclosed_vkey(directory: &Path) -> Option<String> {
+pub(crate) fn enclosed_vkey(directory: &Path) -> Option<String> {
     let logs = std::fs::read_dir(directory.join("logs")).ok()?;
     logs.filter_map(Result::ok)
         .filter_map(|log| std::fs::read(log.path().join("genesis.json")).ok())

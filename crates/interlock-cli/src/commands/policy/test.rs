@@ -4,27 +4,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use interlock_core::detectors::DETECTORS;
-use interlock_core::engine::{self, Request};
-use interlock_core::model::{
-    Effect, Finding, Findings, FiredRule, Principal, UnixNanos, Value, Vector,
-};
-use interlock_core::program::EvalInput;
-use interlock_core::risk;
-use interlock_core::state::AgentTable;
-use interlock_policy::{BUILT_IN, Compiled, Evaluate, Given, TestCase, TestFailure, Verdict, run_tests};
+use interlock_policy::{BUILT_IN, TestCase, TestFailure, run_tests};
 use serde_json::json;
 
 use super::count;
 use crate::output::Output;
 
-/// Wednesday 2026-01-14 10:00 UTC: what the clock shows in a test that does not set it.
-const NOW_DEFAULT: UnixNanos = 1_768_384_800_000_000_000;
-
 /// Run a bundle's own tests.
 ///
 /// Each test is decided as an action would be: facts, detectors, risk, rules. What the test gives
-/// (`risk`, `findings`, `state`) takes the place of what was computed; the agent is otherwise new.
+/// (`risk`, `findings`, `state`) joins or takes the place of what was computed; the agent is
+/// otherwise one that is known and acts as it always does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -87,7 +77,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 
 fn test(path: &Path) -> Result<Tested> {
     let compiled = super::compiled(path)?;
-    let failures = run_tests(&compiled.tests, &Pipeline(&compiled));
+    let failures = run_tests(&compiled.tests, &compiled);
     Ok(Tested {
         name: path.display().to_string(),
         failures,
@@ -118,94 +108,4 @@ impl Tested {
             }
         }
     }
-}
-
-/// Decides tests as the engine decides actions.
-struct Pipeline<'a>(&'a Compiled);
-
-impl Evaluate for Pipeline<'_> {
-    fn decide(&self, case: &TestCase) -> Result<Verdict, String> {
-        let program = &self.0.program;
-        let principal = Principal::local();
-        let request = Request {
-            principal: &principal,
-            action: &case.action,
-            now: case.now.unwrap_or(NOW_DEFAULT),
-            reservation: 1,
-            profile: self.0.profile(&case.action.agent_id),
-            grant: None,
-        };
-        let mut prepared = engine::prepare(program, &request);
-        give_findings(case, &mut prepared.findings)?;
-        let mut readings = AgentTable::new(1).reserve(&prepared.footprint, request.now);
-        for (name, given) in &case.state {
-            let value = match given {
-                Given::Bool(b) => Value::from(*b),
-                Given::Long(n) => Value::from(*n),
-            };
-            if !readings.state.set(name, &value) {
-                return Err(format!("the state has no `{name}` of that type"));
-            }
-        }
-        let decision = engine::decide(program, &request, &prepared, readings);
-        if case.risk.is_empty() && case.composite.is_none() {
-            let fired = decision.fired.iter().chain(&decision.shadow);
-            return Ok(verdict(decision.effect, fired));
-        }
-        // The risk that the test gives comes before the rules, so the rules are asked again.
-        let environment = program.environment(&prepared.facts.action.environment);
-        let mut risk = decision.risk.clone();
-        for (dimension, score) in &case.risk {
-            if let Some(slot) = risk.dimensions.get_mut(*dimension as usize) {
-                *slot = risk::DimensionScore::default();
-                slot.score = *score;
-            }
-        }
-        risk::combine(&mut risk, &environment.risk);
-        if let Some(composite) = case.composite {
-            risk.composite = composite;
-        }
-        let mut findings = decision.findings.clone();
-        findings.retain(|f| f.code.vector != Vector::PolicyViolation);
-        let evaluation = program.evaluate(&EvalInput {
-            action: &case.action,
-            principal: &principal,
-            facts: &prepared.facts,
-            risk: &risk,
-            findings: &findings,
-            readings: &decision.readings,
-            charged: &prepared.charged,
-            profile: request.profile,
-            grant: None,
-            now: request.now,
-            environment,
-            failed: prepared.ran.failed,
-        });
-        let fired = evaluation.fired.iter().chain(&evaluation.shadow);
-        Ok(verdict(evaluation.effect, fired))
-    }
-}
-
-fn verdict<'a>(effect: Effect, fired: impl Iterator<Item = &'a FiredRule>) -> Verdict {
-    Verdict {
-        effect,
-        fired: fired.map(|f| f.id.to_string()).collect(),
-    }
-}
-
-/// Puts what the test gives in the place of what the detectors of these vectors found.
-fn give_findings(case: &TestCase, findings: &mut Findings) -> Result<(), String> {
-    findings.retain(|f| !case.findings.contains_key(&f.code.vector));
-    for (vector, confidence) in &case.findings {
-        if *confidence == 0 {
-            continue;
-        }
-        let code = DETECTORS
-            .iter()
-            .find(|d| d.vector() == *vector)
-            .and_then(|d| d.codes().first())
-            .ok_or_else(|| format!("no detector reports `{}`", vector.name()))?;
-        findings.push(Finding::whole(code, *confidence));
-    }
-    Ok(())
 }

@@ -53,14 +53,25 @@ impl Client {
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
         let response = request
             .header("x-api-key", &self.key)
-            .header("user-agent", concat!("interlock-cli/", env!("CARGO_PKG_VERSION")))
+            .header(
+                "user-agent",
+                concat!("interlock-cli/", env!("CARGO_PKG_VERSION")),
+            )
             .send()
-            .with_context(|| format!("cannot reach the server at {}; is `interlock up` running?", self.base))?;
+            .with_context(|| {
+                format!(
+                    "cannot reach the server at {}; is `interlock up` running?",
+                    self.base
+                )
+            })?;
         let status = response.status();
         let body = response.text().context("the server broke off its answer")?;
         if !status.is_success() {
             let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
-            let message = value["message"].as_str().or(value.as_str()).unwrap_or("no message");
+            let message = value["message"]
+                .as_str()
+                .or(value.as_str())
+                .unwrap_or("no message");
             bail!("the server answered {status}: {message}");
         }
         Ok(body)

@@ -81,7 +81,11 @@ fn decide(args: &Decide, decision: &str, out: Output) -> Result<u8> {
         let already = if before { "was decided before: " } else { "" };
         format!("{} {already}{state}, {agreed} of {quorum} agreed", args.id)
     });
-    let wanted = if decision == "approve" { ["approved", "claimed", "pending"] } else { ["denied"; 3] };
+    let wanted = if decision == "approve" {
+        ["approved", "claimed", "pending"]
+    } else {
+        ["denied"; 3]
+    };
     Ok(u8::from(before && !wanted.contains(&state)))
 }
 

@@ -45,11 +45,17 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 /// Opens the journal of a data directory that no server holds.
 fn open(data: &Path) -> Result<Journal> {
     if !data.join("log").join("journal").is_dir() {
-        bail!("`{}` is not a data directory: it has no `log/journal`", data.display());
+        bail!(
+            "`{}` is not a data directory: it has no `log/journal`",
+            data.display()
+        );
     }
     let opened = Journal::open(data, JournalOptions::default());
     if matches!(opened, Err(JournalError::Locked)) {
-        bail!("a server is running on `{}`; ask it with `--server`, or stop it first", data.display());
+        bail!(
+            "a server is running on `{}`; ask it with `--server`, or stop it first",
+            data.display()
+        );
     }
     let (journal, _) = opened.with_context(|| format!("cannot open `{}`", data.display()))?;
     Ok(journal)

@@ -10,9 +10,9 @@ use anyhow::Result;
 use interlock_core::audit::verify::{Trust, verify};
 use serde_json::json;
 
+use super::DataArgs;
 use super::audit::{LogDirectory, enclosed_vkey};
 use super::up::policies;
-use super::DataArgs;
 use crate::output::Output;
 
 /// Below this many free bytes a server cannot go on for long: a segment, the next one and the
@@ -76,7 +76,12 @@ impl Found {
         }
     }
 
-    fn bad(name: &'static str, status: Status, message: impl Into<String>, todo: impl Into<String>) -> Self {
+    fn bad(
+        name: &'static str,
+        status: Status,
+        message: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
         Self {
             name,
             status,
@@ -169,7 +174,8 @@ fn space(present: &Path) -> Found {
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let message = format!("{} MiB free", free / (1024 * 1024));
-    let todo = "make room: when the disk is full no decision can be recorded, and side effects are denied";
+    let todo =
+        "make room: when the disk is full no decision can be recorded, and side effects are denied";
     match free {
         n if n < FREE_BYTES_MIN => Found::bad(NAME, Status::Fail, message, todo),
         n if n < FREE_BYTES_LOW => Found::bad(NAME, Status::Warn, message, todo),
@@ -222,9 +228,14 @@ fn sync(present: &Path) -> Found {
 
 fn clock(data: &Path) -> Found {
     const NAME: &str = "clock";
-    const TODO: &str = "set the clock and keep it in step (NTP): windows, schedules and expiries go by it";
+    const TODO: &str =
+        "set the clock and keep it in step (NTP): windows, schedules and expiries go by it";
     let now = SystemTime::now();
-    if now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() < CLOCK_MIN {
+    if now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        < CLOCK_MIN
+    {
         return Found::bad(NAME, Status::Fail, "the clock stands before 2026", TODO);
     }
     let newest = std::fs::read_dir(data.join("log").join("journal"))
@@ -232,16 +243,26 @@ fn clock(data: &Path) -> Found {
         .flatten()
         .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
         .max();
-    let ahead = newest.and_then(|at| at.duration_since(now).ok()).unwrap_or_default();
+    let ahead = newest
+        .and_then(|at| at.duration_since(now).ok())
+        .unwrap_or_default();
     if ahead > CLOCK_SLACK {
         return Found::bad(
             NAME,
             Status::Fail,
-            format!("the journal was written {} s after now: the clock went back", ahead.as_secs()),
+            format!(
+                "the journal was written {} s after now: the clock went back",
+                ahead.as_secs()
+            ),
             TODO,
         );
     }
-    Found::ok(NAME, jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    Found::ok(
+        NAME,
+        jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+    )
 }
 
 /// Who holds the journal: a process id where the system tells it.
@@ -258,7 +279,9 @@ fn holder(data: &Path) -> Option<Option<u32>> {
             Some(locks.lines().find_map(|line| {
                 let fields: Vec<&str> = line.split_whitespace().collect();
                 let on = fields.get(5)?;
-                on.ends_with(&ending).then(|| fields.get(4)?.parse().ok()).flatten()
+                on.ends_with(&ending)
+                    .then(|| fields.get(4)?.parse().ok())
+                    .flatten()
             }))
         }
     }
@@ -305,7 +328,10 @@ fn journal(data: &Path, running: bool) -> Found {
         return Found::ok(NAME, "none yet; the first start makes it");
     }
     if running {
-        return Found::ok(NAME, "in use; stop the server to look at it, or ask it for a proof");
+        return Found::ok(
+            NAME,
+            "in use; stop the server to look at it, or ask it for a proof",
+        );
     }
     let vkeys: Vec<String> = enclosed_vkey(&log).into_iter().collect();
     let report = verify(
@@ -339,17 +365,28 @@ fn policy(names: &[String]) -> Found {
     match interlock_policy::compile(&sources, 1) {
         Ok(compiled) if compiled.warnings.is_empty() => Found::ok(
             NAME,
-            format!("`{listed}` compiles: {} rules", compiled.program.rules().len()),
+            format!(
+                "`{listed}` compiles: {} rules",
+                compiled.program.rules().len()
+            ),
         ),
         Ok(compiled) => Found::bad(
             NAME,
             Status::Warn,
-            format!("`{listed}` compiles with {} warnings", compiled.warnings.len()),
+            format!(
+                "`{listed}` compiles with {} warnings",
+                compiled.warnings.len()
+            ),
             TODO,
         ),
         Err(found) => {
             let errors = found.iter().filter(|d| d.is_error()).count();
-            Found::bad(NAME, Status::Fail, format!("`{listed}` has {errors} errors and does not load"), TODO)
+            Found::bad(
+                NAME,
+                Status::Fail,
+                format!("`{listed}` has {errors} errors and does not load"),
+                TODO,
+            )
         }
     }
 }

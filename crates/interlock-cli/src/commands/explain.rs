@@ -48,9 +48,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let clock: Arc<dyn Clock> = match &args.at {
         None => Arc::new(SystemClock::default()),
         Some(at) => {
-            let at: jiff::Timestamp = at
-                .parse()
-                .with_context(|| format!("`--at {at}` is not a time such as 2026-01-17T03:00:00Z"))?;
+            let at: jiff::Timestamp = at.parse().with_context(|| {
+                format!("`--at {at}` is not a time such as 2026-01-17T03:00:00Z")
+            })?;
             let at = i64::try_from(at.as_nanosecond()).context("`--at` is out of range")?;
             Arc::new(ManualClock::at(at))
         }
@@ -71,7 +71,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             grant: None,
         };
         known.facts = engine::prepare(program, &request).facts;
-        known.risk = program.environment(&known.facts.action.environment).risk.clone();
+        known.risk = program
+            .environment(&known.facts.action.environment)
+            .risk
+            .clone();
     })?;
     let value = serde_json::to_value(CheckResponse::of(&checked))?;
     out.print(&value, || text(&checked, &known));
@@ -91,7 +94,11 @@ fn text(checked: &Checked, known: &Known) -> String {
     for reason in &decision.reasons {
         let _ = writeln!(text, "  {}  [{}]", reason.message, reason.code);
     }
-    let _ = write!(text, "\nrisk\n{}", indented(&risk::explain(&decision.risk, &known.risk)));
+    let _ = write!(
+        text,
+        "\nrisk\n{}",
+        indented(&risk::explain(&decision.risk, &known.risk))
+    );
     let facts = facts(&known.facts);
     if !facts.is_empty() {
         let _ = write!(text, "\nfacts\n{facts}");
@@ -103,7 +110,10 @@ fn text(checked: &Checked, known: &Known) -> String {
         let place = if finding.path.is_empty() {
             "the whole action".to_owned()
         } else {
-            format!("{}, bytes {} to {}", finding.path, finding.span.start, finding.span.end)
+            format!(
+                "{}, bytes {} to {}",
+                finding.path, finding.span.start, finding.span.end
+            )
         };
         let _ = writeln!(
             text,
@@ -123,8 +133,16 @@ fn rules(text: &mut String, heading: &str, fired: &[FiredRule]) {
     let _ = writeln!(text, "\n{heading}");
     for rule in fired {
         let decided = if rule.decided { "  decided" } else { "" };
-        let errored = if rule.errored { "  (could not be evaluated)" } else { "" };
-        let _ = writeln!(text, "  {} asks for {}{decided}{errored}", rule.id, rule.effect);
+        let errored = if rule.errored {
+            "  (could not be evaluated)"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "  {} asks for {}{decided}{errored}",
+            rule.id, rule.effect
+        );
     }
 }
 
@@ -140,12 +158,20 @@ fn facts(facts: &Facts) -> String {
     let mut out = String::new();
     for group in FactGroup::ALL {
         for (index, spec) in (0u8..).zip(group.specs()) {
-            let value = match facts.get(FactId { group: *group, index }) {
+            let value = match facts.get(FactId {
+                group: *group,
+                index,
+            }) {
                 Some(FactRef::Bool(true)) => "true".to_owned(),
                 Some(FactRef::Long(n)) if n != 0 => n.to_string(),
                 Some(FactRef::String(s)) if !s.is_empty() => s.to_owned(),
                 Some(FactRef::Strings(items)) if !items.is_empty() => {
-                    let mut list = items.iter().take(ITEMS_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+                    let mut list = items
+                        .iter()
+                        .take(ITEMS_SHOWN_MAX)
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(", ");
                     if items.len() > ITEMS_SHOWN_MAX {
                         let _ = write!(list, " and {} more", items.len() - ITEMS_SHOWN_MAX);
                     }

@@ -79,7 +79,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             Ok(0)
         }
         Command::Revoke(args) => {
-            let key = args.server.client()?.delete(&format!("/api/keys/{}", args.id))?;
+            let key = args
+                .server
+                .client()?
+                .delete(&format!("/api/keys/{}", args.id))?;
             out.print(&key, || format!("revoked {}", args.id));
             Ok(0)
         }
@@ -107,10 +110,17 @@ fn create(args: &Create, out: Output) -> Result<u8> {
 }
 
 fn table(keys: &Value) -> String {
-    let mut text = format!("{:<24} {:<14} {:<20} {:<9} label\n", "id", "role", "agent", "state");
+    let mut text = format!(
+        "{:<24} {:<14} {:<20} {:<9} label\n",
+        "id", "role", "agent", "state"
+    );
     for key in keys.as_array().into_iter().flatten() {
         let field = |name: &str| key[name].as_str().unwrap_or("-");
-        let state = if key["revoked_at"].is_string() { "revoked" } else { "active" };
+        let state = if key["revoked_at"].is_string() {
+            "revoked"
+        } else {
+            "active"
+        };
         let _ = writeln!(
             text,
             "{:<24} {:<14} {:<20} {state:<9} {}",

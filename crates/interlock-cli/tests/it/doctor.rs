@@ -6,7 +6,11 @@ use std::net::TcpListener;
 use crate::command::run;
 
 fn free() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
 
 fn status(value: &serde_json::Value, name: &str) -> String {
@@ -34,14 +38,23 @@ fn what_is_wrong_is_named_with_what_to_do() {
     let address = taken.local_addr().unwrap().to_string();
     fs::write(directory.path().join("data"), "a file").unwrap();
     fs::create_dir_all(directory.path().join("broken/log/journal")).unwrap();
-    fs::write(directory.path().join("bad.yaml"), "interlock: 1\ndefalt: allow\n").unwrap();
-    let args = ["doctor", "--data", "data", "--listen", &address, "--policy", "bad.yaml"];
+    fs::write(
+        directory.path().join("bad.yaml"),
+        "interlock: 1\ndefalt: allow\n",
+    )
+    .unwrap();
+    let args = [
+        "doctor", "--data", "data", "--listen", &address, "--policy", "bad.yaml",
+    ];
     let ran = run(&args, directory.path());
     assert_eq!(ran.code, 1);
     for line in ["fail  data", "fail  port", "fail  policy"] {
         assert!(ran.stdout.contains(line), "{line}\n{}", ran.stdout);
     }
-    let ran = run(&["doctor", "--data", "broken", "--listen", &free(), "--json"], directory.path());
+    let ran = run(
+        &["doctor", "--data", "broken", "--listen", &free(), "--json"],
+        directory.path(),
+    );
     assert_eq!(ran.code, 1);
     assert_eq!(status(&ran.json(), "journal"), "fail");
     for check in ran.json()["checks"].as_array().unwrap() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use interlock_core::program::expr::Expr;
 use tempfile::TempDir;
 
 use crate::command::run;
@@ -51,12 +52,19 @@ fn three_mistakes_are_reported_with_line_and_caret() {
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.shown(&[]));
 
-    let json = run(&["policy", "check", "three-mistakes.yaml", "--json"], cases());
+    let json = run(
+        &["policy", "check", "three-mistakes.yaml", "--json"],
+        cases(),
+    );
     assert_eq!(json.code, 1);
     let value = json.json();
     assert_eq!(value["ok"], false);
     let text = fs::read_to_string(cases().join("three-mistakes.yaml")).unwrap();
-    for (line, about) in [(7, "unbouded"), (10, "risk.composite > 90"), (16, "shadowed")] {
+    for (line, about) in [
+        (7, "unbouded"),
+        (10, "risk.composite > 90"),
+        (16, "shadowed"),
+    ] {
         let found = value["diagnostics"]
             .as_array()
             .unwrap()
@@ -69,7 +77,12 @@ fn three_mistakes_are_reported_with_line_and_caret() {
         assert_eq!(found["excerpt"].as_str().unwrap(), source);
         assert!(source.contains(about), "{source}");
         // The caret stands under what is meant.
-        let caret = ran.stdout.lines().skip_while(|l| !l.ends_with(source)).nth(1).unwrap();
+        let caret = ran
+            .stdout
+            .lines()
+            .skip_while(|l| !l.ends_with(source))
+            .nth(1)
+            .unwrap();
         assert!(caret.contains('^'), "{caret}");
     }
 }
@@ -81,7 +94,10 @@ fn warnings_fail_when_they_are_denied() {
     let ran = run(&["policy", "check", "bundle.yaml"], directory.path());
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     assert!(ran.stdout.contains("warning["), "{}", ran.stdout);
-    let ran = run(&["policy", "check", "bundle.yaml", "--deny-warnings"], directory.path());
+    let ran = run(
+        &["policy", "check", "bundle.yaml", "--deny-warnings"],
+        directory.path(),
+    );
     assert_eq!(ran.code, 1);
 }
 
@@ -120,9 +136,16 @@ fn every_built_in_bundle_passes_its_own_tests() {
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert_eq!(ran.code, 0);
-    assert_eq!(value["bundles"].as_array().unwrap().len(), interlock_policy::BUILT_IN.len());
+    assert_eq!(
+        value["bundles"].as_array().unwrap().len(),
+        interlock_policy::BUILT_IN.len()
+    );
     for bundle in value["bundles"].as_array().unwrap() {
-        assert!(!bundle["tests"].as_array().unwrap().is_empty(), "{}", bundle["bundle"]);
+        assert!(
+            !bundle["tests"].as_array().unwrap().is_empty(),
+            "{}",
+            bundle["bundle"]
+        );
     }
 }
 
@@ -137,12 +160,47 @@ fn every_built_in_bundle_checks_without_a_word() {
 #[test]
 fn a_rule_is_explained() {
     let directory = bundle(TESTED);
-    let ran = run(&["policy", "explain", "bundle.yaml", "large-payments"], directory.path());
+    let ran = run(
+        &["policy", "explain", "bundle.yaml", "large-payments"],
+        directory.path(),
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     insta::assert_snapshot!(ran.shown(&[]));
-    let ran = run(&["policy", "explain", "bundle.yaml", "large-payment"], directory.path());
+    let ran = run(
+        &["policy", "explain", "bundle.yaml", "large-payment"],
+        directory.path(),
+    );
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("there is no rule `large-payment`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("there is no rule `large-payment`"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// The structure of a condition, chains of `&&` and `||` as lists: how they are nested means
+/// nothing.
+fn flat(expr: &Expr) -> String {
+    fn operands<'a>(expr: &'a Expr, or: bool, out: &mut Vec<&'a Expr>) {
+        match (expr, or) {
+            (Expr::Or(a, b), true) | (Expr::And(a, b), false) => {
+                operands(a, or, out);
+                operands(b, or, out);
+            }
+            _ => out.push(expr),
+        }
+    }
+    let list = |or| {
+        let mut found = Vec::new();
+        operands(expr, or, &mut found);
+        found.into_iter().map(flat).collect::<Vec<_>>().join(", ")
+    };
+    match expr {
+        Expr::Or(..) => format!("any({})", list(true)),
+        Expr::And(..) => format!("all({})", list(false)),
+        Expr::Not(a) => format!("not({})", flat(a)),
+        other => format!("{other:?}"),
+    }
 }
 
 /// What `explain` prints of a condition must mean the condition: it is put back in its place, and
@@ -150,10 +208,17 @@ fn a_rule_is_explained() {
 #[test]
 fn printed_conditions_mean_the_same() {
     for (name, text) in interlock_policy::BUILT_IN {
-        let compiled = interlock_policy::compile(&[interlock_policy::built_in(name).unwrap()], 1).unwrap();
+        let compiled =
+            interlock_policy::compile(&[interlock_policy::built_in(name).unwrap()], 1).unwrap();
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("a.yaml"), text).unwrap();
-        for rule in compiled.program.rules().iter().filter(|r| r.when.is_some()).take(12) {
+        for rule in compiled
+            .program
+            .rules()
+            .iter()
+            .filter(|r| r.when.is_some())
+            .take(12)
+        {
             let ran = run(&["policy", "explain", name, &rule.id, "--json"], cases());
             let when = ran.json()["when"].as_str().unwrap().to_owned();
             let small = format!(
@@ -163,7 +228,9 @@ fn printed_conditions_mean_the_same() {
             let source = interlock_policy::Source::new("again.yaml", small);
             let again = interlock_policy::compile(&[source], 1)
                 .unwrap_or_else(|d| panic!("{name} {}: {when}\n{}", rule.id, d[0]));
-            assert_eq!(again.program.rules()[0].when, rule.when, "{name} {}: {when}", rule.id);
+            let [printed, meant] =
+                [&again.program.rules()[0].when, &rule.when].map(|w| flat(w.as_ref().unwrap()));
+            assert_eq!(printed, meant, "{name} {}: {when}", rule.id);
         }
     }
 }
@@ -175,7 +242,10 @@ fn formatting_keeps_the_meaning_and_comes_to_rest() {
     let path = directory.path();
     let ran = run(&["policy", "fmt", "bundle.yaml", "--check"], path);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert_eq!(fs::read_to_string(path.join("bundle.yaml")).unwrap(), untidy);
+    assert_eq!(
+        fs::read_to_string(path.join("bundle.yaml")).unwrap(),
+        untidy
+    );
     let ran = run(&["policy", "fmt", "bundle.yaml"], path);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let tidy = fs::read_to_string(path.join("bundle.yaml")).unwrap();
@@ -188,7 +258,10 @@ fn formatting_keeps_the_meaning_and_comes_to_rest() {
 fn built_in_bundles_are_tidy() {
     for (name, text) in interlock_policy::BUILT_IN {
         let directory = bundle(text);
-        let ran = run(&["policy", "fmt", "bundle.yaml", "--check"], directory.path());
+        let ran = run(
+            &["policy", "fmt", "bundle.yaml", "--check"],
+            directory.path(),
+        );
         assert_eq!(ran.code, 0, "{name}: {}{}", ran.stdout, ran.stderr);
     }
 }

@@ -32,9 +32,20 @@ impl Server {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("office.yaml"), BUNDLE).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let listen = address.to_string();
-        let args = ["up", "--data", "data", "--policy", "office.yaml", "--listen", &listen];
+        let args = [
+            "up",
+            "--data",
+            "data",
+            "--policy",
+            "office.yaml",
+            "--listen",
+            &listen,
+        ];
         let running = Running::start(&args, directory.path(), KEY);
         wait(address);
         Self {
@@ -87,25 +98,54 @@ fn keys_approvals_and_the_record_of_a_server() {
     in_use(&server);
     server.running.take().unwrap().stop();
 
-    let ran = run(&["audit", "verify", "data", "--checkpoint", "kept"], server.path());
+    let ran = run(
+        &["audit", "verify", "data", "--checkpoint", "kept"],
+        server.path(),
+    );
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    let ran = run(&["audit", "export", "--data", "data", "--out", "offline"], server.path());
+    let ran = run(
+        &["audit", "export", "--data", "data", "--out", "offline"],
+        server.path(),
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let read = |name: &str| std::fs::read_to_string(server.path().join(name)).unwrap();
     let (online, offline) = (read("online/default.jsonl"), read("offline/default.jsonl"));
     assert_eq!(online.lines().count(), entries);
-    assert!(offline.starts_with(&online), "an export of the server is the record, byte for byte");
+    assert!(
+        offline.starts_with(&online),
+        "an export of the server is the record, byte for byte"
+    );
 }
 
 fn keys(server: &Server) {
-    let made = server.run(&["keys", "create", "--role", "agent", "--agent", "bot", "--label", "of the tests", "--json"]);
+    let made = server.run(&[
+        "keys",
+        "create",
+        "--role",
+        "agent",
+        "--agent",
+        "bot",
+        "--label",
+        "of the tests",
+        "--json",
+    ]);
     assert_eq!(made.code, 0, "{}", made.stderr);
     let made = made.json();
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     let listed = server.run(&["keys", "list"]);
     assert_eq!(listed.code, 0);
-    let line = |ran: &Ran| ran.stdout.lines().find(|l| l.contains(id)).unwrap().to_owned();
-    assert!(line(&listed).contains("active") && line(&listed).contains("of the tests"), "{}", listed.stdout);
+    let line = |ran: &Ran| {
+        ran.stdout
+            .lines()
+            .find(|l| l.contains(id))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line(&listed).contains("active") && line(&listed).contains("of the tests"),
+        "{}",
+        listed.stdout
+    );
     assert!(!listed.stdout.contains(key), "a key is shown once");
     // It may not administer.
     let refused = server.with(key, &["keys", "list"]);
@@ -122,7 +162,9 @@ fn keys(server: &Server) {
 }
 
 fn approvals(server: &Server) {
-    let anna = server.run(&["keys", "create", "--role", "approver", "--label", "anna"]).stdout;
+    let anna = server
+        .run(&["keys", "create", "--role", "approver", "--label", "anna"])
+        .stdout;
     let anna = anna.trim();
     assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
     let pay = |amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
@@ -138,7 +180,16 @@ fn approvals(server: &Server) {
     for id in &ids {
         assert!(listed.stdout.contains(id.as_str()), "{}", listed.stdout);
     }
-    let ran = server.with(anna, &["approvals", "approve", &ids[0], "--reason", "asked the customer"]);
+    let ran = server.with(
+        anna,
+        &[
+            "approvals",
+            "approve",
+            &ids[0],
+            "--reason",
+            "asked the customer",
+        ],
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("approved"), "{}", ran.stdout);
     let ran = server.with(anna, &["approvals", "deny", &ids[1]]);
@@ -148,7 +199,9 @@ fn approvals(server: &Server) {
     let ran = server.with(anna, &["approvals", "approve", &ids[1]]);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
-    let all = server.run(&["approvals", "list", "--state", "all", "--json"]).json();
+    let all = server
+        .run(&["approvals", "list", "--state", "all", "--json"])
+        .json();
     assert_eq!(all.as_array().unwrap().len(), 2);
 }
 
@@ -156,13 +209,24 @@ fn approvals(server: &Server) {
 fn record(server: &Server) -> usize {
     let ran = server.run(&["audit", "tail", "--from", "0", "--no-follow"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(ran.stdout.lines().filter(|l| l.contains("  decision  ")).count(), 2, "{}", ran.stdout);
+    assert_eq!(
+        ran.stdout
+            .lines()
+            .filter(|l| l.contains("  decision  "))
+            .count(),
+        2,
+        "{}",
+        ran.stdout
+    );
     let numbers: Vec<u64> = ran
         .stdout
         .lines()
         .map(|l| l.split_whitespace().next().unwrap().parse().unwrap())
         .collect();
-    assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "{numbers:?}");
+    assert!(
+        numbers.iter().copied().eq(0..numbers.len() as u64),
+        "{numbers:?}"
+    );
     let last = (numbers.len() - 1).to_string();
     let ran = server.run(&["audit", "prove", "--seq", &last]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -177,11 +241,33 @@ fn record(server: &Server) -> usize {
 
 /// What other commands say while the server holds the directory.
 fn in_use(server: &Server) {
-    let ran = run(&["audit", "prove", "--data", "data", "--seq", "0"], server.path());
+    let ran = run(
+        &["audit", "prove", "--data", "data", "--seq", "0"],
+        server.path(),
+    );
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("a server is running"), "{}", ran.stderr);
     let listen = server.url.trim_start_matches("http://");
-    let ran = run(&["doctor", "--data", "data", "--listen", listen, "--policy", "office.yaml"], server.path());
-    assert!(ran.stdout.contains("ok    lock     process "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("as a server is running"), "{}", ran.stdout);
+    let ran = run(
+        &[
+            "doctor",
+            "--data",
+            "data",
+            "--listen",
+            listen,
+            "--policy",
+            "office.yaml",
+        ],
+        server.path(),
+    );
+    assert!(
+        ran.stdout.contains("ok    lock     process "),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("as a server is running"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -78,12 +78,15 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         }
     };
     let value = json!({"entries": entries, "written": written.display().to_string()});
-    out.print(&value, || format!("{entries} entries in {}", written.display()));
+    out.print(&value, || {
+        format!("{entries} entries in {}", written.display())
+    });
     Ok(0)
 }
 
 fn lines(file: &Path) -> Result<BufWriter<File>> {
-    let opened = File::create(file).with_context(|| format!("cannot write `{}`", file.display()))?;
+    let opened =
+        File::create(file).with_context(|| format!("cannot write `{}`", file.display()))?;
     Ok(BufWriter::new(opened))
 }
 

@@ -36,7 +36,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let value = match &args.data {
-        None => args.server.client()?.get(&format!("/api/audit/proof/{}", args.seq))?,
+        None => args
+            .server
+            .client()?
+            .get(&format!("/api/audit/proof/{}", args.seq))?,
         Some(data) => {
             let journal = super::open(data)?;
             let proof = journal.tlog_proof(&args.tenant, args.seq);
@@ -46,7 +49,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             json!({"proof": proof?, "leaf": leaf})
         }
     };
-    let proof = value["proof"].as_str().context("the server sent no proof")?;
+    let proof = value["proof"]
+        .as_str()
+        .context("the server sent no proof")?;
     out.print(&value, || proof.to_owned());
     Ok(0)
 }

@@ -59,7 +59,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 /// The size that the newest checkpoint states.
 fn size(client: &Client) -> Result<u64> {
     let checkpoint = client.get("/api/audit/checkpoint")?;
-    let size = checkpoint["checkpoint"].as_str().and_then(|note| note.lines().nth(1)?.parse().ok());
+    let size = checkpoint["checkpoint"]
+        .as_str()
+        .and_then(|note| note.lines().nth(1)?.parse().ok());
     Ok(size.unwrap_or(0))
 }
 
@@ -67,7 +69,11 @@ fn line(entry: &Value) -> String {
     let body = &entry["body"];
     let text = |key: &str| body[key].as_str().unwrap_or_default();
     let kind = entry["kind"].as_str().unwrap_or_default();
-    let mut line = format!("{:>6}  {}  {kind}", entry["seq"].as_u64().unwrap_or(0), text("ts"));
+    let mut line = format!(
+        "{:>6}  {}  {kind}",
+        entry["seq"].as_u64().unwrap_or(0),
+        text("ts")
+    );
     if kind == "decision" {
         let _ = write!(
             line,

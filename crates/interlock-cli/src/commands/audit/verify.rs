@@ -99,13 +99,17 @@ fn log_directory(dir: &Path) -> Result<PathBuf> {
             return Ok(candidate);
         }
     }
-    bail!("`{}` holds no record: neither `journal` nor `log/journal` is there", dir.display())
+    bail!(
+        "`{}` holds no record: neither `journal` nor `log/journal` is there",
+        dir.display()
+    )
 }
 
 fn read_vkey(given: &str) -> Result<String> {
     let path = Path::new(given);
     if path.is_file() {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read key `{given}`"))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read key `{given}`"))?;
         return Ok(text.trim().to_owned());
     }
     if !given.contains('+') {
@@ -144,9 +148,10 @@ fn json(report: &Report, own_key: bool, checkpoints: usize) -> Value {
 fn text(report: &Report) -> String {
     let mut text = report.verdict.to_string();
     for log in &report.logs {
-        let signed = log
-            .signed
-            .map_or_else(|| "not signed".to_owned(), |size| format!("signed up to {size}"));
+        let signed = log.signed.map_or_else(
+            || "not signed".to_owned(),
+            |size| format!("signed up to {size}"),
+        );
         let _ = write!(text, "\n  {}: {} entries, {signed}", log.tenant, log.size);
     }
     text

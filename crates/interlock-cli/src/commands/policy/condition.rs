@@ -130,8 +130,9 @@ fn write(expr: &Expr, least: u8, out: &mut String) {
             out.push('-');
             write(a, 7, out);
         }
-        Expr::And(a, b) => infix(a, " && ", b, 2, 3, out),
-        Expr::Or(a, b) => infix(a, " || ", b, 1, 2, out),
+        // How a chain is nested means nothing, so it is written without parentheses.
+        Expr::And(a, b) => infix(a, " && ", b, 2, 2, out),
+        Expr::Or(a, b) => infix(a, " || ", b, 1, 1, out),
         Expr::If(a, b, c) => {
             out.push_str("if ");
             write(a, 0, out);

@@ -34,7 +34,11 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         bail!(
             "there is no rule `{}`; the bundle has {}",
             args.rule,
-            if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) }
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                format!("`{}`", known.join("`, `"))
+            }
         );
     };
     let when = rule.when.as_ref().map(condition::text);
@@ -99,7 +103,10 @@ fn requirements(rule: &Rule) -> Vec<String> {
         return Vec::new();
     };
     let values = |values: &[interlock_core::model::Value]| {
-        let list: Vec<String> = values.iter().map(interlock_core::model::Value::to_json).collect();
+        let list: Vec<String> = values
+            .iter()
+            .map(interlock_core::model::Value::to_json)
+            .collect();
         format!("[{}]", list.join(", "))
     };
     let mut out = Vec::new();
@@ -117,10 +124,9 @@ fn requirements(rule: &Rule) -> Vec<String> {
         out.push(format!("args.{} is {check}", constraint.path.join(".")));
     }
     for limit in &require.limits {
-        let per = limit
-            .per
-            .as_ref()
-            .map_or_else(String::new, |path| format!(" for each args.{}", path.join(".")));
+        let per = limit.per.as_ref().map_or_else(String::new, |path| {
+            format!(" for each args.{}", path.join("."))
+        });
         let window = limit.window_ms;
         let kind = limit.kind.name();
         out.push(match &limit.tool {
@@ -167,7 +173,10 @@ fn text(rule: &Rule, when: Option<&str>, tests: &[&str]) -> String {
     for (name, globs) in selects {
         if !globs.is_empty() {
             all = false;
-            line("selects", &format!("{name} {}", patterns(globs).join(" or ")));
+            line(
+                "selects",
+                &format!("{name} {}", patterns(globs).join(" or ")),
+            );
         }
     }
     if all {
@@ -180,7 +189,13 @@ fn text(rule: &Rule, when: Option<&str>, tests: &[&str]) -> String {
             .filter_map(|d| DAYS.get(d).copied())
             .collect();
         let hours = schedule.minutes.map_or_else(String::new, |(from, to)| {
-            format!(" {:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+            format!(
+                " {:02}:{:02}-{:02}:{:02}",
+                from / 60,
+                from % 60,
+                to / 60,
+                to % 60
+            )
         });
         let zone = schedule.zone.iana_name().unwrap_or("UTC");
         line("applies", &format!("{}{hours} {zone}", days.join(", ")));
@@ -194,7 +209,10 @@ fn text(rule: &Rule, when: Option<&str>, tests: &[&str]) -> String {
     }
     line("effect", rule.effect.name());
     if let Some(approvers) = &rule.approvers {
-        line("asks", &format!("{} of `{}`", approvers.quorum, approvers.group));
+        line(
+            "asks",
+            &format!("{} of `{}`", approvers.quorum, approvers.group),
+        );
     }
     line("tells", &rule.notify.join(", "));
     for need in condition::needs(rule) {

@@ -33,10 +33,17 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     if !args.path.exists() {
-        bail!("`{}` does not exist; a built-in bundle cannot be formatted", args.path.display());
+        bail!(
+            "`{}` does not exist; a built-in bundle cannot be formatted",
+            args.path.display()
+        );
     }
-    let sources = super::sources(&args.path)
-        .map_err(|found| anyhow::anyhow!("{}", found.iter().map(ToString::to_string).collect::<String>()))?;
+    let sources = super::sources(&args.path).map_err(|found| {
+        anyhow::anyhow!(
+            "{}",
+            found.iter().map(ToString::to_string).collect::<String>()
+        )
+    })?;
     let before = super::compiled(&args.path)?;
     let mut changed: Vec<(String, String)> = Vec::new();
     let mut tidied = Vec::new();
@@ -55,7 +62,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     }
     let same = interlock_policy::compile(&tidied, 1).is_ok_and(|after| same(&before, &after));
     if !same {
-        bail!("`{}` would not mean the same when tidied, so nothing was written", args.path.display());
+        bail!(
+            "`{}` would not mean the same when tidied, so nothing was written",
+            args.path.display()
+        );
     }
     if !args.check {
         for (name, text) in &changed {
@@ -67,9 +77,18 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     out.print(&value, || {
         let mut text = String::new();
         for name in &names {
-            let _ = writeln!(text, "{} {name}", if args.check { "would tidy" } else { "tidied" });
+            let _ = writeln!(
+                text,
+                "{} {name}",
+                if args.check { "would tidy" } else { "tidied" }
+            );
         }
-        let _ = write!(text, "{}, {} changed", count(sources.len(), "file"), names.len());
+        let _ = write!(
+            text,
+            "{}, {} changed",
+            count(sources.len(), "file"),
+            names.len()
+        );
         text
     });
     Ok(u8::from(args.check && !changed.is_empty()))
@@ -77,12 +96,17 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 
 /// Replaces a file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<()> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let doing = || format!("cannot write `{}`", path.display());
     let mut file = tempfile::NamedTempFile::new_in(directory).with_context(doing)?;
     std::io::Write::write_all(&mut file, text.as_bytes()).with_context(doing)?;
     let permissions = std::fs::metadata(path).with_context(doing)?.permissions();
-    file.as_file().set_permissions(permissions).with_context(doing)?;
+    file.as_file()
+        .set_permissions(permissions)
+        .with_context(doing)?;
     file.persist(path).with_context(doing)?;
     Ok(())
 }
@@ -170,7 +194,11 @@ fn tidy_yaml(text: &str) -> String {
                 if content.is_empty() && column <= owner {
                     out.push('\n');
                 } else {
-                    push(&mut out, column.saturating_add_signed(shift), line.trim_start_matches(' '));
+                    push(
+                        &mut out,
+                        column.saturating_add_signed(shift),
+                        line.trim_start_matches(' '),
+                    );
                 }
                 continue;
             }
@@ -204,7 +232,10 @@ fn tidy_yaml(text: &str) -> String {
             open.push(at);
         }
         if opens_block(line) {
-            block = Some((column, isize::try_from(to).unwrap_or(0) - isize::try_from(column).unwrap_or(0)));
+            block = Some((
+                column,
+                isize::try_from(to).unwrap_or(0) - isize::try_from(column).unwrap_or(0),
+            ));
         }
     }
     tidy_blanks(&out, |number| kept.get(number).copied().unwrap_or(false))

@@ -92,7 +92,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let mut tally = Tally::default();
     let mut one = |body: &[u8]| -> Result<()> {
         if let Some(recorded) = Recorded::read(body)?
-            && args.tenant.as_deref().is_none_or(|t| *recorded.principal.tenant == *t)
+            && args
+                .tenant
+                .as_deref()
+                .is_none_or(|t| *recorded.principal.tenant == *t)
         {
             tally.add(draft.decide(&recorded), recorded);
         }
@@ -102,7 +105,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         let reader: Box<dyn std::io::Read> = if path.as_os_str() == "-" {
             Box::new(std::io::stdin())
         } else {
-            Box::new(std::fs::File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?)
+            Box::new(
+                std::fs::File::open(path)
+                    .with_context(|| format!("cannot read `{}`", path.display()))?,
+            )
         };
         for (number, line) in (1..).zip(BufReader::new(reader).split(b'\n')) {
             let line = line.with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -112,7 +118,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         }
     } else if let Some(data) = &args.data {
         if !data.join("log").is_dir() {
-            bail!("`{}` is not a data directory: it has no `log`", data.display());
+            bail!(
+                "`{}` is not a data directory: it has no `log`",
+                data.display()
+            );
         }
         let (journal, _) = Journal::open(data, JournalOptions::default())?;
         let mut failed = Ok(());
@@ -120,13 +129,19 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             if entry.kind == Kind::Decision {
                 failed = one(&entry.body).with_context(|| format!("entry {}", entry.seq));
             }
-            if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if failed.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         })?;
         journal.close()?;
         failed?;
     }
     out.print(&tally.json(), || tally.text(&compiled));
-    Ok(u8::from(args.fail_on_change && tally.same < tally.decisions))
+    Ok(u8::from(
+        args.fail_on_change && tally.same < tally.decisions,
+    ))
 }
 
 impl Tally {
@@ -147,7 +162,11 @@ impl Tally {
                     self.milder += 1;
                 }
                 if self.changes.len() < CHANGES_SHOWN_MAX {
-                    self.changes.push(Change { recorded, to, reasons });
+                    self.changes.push(Change {
+                        recorded,
+                        to,
+                        reasons,
+                    });
                 }
             }
         }
@@ -188,7 +207,10 @@ impl Tally {
                 action.resource,
                 change.recorded.decided,
                 change.to,
-                change.reasons.first().map_or("no rule decides", String::as_str),
+                change
+                    .reasons
+                    .first()
+                    .map_or("no rule decides", String::as_str),
             );
         }
         let more = (self.stricter + self.milder).saturating_sub(self.changes.len());
@@ -206,7 +228,11 @@ impl Tally {
             self.unknown
         );
         for (what, times) in &self.missing {
-            let _ = writeln!(text, "  unknown {}: the record does not hold {what}", count(*times, "time"));
+            let _ = writeln!(
+                text,
+                "  unknown {}: the record does not hold {what}",
+                count(*times, "time")
+            );
         }
         text
     }
@@ -262,23 +288,28 @@ impl<'a> Draft<'a> {
         };
         let program = &self.compiled.program;
         let environment = program.environment(&recorded.facts.action.environment);
-        let bare = if recorded.named { &self.selects } else { &self.may_select };
-        let evaluate = |program: &Program, readings: &Readings, charged: &[(u32, usize)]| -> Evaluation {
-            program.evaluate(&EvalInput {
-                action: &recorded.action,
-                principal: &recorded.principal,
-                facts: &recorded.facts,
-                risk: &recorded.risk,
-                findings: &recorded.findings,
-                readings,
-                charged,
-                profile,
-                grant: recorded.grant.as_ref(),
-                now: recorded.now,
-                environment,
-                failed: recorded.failed,
-            })
+        let bare = if recorded.named {
+            &self.selects
+        } else {
+            &self.may_select
         };
+        let evaluate =
+            |program: &Program, readings: &Readings, charged: &[(u32, usize)]| -> Evaluation {
+                program.evaluate(&EvalInput {
+                    action: &recorded.action,
+                    principal: &recorded.principal,
+                    facts: &recorded.facts,
+                    risk: &recorded.risk,
+                    findings: &recorded.findings,
+                    readings,
+                    charged,
+                    profile,
+                    grant: recorded.grant.as_ref(),
+                    now: recorded.now,
+                    environment,
+                    failed: recorded.failed,
+                })
+            };
         let selected = evaluate(bare, &recorded.readings, &[]);
         let selected: BTreeSet<&str> = selected.fired.iter().map(|f| &*f.id).collect();
         for (number, rule) in (0u32..).zip(program.rules()) {
@@ -308,12 +339,18 @@ impl<'a> Draft<'a> {
         unread: &BTreeSet<u32>,
     ) -> BTreeSet<String> {
         let mut missing = BTreeSet::new();
-        match rule.when.as_ref().map_or(Known::Fires, |when| condition::known(when, cx, lacks)) {
+        match rule
+            .when
+            .as_ref()
+            .map_or(Known::Fires, |when| condition::known(when, cx, lacks))
+        {
             Known::Silent => return missing,
             Known::Fires => {}
             Known::Unknown(reads) => missing.extend(reads.iter().map(|r| format!("`{r}`"))),
         }
-        if !recorded.named && !(rule.select.resources.is_empty() && rule.select.environments.is_empty()) {
+        if !recorded.named
+            && !(rule.select.resources.is_empty() && rule.select.environments.is_empty())
+        {
             missing.insert("the names of resources".to_owned());
         }
         for constraint in rule.require.iter().flat_map(|r| &r.arguments) {
@@ -347,12 +384,21 @@ impl<'a> Draft<'a> {
             .zip(program.rules())
             .filter(|(_, rule)| {
                 // A counter per argument cannot be told apart without the argument.
-                !rule.shadow && rule.require.iter().flat_map(|r| &r.limits).any(|l| l.per.is_some())
+                !rule.shadow
+                    && rule
+                        .require
+                        .iter()
+                        .flat_map(|r| &r.limits)
+                        .any(|l| l.per.is_some())
             })
             .map(|(number, _)| number)
             .collect();
         for (rule, charge) in charges {
-            let read = recorded.readings.limits.iter().find(|l| l.key == charge.key);
+            let read = recorded
+                .readings
+                .limits
+                .iter()
+                .find(|l| l.key == charge.key);
             let Some(read) = read else {
                 unread.insert(rule);
                 continue;
@@ -372,7 +418,11 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn missing_of_band(band: &Band, cx: &EvalContext<'_>, lacks: &dyn Fn(&Read) -> bool) -> BTreeSet<String> {
+fn missing_of_band(
+    band: &Band,
+    cx: &EvalContext<'_>,
+    lacks: &dyn Fn(&Read) -> bool,
+) -> BTreeSet<String> {
     match &band.when {
         Some(when) if cx.risk.composite >= band.from => match condition::known(when, cx, lacks) {
             Known::Unknown(reads) => reads.iter().map(|r| format!("`{r}`")).collect(),
@@ -384,5 +434,6 @@ fn missing_of_band(band: &Band, cx: &EvalContext<'_>, lacks: &dyn Fn(&Read) -> b
 
 /// The value of a member that must be there.
 fn member<'a>(body: &'a Value, key: &str) -> Result<&'a Value> {
-    body.get(key).with_context(|| format!("the record has no `{key}`"))
+    body.get(key)
+        .with_context(|| format!("the record has no `{key}`"))
 }

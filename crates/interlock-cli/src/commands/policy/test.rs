@@ -41,7 +41,10 @@ struct Tested {
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let bundles: Vec<PathBuf> = match &args.bundle {
         Some(path) => vec![path.clone()],
-        None => BUILT_IN.iter().map(|(name, _)| PathBuf::from(name)).collect(),
+        None => BUILT_IN
+            .iter()
+            .map(|(name, _)| PathBuf::from(name))
+            .collect(),
     };
     let mut tested = Vec::new();
     for path in &bundles {
@@ -50,7 +53,14 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let failed: usize = tested.iter().map(|t| t.failures.len()).sum();
     let total: usize = tested.iter().map(|t| t.cases.len()).sum();
     if total == 0 {
-        bail!("`{}` has no tests", bundles.iter().map(|b| b.display().to_string()).collect::<Vec<_>>().join("`, `"));
+        bail!(
+            "`{}` has no tests",
+            bundles
+                .iter()
+                .map(|b| b.display().to_string())
+                .collect::<Vec<_>>()
+                .join("`, `")
+        );
     }
     let value = json!({
         "ok": failed == 0,

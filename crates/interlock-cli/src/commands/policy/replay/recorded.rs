@@ -47,7 +47,8 @@ pub(super) struct Recorded {
 
 /// RFC 3339 in UTC.
 pub(crate) fn instant(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at)).map_or_else(|_| at.to_string(), |t| t.to_string())
+    jiff::Timestamp::from_nanosecond(i128::from(at))
+        .map_or_else(|_| at.to_string(), |t| t.to_string())
 }
 
 impl Recorded {
@@ -62,7 +63,11 @@ impl Recorded {
         let now: jiff::Timestamp = ts.parse().with_context(|| format!("`ts` is `{ts}`"))?;
         let mut action = Action::new(text("agent"), ActionType::parse(text("type"))?);
         let named = body.get("resource").is_some();
-        let asked = if body.get("asked").is_some() { text("asked") } else { text("resource") };
+        let asked = if body.get("asked").is_some() {
+            text("asked")
+        } else {
+            text("resource")
+        };
         asked.clone_into(&mut action.resource);
         text("tool").clone_into(&mut action.tool);
         text("run").clone_into(&mut action.run_id);
@@ -99,8 +104,14 @@ impl Recorded {
         recorded.read_findings(member(&body, "findings")?)?;
         recorded.read_rules(member(&body, "rules")?);
         let footprint = Footprint::from_value(member(&body, "state")?);
-        recorded.charged = footprint.map_err(|e| anyhow::anyhow!("`state`: {e}"))?.limits;
-        recorded.facts.action.environment.clone_into(&mut recorded.action.environment.name);
+        recorded.charged = footprint
+            .map_err(|e| anyhow::anyhow!("`state`: {e}"))?
+            .limits;
+        recorded
+            .facts
+            .action
+            .environment
+            .clone_into(&mut recorded.action.environment.name);
         if body.get("approval").is_some() && decided.permits() {
             recorded.grant = Some(Grant {
                 digest: ActionDigest::of(&recorded.principal.tenant, &recorded.action),
@@ -113,7 +124,8 @@ impl Recorded {
 
     fn note(&mut self, known: bool, name: String) {
         if !known {
-            self.unknown.insert(format!("`{name}` in a form known here"));
+            self.unknown
+                .insert(format!("`{name}` in a form known here"));
         } else if let Some(present) = &mut self.present {
             present.insert(name);
         }
@@ -125,7 +137,14 @@ impl Recorded {
             let group = FactGroup::ALL.iter().copied().find(|g| g.name() == wanted);
             for (fact, value) in fields.as_object().into_iter().flat_map(|o| o.iter()) {
                 let known = group.is_some_and(|group| self.facts.set(group, fact, value));
-                self.note(known, Read::Fact("", format!("{wanted}{}{fact}", if wanted.is_empty() { "" } else { "." })).to_string());
+                self.note(
+                    known,
+                    Read::Fact(
+                        "",
+                        format!("{wanted}{}{fact}", if wanted.is_empty() { "" } else { "." }),
+                    )
+                    .to_string(),
+                );
             }
         }
     }
@@ -179,20 +198,29 @@ impl Recorded {
             };
             let code = code.as_str().unwrap_or_default();
             let Some(known) = finding_code(code) else {
-                self.unknown.insert(format!("the finding `{code}` in a form known here"));
+                self.unknown
+                    .insert(format!("the finding `{code}` in a form known here"));
                 continue;
             };
             // It follows from the rules that fired, and is no input of the draft.
             if known.vector == Vector::PolicyViolation {
                 continue;
             }
-            let at = |value: &Value| value.as_i64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+            let at = |value: &Value| {
+                value
+                    .as_i64()
+                    .and_then(|n| u32::try_from(n).ok())
+                    .unwrap_or(0)
+            };
             let confidence = confidence.as_i64().and_then(|n| u8::try_from(n).ok());
             self.findings.push(Finding {
                 code: known,
                 confidence: confidence.context("the confidence of a finding is out of range")?,
                 path: path.as_str().unwrap_or_default().to_owned().into(),
-                span: Span { start: at(start), end: at(end) },
+                span: Span {
+                    start: at(start),
+                    end: at(end),
+                },
             });
         }
         Ok(())
@@ -236,10 +264,16 @@ impl Recorded {
     }
 
     fn absent(&self, read: &Read) -> bool {
-        self.present.as_ref().is_some_and(|present| !present.contains(&read.to_string()))
+        self.present
+            .as_ref()
+            .is_some_and(|present| !present.contains(&read.to_string()))
     }
 }
 
 fn finding_code(code: &str) -> Option<&'static FindingCode> {
-    DETECTORS.iter().flat_map(|d| d.codes()).copied().find(|c| c.code == code)
+    DETECTORS
+        .iter()
+        .flat_map(|d| d.codes())
+        .copied()
+        .find(|c| c.code == code)
 }

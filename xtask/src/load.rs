@@ -39,12 +39,23 @@ fn start(durability: &str, policy: &std::path::Path) -> Result<Server> {
         .context("no parent directory")?
         .join("interlock");
     if !binary.exists() {
-        bail!("{} is missing: run `cargo build --release -p interlock-cli` first", binary.display());
+        bail!(
+            "{} is missing: run `cargo build --release -p interlock-cli` first",
+            binary.display()
+        );
     }
     let data = tempfile::tempdir()?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port();
     let child = Command::new(binary)
-        .args(["up", "--listen", &format!("127.0.0.1:{port}"), "--durability", durability])
+        .args([
+            "up",
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--durability",
+            durability,
+        ])
         .arg("--data")
         .arg(data.path())
         .arg("--policy")
@@ -150,7 +161,8 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<bool> 
                 .lines()
                 .find_map(|l| {
                     let (name, value) = l.split_once(':')?;
-                    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse().ok())?
                 })
                 .context("an answer without content-length")?;
             if have >= head.len() + 4 + length {
@@ -183,7 +195,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    println!("{CONNECTIONS} connections, {AGENTS} agents, {} byte action, 200 rules, {seconds} s each", ACTION.trim().len());
+    println!(
+        "{CONNECTIONS} connections, {AGENTS} agents, {} byte action, 200 rules, {seconds} s each",
+        ACTION.trim().len()
+    );
     let mut rates = Vec::new();
     for durability in ["batch", "strict"] {
         let server = start(durability, directory.path())?;

@@ -10,6 +10,8 @@ fn main() -> Result<()> {
     match args.next().as_deref() {
         Some("generate") => generate::run(),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
-        _ => bail!("tasks: `generate` (rewrite generated files), `load` (requests per second of `POST /api/check`)"),
+        _ => bail!(
+            "tasks: `generate` (rewrite generated files), `load` (requests per second of `POST /api/check`)"
+        ),
     }
 }

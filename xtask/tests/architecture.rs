@@ -8,20 +8,54 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("interlock-core", &[]),
     ("interlock-policy", &["interlock-core"]),
     ("interlock-store", &["interlock-core"]),
-    ("interlock-runtime", &["interlock-core", "interlock-policy", "interlock-store"]),
-    ("interlock-server", &["interlock-core", "interlock-policy", "interlock-runtime", "interlock-store"]),
+    (
+        "interlock-runtime",
+        &["interlock-core", "interlock-policy", "interlock-store"],
+    ),
+    (
+        "interlock-server",
+        &[
+            "interlock-core",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-store",
+        ],
+    ),
     (
         "interlock-cli",
-        &["interlock-core", "interlock-policy", "interlock-runtime", "interlock-server", "interlock-store"],
+        &[
+            "interlock-core",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-server",
+            "interlock-store",
+        ],
     ),
-    ("xtask", &["interlock-core", "interlock-policy", "interlock-server"]),
+    (
+        "xtask",
+        &["interlock-core", "interlock-policy", "interlock-server"],
+    ),
 ];
 
 /// What must not be anywhere below a crate.
 const BARRED: &[(&str, &[&str])] = &[
-    ("interlock-core", &["tokio", "serde", "rusqlite", "hyper", "axum", "cedar-policy", "reqwest"]),
+    (
+        "interlock-core",
+        &[
+            "tokio",
+            "serde",
+            "rusqlite",
+            "hyper",
+            "axum",
+            "cedar-policy",
+            "reqwest",
+        ],
+    ),
     ("interlock-policy", &["tokio", "rusqlite", "hyper", "axum"]),
-    ("interlock-store", &["tokio", "hyper", "axum", "cedar-policy"]),
+    (
+        "interlock-store",
+        &["tokio", "hyper", "axum", "cedar-policy"],
+    ),
     ("interlock-runtime", &["tokio", "hyper", "axum"]),
 ];
 
@@ -33,7 +67,11 @@ fn metadata() -> (BTreeSet<String>, Graph) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: BTreeMap<&str, &str> = metadata["packages"]
         .as_array()
@@ -49,9 +87,15 @@ fn metadata() -> (BTreeSet<String>, Graph) {
         .collect();
     let mut graph = Graph::new();
     for node in metadata["resolve"]["nodes"].as_array().unwrap() {
-        let entry = graph.entry(names[node["id"].as_str().unwrap()].to_owned()).or_default();
+        let entry = graph
+            .entry(names[node["id"].as_str().unwrap()].to_owned())
+            .or_default();
         for dependency in node["deps"].as_array().unwrap() {
-            let normal = dependency["dep_kinds"].as_array().unwrap().iter().any(|k| k["kind"].is_null());
+            let normal = dependency["dep_kinds"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|k| k["kind"].is_null());
             if normal {
                 entry.insert(names[dependency["pkg"].as_str().unwrap()].to_owned());
             }
@@ -82,13 +126,19 @@ fn dependencies_point_one_way() {
             .find(|(name, _)| name == member)
             .unwrap_or_else(|| panic!("`{member}` has no line in ALLOWED"));
         for dependency in graph[member].intersection(&members) {
-            assert!(allowed.contains(&dependency.as_str()), "`{member}` must not depend on `{dependency}`");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "`{member}` must not depend on `{dependency}`"
+            );
         }
     }
     for (member, barred) in BARRED {
         let below = below(&graph, member);
         for name in *barred {
-            assert!(!below.contains(*name), "`{name}` must not be below `{member}`");
+            assert!(
+                !below.contains(*name),
+                "`{name}` must not be below `{member}`"
+            );
         }
     }
 }

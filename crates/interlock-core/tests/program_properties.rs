@@ -25,7 +25,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 const TOOLS: [&str; 4] = ["", "sql.execute", "mail.send", "sql"];
-const TOOL_GLOBS: [&str; 4] = ["sql.execute", "sql", "sql*", "mail.send"];
+const TOOL_GLOBS: [&str; 5] = ["sql.execute", "sql", "sql*", "mail.send", ""];
 const NAMES: [&str; 7] = [
     "",
     "/srv/app/.env",

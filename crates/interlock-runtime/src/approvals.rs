@@ -63,7 +63,11 @@ impl Runtime {
         if row.asked.agent_id != action.agent_id {
             return Err(RuntimeError::NotFound("approval"));
         }
-        let Some(grant) = row.approval.grant.filter(|_| row.approval.state.is_approved()) else {
+        let Some(grant) = row
+            .approval
+            .grant
+            .filter(|_| row.approval.state.is_approved())
+        else {
             return Err(RuntimeError::Conflict(format!(
                 "approval `{id}` is `{}`, it gives no grant",
                 row.approval.state
@@ -78,7 +82,12 @@ impl Runtime {
             .ok()
             .and_then(|detail| {
                 let rules = detail.get("approvals")?.as_array()?;
-                Some(rules.iter().filter_map(|r| r.as_str().map(Arc::from)).collect())
+                Some(
+                    rules
+                        .iter()
+                        .filter_map(|r| r.as_str().map(Arc::from))
+                        .collect(),
+                )
             })
             .unwrap_or_default();
         Ok(Some(Found {
@@ -106,7 +115,11 @@ impl Runtime {
             policy_rev: loaded.revision,
             fence,
             lease_ns: LEASE_NS,
-            recheck: if holds { Recheck::Holds } else { Recheck::Tightened },
+            recheck: if holds {
+                Recheck::Holds
+            } else {
+                Recheck::Tightened
+            },
         };
         let advanced = self.inner.store.advance_approval(
             &principal.tenant,
@@ -214,11 +227,18 @@ impl Runtime {
             .map_err(|e| not_found(e, "approval"))?;
         let event = Event::Vote {
             approver: approver.to_owned(),
-            verdict: if approve { Verdict::Approve } else { Verdict::Deny },
+            verdict: if approve {
+                Verdict::Approve
+            } else {
+                Verdict::Deny
+            },
             seen: row.approval.proposed(),
             reason: reason.to_owned(),
         };
-        let advanced = self.inner.store.advance_approval(tenant, id, None, &event, now)?;
+        let advanced = self
+            .inner
+            .store
+            .advance_approval(tenant, id, None, &event, now)?;
         if let Some(refusal) = &advanced.refusal
             && !advanced.already_decided()
         {
@@ -237,7 +257,10 @@ impl Runtime {
                 .str("approver", approver)
                 .str("verdict", event.name())
                 .str("state", advanced.row.approval.state.name())
-                .str("action_hash", &advanced.row.approval.request.digest.to_hex());
+                .str(
+                    "action_hash",
+                    &advanced.row.approval.request.digest.to_hex(),
+                );
             let bytes = body
                 .finish()
                 .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
@@ -246,7 +269,9 @@ impl Runtime {
                 .append(tenant, kind, bytes)
                 .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
             if advanced.row.approval.state.is_approved() {
-                self.inner.memory.approved(tenant, &advanced.row.asked.agent_id, now);
+                self.inner
+                    .memory
+                    .approved(tenant, &advanced.row.asked.agent_id, now);
             }
             self.inner.changed.notify(tenant, id);
         }
@@ -275,10 +300,13 @@ impl Runtime {
             return Err(RuntimeError::NotFound("approval"));
         }
         if row.approval.due(now).is_some() {
-            let advanced =
-                self.inner
-                    .store
-                    .advance_approval(&principal.tenant, id, None, &Event::Expire, now)?;
+            let advanced = self.inner.store.advance_approval(
+                &principal.tenant,
+                id,
+                None,
+                &Event::Expire,
+                now,
+            )?;
             return Ok(advanced.row);
         }
         Ok(row)

@@ -79,10 +79,24 @@ fn rows_source(rows: &[Policy]) -> Option<Source> {
                 .filter_map(|d| DAYS.get(d).copied())
                 .collect::<Vec<_>>()
                 .join(", ");
-            let days = if days.is_empty() { String::new() } else { format!("days: [{days}], ") };
-            let (start, end) = (policy.time_start.unwrap_or(0), policy.time_end.unwrap_or(24));
-            let end = if end >= 24 { "24:00".to_owned() } else { format!("{end:02}:00") };
-            let _ = writeln!(text, "    schedule: {{ {days}hours: \"{start:02}:00-{end}\", tz: UTC }}");
+            let days = if days.is_empty() {
+                String::new()
+            } else {
+                format!("days: [{days}], ")
+            };
+            let (start, end) = (
+                policy.time_start.unwrap_or(0),
+                policy.time_end.unwrap_or(24),
+            );
+            let end = if end >= 24 {
+                "24:00".to_owned()
+            } else {
+                format!("{end:02}:00")
+            };
+            let _ = writeln!(
+                text,
+                "    schedule: {{ {days}hours: \"{start:02}:00-{end}\", tz: UTC }}"
+            );
         }
         let _ = writeln!(text, "    effect: {}", policy.effect.name());
     }
@@ -109,7 +123,10 @@ impl Bundles {
 
     /// Replaces what every tenant has below its own.
     pub(crate) fn set_base(&self, base: Vec<Source>) -> Vec<Source> {
-        std::mem::replace(&mut *self.base.write().unwrap_or_else(PoisonError::into_inner), base)
+        std::mem::replace(
+            &mut *self.base.write().unwrap_or_else(PoisonError::into_inner),
+            base,
+        )
     }
 
     fn compile(
@@ -119,7 +136,11 @@ impl Bundles {
         extra: Option<Source>,
         rows: &[Policy],
     ) -> Result<Loaded, RuntimeError> {
-        let mut sources = self.base.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut sources = self
+            .base
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         for bundle in store.bundles(tenant)? {
             if extra.as_ref().is_some_and(|e| e.name == bundle.name) {
                 continue;
@@ -140,7 +161,11 @@ impl Bundles {
 
     /// Compiles what the store holds for a tenant and puts it in force. What does not compile
     /// never replaces what did.
-    pub(crate) fn reload(&self, tenant: &str, store: &dyn Store) -> Result<Arc<Loaded>, RuntimeError> {
+    pub(crate) fn reload(
+        &self,
+        tenant: &str,
+        store: &dyn Store,
+    ) -> Result<Arc<Loaded>, RuntimeError> {
         let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = Arc::new(self.compile(tenant, store, None, &store.policies(tenant)?)?);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);

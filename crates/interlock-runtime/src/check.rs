@@ -105,7 +105,9 @@ impl Runtime {
             let _ = send.send(result);
         });
         receive.recv().unwrap_or_else(|_| {
-            Err(RuntimeError::AuditUnavailable("the writer stopped".to_owned()))
+            Err(RuntimeError::AuditUnavailable(
+                "the writer stopped".to_owned(),
+            ))
         })
     }
 
@@ -125,7 +127,11 @@ impl Runtime {
         };
         let runtime = self.clone();
         let tenant = Arc::clone(&pending.tenant);
-        let (footprint, id, at) = (pending.prepared.footprint.clone(), pending.checked.id, pending.checked.at);
+        let (footprint, id, at) = (
+            pending.prepared.footprint.clone(),
+            pending.checked.id,
+            pending.checked.at,
+        );
         // The writer calls `done` when it took the record; when it did not, it is called here.
         let done = Arc::new(std::sync::Mutex::new(Some(done)));
         let undone = Arc::clone(&done);
@@ -158,7 +164,10 @@ impl Runtime {
             }
             Err(error) => {
                 runtime.undo(&prepared.footprint, checked.id, checked.at);
-                call(&done, Err(RuntimeError::AuditUnavailable(error.to_string())));
+                call(
+                    &done,
+                    Err(RuntimeError::AuditUnavailable(error.to_string())),
+                );
             }
         };
         if let Err(error) = self
@@ -167,7 +176,10 @@ impl Runtime {
             .append_with(&tenant, Kind::Decision, body, finish)
         {
             self.undo(&footprint, id, at);
-            call(&undone, Err(RuntimeError::AuditUnavailable(error.to_string())));
+            call(
+                &undone,
+                Err(RuntimeError::AuditUnavailable(error.to_string())),
+            );
         }
     }
 
@@ -228,7 +240,10 @@ impl Runtime {
         let prepared = self.prepare(loaded.as_deref(), &request);
         let digest = prepared.digest;
         if !action.idempotency_key.is_empty() {
-            match inner.idempotency.find(&principal.tenant, &action, digest, now) {
+            match inner
+                .idempotency
+                .find(&principal.tenant, &action, digest, now)
+            {
                 Seen::New => {}
                 Seen::Same(checked) => return Ok(Begun::Stored(checked)),
                 Seen::Other => {
@@ -238,7 +253,17 @@ impl Runtime {
         }
         let mut decision = self.decide(loaded.as_deref(), &request, &prepared);
         let mut approval_id = found.as_ref().map(|f| f.approval);
-        let asked = self.settle_approval(principal, &action, &prepared, &mut decision, loaded.as_deref(), found.as_ref(), id, now, options);
+        let asked = self.settle_approval(
+            principal,
+            &action,
+            &prepared,
+            &mut decision,
+            loaded.as_deref(),
+            found.as_ref(),
+            id,
+            now,
+            options,
+        );
         match asked {
             Ok(Some(asked)) => approval_id = Some(asked),
             Ok(None) => {}
@@ -247,10 +272,22 @@ impl Runtime {
                 return Err(error);
             }
         }
-        inner.memory.conclude(&prepared.footprint, decision.effect, now);
+        inner
+            .memory
+            .conclude(&prepared.footprint, decision.effect, now);
         let link = inner.runs.next(&principal.tenant, &action.run_id);
         let shown = self.shown(&action);
-        let body = self.encode(principal, &action, &prepared, &decision, id, now, options, link.as_ref(), approval_id)?;
+        let body = self.encode(
+            principal,
+            &action,
+            &prepared,
+            &decision,
+            id,
+            now,
+            options,
+            link.as_ref(),
+            approval_id,
+        )?;
         inner.open.insert(
             &principal.tenant,
             id,
@@ -313,10 +350,20 @@ impl Runtime {
             )
         });
         if !prepared.ran.failed.is_empty() && decision.effect != Effect::Block {
-            decision = deny(decision, "engine", code::DETECTOR_PANIC, "a detector failed on this action, so it is denied".to_owned());
+            decision = deny(
+                decision,
+                "engine",
+                code::DETECTOR_PANIC,
+                "a detector failed on this action, so it is denied".to_owned(),
+            );
         }
         if loaded.is_none() && prepared.facts.action.side_effect {
-            decision = deny(decision, "no-policy", code::NO_POLICY, "no policy is in force, so side effects are denied".to_owned());
+            decision = deny(
+                decision,
+                "no-policy",
+                code::NO_POLICY,
+                "no policy is in force, so side effects are denied".to_owned(),
+            );
         }
         self.inner.stats.decided(decision.effect, started.elapsed());
         decision
@@ -356,7 +403,15 @@ impl Runtime {
             return Ok(None);
         }
         if decision.effect == Effect::RequireApproval && options.reported.is_none() {
-            self.request_approval(principal, action, prepared.digest, decision, loaded, id, now)?;
+            self.request_approval(
+                principal,
+                action,
+                prepared.digest,
+                decision,
+                loaded,
+                id,
+                now,
+            )?;
             return Ok(Some(id));
         }
         Ok(None)
@@ -393,7 +448,8 @@ impl Runtime {
         approval: Option<Uuid>,
     ) -> Result<Vec<u8>, RuntimeError> {
         let reported = options.reported.as_ref().map(|claimed| {
-            serde_json::json!({"decision": claimed.decision, "risk_milli": claimed.risk_milli}).to_string()
+            serde_json::json!({"decision": claimed.decision, "risk_milli": claimed.risk_milli})
+                .to_string()
         });
         decision_body(
             &RecordMeta {

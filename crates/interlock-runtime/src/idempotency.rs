@@ -49,7 +49,13 @@ impl Idempotency {
     }
 
     /// Looks the action's key up.
-    pub(crate) fn find(&self, tenant: &str, action: &Action, digest: ActionDigest, now: UnixNanos) -> Seen {
+    pub(crate) fn find(
+        &self,
+        tenant: &str,
+        action: &Action,
+        digest: ActionDigest,
+        now: UnixNanos,
+    ) -> Seen {
         let mut inner = self.lock();
         while let Some((at, _)) = inner.order.front()
             && (now - at > KEEP_NS || inner.order.len() > KEYS_MAX)
@@ -70,7 +76,13 @@ impl Idempotency {
     }
 
     /// Remembers an answer once it is recorded.
-    pub(crate) fn store(&self, tenant: &str, action: &Action, digest: ActionDigest, checked: &Checked) {
+    pub(crate) fn store(
+        &self,
+        tenant: &str,
+        action: &Action,
+        digest: ActionDigest,
+        checked: &Checked,
+    ) {
         let key = key(tenant, action);
         let mut inner = self.lock();
         inner.order.push_back((checked.at, key.clone()));

@@ -116,8 +116,6 @@ impl Runtime {
 
 /// A time as records carry it: RFC 3339, UTC, nanoseconds.
 pub(crate) fn rfc3339(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at)).map_or_else(
-        |_| "1970-01-01T00:00:00Z".to_owned(),
-        |t| format!("{t:.9}"),
-    )
+    jiff::Timestamp::from_nanosecond(i128::from(at))
+        .map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |t| format!("{t:.9}"))
 }

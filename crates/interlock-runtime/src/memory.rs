@@ -69,8 +69,9 @@ impl Memory {
 
     /// Gives a reservation back.
     pub(crate) fn cancel(&self, footprint: &Footprint, now: UnixNanos) {
-        if let Some(agent) =
-            self.shard(&footprint.tenant, &footprint.agent).get_mut(&footprint.tenant, &footprint.agent)
+        if let Some(agent) = self
+            .shard(&footprint.tenant, &footprint.agent)
+            .get_mut(&footprint.tenant, &footprint.agent)
         {
             agent.cancel(footprint.id, now);
         }

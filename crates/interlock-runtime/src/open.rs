@@ -9,7 +9,9 @@ use interlock_core::audit::record::ContentMode;
 use interlock_core::model::{Effect, Value};
 use interlock_core::state::Footprint;
 use interlock_policy::Source;
-use interlock_store::journal::{Durability, Journal, JournalError, JournalOptions, Position, Recovery};
+use interlock_store::journal::{
+    Durability, Journal, JournalError, JournalOptions, Position, Recovery,
+};
 use interlock_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use thiserror::Error;
 
@@ -95,7 +97,8 @@ impl Runtime {
                 ..JournalOptions::default()
             },
         )?;
-        let store = SqliteStore::open(&options.data.join("interlock.db"), SqliteOptions::default())?;
+        let store =
+            SqliteStore::open(&options.data.join("interlock.db"), SqliteOptions::default())?;
         let runtime = Self::assemble(journal, Arc::new(store), options)?;
         Ok((runtime, recovery))
     }
@@ -164,14 +167,16 @@ impl Runtime {
     /// Folds state from the journal, so that a restart resets no limit.
     fn fold(&self) -> Result<(), OpenError> {
         let inner = &*self.inner;
-        inner.journal.for_each(Position::default(), &mut |tenant, entry| {
-            if matches!(entry.kind, Kind::Decision | Kind::Outcome)
-                && let Ok(body) = Value::parse(&entry.body)
-            {
-                self.fold_entry(tenant, entry.kind, entry.leaf, &body);
-            }
-            ControlFlow::Continue(())
-        })?;
+        inner
+            .journal
+            .for_each(Position::default(), &mut |tenant, entry| {
+                if matches!(entry.kind, Kind::Decision | Kind::Outcome)
+                    && let Ok(body) = Value::parse(&entry.body)
+                {
+                    self.fold_entry(tenant, entry.kind, entry.leaf, &body);
+                }
+                ControlFlow::Continue(())
+            })?;
         Ok(())
     }
 

@@ -134,7 +134,9 @@ impl Runtime {
             .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
         // Taken before the record is written, so that of two reports only one can be.
         if self.inner.open.remove(tenant, id).is_none() {
-            return Err(RuntimeError::Conflict("the outcome was reported already".to_owned()));
+            return Err(RuntimeError::Conflict(
+                "the outcome was reported already".to_owned(),
+            ));
         }
         let appended = match self.inner.journal.append(tenant, Kind::Outcome, bytes) {
             Ok(appended) => appended,
@@ -163,8 +165,16 @@ impl Runtime {
 /// What the fold needs of an outcome's record.
 pub(crate) fn summary(body: &interlock_core::model::Value) -> Option<(OutcomeSummary, Taint)> {
     let status = OutcomeStatus::from_name(body.get("status")?.as_str()?)?;
-    let cost = body.get("cost_nano_usd").and_then(|v| v.as_i64()).unwrap_or(0);
-    let flag = |name: &str| matches!(body.get(name), Some(interlock_core::model::Value::Bool(true)));
+    let cost = body
+        .get("cost_nano_usd")
+        .and_then(|v| v.as_i64())
+        .unwrap_or(0);
+    let flag = |name: &str| {
+        matches!(
+            body.get(name),
+            Some(interlock_core::model::Value::Bool(true))
+        )
+    };
     Some((
         OutcomeSummary {
             status,

@@ -73,7 +73,11 @@ pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Sho
 }
 
 /// Projects everything that the journal holds and the store does not.
-pub(crate) fn catch_up(journal: &Journal, store: &dyn Store, shown: &Shown) -> Result<(), ProjectError> {
+pub(crate) fn catch_up(
+    journal: &Journal,
+    store: &dyn Store,
+    shown: &Shown,
+) -> Result<(), ProjectError> {
     let mut position = match store.projection_position()? {
         Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
         None => Position::default(),
@@ -188,7 +192,9 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         effect("effect") >= Effect::RequireApproval
             || claimed.is_some_and(|m| m >= 600)
             || matches!(
-                reported.and_then(|r| r.get("decision")).and_then(Value::as_str),
+                reported
+                    .and_then(|r| r.get("decision"))
+                    .and_then(Value::as_str),
                 Some("BLOCK" | "PAUSE" | "ROLLBACK" | "block" | "pause" | "rollback")
             )
     } else {
@@ -200,7 +206,11 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
             if i > 0 {
                 breakdown.push(',');
             }
-            breakdown.push_str(&format!("\"{}\":{}", dimension.name(), score.as_i64().unwrap_or(0)));
+            breakdown.push_str(&format!(
+                "\"{}\":{}",
+                dimension.name(),
+                score.as_i64().unwrap_or(0)
+            ));
         }
     }
     breakdown.push('}');
@@ -209,7 +219,13 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         .and_then(Value::as_array)
         .and_then(|r| r.first())
         .and_then(Value::as_array)
-        .map(|r| r.get(1).or(r.first()).and_then(Value::as_str).unwrap_or_default().to_owned())
+        .map(|r| {
+            r.get(1)
+                .or(r.first())
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        })
         .unwrap_or_default();
     let asked = body.get("asked").or_else(|| body.get("resource"));
     ActionRow {

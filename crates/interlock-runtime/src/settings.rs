@@ -29,7 +29,10 @@ impl std::fmt::Debug for Changed {
 
 impl Changed {
     pub(crate) fn listen(&self, f: Listener) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(f);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(f);
     }
 
     pub(crate) fn notify(&self, tenant: &str, id: &str) {
@@ -41,7 +44,14 @@ impl Changed {
 
 impl Runtime {
     /// Writes a change of configuration into the record.
-    fn record_change(&self, tenant: &str, kind: Kind, by: &str, what: &str, id: &str) -> Result<(), RuntimeError> {
+    fn record_change(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        by: &str,
+        what: &str,
+        id: &str,
+    ) -> Result<(), RuntimeError> {
         let mut body = Body::new(kind, &rfc3339(self.now()));
         body.str("tenant", tenant)
             .str("actor", by)
@@ -65,9 +75,20 @@ impl Runtime {
     ///
     /// # Errors
     /// When it exists, or a field is out of its limits.
-    pub fn register_agent(&self, tenant: &str, by: &str, agent: &NewAgent) -> Result<Agent, RuntimeError> {
+    pub fn register_agent(
+        &self,
+        tenant: &str,
+        by: &str,
+        agent: &NewAgent,
+    ) -> Result<Agent, RuntimeError> {
         let row = self.inner.store.register_agent(tenant, agent, self.now())?;
-        self.record_change(tenant, Kind::ConfigChange, by, "agent-registered", &agent.agent_id)?;
+        self.record_change(
+            tenant,
+            Kind::ConfigChange,
+            by,
+            "agent-registered",
+            &agent.agent_id,
+        )?;
         Ok(row)
     }
 
@@ -127,7 +148,12 @@ impl Runtime {
     ///
     /// # Errors
     /// When it does not compile, or a field is out of its limits.
-    pub fn insert_policy(&self, tenant: &str, by: &str, policy: &NewPolicy) -> Result<Policy, RuntimeError> {
+    pub fn insert_policy(
+        &self,
+        tenant: &str,
+        by: &str,
+        policy: &NewPolicy,
+    ) -> Result<Policy, RuntimeError> {
         let row = self.inner.store.insert_policy(tenant, policy, self.now())?;
         if let Err(error) = self.inner.bundles.reload(tenant, &*self.inner.store) {
             // What does not compile must not be found by the next start either.
@@ -228,7 +254,13 @@ impl Runtime {
             }
         }
         for tenant in tenants {
-            self.record_change(tenant, Kind::PolicyChange, "operator", "base-reloaded", "base")?;
+            self.record_change(
+                tenant,
+                Kind::PolicyChange,
+                "operator",
+                "base-reloaded",
+                "base",
+            )?;
         }
         Ok(())
     }
@@ -263,7 +295,13 @@ impl Runtime {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn set_kill_switch(&self, tenant: &str, by: &str, on: bool, reason: &str) -> Result<(), RuntimeError> {
+    pub fn set_kill_switch(
+        &self,
+        tenant: &str,
+        by: &str,
+        on: bool,
+        reason: &str,
+    ) -> Result<(), RuntimeError> {
         self.inner.store.set_kill_switch(
             tenant,
             &interlock_store::KillSwitch {
@@ -277,6 +315,12 @@ impl Runtime {
             .memory
             .kill(tenant, on)
             .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
-        self.record_change(tenant, Kind::Kill, by, if on { "kill-on" } else { "kill-off" }, tenant)
+        self.record_change(
+            tenant,
+            Kind::Kill,
+            by,
+            if on { "kill-on" } else { "kill-off" },
+            tenant,
+        )
     }
 }

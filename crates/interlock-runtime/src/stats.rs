@@ -37,7 +37,10 @@ impl Stats {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let at = BOUNDS_US.iter().position(|b| us <= *b).unwrap_or(BOUNDS_US.len());
+        let at = BOUNDS_US
+            .iter()
+            .position(|b| us <= *b)
+            .unwrap_or(BOUNDS_US.len());
         if let Some(counter) = self.latency.get(at) {
             counter.fetch_add(1, Ordering::Relaxed);
         }

@@ -138,11 +138,21 @@ impl App {
     ///
     /// # Errors
     /// When it cannot be recorded.
-    pub async fn report(&self, caller: &Caller, action: Action, claimed: Claimed) -> ApiResult<Checked> {
+    pub async fn report(
+        &self,
+        caller: &Caller,
+        action: Action,
+        claimed: Claimed,
+    ) -> ApiResult<Checked> {
         self.decide(caller, action, Some(claimed)).await
     }
 
-    async fn decide(&self, caller: &Caller, action: Action, reported: Option<Claimed>) -> ApiResult<Checked> {
+    async fn decide(
+        &self,
+        caller: &Caller,
+        action: Action,
+        reported: Option<Claimed>,
+    ) -> ApiResult<Checked> {
         let (send, receive) = oneshot::channel();
         let options = CheckOptions {
             key_id: caller.key_id.clone(),
@@ -156,7 +166,11 @@ impl App {
             });
         receive
             .await
-            .unwrap_or_else(|_| Err(RuntimeError::AuditUnavailable("the writer stopped".to_owned())))
+            .unwrap_or_else(|_| {
+                Err(RuntimeError::AuditUnavailable(
+                    "the writer stopped".to_owned(),
+                ))
+            })
             .map_err(ApiError::from)
     }
 

@@ -80,7 +80,10 @@ impl Caller {
             Role::Approver => matches!(permission, Read | Decide),
             Role::PolicyAuthor => matches!(permission, Read | EditPolicies),
             Role::Auditor => matches!(permission, Read | Audit),
-            Role::Admin => matches!(permission, Check | Read | Audit | Decide | EditPolicies | Administer),
+            Role::Admin => matches!(
+                permission,
+                Check | Read | Audit | Decide | EditPolicies | Administer
+            ),
         };
         if allowed {
             Ok(())
@@ -147,7 +150,9 @@ impl From<RuntimeError> for ApiError {
                     Self::new(StatusCode::CONFLICT, "conflict", message)
                 }
                 StoreError::Invalid { field, .. } => Self::field(field, "field.invalid", message),
-                StoreError::Request(_) => Self::new(StatusCode::BAD_REQUEST, "field.invalid", message),
+                StoreError::Request(_) => {
+                    Self::new(StatusCode::BAD_REQUEST, "field.invalid", message)
+                }
                 other => Self::internal(&other),
             },
             other => Self::internal(&other),

@@ -323,7 +323,8 @@ impl KeyRing {
             ));
         }
         let (id, hash) = if key.starts_with(PREFIX) {
-            let parts = parse(key).map_err(|error| StoreError::invalid("key", error.to_string()))?;
+            let parts =
+                parse(key).map_err(|error| StoreError::invalid("key", error.to_string()))?;
             (parts.id.to_owned(), self.hash(parts.secret))
         } else {
             (self.imported_id(key), self.hash(key))

@@ -20,12 +20,13 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentCounters, AgentProfile, Alert,
-    AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days, Epochs,
-    IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent, NewPolicy,
-    OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, Stats,
+    AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
+    Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
+    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, Stats,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{
     ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,
     PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
 };
+pub mod vault;

@@ -429,10 +429,7 @@ pub trait ProjectionStore {
     ///
     /// # Errors
     /// What `write` returned, or when the back end fails.
-    fn apply_batch(
-        &self,
-        write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>,
-    ) -> Result<()>;
+    fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()>;
 
     /// How far the journal has been projected; `None` before the first batch.
     ///

@@ -86,7 +86,8 @@ impl ActionArgs {
             let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
             arguments.insert(name.to_owned(), value);
         }
-        let mut action = json!({"agent_id": self.agent, "action_type": kind, "arguments": arguments});
+        let mut action =
+            json!({"agent_id": self.agent, "action_type": kind, "arguments": arguments});
         for (field, value) in [
             ("resource", &self.resource),
             ("tool", &self.tool),

@@ -13,6 +13,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8> {
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "interlock", &mut std::io::stdout());
+    clap_complete::generate(
+        args.shell,
+        &mut crate::Cli::command(),
+        "interlock",
+        &mut std::io::stdout(),
+    );
     Ok(0)
 }

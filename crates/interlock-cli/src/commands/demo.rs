@@ -11,7 +11,9 @@ use crate::output::Output;
 /// The agent really acts: on a scratch directory, a database and a network of its own, all thrown
 /// away afterwards. Exits with 1 when an effect happened that should not have.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  interlock up --demo            start a server and run the demo against it\n  interlock demo --ungoverned    the damage without Interlock")]
+#[command(
+    after_help = "Examples:\n  interlock up --demo            start a server and run the demo against it\n  interlock demo --ungoverned    the damage without Interlock"
+)]
 pub(crate) struct Args {
     /// Run the same steps with nothing in between.
     #[arg(long)]

@@ -33,7 +33,9 @@ impl ServerArgs {
     pub(crate) fn client(&self) -> Result<Client> {
         match &self.key {
             Some(key) => Client::new(&self.server, key),
-            None => bail!("no API key: give `--key` or set INTERLOCK_API_KEY; `interlock up` prints the first one, `interlock keys create` makes more"),
+            None => bail!(
+                "no API key: give `--key` or set INTERLOCK_API_KEY; `interlock up` prints the first one, `interlock keys create` makes more"
+            ),
         }
     }
 }

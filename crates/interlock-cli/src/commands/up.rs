@@ -10,8 +10,8 @@ use interlock_core::model::Role;
 use interlock_policy::Source;
 use interlock_runtime::{DEFAULT_TENANT, Options, Runtime, SystemClock};
 use interlock_server::{App, AppOptions};
-use interlock_store::keys::{Binding, KeyRing};
 use interlock_store::journal::Durability;
+use interlock_store::keys::{Binding, KeyRing};
 
 use super::DataArgs;
 use crate::client::Client;
@@ -23,7 +23,9 @@ use crate::output::Output;
 /// The first start makes the data directory, an admin key (printed once, or taken from
 /// INTERLOCK_ADMIN_KEY), and puts the default bundle in force.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  interlock up\n  interlock up --policy policies/ --durability batch\n  interlock up --demo            run the demo against it, then keep serving")]
+#[command(
+    after_help = "Examples:\n  interlock up\n  interlock up --policy policies/ --durability batch\n  interlock up --demo            run the demo against it, then keep serving"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     data: DataArgs,
@@ -112,7 +114,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let scratch;
     let data: PathBuf = if args.demo && !args.data.data.exists() {
         // A demo leaves nothing behind in the directory that it was started from.
-        scratch = tempfile::Builder::new().prefix("interlock-data-").tempdir()?;
+        scratch = tempfile::Builder::new()
+            .prefix("interlock-data-")
+            .tempdir()?;
         scratch.path().to_owned()
     } else {
         args.data.data.clone()
@@ -126,7 +130,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     };
     let (runtime, recovery) = Runtime::open(options)?;
     if let Some((_, bytes)) = recovery.cut {
-        out.note(&format!("the last write was torn: {bytes} bytes that were never acknowledged were cut"));
+        out.note(&format!(
+            "the last write was torn: {bytes} bytes that were never acknowledged were cut"
+        ));
     }
     let ring = KeyRing::open(&data.join("pepper"))?;
     let key = first_key(&runtime, &ring)?;
@@ -180,13 +186,17 @@ fn announce(out: Output, address: SocketAddr, data: &Path, key: Option<&str>) {
 fn start_demo(address: SocketAddr, key: Option<String>) {
     std::thread::spawn(move || {
         let Some(key) = key else {
-            eprintln!("error: the demo needs a key: set INTERLOCK_ADMIN_KEY, or start on a new data directory");
+            eprintln!(
+                "error: the demo needs a key: set INTERLOCK_ADMIN_KEY, or start on a new data directory"
+            );
             return;
         };
         let result = Client::new(&format!("http://{address}"), &key)
             .and_then(|client| demo::governed(&client, &mut std::io::stdout()));
         match result {
-            Ok(()) => eprintln!("\nThe server still answers at http://{address}. Press Ctrl-C to stop it."),
+            Ok(()) => eprintln!(
+                "\nThe server still answers at http://{address}. Press Ctrl-C to stop it."
+            ),
             Err(error) => {
                 eprintln!("error: {error:#}");
                 std::process::exit(1);

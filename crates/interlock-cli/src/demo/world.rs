@@ -99,15 +99,13 @@ impl World {
 
     /// Opens the database.
     pub(crate) fn database(&self) -> Result<rusqlite::Connection> {
-        rusqlite::Connection::open(self.root().join("crm.db")).context("cannot open the demo database")
+        rusqlite::Connection::open(self.root().join("crm.db"))
+            .context("cannot open the demo database")
     }
 
     /// Everything the network received.
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.received
-            .lock()
-            .map(|r| r.clone())
-            .unwrap_or_default()
+        self.received.lock().map(|r| r.clone()).unwrap_or_default()
     }
 
     /// Sends a request to `url`; every host name leads to the demo's own network.

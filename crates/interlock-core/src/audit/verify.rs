@@ -552,14 +552,21 @@ impl Reading {
                 log: number,
                 size: 0,
             };
-            if let Some(bytes) = past {
-                for note in history(bytes).ok_or(unreadable.clone())? {
-                    self.hold(number, note)?;
-                }
+            let notes = match past {
+                Some(bytes) => history(bytes).ok_or(unreadable.clone())?,
+                None => Vec::new(),
+            };
+            for note in &notes {
+                self.hold(number, note)?;
             }
             if let Some(bytes) = newest {
                 let note = core::str::from_utf8(bytes).map_err(|_| unreadable)?;
                 self.hold(number, note)?;
+                // The history is synced before the newest checkpoint is replaced.
+                if !notes.contains(&note) {
+                    let path = format!("logs/{id}/checkpoints.log");
+                    return Err(Verdict::CorruptFile { path });
+                }
             }
         }
         for (note, checkpoint) in &outside {

@@ -2,7 +2,7 @@
 //! engine adds it once the program has decided.
 
 use super::code::codes;
-use super::{DetectContext, Detector, Phase};
+use super::{DetectContext, Detector, DetectorConfig, Phase};
 use crate::model::{Effect, Finding, FindingCode, Findings, Vector};
 
 codes! {
@@ -23,7 +23,19 @@ pub fn finding(effect: Effect) -> Option<Finding> {
     }
 }
 
-/// Stands in the registry; what it reports comes from [`finding`].
+/// Adds the finding for a rule that fired with `effect`, where this vector is on and the finding
+/// reaches its threshold.
+pub fn report(effect: Effect, config: &DetectorConfig, out: &mut Findings) {
+    let vector = Vector::PolicyViolation;
+    let threshold = config.threshold.get(vector as usize).copied().unwrap_or(0);
+    if let Some(finding) = finding(effect) {
+        if config.enabled.contains(vector) && finding.confidence >= threshold {
+            out.push(finding);
+        }
+    }
+}
+
+/// Stands in the registry; what it reports comes from [`report`].
 #[derive(Debug)]
 pub(super) struct PolicyViolation;
 

@@ -247,7 +247,7 @@ static RULE_TABLE: &[Rule] = &[
     rule(
         &GRANT,
         80,
-        r"(?i)\bgrant\s+(?:all(?:\s+privileges)?|super|dba|sysdba|create\s+user|execute|select|insert|update|delete|usage|[\w,\s]{1,60})\s+(?:on\s+[\w.*\x60\x22\x5b\x5d ]{1,80}\s+)?to\s+\S+",
+        r"(?i)\bgrant\s+(?:all(?:\s+privileges)?|super|[\w,\s()]{1,60})\s+on\s+[\w.*\x60\x22\x5b\x5d ]{1,80}\s+to\s+\S+|(?:^|;)\s*grant\s+(?:\w+\s*,\s*)*\w+\s+to\s+['\x22\x60]?[\w@%.]+['\x22\x60]?\s*(?:;|$|with\s)",
     ),
     rule(
         &ROLE,

@@ -59,7 +59,7 @@ const fn bit(class: u8) -> u64 {
 static LITERALS: &[Literals] = &[
     Literals {
         class: IGNORE,
-        bound: Bound::Start,
+        bound: Bound::Word,
         words: &[
             "ignore",
             "ignoring",
@@ -92,12 +92,18 @@ static LITERALS: &[Literals] = &[
             "erase",
             "throw away",
             "leave behind",
-            "delete all prev",
+            "delete all previous",
             "skip all",
-            "skip prev",
+            "skip previous",
             "skip the above",
             "disobey",
             "reset your",
+        ],
+    },
+    Literals {
+        class: IGNORE,
+        bound: Bound::Start,
+        words: &[
             "ignorier",
             "ignorieren",
             "vergiss",
@@ -110,7 +116,6 @@ static LITERALS: &[Literals] = &[
             "beachte nicht",
             "höre nicht auf",
             "ignora",
-            "ignore",
             "ignorá",
             "ignorar",
             "ignoren",
@@ -145,7 +150,6 @@ static LITERALS: &[Literals] = &[
             "laissez de côté",
             "dimentica",
             "dimenticare",
-            "ignori",
             "ignorare",
             "trascura",
             "non seguire",
@@ -157,7 +161,6 @@ static LITERALS: &[Literals] = &[
             "non tenere conto",
             "scavalca",
             "annulla",
-            "ignore as",
             "esqueça",
             "esquece",
             "desconsider",
@@ -976,8 +979,6 @@ static LITERALS: &[Literals] = &[
             "automated system",
             "automated reader",
             "summarizer",
-            "the assistant",
-            "the agent",
             "if you are an ai",
             "if you're an ai",
             "note to ai",
@@ -1583,7 +1584,7 @@ static RULES_UNTRUSTED: &[Rule] = &[
 ];
 
 /// How much less sure a rule is of words that stand in quotes: a text that speaks of injection.
-const QUOTED_DISCOUNT: u8 = 30;
+const QUOTED_DISCOUNT: u8 = 45;
 
 /// Looks for instructions in data.
 #[derive(Debug)]

@@ -600,12 +600,36 @@ fn nested(view: &View<'_>) -> Option<Found> {
     if !pattern_like {
         return None;
     }
-    [
-        "+)+", "+)*", "*)*", "*)+", "+){", "*){", "+$)+", "|a)*", "|a)+", "|.)*",
-    ]
-    .iter()
-    .find_map(|p| text.find(p).map(|n| (&REGEX_BOMB, 68, n, n + p.len())))
-    .map(|(code, confidence, start, end)| (code as &'static FindingCode, confidence, start, end))
+    let bytes = text.as_bytes();
+    for close in 1..bytes.len() {
+        let repeated = matches!(at(bytes, close + 1), b'+' | b'*' | b'{');
+        if at(bytes, close) != b')' || !repeated {
+            continue;
+        }
+        let Some(open) = text.get(..close).and_then(|t| t.rfind('(')) else {
+            continue;
+        };
+        if ambiguous(part(text, open + 1, close)) {
+            return Some((&REGEX_BOMB, 68, open, close + 2));
+        }
+    }
+    None
+}
+
+/// Whether a group that is repeated can match the same text in more than one way: it is one atom
+/// repeated, or has an alternative that begins like another.
+fn ambiguous(group: &str) -> bool {
+    let group = group.trim_start_matches("?:");
+    if let Some((left, right)) = group.split_once('|') {
+        return !left.is_empty()
+            && (right.starts_with(left) || left.starts_with(right) || left == "." || right == ".");
+    }
+    let Some(atom) = group.strip_suffix(['+', '*']) else {
+        return false;
+    };
+    let one_class = atom.starts_with('[') && atom.find(']') == Some(atom.len().saturating_sub(1));
+    let escape = atom.len() == 2 && atom.starts_with('\\');
+    one_class || escape || atom.chars().count() == 1
 }
 
 fn fill(view: &View<'_>) -> Option<Found> {

@@ -19,6 +19,8 @@ codes! {
 
 const KEYWORD: u8 = 0;
 const DANGER: u8 = 1;
+const LOGIC: u8 = 2;
+const SYMBOL: u8 = 3;
 
 static LITERALS: &[Literals] = &[
     Literals {
@@ -48,12 +50,18 @@ static LITERALS: &[Literals] = &[
         ],
     },
     Literals {
-        class: KEYWORD,
+        class: LOGIC,
+        bound: Bound::Word,
+        words: &["or", "and", "xor"],
+    },
+    Literals {
+        class: SYMBOL,
         bound: Bound::None,
         words: &[
-            "--", "/*", "*/", "'#", "||", "&&", " or ", " and ", ")or", ")and", "'or", "'and",
-            "\"or", "\"and", "+or+", "+and+", "/**/", "or(", "and(", "' ", "'=", "';", "';", "')",
-            "\" ", "\"=", "or'", "or\"", "1or", "xor", "'+", "'*", "'-", "',", "'/", "@@", "0x",
+            "--", "/*", "*/", "'#", "||", "&&", ")or", ")and", "'or", "'and", "\"or", "\"and",
+            "+or+", "+and+", "' o", "' a", "'=", "';", "')", "\" o", "\" a", "\"=", "\";", "or'",
+            "or\"", "1or", "1and", "'+", "'*", "'-", "',", "'/", "@@", "' l", "' u", "' h", "' g",
+            "' |", "'|", "'&", "'<", "'>", "'!",
         ],
     },
     Literals {
@@ -214,11 +222,16 @@ impl Detector for SqlInjection {
             if classes == 0 || view.kind == ViewKind::Respelt {
                 continue;
             }
-            let signs = Flags::QUOTE
-                .and(Flags::META)
-                .and(Flags::ASSIGN)
-                .and(Flags::DIGIT);
-            if classes & (1 << DANGER) == 0 && !view.flags.any(signs) {
+            // Words of a sentence become SQL only beside its signs.
+            let has = |class: u8| classes & (1 << class) != 0;
+            let candidate = has(DANGER)
+                || has(SYMBOL)
+                || (has(KEYWORD)
+                    && view
+                        .flags
+                        .any(Flags::QUOTE.and(Flags::META).and(Flags::DIGIT)))
+                || (has(LOGIC) && view.flags.any(Flags::COMPARE));
+            if !candidate {
                 continue;
             }
             let Some(segment) = cx.scanned.segment_of(view) else {
@@ -291,7 +304,7 @@ fn judge_value(text: &str) -> Option<Verdict> {
         if best.is_some_and(|b| b.confidence >= 85) {
             break;
         }
-        if text.as_bytes().contains(&quote) {
+        if ends_a_string(text.as_bytes(), quote) {
             let inside = judge_tokens(text, &tokens(text, Some(quote)), true);
             if inside.map_or(0, |v| v.confidence) > best.map_or(0, |v| v.confidence) {
                 best = inside;
@@ -299,6 +312,25 @@ fn judge_value(text: &str) -> Option<Verdict> {
         }
     }
     best
+}
+
+/// Whether a text has a quote that could end a string: not only those within words, as in "don't".
+fn ends_a_string(text: &[u8], quote: u8) -> bool {
+    text.iter().enumerate().any(|(i, b)| {
+        let letter = |at: Option<usize>| {
+            at.and_then(|at| text.get(at))
+                .is_some_and(u8::is_ascii_lowercase)
+        };
+        let word = |at: usize| {
+            text.get(at..at + 2).is_some_and(|w| {
+                matches!(
+                    w,
+                    b"t " | b"s " | b"re" | b"ve" | b"ll" | b"d " | b"m " | b"s," | b"s."
+                )
+            })
+        };
+        *b == quote && !(*b == b'\'' && letter(i.checked_sub(1)) && word(i + 1))
+    })
 }
 
 /// Judges the tokens of a value, read from its start or (`inside`) from within a string.
@@ -705,7 +737,8 @@ fn condition(rest: &[Token<'_>], follows: bool) -> Option<u8> {
     if (listed(first, &DELAYS) || listed(first, &SYSTEM))
         && second.is_some_and(|t| t.kind == Kind::Open)
     {
-        return Some(92);
+        // What is called says more than that it is called behind OR.
+        return Some(64);
     }
     if (listed(first, &PROBES) || first.is("row")) && second.is_some_and(|t| t.kind == Kind::Open) {
         return Some(84);
@@ -871,7 +904,7 @@ fn judge_query(text: &str, depth: u8) -> Option<Verdict> {
                 }
                 if depth == 0
                     && content.len() > 5
-                    && let Some(v) = judge_tokens(content, &tokens(content, None), false)
+                    && let Some(v) = judge_value(content)
                     && v.confidence >= 74
                 {
                     consider(

@@ -590,7 +590,7 @@ impl<'a> Page<'a> {
                 let confidence = match (runs && !harmless, placed) {
                     (true, true) => 88,
                     (true, false) => 66,
-                    (false, true) => 54,
+                    (false, true) => 44,
                     (false, false) => 30,
                 };
                 self.push(

@@ -37,6 +37,12 @@ fact_group! {
         environment: String,
         /// The agent's identity is proven by its credential.
         authenticated: bool,
+        /// The enforcement point can run the action where nothing commits.
+        can_sandbox: bool,
+        /// The enforcement point can replace parts of the arguments.
+        can_redact: bool,
+        /// The enforcement point can wait for a person.
+        can_wait: bool,
     }
 }
 
@@ -154,6 +160,9 @@ impl ActionFacts {
                 .unwrap_or(action.environment.name.trim())
                 .to_owned(),
             authenticated: input.principal.agent.is_some(),
+            can_sandbox: input.action.capabilities.sandbox,
+            can_redact: input.action.capabilities.redact,
+            can_wait: input.action.capabilities.wait,
             unparsed: (facts.sql.present && !facts.sql.parsed)
                 || (facts.shell.present && !facts.shell.parsed)
                 || (facts.path.present && !facts.path.parsed)

@@ -57,7 +57,7 @@ fn find(text: &str, out: &mut Vec<Match>) {
             kind: &KIND,
             start,
             end,
-            confidence: 75,
+            confidence: 62,
         });
         from = end.max(from);
     }

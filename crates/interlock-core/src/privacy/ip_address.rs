@@ -6,6 +6,7 @@ use crate::text::Flags;
 
 use super::kind::{Family, Kind, Match};
 use super::mask::both_ends;
+use super::numbers::announced;
 use super::scan::Words;
 
 /// A public IPv4 or IPv6 address.
@@ -19,6 +20,15 @@ pub(super) static KIND: Kind = Kind {
     find,
     partial: both_ends,
 };
+
+const ADDRESS_WORDS: [&str; 6] = [
+    "ip",
+    "address",
+    "client",
+    "visitor",
+    "logged in from",
+    "remote",
+];
 
 fn find(text: &str, out: &mut Vec<Match>) {
     let bytes = text.as_bytes();
@@ -60,7 +70,11 @@ fn find(text: &str, out: &mut Vec<Match>) {
                 kind: &KIND,
                 start,
                 end: start + length,
-                confidence: 45,
+                confidence: if announced(text, start, 24, &ADDRESS_WORDS) {
+                    55
+                } else {
+                    40
+                },
             });
         }
     }

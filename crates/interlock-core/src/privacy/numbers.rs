@@ -64,9 +64,11 @@ pub(super) fn numbers(text: &str, mut each: impl FnMut(Number)) {
             || matches!(before, b'_' | b'#' | b'$' | b'\\' | b'%')
             || (before == b'.' && start > 1 && at(start - 2).is_ascii_digit())
             || (before == b'-' && start > 1 && at(start - 2).is_ascii_alphanumeric())
-            || after.is_ascii_alphanumeric()
+            || (after.is_ascii_alphanumeric() && !extension(bytes, number.end))
             || matches!(after, b'_' | b'%')
-            || (after == b'-' && at(number.end + 1).is_ascii_alphanumeric())
+            || (after == b'-'
+                && at(number.end + 1).is_ascii_alphanumeric()
+                && !label(text, number.end + 1))
             || (matches!(after, b'.' | b',') && at(number.end + 1).is_ascii_digit());
         // A card number may follow a `#`, a version or a price may not be one.
         if !joined || (before == b'#' && !after.is_ascii_alphanumeric()) {
@@ -74,6 +76,21 @@ pub(super) fn numbers(text: &str, mut each: impl FnMut(Number)) {
         }
         i = i.max(number.end).max(start + 1);
     }
+}
+
+/// `x123` behind a telephone number.
+fn extension(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at..at + 2), Some([b'x' | b'X', d]) if d.is_ascii_digit())
+}
+
+/// A word that says which telephone it is, tied on with a hyphen.
+fn label(text: &str, at: usize) -> bool {
+    ["office", "fax", "home", "mobile", "work", "cell"]
+        .iter()
+        .any(|w| {
+            text.get(at..at + w.len())
+                .is_some_and(|t| t.eq_ignore_ascii_case(w))
+        })
 }
 
 /// The separator at `i` if a digit follows it: its length and its kind.

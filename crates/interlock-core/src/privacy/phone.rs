@@ -20,7 +20,7 @@ pub(super) static KIND: Kind = Kind {
     partial: last_four,
 };
 
-const PHONE_WORDS: [&str; 19] = [
+const PHONE_WORDS: [&str; 20] = [
     "phone",
     "call ",
     "tel",
@@ -40,6 +40,7 @@ const PHONE_WORDS: [&str; 19] = [
     "móvil",
     "ring me",
     "my number",
+    "messages to",
 ];
 
 fn find(text: &str, out: &mut Vec<Match>) {

@@ -61,6 +61,11 @@ pub(crate) static KEYWORD_LITERALS: &[Literals] = &[
         words: token::PREFIXES,
     },
     Literals {
+        class: Words::TOKEN.class(),
+        bound: Bound::None,
+        words: &["q~"],
+    },
+    Literals {
         class: Words::AWS.class(),
         bound: Bound::Start,
         words: &["akia", "asia", "abia", "acca"],

@@ -4,7 +4,7 @@ use crate::text::Flags;
 
 use super::kind::{Family, Kind, Match};
 use super::mask::both_ends;
-use super::password::{placeholder, position};
+use super::password::placeholder;
 use super::scan::Words;
 
 /// A vendor's token.
@@ -100,13 +100,13 @@ vendors! {
     "sk-svcacct-", Url, 30, 200;
     "sk-or-v1-", Hex, 40, 80;
     "sk-", Alnum, 32, 80;
-    "aiza", Url, 35, 35;
+    "AIza", Url, 35, 35;
     "ya29.", Url, 30, 300;
-    "gocspx-", Url, 28, 28;
+    "GOCSPX-", Url, 28, 28;
     "hf_", Alnum, 34, 40;
     "api_org_", Alnum, 34, 34;
     "npm_", Alnum, 36, 36;
-    "pypi-ageichlwas5vcmc", Url, 50, 260;
+    "pypi-AgEIcHlwaS5vcmc", Url, 50, 260;
     "dckr_pat_", Url, 24, 40;
     "dop_v1_", Hex, 64, 64;
     "doo_v1_", Hex, 64, 64;
@@ -114,13 +114,13 @@ vendors! {
     "shpat_", Hex, 32, 32;
     "shpss_", Hex, 32, 32;
     "shpca_", Hex, 32, 32;
-    "sg.", Dotted, 60, 72;
+    "SG.", Dotted, 60, 72;
     "key-", Hex, 32, 32;
     "sq0atp-", Url, 22, 22;
     "sq0csp-", Url, 43, 43;
-    "eaaaea", Url, 50, 70;
-    "eaac", Alnum, 60, 300;
-    "eaam", Alnum, 60, 300;
+    "EAAAEA", Url, 50, 70;
+    "EAAC", Alnum, 60, 300;
+    "EAAM", Alnum, 60, 300;
     "lin_api_", Alnum, 40, 40;
     "ntn_", Alnum, 43, 48;
     "secret_", Alnum, 43, 43;
@@ -137,8 +137,8 @@ vendors! {
     "xai-", Alnum, 70, 90;
     "tskey-", Url, 20, 70;
     "rubygems_", Hex, 48, 48;
-    "ops_eyj", Alnum, 200, 1200;
-    "atatt3", Url, 150, 250;
+    "ops_eyJ", Alnum, 200, 1200;
+    "ATATT3", Url, 150, 250;
     "pat-na1-", Url, 36, 36;
     "sntrys_", Path, 50, 300;
     "sntryu_", Hex, 64, 64;
@@ -150,13 +150,13 @@ vendors! {
     "fm2_", Path, 100, 700;
     "sbp_", Hex, 40, 40;
     "tfp_", Url, 40, 60;
-    "nrak-", Alnum, 27, 27;
-    "pmak-", Url, 59, 59;
+    "NRAK-", Alnum, 27, 27;
+    "PMAK-", Url, 59, 59;
     "pnu_", Alnum, 36, 36;
     "s-s4t2ud-", Hex, 64, 64;
     "s-s4t2af-", Hex, 64, 64;
     "sha256~", Url, 43, 43;
-    "akcp", Alnum, 60, 80;
+    "AKCp", Alnum, 60, 80;
     "ctx7sk-", Url, 30, 50;
     "dp.pt.", Alnum, 40, 44;
     "doppler_", Alnum, 40, 44;
@@ -166,11 +166,46 @@ vendors! {
     "ilk_", Alnum, 24, 64;
 }
 
+/// Client secrets of Azure have no prefix but a mark: three characters, a digit, `Q~`.
+fn find_azure(text: &str, out: &mut Vec<Match>) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|t| t.find("Q~")) {
+        let mark = from + found;
+        from = mark + 2;
+        let Some(start) = mark.checked_sub(4) else {
+            continue;
+        };
+        let secret = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-');
+        let mut end = from;
+        while bytes.get(end).copied().is_some_and(secret) {
+            end += 1;
+        }
+        let head = bytes.get(start..mark).unwrap_or_default();
+        let body = text.get(from..end).unwrap_or_default();
+        let before = start.checked_sub(1).and_then(|i| bytes.get(i)).copied();
+        let shaped = head.iter().copied().all(secret)
+            && head.last().is_some_and(u8::is_ascii_digit)
+            && (31..=34).contains(&body.len())
+            && !before.is_some_and(secret);
+        if shaped && !placeholder(body) {
+            out.push(Match {
+                kind: &KIND,
+                start,
+                end,
+                confidence: 94,
+            });
+        }
+    }
+}
+
 fn find(text: &str, out: &mut Vec<Match>) {
+    find_azure(text, out);
     let bytes = text.as_bytes();
     for vendor in VENDORS {
         let mut from = 0;
-        while let Some(start) = position(bytes, from, vendor.prefix.as_bytes()) {
+        while let Some(found) = text.get(from..).and_then(|t| t.find(vendor.prefix)) {
+            let start = from + found;
             let body = start + vendor.prefix.len();
             from = body;
             let before = start.checked_sub(1).and_then(|i| bytes.get(i)).copied();

@@ -18,7 +18,7 @@
 //! The default holds when no rule of any layer fired. Floor, bands, detectors and packs do not
 //! displace it: under `default: block` a higher risk must not open what a lower one leaves shut.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::model::{
@@ -136,9 +136,12 @@ impl<'a> Ask<'a> {
     }
 
     fn reason(&self) -> Reason {
+        let mut message = String::with_capacity(96);
+        // Writing to a string cannot fail.
+        let _ = write!(message, "{self}");
         Reason {
             code: self.cause.code(),
-            message: self.to_string(),
+            message,
         }
     }
 
@@ -212,12 +215,12 @@ pub(super) fn combine(
     input: &EvalInput<'_>,
     mut asks: Vec<Ask<'_>>,
     shadow: Vec<FiredRule>,
-    default: Effect,
+    (default_id, default): (&Arc<str>, Effect),
 ) -> Evaluation {
     let layered = place_layers(&mut asks);
     if !layered {
         asks.push(Ask::new(
-            Arc::from(DEFAULT_ID),
+            default_id.clone(),
             RuleKind::System,
             Place::Default,
             default,

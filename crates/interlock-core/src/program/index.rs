@@ -82,8 +82,12 @@ impl RuleIndex {
 
 impl Slice {
     fn file(&mut self, rule: u32, select: &Select) {
-        let exact =
-            |globs: &[Glob]| !globs.is_empty() && globs.iter().all(|g| g.literal().is_some());
+        let exact = |globs: &[Glob]| {
+            !globs.is_empty()
+                && globs
+                    .iter()
+                    .all(|g| g.literal().is_some_and(|text| !text.is_empty()))
+        };
         if exact(&select.tools) {
             self.tools.add(rule, &select.tools);
         } else if !select.resources.is_empty()
@@ -105,10 +109,11 @@ impl Slice {
 
     fn candidates(&self, look: &Lookup<'_>, out: &mut Vec<u32>) {
         out.extend_from_slice(&self.rest);
-        if !self.tools.is_empty() {
+        // Nothing is filed under the empty text, and most actions lack one of the three.
+        if !self.tools.is_empty() && !look.tool.is_empty() {
             self.tools.equal_to(look.tool, out);
         }
-        if !self.agents.is_empty() {
+        if !self.agents.is_empty() && !look.agent.is_empty() {
             self.agents.equal_to(look.agent, out);
         }
         if !self.resources.is_empty() {
@@ -196,6 +201,9 @@ impl Texts {
     /// Such a text sorts at or before `name`; whatever sorts between the two begins with it too.
     /// So each of them is the last entry at or before `name`, or on its chain of shorter texts.
     fn beginning(&self, name: &str, out: &mut Vec<u32>) {
+        if name.is_empty() {
+            return;
+        }
         let after = self.entries.partition_point(|e| *e.text <= *name);
         let mut at = after.checked_sub(1);
         while let Some(entry) = at.and_then(|at| self.entries.get(at)) {

@@ -71,6 +71,7 @@ pub struct Program {
     compiled: Vec<CompiledRule>,
     index: RuleIndex,
     needs: Needs,
+    default_id: Arc<str>,
 }
 
 /// What is worked out once per rule.
@@ -221,6 +222,7 @@ impl Program {
             index: RuleIndex::new(&parts.rules),
             compiled,
             needs,
+            default_id: Arc::from(DEFAULT_ID),
             parts,
         })
     }
@@ -359,7 +361,7 @@ impl Program {
         bands_reached(bands, &cx, &mut asks);
         detectors(input, &mut asks);
         let default = input.environment.default.unwrap_or(self.parts.default);
-        combine(input, asks, shadow, default)
+        combine(input, asks, shadow, (&self.default_id, default))
     }
 
     fn candidates<'p>(

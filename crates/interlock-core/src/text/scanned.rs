@@ -32,7 +32,7 @@ pub enum ViewKind {
 
 /// Byte classes of a text, gathered in one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flags(u16);
+pub struct Flags(u32);
 
 impl Flags {
     /// It holds an `@`.
@@ -70,6 +70,9 @@ impl Flags {
         classify(text)
     }
 
+    /// It holds `=`, `<` or `>`.
+    pub const COMPARE: Self = Self(1 << 15);
+
     /// Whether any of `other` is in.
     #[must_use]
     pub const fn any(self, other: Self) -> bool {
@@ -83,24 +86,26 @@ impl Flags {
     }
 }
 
-const DIGIT_BIT: u16 = 1 << 4;
-const ALPHA_BIT: u16 = 1 << 14;
-const RUN_BIT: u16 = 1 << 15;
+const DIGIT_BIT: u32 = 1 << 4;
+const ALPHA_BIT: u32 = 1 << 16;
+const RUN_BIT: u32 = 1 << 17;
 
-const fn byte_classes() -> [u16; 256] {
-    let mut table = [0u16; 256];
+const fn byte_classes() -> [u32; 256] {
+    let mut table = [0u32; 256];
     let mut i = 0;
     while i < 256 {
         let b = i as u8;
         let mut bits = match b {
             b'@' => Flags::AT.0,
             b'\'' | b'"' | b'`' => Flags::QUOTE.0,
-            b'<' => Flags::LESS.0,
+            b'<' => Flags::LESS.0 | Flags::COMPARE.0,
+            b'>' => Flags::COMPARE.0,
             b'%' | b'&' | b'\\' => Flags::ESCAPE.0,
             b'0'..=b'9' => DIGIT_BIT,
             128.. => Flags::FOREIGN.0,
             b';' | b'|' | b'$' | b'{' | b'}' | b'(' => Flags::META.0,
-            b'=' | b':' => Flags::ASSIGN.0,
+            b'=' => Flags::ASSIGN.0 | Flags::COMPARE.0,
+            b':' => Flags::ASSIGN.0,
             b'.' => Flags::DOT.0,
             _ => 0,
         };
@@ -119,10 +124,10 @@ const fn byte_classes() -> [u16; 256] {
     table
 }
 
-static CLASSES: [u16; 256] = byte_classes();
+static CLASSES: [u32; 256] = byte_classes();
 
 fn classify(text: &str) -> Flags {
-    let mut bits = 0u16;
+    let mut bits = 0u32;
     let mut run = 0u32;
     let mut longest = 0u32;
     // Digits with at most two other bytes between them count as close.
@@ -132,7 +137,7 @@ fn classify(text: &str) -> Flags {
     let mut leet = 0u32;
     let mut alone = 0u32;
     let mut most_alone = 0u32;
-    let (mut before, mut previous) = (0u16, 0u16);
+    let (mut before, mut previous) = (0u32, 0u32);
     for b in text.bytes() {
         let class = CLASSES.get(usize::from(b)).copied().unwrap_or(0);
         bits |= class;

@@ -53,7 +53,11 @@ pub struct Reported {
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
-pub async fn report(State(app): State<App>, caller: Caller, body: Bytes) -> ApiResult<Json<Reported>> {
+pub async fn report(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> ApiResult<Json<Reported>> {
     caller.require(Permission::Check)?;
     let mut action = super::check::parse_action(&body)?;
     let claimed = Claimed {
@@ -62,10 +66,14 @@ pub async fn report(State(app): State<App>, caller: Caller, body: Bytes) -> ApiR
             .get("decision")
             .and_then(Value::as_str)
             .map(|d| d.chars().take(32).collect()),
-        risk_milli: action.metadata.get("risk_score").and_then(|v| match v {
-            Value::Number(n) => n.as_nano(),
-            _ => None,
-        }).and_then(|nano| u16::try_from((nano / 1_000_000).clamp(0, 1_000)).ok()),
+        risk_milli: action
+            .metadata
+            .get("risk_score")
+            .and_then(|v| match v {
+                Value::Number(n) => n.as_nano(),
+                _ => None,
+            })
+            .and_then(|nano| u16::try_from((nano / 1_000_000).clamp(0, 1_000)).ok()),
     };
     // A report is of something that happened; it can name no approval to use.
     action.metadata.remove(interlock_runtime::APPROVAL_FIELD);
@@ -204,7 +212,8 @@ pub async fn list(
     query: Result<Query<ActionQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<Vec<ActionBody>>> {
     caller.require(Permission::Read)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 50)?;
     let filter = ActionFilter {
         agent_id: query.agent_id,
@@ -285,17 +294,31 @@ pub async fn outcome(
     let status = OutcomeStatus::from_name(&request.status)
         .filter(|s| *s != OutcomeStatus::Unknown)
         .ok_or_else(|| {
-            ApiError::field("status", "field.invalid", "`status` must be `succeeded`, `failed` or `not_run`")
+            ApiError::field(
+                "status",
+                "field.invalid",
+                "`status` must be `succeeded`, `failed` or `not_run`",
+            )
         })?;
     let natural = |field: &'static str, n: Option<i64>| match n {
-        Some(n) if n < 0 => Err(ApiError::field(field, "field.invalid", format!("`{field}` must not be negative"))),
+        Some(n) if n < 0 => Err(ApiError::field(
+            field,
+            "field.invalid",
+            format!("`{field}` must not be negative"),
+        )),
         other => Ok(other),
     };
     let cost_nano_usd = match request.cost_usd.as_deref() {
         None => 0,
         Some(text) => interlock_core::model::parse_nano(text)
             .filter(|n| *n >= 0)
-            .ok_or_else(|| ApiError::field("cost_usd", "field.invalid", "`cost_usd` must be a decimal from 0 to 9223372036"))?,
+            .ok_or_else(|| {
+                ApiError::field(
+                    "cost_usd",
+                    "field.invalid",
+                    "`cost_usd` must be a decimal from 0 to 9223372036",
+                )
+            })?,
     };
     if let Some(result) = &request.result
         && result.len() > interlock_core::model::limits::STRING_BYTES_MAX
@@ -303,7 +326,11 @@ pub async fn outcome(
         return Err(ApiError::field(
             "result",
             "field.invalid",
-            format!("`result` has {} bytes, the limit is {}", result.len(), interlock_core::model::limits::STRING_BYTES_MAX),
+            format!(
+                "`result` has {} bytes, the limit is {}",
+                result.len(),
+                interlock_core::model::limits::STRING_BYTES_MAX
+            ),
         ));
     }
     let outcome = Outcome {

@@ -91,7 +91,10 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
             let mut all: Vec<Agent> = Vec::new();
             loop {
                 let after = all.last().map(|a| a.agent_id.clone());
-                let page = runtime.store().agents(caller.tenant(), after.as_deref(), PAGE_ROWS_MAX)?;
+                let page =
+                    runtime
+                        .store()
+                        .agents(caller.tenant(), after.as_deref(), PAGE_ROWS_MAX)?;
                 let full = page.len() == PAGE_ROWS_MAX;
                 all.extend(page);
                 if !full {
@@ -186,9 +189,15 @@ pub async fn update(
     let patch: AgentPatch = json(&body)?;
     let kill_switch_mode = match patch.kill_switch_mode.as_deref() {
         None => None,
-        Some(word) => Some(KillSwitchMode::from_name(&word.to_ascii_lowercase()).ok_or_else(|| {
-            ApiError::field("kill_switch_mode", "field.invalid", "`kill_switch_mode` must be `alert`, `pause` or `rollback`")
-        })?),
+        Some(word) => Some(
+            KillSwitchMode::from_name(&word.to_ascii_lowercase()).ok_or_else(|| {
+                ApiError::field(
+                    "kill_switch_mode",
+                    "field.invalid",
+                    "`kill_switch_mode` must be `alert`, `pause` or `rollback`",
+                )
+            })?,
+        ),
     };
     let change = AgentChange {
         name: patch.name,
@@ -197,13 +206,17 @@ pub async fn update(
         elevated: patch.elevated,
     };
     let row = app
-        .blocking(move |runtime| runtime.update_agent(caller.tenant(), &caller.subject, &id, &change))
+        .blocking(move |runtime| {
+            runtime.update_agent(caller.tenant(), &caller.subject, &id, &change)
+        })
         .await?;
     Ok(Json(row.into()))
 }
 
 /// Tells an absent field (`None`) from `null` (`Some(None)`).
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(d).map(Some)
 }
 

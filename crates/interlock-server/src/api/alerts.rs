@@ -76,7 +76,8 @@ pub async fn list(
     query: Result<Query<AlertQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<Vec<AlertBody>>> {
     caller.require(Permission::Read)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 100)?;
     let alerts = app
         .blocking(move |runtime| {
@@ -108,9 +109,12 @@ pub async fn acknowledge(
     caller.require(Permission::Decide)?;
     let alert = app
         .blocking(move |runtime| {
-            Ok(runtime
-                .store()
-                .acknowledge_alert(caller.tenant(), &id, &caller.subject, runtime.now())?)
+            Ok(runtime.store().acknowledge_alert(
+                caller.tenant(),
+                &id,
+                &caller.subject,
+                runtime.now(),
+            )?)
         })
         .await?;
     Ok(Json(alert.into()))

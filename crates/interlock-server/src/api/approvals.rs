@@ -112,13 +112,18 @@ pub async fn list(
     query: Result<Query<ApprovalQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<Vec<ApprovalBody>>> {
     caller.require(Permission::Read)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 100)?;
     let state = match query.state.as_deref() {
         Some("all") => None,
         None => Some(ApprovalState::Pending),
         Some(name) => Some(ApprovalState::from_name(name).ok_or_else(|| {
-            ApiError::field("state", "field.invalid", "`state` must be the name of a state, or `all`")
+            ApiError::field(
+                "state",
+                "field.invalid",
+                "`state` must be the name of a state, or `all`",
+            )
         })?),
     };
     let filter = ApprovalFilter {
@@ -173,12 +178,20 @@ pub async fn decide(
         "approve" => true,
         "deny" => false,
         _ => {
-            return Err(ApiError::field("decision", "field.invalid", "`decision` must be `approve` or `deny`"));
+            return Err(ApiError::field(
+                "decision",
+                "field.invalid",
+                "`decision` must be `approve` or `deny`",
+            ));
         }
     };
     let reason = request.reason.unwrap_or_default();
     if reason.len() > interlock_core::approval::REASON_BYTES_MAX {
-        return Err(ApiError::field("reason", "field.invalid", "`reason` has more than 4096 bytes"));
+        return Err(ApiError::field(
+            "reason",
+            "field.invalid",
+            "`reason` has more than 4096 bytes",
+        ));
     }
     let answered = app
         .blocking(move |runtime| {
@@ -219,10 +232,15 @@ pub async fn wait(
     if caller.require(Permission::Check).is_err() {
         caller.require(Permission::Read)?;
     }
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let hold = query.hold.unwrap_or(HOLD_S_MAX);
     if hold > HOLD_S_MAX {
-        return Err(ApiError::field("hold", "field.invalid", "`hold` must be 0 to 50"));
+        return Err(ApiError::field(
+            "hold",
+            "field.invalid",
+            "`hold` must be 0 to 50",
+        ));
     }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(hold);
     // Subscribed before the first look, so that no change falls between.

@@ -100,7 +100,8 @@ pub async fn entries(
     query: Result<Query<EntryQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<Vec<EntryBody>>> {
     caller.require(Permission::Audit)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 100)?;
     let from = query.from.unwrap_or(0);
     let entries = journal(&app, move |j| j.read(caller.tenant(), from, limit)).await?;
@@ -171,7 +172,10 @@ pub async fn proof(
         .parse()
         .map_err(|_| ApiError::field("seq", "field.invalid", "`seq` must be a sequence number"))?;
     let body = journal(&app, move |j| {
-        let leaf = j.read(caller.tenant(), seq, 1)?.first().map(|e| hex(&e.leaf));
+        let leaf = j
+            .read(caller.tenant(), seq, 1)?
+            .first()
+            .map(|e| hex(&e.leaf));
         Ok(ProofBody {
             proof: j.tlog_proof(caller.tenant(), seq)?,
             leaf: leaf.unwrap_or_default(),
@@ -222,7 +226,8 @@ pub async fn consistency(
     query: Result<Query<ConsistencyQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<ConsistencyBody>> {
     caller.require(Permission::Audit)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let body = journal(&app, move |j| {
         let size = j.head(caller.tenant()).map_or(0, |h| h.size);
         let new = query.new.unwrap_or(size);
@@ -256,7 +261,8 @@ pub async fn export(
     query: Result<Query<EntryQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Response> {
     caller.require(Permission::Audit)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 1_000)?.min(EXPORT_MAX);
     let from = query.from.unwrap_or(0);
     let entries = journal(&app, move |j| j.read(caller.tenant(), from, limit)).await?;

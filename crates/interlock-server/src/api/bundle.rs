@@ -47,7 +47,12 @@ fn body(loaded: &Loaded) -> BundleBody {
                 text: s.text.clone(),
             })
             .collect(),
-        warnings: loaded.compiled.warnings.iter().map(ToString::to_string).collect(),
+        warnings: loaded
+            .compiled
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 
@@ -100,11 +105,19 @@ pub struct PublishRequest {
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
-pub async fn publish(State(app): State<App>, caller: Caller, bytes: Bytes) -> ApiResult<Json<BundleBody>> {
+pub async fn publish(
+    State(app): State<App>,
+    caller: Caller,
+    bytes: Bytes,
+) -> ApiResult<Json<BundleBody>> {
     caller.require(Permission::EditPolicies)?;
     let request: PublishRequest = json(&bytes)?;
     if request.name.is_empty() || request.name.len() > 256 {
-        return Err(ApiError::field("name", "field.invalid", "`name` must be 1 to 256 bytes"));
+        return Err(ApiError::field(
+            "name",
+            "field.invalid",
+            "`name` must be 1 to 256 bytes",
+        ));
     }
     let (_, loaded) = app
         .blocking(move |runtime| {

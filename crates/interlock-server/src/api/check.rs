@@ -19,16 +19,29 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// An action to decide on. Further fields are kept in `metadata`.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "documents the request; the body is read by `Action::from_json`")]
+#[allow(
+    dead_code,
+    reason = "documents the request; the body is read by `Action::from_json`"
+)]
 pub struct CheckRequest {
     /// Who acts; 1 to 256 bytes.
-    #[schema(min_length = 1, max_length = 256, example = "billing-bot", pattern = "^[A-Za-z0-9._:@/-]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        example = "billing-bot",
+        pattern = "^[A-Za-z0-9._:@/-]+$"
+    )]
     pub agent_id: String,
     /// What kind of action: `file_read`, `file_write`, `file_delete`, `api_call`,
     /// `database_query`, `database_write`, `code_execution`, `network_request`,
     /// `permission_change`, `process_spawn`, `message_send`, `payment`, `llm_call`, or any other
     /// name of a-z, 0-9, `_`, `-`, `.` and `:`.
-    #[schema(min_length = 1, max_length = 64, example = "database_write", pattern = "^[a-z0-9_.:-]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        example = "database_write",
+        pattern = "^[a-z0-9_.:-]+$"
+    )]
     pub action_type: String,
     /// What is acted on.
     #[schema(max_length = 4096, example = "postgres://prod/customers")]
@@ -215,10 +228,12 @@ pub fn published(effect: Effect) -> &'static str {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+            let _ = write!(out, "{b:02x}");
+            out
+        })
 }
 
 impl RiskBody {
@@ -311,7 +326,11 @@ impl CheckResponse {
             id: checked.id.to_string(),
             effect: decision.effect.name().to_owned(),
             decision: published(decision.effect).to_owned(),
-            reason: decision.reasons.first().map(|r| r.message.clone()).unwrap_or_default(),
+            reason: decision
+                .reasons
+                .first()
+                .map(|r| r.message.clone())
+                .unwrap_or_default(),
             reasons: decision
                 .reasons
                 .iter()
@@ -331,7 +350,11 @@ impl CheckResponse {
             fired_rules: fired(&decision.fired),
             shadow_rules: fired(&decision.shadow),
             obligations: decision.obligations.iter().map(obligation).collect(),
-            policy_matched: decision.fired.iter().find(|r| r.decided).map(|r| r.id.to_string()),
+            policy_matched: decision
+                .fired
+                .iter()
+                .find(|r| r.decided)
+                .map(|r| r.id.to_string()),
             approval_id: checked.approval_id.map(|id| id.to_string()),
             agent_message: agent_message(decision.effect, &checked.id.to_string()),
             agent_id: checked.agent_id.clone(),

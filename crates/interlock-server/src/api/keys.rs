@@ -135,7 +135,11 @@ pub async fn create(
         None => LIFETIME_NS_DEFAULT,
         Some(days @ 1..=3_650) => days * 24 * 3_600 * 1_000_000_000,
         Some(_) => {
-            return Err(ApiError::field("expires_days", "field.invalid", "`expires_days` must be 1 to 3650"));
+            return Err(ApiError::field(
+                "expires_days",
+                "field.invalid",
+                "`expires_days` must be 1 to 3650",
+            ));
         }
     };
     let binding = Binding {
@@ -172,7 +176,11 @@ pub async fn create(
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
-pub async fn revoke(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<KeyBody>> {
+pub async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<KeyBody>> {
     caller.require(Permission::Administer)?;
     if id == caller.key_id {
         return Err(ApiError::conflict(
@@ -181,7 +189,11 @@ pub async fn revoke(State(app): State<App>, caller: Caller, Path(id): Path<Strin
         ));
     }
     let record = app
-        .blocking(move |runtime| Ok(runtime.store().revoke_key(caller.tenant(), &id, runtime.now())?))
+        .blocking(move |runtime| {
+            Ok(runtime
+                .store()
+                .revoke_key(caller.tenant(), &id, runtime.now())?)
+        })
         .await?;
     app.forget_keys();
     Ok(Json(record.into()))

@@ -23,13 +23,18 @@ use crate::error::{ApiError, ApiResult};
 /// Reads a JSON body; the error names the field where serde does.
 pub(crate) fn json<T: DeserializeOwned>(body: &Bytes) -> ApiResult<T> {
     serde_json::from_slice(body).map_err(|e| {
-        ApiError::field("body", "body.invalid", format!("the body is not as documented: {e}"))
+        ApiError::field(
+            "body",
+            "body.invalid",
+            format!("the body is not as documented: {e}"),
+        )
     })
 }
 
 /// A time as the API shows it: RFC 3339, UTC, milliseconds.
 pub(crate) fn time(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at)).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
+    jiff::Timestamp::from_nanosecond(i128::from(at))
+        .map_or_else(|_| String::new(), |t| format!("{t:.3}"))
 }
 
 /// The rows of a page: 1 to 1,000.
@@ -37,7 +42,11 @@ pub(crate) fn page(limit: Option<usize>, default: usize) -> ApiResult<usize> {
     match limit {
         None => Ok(default),
         Some(limit @ 1..=1_000) => Ok(limit),
-        Some(_) => Err(ApiError::field("limit", "field.invalid", "`limit` must be 1 to 1000")),
+        Some(_) => Err(ApiError::field(
+            "limit",
+            "field.invalid",
+            "`limit` must be 1 to 1000",
+        )),
     }
 }
 
@@ -51,6 +60,10 @@ pub(crate) fn milli(field: &'static str, score: f64) -> ApiResult<u16> {
         )]
         Ok((score * 1_000.0).round() as u16)
     } else {
-        Err(ApiError::field(field, "field.invalid", format!("`{field}` must be 0 to 1")))
+        Err(ApiError::field(
+            field,
+            "field.invalid",
+            format!("`{field}` must be 0 to 1"),
+        ))
     }
 }

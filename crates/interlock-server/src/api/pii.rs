@@ -57,7 +57,11 @@ pub struct MaskResponse {
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
-pub async fn mask(State(_app): State<App>, caller: Caller, body: Bytes) -> ApiResult<Json<MaskResponse>> {
+pub async fn mask(
+    State(_app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> ApiResult<Json<MaskResponse>> {
     caller.require(Permission::Check)?;
     let request: MaskRequest = json(&body)?;
     let max = interlock_core::model::limits::STRING_BYTES_MAX;
@@ -65,12 +69,19 @@ pub async fn mask(State(_app): State<App>, caller: Caller, body: Bytes) -> ApiRe
         return Err(ApiError::field(
             "text",
             "field.invalid",
-            format!("`text` has {} bytes, the limit is {max}", request.text.len()),
+            format!(
+                "`text` has {} bytes, the limit is {max}",
+                request.text.len()
+            ),
         ));
     }
     let word = request.strategy.as_deref().unwrap_or("partial");
     let strategy = Strategy::from_name(word).ok_or_else(|| {
-        ApiError::field("strategy", "field.invalid", "`strategy` must be `partial`, `full` or `hash`")
+        ApiError::field(
+            "strategy",
+            "field.invalid",
+            "`strategy` must be `partial`, `full` or `hash`",
+        )
     })?;
     let masked = mask_text(&request.text, strategy);
     Ok(Json(MaskResponse {

@@ -1,10 +1,10 @@
 //! `/api/policies`: policies as rows, in the published shape.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use interlock_store::{Days, NewPolicy, Policy, PolicyChange};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -109,14 +109,22 @@ impl From<Policy> for PolicyBody {
 
 fn effect(word: &str) -> ApiResult<interlock_core::model::Effect> {
     interlock_runtime::published_effect(&word.to_ascii_lowercase()).ok_or_else(|| {
-        ApiError::field("effect", "field.invalid", "`effect` must be `block`, `pause` or `allow`")
+        ApiError::field(
+            "effect",
+            "field.invalid",
+            "`effect` must be `block`, `pause` or `allow`",
+        )
     })
 }
 
 fn days(names: &[String]) -> ApiResult<Days> {
     names.iter().try_fold(Days::default(), |days, name| {
         days.with(name).ok_or_else(|| {
-            ApiError::field("days_allowed", "field.invalid", "`days_allowed` must hold English names of days")
+            ApiError::field(
+                "days_allowed",
+                "field.invalid",
+                "`days_allowed` must hold English names of days",
+            )
         })
     })
 }
@@ -125,7 +133,11 @@ fn priority(priority: i64) -> ApiResult<i64> {
     if (-1_000_000..=1_000_000).contains(&priority) {
         Ok(priority)
     } else {
-        Err(ApiError::field("priority", "field.invalid", "`priority` must be -1000000 to 1000000"))
+        Err(ApiError::field(
+            "priority",
+            "field.invalid",
+            "`priority` must be -1000000 to 1000000",
+        ))
     }
 }
 
@@ -254,7 +266,8 @@ pub async fn update(
     body: Bytes,
 ) -> ApiResult<Json<PolicyBody>> {
     caller.require(Permission::EditPolicies)?;
-    let Query(query) = query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
+    let Query(query) =
+        query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let patch: PolicyPatch = if body.is_empty() || &body[..] == b"null" {
         PolicyPatch::default()
     } else {
@@ -274,7 +287,9 @@ pub async fn update(
         ..PolicyChange::default()
     };
     let row = app
-        .blocking(move |runtime| runtime.update_policy(caller.tenant(), &caller.subject, &id, &change))
+        .blocking(move |runtime| {
+            runtime.update_policy(caller.tenant(), &caller.subject, &id, &change)
+        })
         .await?;
     Ok(Json(row.into()))
 }
@@ -298,7 +313,11 @@ pub struct Deleted {
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
-pub async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Deleted>> {
+pub async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Deleted>> {
     caller.require(Permission::EditPolicies)?;
     app.blocking(move |runtime| runtime.delete_policy(caller.tenant(), &caller.subject, &id))
         .await?;

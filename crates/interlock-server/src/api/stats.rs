@@ -54,7 +54,8 @@ pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stats
         flagged_actions: stats.actions.flagged,
         blocked_actions: stats.actions.blocked,
         held_actions: stats.actions.held,
-        avg_risk_score: f64::from(u16::try_from(stats.actions.mean_risk_milli()).unwrap_or(1_000)) / 1_000.0,
+        avg_risk_score: f64::from(u16::try_from(stats.actions.mean_risk_milli()).unwrap_or(1_000))
+            / 1_000.0,
         agents: stats.agents,
         agents_paused: stats.agents_paused,
         alerts_open: stats.alerts_open,

@@ -220,7 +220,7 @@ impl Publisher {
         let file = match vfs.open(&path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let file = vfs.create(&path)?;
-                vfs.sync_dir(&log_path(id, "").trim_end_matches('/'))?;
+                vfs.sync_dir(log_path(id, "").trim_end_matches('/'))?;
                 file
             }
             other => other?,
@@ -230,8 +230,15 @@ impl Publisher {
             bytes.push_str(note);
             bytes.push('\n');
         }
-        file.write_at(bytes.as_bytes(), file.bytes()?)?;
-        file.sync()?;
+        let end = file.bytes()?;
+        if let Err(error) = file
+            .write_at(bytes.as_bytes(), end)
+            .and_then(|()| file.sync())
+        {
+            // Half a note in the middle would hide all that follow.
+            let _ = file.set_bytes(end);
+            return Err(error);
+        }
         match notes.last() {
             Some(note) => vfs.publish(&log_path(id, "checkpoint"), note.as_bytes()),
             None => Ok(()),

@@ -52,7 +52,7 @@ fn forms() {
 #[test]
 fn checksums_are_stable() {
     // CRC-32C of `123456789` is e3069283 (RFC 3720, B.4): 3808858755 in base 62.
-    assert_eq!(checksum("123456789"), "49lewF");
+    assert_eq!(checksum("123456789"), "49la9j");
     assert_eq!(checksum(""), "000000");
 }
 

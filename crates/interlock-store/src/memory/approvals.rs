@@ -108,9 +108,7 @@ impl ApprovalStore for MemoryStore {
                 .inbox
                 .range(from..)
                 .take_while(|(t, s, _, _)| t == tenant && *s == state.name())
-                .filter(|(_, _, at, id)| {
-                    after.is_none_or(|c| (*at, id) > (c.requested_at, &c.id))
-                })
+                .filter(|(_, _, at, id)| after.is_none_or(|c| (*at, id) > (c.requested_at, &c.id)))
                 .filter_map(|(_, _, _, id)| tables.approvals.get(&key(tenant, id)))
                 .filter(|row| filter.group.as_ref().is_none_or(|g| *g == row.asked.group))
                 .filter(|row| {
@@ -172,13 +170,7 @@ impl ApprovalStore for MemoryStore {
 
     fn outbox(&self, limit: usize) -> Result<Vec<OutboxRow>> {
         check_page(limit)?;
-        Ok(self
-            .tables()
-            .outbox
-            .values()
-            .take(limit)
-            .cloned()
-            .collect())
+        Ok(self.tables().outbox.values().take(limit).cloned().collect())
     }
 
     fn outbox_done(&self, through: u64) -> Result<()> {

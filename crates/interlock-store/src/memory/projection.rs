@@ -11,9 +11,7 @@ use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, AgentCounters, Alert, AlertCursor, AlertRow,
     IdempotencyRow, Rollback, Stats, check_id, check_page,
 };
-use crate::traits::{
-    ActionStore, AlertStore, ApprovalStore as _, Projection, ProjectionStore,
-};
+use crate::traits::{ActionStore, AlertStore, ApprovalStore as _, Projection, ProjectionStore};
 
 fn alert(tables: &Tables, tenant: &str, row: &AlertRow) -> Alert {
     Alert {
@@ -249,10 +247,7 @@ impl Projection for Batch {
 }
 
 impl ProjectionStore for MemoryStore {
-    fn apply_batch(
-        &self,
-        write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>,
-    ) -> Result<()> {
+    fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()> {
         let mut batch = Batch(Vec::new());
         write(&mut batch)?;
         let mut tables = self.tables();

@@ -159,3 +159,23 @@ fn connect(path: &Path, options: SqliteOptions) -> Result<Connection> {
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_synced_and_readers_only_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("db"), SqliteOptions::default()).unwrap();
+        let pragma = |connection: &Connection, name: &str| -> String {
+            let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+            connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+        };
+        let writer = store.writer.lock().unwrap();
+        assert_eq!(pragma(&writer, "journal_mode"), "wal");
+        assert_eq!(pragma(&writer, "synchronous"), "2", "2 is FULL");
+        let reader = store.reader();
+        assert!(reader.execute("DELETE FROM agent", []).is_err());
+    }
+}

@@ -225,7 +225,13 @@ impl PolicyStore for SqliteStore {
             "SELECT revision, author, created FROM bundle WHERE tenant = ?1 AND name = ?2
              ORDER BY revision DESC LIMIT ?3",
             params![tenant, name, i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| Ok((unsigned(row, "revision")?, get(row, "author")?, get(row, "created")?)),
+            |row| {
+                Ok((
+                    unsigned(row, "revision")?,
+                    get(row, "author")?,
+                    get(row, "created")?,
+                ))
+            },
         )
     }
 }

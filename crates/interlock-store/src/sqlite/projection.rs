@@ -147,10 +147,7 @@ impl Projection for Batch<'_> {
 }
 
 impl ProjectionStore for SqliteStore {
-    fn apply_batch(
-        &self,
-        write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>,
-    ) -> Result<()> {
+    fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()> {
         self.write(|tx| write(&mut Batch(tx)))
     }
 

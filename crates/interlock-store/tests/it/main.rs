@@ -2,4 +2,8 @@
 
 mod crash;
 mod journal;
+mod kill;
+mod mutation;
+mod recovery;
 mod support;
+mod vault;

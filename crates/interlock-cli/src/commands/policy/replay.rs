@@ -348,9 +348,8 @@ impl<'a> Draft<'a> {
             Known::Fires => {}
             Known::Unknown(reads) => missing.extend(reads.iter().map(|r| format!("`{r}`"))),
         }
-        if !recorded.named
-            && !(rule.select.resources.is_empty() && rule.select.environments.is_empty())
-        {
+        let by_name = !rule.select.resources.is_empty() || !rule.select.environments.is_empty();
+        if by_name && !recorded.named {
             missing.insert("the names of resources".to_owned());
         }
         for constraint in rule.require.iter().flat_map(|r| &r.arguments) {

@@ -75,9 +75,21 @@ pub fn describe(caller: &Caller, body: &[u8]) -> Option<Response> {
     };
     let score = |hit: bool, high: i64| if hit { high } else { 20 };
     let dimensions = [
-        ("action_type", score(mentions(&["delete", "execute", "shell", "payment", "write"]), 70)),
-        ("resource_sensitivity", score(mentions(&["prod", "customer", "secret", "database"]), 70)),
-        ("blast_radius", score(mentions(&["all", "bulk", "every"]), 70)),
+        (
+            "action_type",
+            score(
+                mentions(&["delete", "execute", "shell", "payment", "write"]),
+                70,
+            ),
+        ),
+        (
+            "resource_sensitivity",
+            score(mentions(&["prod", "customer", "secret", "database"]), 70),
+        ),
+        (
+            "blast_radius",
+            score(mentions(&["all", "bulk", "every"]), 70),
+        ),
         ("behavioral_deviation", 20),
         ("time_pattern", 20),
     ];

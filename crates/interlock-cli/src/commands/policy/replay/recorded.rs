@@ -8,8 +8,8 @@ use interlock_core::detectors::DETECTORS;
 use interlock_core::facts::{FactGroup, Facts};
 use interlock_core::model::reason::code;
 use interlock_core::model::{
-    Action, ActionDigest, ActionType, Effect, Finding, FindingCode, Findings, Principal, Span,
-    UnixNanos, Value, Vector, VectorSet,
+    Action, ActionDigest, ActionType, Effect, Finding, FindingCode, Findings, Object, Principal,
+    Span, UnixNanos, Value, Vector, VectorSet,
 };
 use interlock_core::program::Grant;
 use interlock_core::risk::{Dimension, RiskReport};
@@ -132,10 +132,10 @@ impl Recorded {
     }
 
     fn read_facts(&mut self, facts: &Value) {
-        for (name, fields) in facts.as_object().into_iter().flat_map(|o| o.iter()) {
+        for (name, fields) in facts.as_object().into_iter().flat_map(Object::iter) {
             let wanted = if name == "action" { "" } else { name };
             let group = FactGroup::ALL.iter().copied().find(|g| g.name() == wanted);
-            for (fact, value) in fields.as_object().into_iter().flat_map(|o| o.iter()) {
+            for (fact, value) in fields.as_object().into_iter().flat_map(Object::iter) {
                 let known = group.is_some_and(|group| self.facts.set(group, fact, value));
                 self.note(
                     known,
@@ -150,7 +150,7 @@ impl Recorded {
     }
 
     fn read_readings(&mut self, readings: &Value) -> Result<()> {
-        for (name, value) in readings.as_object().into_iter().flat_map(|o| o.iter()) {
+        for (name, value) in readings.as_object().into_iter().flat_map(Object::iter) {
             if name != "limits" {
                 let known = self.readings.state.set(name, value);
                 self.note(known, format!("state.{name}"));

@@ -40,7 +40,17 @@ impl Client {
         self.send(self.http.delete(format!("{}{path}", self.base)))
     }
 
+    /// `GET path`, the body as it is.
+    pub(crate) fn get_text(&self, path: &str) -> Result<String> {
+        self.send_text(self.http.get(format!("{}{path}", self.base)))
+    }
+
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
+        let body = self.send_text(request)?;
+        Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+
+    fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
         let response = request
             .header("x-api-key", &self.key)
             .header(
@@ -55,15 +65,15 @@ impl Client {
                 )
             })?;
         let status = response.status();
-        let body = response.text().unwrap_or_default();
-        let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
+        let body = response.text().context("the server broke off its answer")?;
         if !status.is_success() {
+            let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
             let message = value["message"]
                 .as_str()
                 .or(value.as_str())
                 .unwrap_or("no message");
             bail!("the server answered {status}: {message}");
         }
-        Ok(value)
+        Ok(body)
     }
 }

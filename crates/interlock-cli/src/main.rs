@@ -43,8 +43,20 @@ enum Command {
     Up(commands::up::Args),
     /// Decide on one action.
     Check(commands::check::Args),
+    /// Decide on one action and show where each point comes from.
+    Explain(commands::explain::Args),
+    /// Check, test and format policies.
+    Policy(commands::policy::Args),
+    /// Verify, prove, export and follow the record.
+    Audit(commands::audit::Args),
+    /// Create, list and revoke API keys.
+    Keys(commands::keys::Args),
+    /// List and decide approvals.
+    Approvals(commands::approvals::Args),
     /// Watch an agent act, with or without Interlock in between.
     Demo(commands::demo::Args),
+    /// Look for what keeps this machine from running Interlock well.
+    Doctor(commands::doctor::Args),
     /// Print completions for a shell.
     Completions(commands::completions::Args),
 }
@@ -55,7 +67,13 @@ fn main() -> std::process::ExitCode {
     let result = match &cli.command {
         Command::Up(args) => commands::up::run(args, out),
         Command::Check(args) => commands::check::run(args, out),
+        Command::Explain(args) => commands::explain::run(args, out),
+        Command::Policy(args) => commands::policy::run(args, out),
+        Command::Audit(args) => commands::audit::run(args, out),
+        Command::Keys(args) => commands::keys::run(args, out),
+        Command::Approvals(args) => commands::approvals::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
+        Command::Doctor(args) => commands::doctor::run(args, out),
         Command::Completions(args) => commands::completions::run(args),
     };
     match result {

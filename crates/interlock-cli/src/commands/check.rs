@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use interlock_core::model::{Action, Effect, Principal};
-use interlock_runtime::{CheckOptions, Checked, Options, Runtime};
+use interlock_runtime::{CheckOptions, Checked, Clock, Options, Runtime, SystemClock};
 use interlock_server::api::check::CheckResponse;
 use interlock_store::MemoryStore;
 use interlock_store::journal::{Durability, Journal, JournalOptions};
@@ -101,7 +101,7 @@ impl ActionArgs {
     }
 
     /// An engine of its own, whose record and state are gone afterwards.
-    fn engine(&self, scratch: &std::path::Path) -> Result<Runtime> {
+    fn engine(&self, scratch: &std::path::Path, clock: Arc<dyn Clock>) -> Result<Runtime> {
         let (journal, _) = Journal::open(
             scratch,
             JournalOptions {
@@ -116,6 +116,7 @@ impl ActionArgs {
             Arc::new(MemoryStore::new()),
             Options {
                 policies: policies(&self.policy)?,
+                clock,
                 ..Options::on(scratch)
             },
         )?)
@@ -123,13 +124,20 @@ impl ActionArgs {
 
     /// Decides on the action in an engine of its own.
     pub(crate) fn decide(&self) -> Result<Checked> {
+        self.decide_with(Arc::new(SystemClock::default()), |_, _| {})
+    }
+
+    /// As [`Self::decide`], at the time of `clock`; `look` sees engine and action before.
+    pub(crate) fn decide_with(
+        &self,
+        clock: Arc<dyn Clock>,
+        look: impl FnOnce(&Runtime, &Action),
+    ) -> Result<Checked> {
         let scratch = tempfile::tempdir()?;
-        let runtime = self.engine(scratch.path())?;
-        let checked = runtime.check(
-            &Principal::local(),
-            self.action()?,
-            &CheckOptions::default(),
-        );
+        let runtime = self.engine(scratch.path(), clock)?;
+        let action = self.action()?;
+        look(&runtime, &action);
+        let checked = runtime.check(&Principal::local(), action, &CheckOptions::default());
         runtime.close();
         Ok(checked?)
     }

@@ -1,8 +1,14 @@
 //! One file per command.
 
+pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod keys;
+pub(crate) mod policy;
 pub(crate) mod up;
 
 use std::path::PathBuf;

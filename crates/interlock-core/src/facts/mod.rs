@@ -57,6 +57,12 @@ macro_rules! fact_groups {
             pub fn get(&self, id: FactId) -> Option<FactRef<'_>> {
                 match id.group { $(FactGroup::$variant => self.$field.get(id.index),)* }
             }
+
+            /// Sets a fact to what a record says; `false` when there is no such fact in the
+            /// group, or it is of another type.
+            pub fn set(&mut self, group: FactGroup, name: &str, value: &crate::model::Value) -> bool {
+                match group { $(FactGroup::$variant => self.$field.set(name, value),)* }
+            }
         }
     };
 }

@@ -1,5 +1,7 @@
 //! The fact tables: one macro gives a group its struct, its ids, its schema and its documentation.
 
+use crate::model::Value;
+
 /// The type of a fact, as policies see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FactType {
@@ -27,17 +29,25 @@ pub enum FactRef<'a> {
 }
 
 /// A Rust type that can be a fact.
-pub trait FactSlot {
+pub trait FactSlot: Sized {
     /// Its type in policies.
     const TYPE: FactType;
     /// Its value.
     fn as_fact(&self) -> FactRef<'_>;
+    /// The value as a record carries it; `None` when it is of another type.
+    fn from_recorded(value: &Value) -> Option<Self>;
 }
 
 impl FactSlot for bool {
     const TYPE: FactType = FactType::Bool;
     fn as_fact(&self) -> FactRef<'_> {
         FactRef::Bool(*self)
+    }
+    fn from_recorded(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
     }
 }
 
@@ -46,6 +56,9 @@ impl FactSlot for i64 {
     fn as_fact(&self) -> FactRef<'_> {
         FactRef::Long(*self)
     }
+    fn from_recorded(value: &Value) -> Option<Self> {
+        value.as_i64()
+    }
 }
 
 impl FactSlot for String {
@@ -53,12 +66,22 @@ impl FactSlot for String {
     fn as_fact(&self) -> FactRef<'_> {
         FactRef::String(self)
     }
+    fn from_recorded(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
 }
 
 impl FactSlot for Vec<String> {
     const TYPE: FactType = FactType::Strings;
     fn as_fact(&self) -> FactRef<'_> {
         FactRef::Strings(self)
+    }
+    fn from_recorded(value: &Value) -> Option<Self> {
+        let mut set = Self::new();
+        for item in value.as_array()? {
+            set_insert(&mut set, item.as_str()?);
+        }
+        Some(set)
     }
 }
 
@@ -80,8 +103,8 @@ pub fn set_insert(set: &mut Vec<String>, item: &str) {
     }
 }
 
-/// Defines a group of facts: a struct with one public field per fact, `SPECS` in field order and
-/// `get(index)`.
+/// Defines a group of facts: a struct with one public field per fact, `SPECS` in field order,
+/// `get(index)` and `set(name)`.
 macro_rules! fact_group {
     ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])* $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
@@ -110,6 +133,21 @@ macro_rules! fact_group {
                 )*
                 let _ = at;
                 None
+            }
+
+            /// Sets the fact called `name` to what a record or a test says; `false` when there is
+            /// no such fact, or it is of another type.
+            pub fn set(&mut self, name: &str, value: &$crate::model::Value) -> bool {
+                match name {
+                    $(stringify!($field) => {
+                        if let Some(value) = $crate::facts::FactSlot::from_recorded(value) {
+                            self.$field = value;
+                            return true;
+                        }
+                        false
+                    })*
+                    _ => false,
+                }
             }
         }
     };

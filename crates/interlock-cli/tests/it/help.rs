@@ -1,0 +1,129 @@
+//! Help, completions, and what a wrong command line says.
+
+use std::path::Path;
+
+use crate::command::run;
+
+const COMMANDS: &[&str] = &[
+    "",
+    "up",
+    "check",
+    "explain",
+    "policy",
+    "policy check",
+    "policy test",
+    "policy explain",
+    "policy replay",
+    "policy fmt",
+    "audit",
+    "audit verify",
+    "audit prove",
+    "audit export",
+    "audit tail",
+    "keys",
+    "keys create",
+    "keys list",
+    "keys revoke",
+    "approvals",
+    "approvals list",
+    "approvals approve",
+    "approvals deny",
+    "demo",
+    "doctor",
+    "completions",
+];
+
+fn help(command: &str) -> String {
+    let mut args: Vec<&str> = command.split_whitespace().collect();
+    args.push("--help");
+    let ran = run(&args, Path::new("."));
+    assert_eq!(ran.code, 0, "{command}\n{}", ran.stderr);
+    ran.stdout
+}
+
+#[test]
+fn the_first_page() {
+    insta::assert_snapshot!(help(""));
+}
+
+#[test]
+fn the_pages_of_policy_and_audit() {
+    for command in ["policy check", "policy replay", "audit verify"] {
+        insta::assert_snapshot!(command.replace(' ', "-"), help(command));
+    }
+}
+
+#[test]
+fn every_command_has_help_and_leaf_commands_an_example() {
+    for command in COMMANDS {
+        let text = help(command);
+        let leaf = !text.contains("\nCommands:\n");
+        let shares = ["keys ", "approvals "]
+            .iter()
+            .any(|p| command.starts_with(p));
+        assert!(
+            !leaf || shares || text.contains("interlock "),
+            "{command}\n{text}"
+        );
+        assert!(
+            !leaf || shares || text.contains("Example"),
+            "{command}\n{text}"
+        );
+    }
+}
+
+#[test]
+fn every_command_takes_json() {
+    for command in COMMANDS {
+        assert!(help(command).contains("--json"), "{command}");
+    }
+}
+
+#[test]
+fn completions_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run(&["completions", shell], Path::new("."));
+        assert_eq!(ran.code, 0);
+        for word in COMMANDS.iter().flat_map(|c| c.split_whitespace()) {
+            assert!(ran.stdout.contains(word), "{shell} lacks {word}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    for args in [
+        &["nonsense"][..],
+        &["policy"],
+        &["audit", "prove"],
+        &["keys", "create", "--role", "king"],
+        &["keys", "create", "--role", "agent", "--key", "x"],
+        &["policy", "replay", "default"],
+    ] {
+        let ran = run(args, Path::new("."));
+        assert_eq!(ran.code, 2, "{args:?}\n{}", ran.stderr);
+        let said = ran.stderr.contains("error:") || ran.stderr.contains("Usage:");
+        assert!(said, "{args:?}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let ran = run(
+        &["keys", "list", "--server", &address, "--key", "x"],
+        Path::new("."),
+    );
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr
+            .contains(&format!("cannot reach the server at {address}")),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["keys", "list"], Path::new("."));
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("no API key"), "{}", ran.stderr);
+}

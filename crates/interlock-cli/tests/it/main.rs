@@ -1,0 +1,9 @@
+//! The binary as a person runs it: whole outputs, exit codes.
+
+mod audit;
+mod command;
+mod decide;
+mod doctor;
+mod help;
+mod policy;
+mod server;

@@ -1,0 +1,273 @@
+//! The commands that speak to a running server.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::command::{Ran, Running, run};
+
+const KEY: &str = "a-key-for-tests-0123456789abcdefghijklmnop";
+
+/// A bundle in which a payment waits for a person.
+const BUNDLE: &str = "\
+interlock: 1
+name: office
+default: allow
+rules:
+  - id: payments-wait
+    match: { action: [payment] }
+    effect: require_approval
+    approvers: { group: treasury, quorum: 1 }
+";
+
+struct Server {
+    directory: tempfile::TempDir,
+    url: String,
+    running: Option<Running>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("office.yaml"), BUNDLE).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let listen = address.to_string();
+        let args = [
+            "up",
+            "--data",
+            "data",
+            "--policy",
+            "office.yaml",
+            "--listen",
+            &listen,
+        ];
+        let running = Running::start(&args, directory.path(), KEY);
+        wait(address);
+        Self {
+            url: format!("http://{address}"),
+            directory,
+            running: Some(running),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn with(&self, key: &str, args: &[&str]) -> Ran {
+        let mut all = args.to_vec();
+        all.extend(["--server", &self.url, "--key", key]);
+        run(&all, self.path())
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.with(KEY, args)
+    }
+
+    fn check(&self, action: &Value) -> Value {
+        reqwest::blocking::Client::new()
+            .post(format!("{}/api/check", self.url))
+            .header("x-api-key", KEY)
+            .json(action)
+            .send()
+            .unwrap()
+            .json()
+            .unwrap()
+    }
+}
+
+fn wait(address: SocketAddr) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < until, "the server did not come up");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn keys_approvals_and_the_record_of_a_server() {
+    let mut server = Server::start();
+    keys(&server);
+    approvals(&server);
+    let entries = record(&server);
+    in_use(&server);
+    server.running.take().unwrap().stop();
+
+    let ran = run(
+        &["audit", "verify", "data", "--checkpoint", "kept"],
+        server.path(),
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let ran = run(
+        &["audit", "export", "--data", "data", "--out", "offline"],
+        server.path(),
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let read = |name: &str| std::fs::read_to_string(server.path().join(name)).unwrap();
+    let (online, offline) = (read("online/default.jsonl"), read("offline/default.jsonl"));
+    assert_eq!(online.lines().count(), entries);
+    assert!(
+        offline.starts_with(&online),
+        "an export of the server is the record, byte for byte"
+    );
+}
+
+fn keys(server: &Server) {
+    let made = server.run(&[
+        "keys",
+        "create",
+        "--role",
+        "agent",
+        "--agent",
+        "bot",
+        "--label",
+        "of the tests",
+        "--json",
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let made = made.json();
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let listed = server.run(&["keys", "list"]);
+    assert_eq!(listed.code, 0);
+    let line = |ran: &Ran| {
+        ran.stdout
+            .lines()
+            .find(|l| l.contains(id))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line(&listed).contains("active") && line(&listed).contains("of the tests"),
+        "{}",
+        listed.stdout
+    );
+    assert!(!listed.stdout.contains(key), "a key is shown once");
+    // It may not administer.
+    let refused = server.with(key, &["keys", "list"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("403"), "{}", refused.stderr);
+    assert_eq!(server.run(&["keys", "revoke", id]).code, 0);
+    assert!(line(&server.run(&["keys", "list"])).contains("revoked"));
+    let refused = server.with(key, &["keys", "list"]);
+    assert!(refused.stderr.contains("401"), "{}", refused.stderr);
+    assert_eq!(server.run(&["keys", "revoke", "nothing"]).code, 1);
+    // In text, the key alone is on the standard output.
+    let made = server.run(&["keys", "create", "--role", "approver", "--label", "anna"]);
+    assert!(made.stdout.trim().starts_with("ilk_"), "{}", made.stdout);
+}
+
+fn approvals(server: &Server) {
+    let anna = server
+        .run(&["keys", "create", "--role", "approver", "--label", "anna"])
+        .stdout;
+    let anna = anna.trim();
+    assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
+    let pay = |amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
+    let ids: Vec<String> = [10, 20]
+        .iter()
+        .map(|amount| {
+            let answer = server.check(&pay(*amount));
+            assert_eq!(answer["effect"], "require_approval", "{answer}");
+            answer["approval_id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let listed = server.run(&["approvals", "list"]);
+    for id in &ids {
+        assert!(listed.stdout.contains(id.as_str()), "{}", listed.stdout);
+    }
+    let ran = server.with(
+        anna,
+        &[
+            "approvals",
+            "approve",
+            &ids[0],
+            "--reason",
+            "asked the customer",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("approved"), "{}", ran.stdout);
+    let ran = server.with(anna, &["approvals", "deny", &ids[1]]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("denied"), "{}", ran.stdout);
+    // The first answer stands, and who wanted another is told.
+    let ran = server.with(anna, &["approvals", "approve", &ids[1]]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
+    let all = server
+        .run(&["approvals", "list", "--state", "all", "--json"])
+        .json();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+}
+
+/// Returns how many entries the export has.
+fn record(server: &Server) -> usize {
+    let ran = server.run(&["audit", "tail", "--from", "0", "--no-follow"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout
+            .lines()
+            .filter(|l| l.contains("  decision  "))
+            .count(),
+        2,
+        "{}",
+        ran.stdout
+    );
+    let numbers: Vec<u64> = ran
+        .stdout
+        .lines()
+        .map(|l| l.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        numbers.iter().copied().eq(0..numbers.len() as u64),
+        "{numbers:?}"
+    );
+    let last = (numbers.len() - 1).to_string();
+    let ran = server.run(&["audit", "prove", "--seq", &last]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let (_, checkpoint) = ran.stdout.split_once("\n\n").unwrap();
+    std::fs::write(server.path().join("kept"), checkpoint).unwrap();
+    let ran = server.run(&["audit", "export", "--out", "online"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = server.run(&["audit", "export", "--out", "online", "--format", "tiles"]);
+    assert_eq!(ran.code, 1);
+    numbers.len()
+}
+
+/// What other commands say while the server holds the directory.
+fn in_use(server: &Server) {
+    let ran = run(
+        &["audit", "prove", "--data", "data", "--seq", "0"],
+        server.path(),
+    );
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("a server is running"), "{}", ran.stderr);
+    let listen = server.url.trim_start_matches("http://");
+    let ran = run(
+        &[
+            "doctor",
+            "--data",
+            "data",
+            "--listen",
+            listen,
+            "--policy",
+            "office.yaml",
+        ],
+        server.path(),
+    );
+    assert!(
+        ran.stdout.contains("ok    lock     process "),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("as a server is running"),
+        "{}",
+        ran.stdout
+    );
+}

@@ -114,8 +114,9 @@ impl Runtime {
     }
 }
 
-/// A time as records carry it: RFC 3339, UTC, nanoseconds.
-pub(crate) fn rfc3339(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at))
-        .map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |t| format!("{t:.9}"))
+/// A time as records carry it: RFC 3339, UTC, nanoseconds. A clock before 1970 reads as its first
+/// instant.
+#[must_use]
+pub fn rfc3339(at: UnixNanos) -> String {
+    interlock_store::journal::rfc3339(u64::try_from(at).unwrap_or(0))
 }

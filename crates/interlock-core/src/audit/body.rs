@@ -37,6 +37,15 @@ pub struct Body {
 /// Appends `text` to `out` as a JSON string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
+    // Nearly every text needs no escape; 0xE2 begins the line separators among others.
+    if text
+        .bytes()
+        .all(|b| b >= b' ' && !matches!(b, b'"' | b'\\' | 0x7f | 0xe2))
+    {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -54,11 +63,59 @@ pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Appends `number` in decimal.
+pub fn write_int(out: &mut String, number: i64) {
+    if number < 0 {
+        out.push('-');
+    }
+    let mut rest = number.unsigned_abs();
+    // Twenty digits hold every number of 64 bits.
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        // The remainder is below ten.
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        used += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    for digit in digits.iter().skip(20 - used) {
+        out.push(char::from(*digit));
+    }
+}
+
+/// Appends `number` as sixteen lower-case hexadecimal digits.
+pub fn write_hex(out: &mut String, number: u64) {
+    for shift in (0..16).rev() {
+        // A nibble is below sixteen.
+        let nibble = (number >> (shift * 4) & 15) as u8;
+        let base = if nibble < 10 { b'0' } else { b'a' - 10 };
+        out.push(char::from(base + nibble));
+    }
+}
+
+fn write_number(out: &mut String, number: i128) {
+    if let Ok(number) = i64::try_from(number) {
+        write_int(out, number);
+    } else {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{number}");
+    }
+}
+
 impl Body {
     /// Starts the body of an entry of `kind` at `ts` (RFC 3339, UTC).
     #[must_use]
     pub fn new(kind: Kind, ts: &str) -> Self {
-        let mut text = String::with_capacity(512);
+        Self::with_capacity(kind, ts, 512)
+    }
+
+    /// [`Self::new`] with room for `bytes` bytes.
+    #[must_use]
+    pub fn with_capacity(kind: Kind, ts: &str, bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
         text.push_str("{\"v\":1,\"ts\":");
         write_string(&mut text, ts);
         text.push_str(",\"kind\":");
@@ -70,6 +127,15 @@ impl Body {
         self.text.push(',');
         write_string(&mut self.text, key);
         self.text.push(':');
+    }
+
+    /// A member whose value `write` appends.
+    ///
+    /// `write` answers for the grammar: one JSON value on one line.
+    pub(crate) fn written(&mut self, key: &str, write: impl FnOnce(&mut String)) -> &mut Self {
+        self.key(key);
+        write(&mut self.text);
+        self
     }
 
     /// A string member.
@@ -90,7 +156,7 @@ impl Body {
     /// An integer member.
     pub fn int(&mut self, key: &str, value: impl Into<i128>) -> &mut Self {
         self.key(key);
-        let _ = write!(self.text, "{}", value.into());
+        write_number(&mut self.text, value.into());
         self
     }
 
@@ -144,7 +210,7 @@ impl Body {
             if i > 0 {
                 self.text.push(',');
             }
-            let _ = write!(self.text, "{}", value.into());
+            write_number(&mut self.text, value.into());
         }
         self.text.push(']');
         self
@@ -284,6 +350,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn numbers_are_those_of_the_formatter(n: i64, hex: u64) {
+            for n in [n, 0, i64::MIN, i64::MAX, n % 1_000] {
+                let mut out = String::new();
+                write_int(&mut out, n);
+                prop_assert_eq!(out, n.to_string());
+            }
+            let mut out = String::new();
+            write_hex(&mut out, hex);
+            prop_assert_eq!(out, format!("{hex:016x}"));
+        }
+
         #[test]
         fn strings_survive(value: String, key: String) {
             let body = Body::new(Kind::Outcome, TS).str(&key, &value).finish().unwrap();

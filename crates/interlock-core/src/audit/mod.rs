@@ -26,14 +26,12 @@ pub type Hash = [u8; 32];
 /// Lower-case hexadecimal of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    bytes
-        .iter()
-        .flat_map(|b| [b >> 4, b & 15])
-        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
-        .collect()
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for nibble in bytes.iter().flat_map(|b| [b >> 4, b & 15]) {
+        let base = if nibble < 10 { b'0' } else { b'a' - 10 };
+        out.push(char::from(base + nibble));
+    }
+    out
 }
 
 /// The bytes that lower-case hexadecimal `text` stands for, or `None` if it is anything else.

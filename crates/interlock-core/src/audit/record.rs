@@ -1,7 +1,7 @@
 //! The body of a decision's record: typed, content-free facts always, names unless the content mode
 //! says `none`.
 
-use super::body::{Body, BodyError, write_string};
+use super::body::{Body, BodyError, write_hex, write_int, write_string};
 use super::frame::Kind;
 use super::hex;
 use crate::engine::Prepared;
@@ -69,6 +69,9 @@ pub struct RecordMeta<'a> {
     pub reported: Option<&'a str>,
 }
 
+/// Most records fit in so many bytes; room for them is asked for once.
+const RECORD_BYTES_USUAL: usize = 3_072;
+
 /// Writes the body of a decision.
 ///
 /// # Errors
@@ -81,9 +84,7 @@ pub fn decision_body(
     decision: &Decision,
 ) -> Result<Vec<u8>, BodyError> {
     let named = meta.content != ContentMode::None;
-    let mut footprint = String::with_capacity(512);
-    prepared.footprint.write_json(&mut footprint);
-    let mut body = Body::new(Kind::Decision, meta.ts);
+    let mut body = Body::with_capacity(Kind::Decision, meta.ts, RECORD_BYTES_USUAL);
     body.str("id", meta.id)
         .str("tenant", &principal.tenant)
         .str("agent", &action.agent_id)
@@ -110,18 +111,18 @@ pub fn decision_body(
         .str("decided", decision.decided.name())
         .int("risk", decision.risk.composite)
         .ints("dims", decision.risk.dimensions.iter().map(|d| d.score))
-        .raw("terms", &terms(decision))
+        .written("terms", |out| terms(out, decision))
         .opt_str("floor", decision.risk.floor.map(Dimension::name))
-        .raw("findings", &findings(decision))
+        .written("findings", |out| findings(out, decision))
         .int("vectors", decision.vectors_run.bits())
-        .raw("rules", &rules(&decision.fired))
-        .raw("shadow", &rules(&decision.shadow))
-        .raw("reasons", &reasons(decision, named))
-        .raw("facts", &facts(prepared, named))
-        .raw("readings", &readings(decision))
+        .written("rules", |out| rules(out, &decision.fired))
+        .written("shadow", |out| rules(out, &decision.shadow))
+        .written("reasons", |out| reasons(out, decision, named))
+        .written("facts", |out| facts(out, prepared, named))
+        .written("readings", |out| readings(out, decision))
         .str("program", &hex(&decision.program))
         .str("engine", env!("CARGO_PKG_VERSION"))
-        .raw("state", &footprint)
+        .written("state", |out| prepared.footprint.write_json(out))
         .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
         .str("assurance", meta.assurance)
         .opt_str(
@@ -139,70 +140,81 @@ pub fn decision_body(
     body.finish()
 }
 
-fn list<T>(items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut String, T)) -> String {
-    let mut out = String::from("[");
+fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T),
+) {
+    out.push('[');
     for (i, item) in items.into_iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
-        write(&mut out, item);
+        write(out, item);
     }
     out.push(']');
-    out
 }
 
-fn terms(decision: &Decision) -> String {
-    use core::fmt::Write as _;
+fn terms(out: &mut String, decision: &Decision) {
     list(
+        out,
         decision.risk.dimensions.iter().flat_map(|d| d.terms.iter()),
         |out, term| {
             out.push('[');
             write_string(out, term.code);
-            let _ = write!(out, ",{}", term.points);
+            out.push(',');
+            write_int(out, i64::from(term.points));
             if let Some(value) = term.value {
-                let _ = write!(out, ",{value}");
+                out.push(',');
+                write_int(out, value);
             }
             out.push(']');
         },
-    )
+    );
 }
 
-fn findings(decision: &Decision) -> String {
-    use core::fmt::Write as _;
-    list(decision.findings.items(), |out, finding| {
+fn findings(out: &mut String, decision: &Decision) {
+    list(out, decision.findings.items(), |out, finding| {
         out.push('[');
         write_string(out, finding.code.code);
-        let _ = write!(out, ",{},", finding.confidence);
+        out.push(',');
+        write_int(out, i64::from(finding.confidence));
+        out.push(',');
         write_string(out, &finding.path);
-        let _ = write!(out, ",{},{}]", finding.span.start, finding.span.end);
-    })
+        out.push(',');
+        write_int(out, i64::from(finding.span.start));
+        out.push(',');
+        write_int(out, i64::from(finding.span.end));
+        out.push(']');
+    });
 }
 
-fn rules(fired: &[FiredRule]) -> String {
-    use core::fmt::Write as _;
-    list(fired, |out, rule| {
+fn flag(out: &mut String, on: bool) {
+    out.push_str(if on { ",1" } else { ",0" });
+}
+
+fn rules(out: &mut String, fired: &[FiredRule]) {
+    list(out, fired, |out, rule| {
         out.push('[');
         write_string(out, &rule.id);
-        let kind = match rule.kind {
-            RuleKind::Rule => "rule",
-            RuleKind::Mandatory => "mandatory",
-            RuleKind::Profile => "profile",
-            RuleKind::Band => "band",
-            RuleKind::Detector => "detector",
-            RuleKind::System => "system",
-        };
-        let _ = write!(
-            out,
-            ",\"{kind}\",\"{}\",{},{}]",
-            rule.effect.name(),
-            u8::from(rule.decided),
-            u8::from(rule.errored)
-        );
-    })
+        out.push_str(match rule.kind {
+            RuleKind::Rule => ",\"rule\",\"",
+            RuleKind::Mandatory => ",\"mandatory\",\"",
+            RuleKind::Profile => ",\"profile\",\"",
+            RuleKind::Band => ",\"band\",\"",
+            RuleKind::Detector => ",\"detector\",\"",
+            RuleKind::System => ",\"system\",\"",
+        });
+        out.push_str(rule.effect.name());
+        out.push('"');
+        flag(out, rule.decided);
+        flag(out, rule.errored);
+        out.push(']');
+    });
 }
 
-fn reasons(decision: &Decision, named: bool) -> String {
-    list(&decision.reasons, |out, reason| {
+fn reasons(out: &mut String, decision: &Decision, named: bool) {
+    list(out, &decision.reasons, |out, reason| {
         out.push('[');
         write_string(out, reason.code);
         if named {
@@ -210,11 +222,10 @@ fn reasons(decision: &Decision, named: bool) -> String {
             write_string(out, &reason.message);
         }
         out.push(']');
-    })
+    });
 }
 
 fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, named: bool) {
-    use core::fmt::Write as _;
     // Neutral values are left out: absent means neutral, which keeps a record small.
     let neutral = match value {
         FactRef::Bool(b) => !b,
@@ -229,21 +240,19 @@ fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, 
         out.push(',');
     }
     *first = false;
-    let _ = write!(out, "\"{}\":", spec.name);
+    write_string(out, spec.name);
+    out.push(':');
     match value {
         FactRef::Bool(b) => out.push_str(if b { "true" } else { "false" }),
-        FactRef::Long(n) => {
-            let _ = write!(out, "{n}");
-        }
+        FactRef::Long(n) => write_int(out, n),
         FactRef::String(s) => write_string(out, s),
-        FactRef::Strings(items) => out.push_str(&list(items.iter().take(32), |out, item| {
+        FactRef::Strings(items) => list(out, items.iter().take(32), |out, item| {
             write_string(out, item);
-        })),
+        }),
     }
 }
 
-fn facts(prepared: &Prepared, named: bool) -> String {
-    let mut out = String::with_capacity(512);
+fn facts(out: &mut String, prepared: &Prepared, named: bool) {
     out.push('{');
     let mut first_group = true;
     for group in FactGroup::ALL {
@@ -265,7 +274,7 @@ fn facts(prepared: &Prepared, named: bool) -> String {
                 group: *group,
                 index,
             }) {
-                put(&mut out, &mut first, spec, value, named);
+                put(out, &mut first, spec, value, named);
             }
         }
         if first {
@@ -276,17 +285,14 @@ fn facts(prepared: &Prepared, named: bool) -> String {
         }
     }
     out.push('}');
-    out
 }
 
-fn readings(decision: &Decision) -> String {
-    use core::fmt::Write as _;
-    let mut out = String::with_capacity(256);
+fn readings(out: &mut String, decision: &Decision) {
     out.push('{');
     let mut first = true;
     for (index, spec) in (0u8..).zip(StateFacts::SPECS) {
         if let Some(value) = decision.readings.state.get(index) {
-            put(&mut out, &mut first, spec, value, true);
+            put(out, &mut first, spec, value, true);
         }
     }
     if !decision.readings.limits.is_empty() {
@@ -294,17 +300,16 @@ fn readings(decision: &Decision) -> String {
             out.push(',');
         }
         out.push_str("\"limits\":");
-        out.push_str(&list(&decision.readings.limits, |out, limit| {
-            let _ = write!(
-                out,
-                "[\"{:016x}\",{},{},{}]",
-                limit.key,
-                limit.used,
-                u8::from(limit.exceeded),
-                limit.retry_after_ms
-            );
-        }));
+        list(out, &decision.readings.limits, |out, limit| {
+            out.push_str("[\"");
+            write_hex(out, limit.key);
+            out.push_str("\",");
+            write_int(out, limit.used);
+            flag(out, limit.exceeded);
+            out.push(',');
+            write_int(out, limit.retry_after_ms);
+            out.push(']');
+        });
     }
     out.push('}');
-    out
 }

@@ -52,11 +52,7 @@ impl ActionDigest {
     /// Lower-case hex.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        use std::fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut out, b| {
-            let _ = write!(out, "{b:02x}");
-            out
-        })
+        crate::audit::hex(&self.0)
     }
 
     /// The first eight bytes, as a key for state that need not resist collisions by design.

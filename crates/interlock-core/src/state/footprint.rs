@@ -476,16 +476,11 @@ fn push_name(name: &str, out: &mut String) {
 }
 
 fn push_hex(n: u64, out: &mut String) {
-    for shift in (0..16).rev() {
-        let nibble = u32::try_from((n >> (shift * 4)) & 15).unwrap_or(0);
-        out.push(char::from_digit(nibble, 16).unwrap_or('0'));
-    }
+    crate::audit::body::write_hex(out, n);
 }
 
 fn push_integer(n: i64, out: &mut String) {
-    use fmt::Write as _;
-    // Writing to a string does not fail.
-    let _ = write!(out, "{n}");
+    crate::audit::body::write_int(out, n);
 }
 
 /// Rows that begin with a hash, whose closing quote is the row's to write.

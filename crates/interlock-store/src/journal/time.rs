@@ -20,12 +20,26 @@ pub fn rfc3339(ns: u64) -> String {
         month_from_march - 9
     };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{nanos:09}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+    // Written for every record, so digit by digit and not through a formatter.
+    let mut out = String::with_capacity(30);
+    for (number, digits, after) in [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, 'T'),
+        (second / 3600, 2, ':'),
+        (second / 60 % 60, 2, ':'),
+        (second % 60, 2, '.'),
+        (nanos, 9, 'Z'),
+    ] {
+        let mut unit = 10_u64.pow(digits - 1);
+        while unit > 0 {
+            // The remainder is below ten.
+            out.push(char::from(b'0' + (number / unit % 10) as u8));
+            unit /= 10;
+        }
+        out.push(after);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 CARGO ?= cargo
 VENV  ?= target/venv
 
-.PHONY: run test lint fmt bench soak deny tools generate clean-venv
+.PHONY: run test lint fmt bench soak fuzz deny tools generate clean-venv
 
 run:
 	@sh scripts/require.sh cargo
@@ -27,6 +27,11 @@ bench:
 
 soak:
 	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture
+
+# FUZZ_SECONDS (30) is per target; FUZZ_TARGETS names some of them.
+fuzz:
+	@sh scripts/require.sh cargo python3
+	@sh scripts/fuzz.sh $(FUZZ_TARGETS)
 
 generate:
 	$(CARGO) run -p xtask -- generate

@@ -1,1 +1,68 @@
-fn main() {}
+//! The command line of Interlock. One file per command below `commands/`.
+
+mod client;
+mod commands;
+mod demo;
+mod output;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Output;
+
+/// Runtime control for AI agents: decide on every action before it runs.
+#[derive(Debug, Parser)]
+#[command(name = "interlock", version, about, long_about = None, after_help = AFTER_HELP, propagate_version = true)]
+struct Cli {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  interlock up                                   start the server on ./interlock-data
+  interlock check --agent bot --type database_write --sql 'DELETE FROM customers'
+  interlock explain action.json                  where each point of the risk comes from
+  interlock policy check policies/               report every problem with line and caret
+  interlock audit verify interlock-data          check the record
+
+Exit codes:
+  0  done; for `check`: the action may run
+  1  the command failed, or a check of a policy or a record found a problem
+  2  the command line is wrong
+  3  the record is corrupt or cannot be read; for `check`: blocked
+  4  signature or key problem; for `check`: waits for a person
+  5  the record is intact, with erased contents";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Up(commands::up::Args),
+    /// Decide on one action.
+    Check(commands::check::Args),
+    /// Watch an agent act, with or without Interlock in between.
+    Demo(commands::demo::Args),
+    /// Print completions for a shell.
+    Completions(commands::completions::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let out = Output::new(cli.json);
+    let result = match &cli.command {
+        Command::Up(args) => commands::up::run(args, out),
+        Command::Check(args) => commands::check::run(args, out),
+        Command::Demo(args) => commands::demo::run(args, out),
+        Command::Completions(args) => commands::completions::run(args),
+    };
+    match result {
+        Ok(code) => std::process::ExitCode::from(code),
+        Err(error) => {
+            out.error(&error);
+            std::process::ExitCode::from(1)
+        }
+    }
+}

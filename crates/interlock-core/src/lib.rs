@@ -17,4 +17,14 @@
     )
 )]
 
+pub mod approval;
 pub mod audit;
+pub mod detectors;
+pub mod engine;
+pub mod facts;
+pub mod model;
+pub mod privacy;
+pub mod program;
+pub mod risk;
+pub mod state;
+pub mod text;

@@ -1,1 +1,121 @@
-//! interlock-runtime
+//! Engine, state, journal, approvals and bundles wired together: what every enforcement point
+//! embeds. Plain threads, no async runtime.
+
+mod agents;
+mod approvals;
+mod bundles;
+mod check;
+mod clock;
+mod error;
+mod idempotency;
+mod memory;
+mod open;
+mod outcome;
+mod projector;
+mod runs;
+mod settings;
+mod shown;
+mod stats;
+
+pub use approvals::{APPROVAL_FIELD, Answered};
+pub use bundles::{Loaded, published_effect};
+pub use check::{CheckOptions, Checked, Claimed};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::RuntimeError;
+pub use open::{OpenError, Options};
+pub use outcome::OutcomeReply;
+pub use stats::Snapshot;
+
+use std::sync::Arc;
+
+use interlock_core::audit::record::ContentMode;
+use interlock_core::model::UnixNanos;
+use interlock_core::program::Program;
+use interlock_store::Store;
+use interlock_store::journal::Journal;
+
+/// The tenant of a single-tenant installation.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// Everything that decides, in one process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bundles: bundles::Bundles,
+    /// Decides where no bundle is loaded: nothing is allowed that has an effect.
+    pub(crate) empty: Program,
+    pub(crate) memory: memory::Memory,
+    pub(crate) agents: agents::Agents,
+    pub(crate) journal: Journal,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) idempotency: idempotency::Idempotency,
+    pub(crate) runs: runs::Runs,
+    pub(crate) open: outcome::OpenDecisions,
+    pub(crate) shown: Arc<shown::Shown>,
+    pub(crate) projector: Arc<projector::Wake>,
+    pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub(crate) changed: settings::Changed,
+    pub(crate) stats: stats::Stats,
+    pub(crate) content: ContentMode,
+}
+
+impl Runtime {
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.inner.journal
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn now(&self) -> UnixNanos {
+        self.inner.clock.now()
+    }
+
+    /// What is in force for a tenant.
+    #[must_use]
+    pub fn bundle(&self, tenant: &str) -> Option<Arc<Loaded>> {
+        self.inner.bundles.current(tenant)
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub fn stats(&self) -> Snapshot {
+        self.inner.stats.snapshot()
+    }
+
+    /// Projects what is recorded and stops. Decisions after this are refused by the journal.
+    pub fn close(&self) {
+        self.inner.projector.stop();
+        let thread = self
+            .inner
+            .thread
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // A projector that failed has logged why.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.inner.journal.clone().close() {
+            tracing::error!(%error, "the journal did not close cleanly; the next start recovers it");
+        }
+    }
+}
+
+/// A time as records carry it: RFC 3339, UTC, nanoseconds.
+pub(crate) fn rfc3339(at: UnixNanos) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at))
+        .map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |t| format!("{t:.9}"))
+}

@@ -1,1 +1,120 @@
-//! interlock-server
+//! The REST API of Interlock.
+
+pub mod api;
+mod app;
+pub mod auth;
+mod compat;
+mod error;
+mod metrics;
+mod serve;
+
+pub use app::{App, AppOptions};
+pub use error::{ApiError, ApiResult, ErrorBody};
+pub use serve::{ServeError, serve};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Bytes of a request body.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Interlock",
+        description = "Runtime control for AI agents: a decision before every action, and a record that can be checked.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Schemes),
+    tags(
+        (name = "decisions", description = "Before and after an action"),
+        (name = "agents", description = "Agents, their profiles and switches"),
+        (name = "policies", description = "Policies and bundles"),
+        (name = "approvals", description = "People in the loop"),
+        (name = "alerts", description = "What somebody should look at"),
+        (name = "audit", description = "The record and its proofs"),
+        (name = "keys", description = "Credentials"),
+        (name = "system", description = "Health and figures"),
+    )
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "api_key",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))),
+        );
+        components.add_security_scheme(
+            "bearer",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
+    }
+}
+
+fn documented() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(api::check::check))
+        .routes(routes!(api::actions::report, api::actions::list))
+        .routes(routes!(api::actions::outcome))
+        .routes(routes!(api::agents::list, api::agents::register))
+        .routes(routes!(api::agents::update))
+        .routes(routes!(api::agents::set_profile))
+        .routes(routes!(api::alerts::list))
+        .routes(routes!(api::alerts::acknowledge))
+        .routes(routes!(api::policies::list, api::policies::create))
+        .routes(routes!(api::policies::update, api::policies::remove))
+        .routes(routes!(api::bundle::get, api::bundle::publish))
+        .routes(routes!(api::pii::mask))
+        .routes(routes!(api::stats::get))
+        .routes(routes!(api::approvals::list))
+        .routes(routes!(api::approvals::decide))
+        .routes(routes!(api::approvals::wait))
+        .routes(routes!(api::audit::entries))
+        .routes(routes!(api::audit::checkpoint))
+        .routes(routes!(api::audit::proof))
+        .routes(routes!(api::audit::consistency))
+        .routes(routes!(api::audit::export))
+        .routes(routes!(api::keys::list, api::keys::create))
+        .routes(routes!(api::keys::revoke))
+        .routes(routes!(api::kill::get, api::kill::set))
+        .routes(routes!(api::health::healthz))
+        .routes(routes!(api::health::readyz))
+}
+
+/// The OpenAPI 3.1 document of everything below `/api`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+/// The whole router.
+pub fn router(app: App) -> Router {
+    let (documented, document) = documented().split_for_parts();
+    let api = documented
+        .route("/api/noop", axum::routing::post(api::health::noop))
+        .route("/metrics", axum::routing::get(metrics::render))
+        .route(
+            "/openapi.json",
+            axum::routing::get(move || {
+                let document = document.clone();
+                async move { axum::Json(document) }
+            }),
+        );
+    Router::new()
+        .nest(compat::vaultak::PREFIX, api.clone())
+        .merge(api)
+        .fallback(api::health::no_such_path)
+        .method_not_allowed_fallback(api::health::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}

@@ -1,7 +1,32 @@
-//! What Interlock keeps on disk.
+//! What Interlock keeps: the journal, which is the truth for decisions, the rows that the API
+//! edits, and the projection of the journal.
 //!
-//! **Invariant:** the journal is the truth; whatever else lies on disk is rebuilt from it or is
-//! content that may be erased without breaking it.
+//! [`Store`] is what a back end offers; [`SqliteStore`] is the embedded one and [`MemoryStore`]
+//! serves tests. Both pass the same conformance suite, as every later back end will.
+//!
+//! **Invariant:** every row belongs to a tenant and is looked up by tenant and id together; the id
+//! of another tenant is not found, never forbidden. **Invariant:** no secret is stored or printed,
+//! only keyed hashes.
 
+mod error;
 pub mod journal;
+pub mod keys;
+mod memory;
+mod model;
+mod sqlite;
+mod traits;
 pub mod vault;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use model::{
+    ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentCounters, AgentProfile, Alert,
+    AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
+    Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
+    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, Stats,
+};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use traits::{
+    ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,
+    PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
+};

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod record;
 pub mod segment;
 pub mod tiles;
 pub mod verify;

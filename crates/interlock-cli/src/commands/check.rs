@@ -1,0 +1,190 @@
+//! `interlock check`
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use interlock_core::model::{Action, Effect, Principal};
+use interlock_runtime::{CheckOptions, Checked, Options, Runtime};
+use interlock_server::api::check::CheckResponse;
+use interlock_store::MemoryStore;
+use interlock_store::journal::{Durability, Journal, JournalOptions};
+use serde_json::{Value, json};
+
+use super::up::policies;
+use crate::output::Output;
+
+/// The action, from a file, from standard input, or from flags.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ActionArgs {
+    /// A JSON file with the action, or `-` for standard input.
+    file: Option<String>,
+    /// Who acts.
+    #[arg(long, default_value = "cli")]
+    agent: String,
+    /// What kind of action: `file_read`, `database_write`, `code_execution`, …
+    #[arg(long = "type")]
+    action_type: Option<String>,
+    /// What is acted on.
+    #[arg(long)]
+    resource: Option<String>,
+    /// The tool.
+    #[arg(long)]
+    tool: Option<String>,
+    /// A SQL statement.
+    #[arg(long)]
+    sql: Option<String>,
+    /// A shell command.
+    #[arg(long)]
+    command: Option<String>,
+    /// Further arguments, `name=value`; a value that is JSON is taken as JSON.
+    #[arg(long = "arg", value_name = "NAME=VALUE")]
+    arguments: Vec<String>,
+    /// The environment.
+    #[arg(long)]
+    environment: Option<String>,
+    /// A policy file or directory, or the name of a built-in bundle.
+    #[arg(long, default_value = "default")]
+    policy: Vec<String>,
+}
+
+impl ActionArgs {
+    /// The action that was meant.
+    pub(crate) fn action(&self) -> Result<Action> {
+        let bytes = match self.file.as_deref() {
+            Some("-") => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
+                    .context("cannot read standard input")?;
+                bytes
+            }
+            Some(path) => std::fs::read(path).with_context(|| format!("cannot read `{path}`"))?,
+            None => self.from_flags()?,
+        };
+        Ok(Action::from_json(&bytes)?)
+    }
+
+    fn from_flags(&self) -> Result<Vec<u8>> {
+        let kind = match (&self.action_type, &self.sql, &self.command) {
+            (Some(kind), _, _) => kind.as_str(),
+            (None, Some(_), _) => "database_query",
+            (None, None, Some(_)) => "code_execution",
+            (None, None, None) => anyhow::bail!(
+                "name the action: a JSON file, or `--type` with `--resource`, `--sql` or `--command`"
+            ),
+        };
+        let mut arguments = serde_json::Map::new();
+        if let Some(sql) = &self.sql {
+            arguments.insert("sql".to_owned(), json!(sql));
+        }
+        if let Some(command) = &self.command {
+            arguments.insert("command".to_owned(), json!(command));
+        }
+        for pair in &self.arguments {
+            let (name, value) = pair
+                .split_once('=')
+                .with_context(|| format!("`--arg {pair}` is not `name=value`"))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            arguments.insert(name.to_owned(), value);
+        }
+        let mut action =
+            json!({"agent_id": self.agent, "action_type": kind, "arguments": arguments});
+        for (field, value) in [
+            ("resource", &self.resource),
+            ("tool", &self.tool),
+            ("environment", &self.environment),
+        ] {
+            if let Some(value) = value {
+                action[field] = json!(value);
+            }
+        }
+        Ok(serde_json::to_vec(&action)?)
+    }
+
+    /// An engine of its own, whose record and state are gone afterwards.
+    fn engine(&self, scratch: &std::path::Path) -> Result<Runtime> {
+        let (journal, _) = Journal::open(
+            scratch,
+            JournalOptions {
+                segment_bytes: 256 * 1024,
+                reserve_bytes: 0,
+                durability: Durability::Async,
+                ..JournalOptions::default()
+            },
+        )?;
+        Ok(Runtime::assemble(
+            journal,
+            Arc::new(MemoryStore::new()),
+            Options {
+                policies: policies(&self.policy)?,
+                ..Options::on(scratch)
+            },
+        )?)
+    }
+
+    /// Decides on the action in an engine of its own.
+    pub(crate) fn decide(&self) -> Result<Checked> {
+        let scratch = tempfile::tempdir()?;
+        let runtime = self.engine(scratch.path())?;
+        let checked = runtime.check(
+            &Principal::local(),
+            self.action()?,
+            &CheckOptions::default(),
+        );
+        runtime.close();
+        Ok(checked?)
+    }
+}
+
+/// Decide on one action.
+///
+/// Runs the engine in this process: nothing is recorded and the agent has no history. To ask a
+/// running server, use `POST /api/check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  interlock check --type database_write --sql 'DELETE FROM customers' --environment production
+  interlock check --command 'rm -rf /srv/data'
+  interlock check action.json --policy policies/
+
+Exit codes: 0 it may run, 3 blocked, 4 waits for a person")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    action: ActionArgs,
+}
+
+/// The exit code of an effect.
+pub(crate) fn exit_code(effect: Effect) -> u8 {
+    match effect {
+        Effect::Block => 3,
+        Effect::RequireApproval => 4,
+        _ => 0,
+    }
+}
+
+pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
+    let checked = args.action.decide()?;
+    let response = CheckResponse::of(&checked);
+    let value: Value = serde_json::to_value(&response)?;
+    out.print(&value, || {
+        let mut text = format!(
+            "{}  risk {}  {}\n",
+            response.effect, response.risk.composite, response.reason
+        );
+        for reason in response.reasons.iter().skip(1) {
+            text.push_str(&format!("  also: {}\n", reason.message));
+        }
+        for finding in &response.findings {
+            text.push_str(&format!(
+                "  found: {} ({}%){}\n",
+                finding.code,
+                finding.confidence,
+                if finding.path.is_empty() {
+                    String::new()
+                } else {
+                    format!(" in {}", finding.path)
+                }
+            ));
+        }
+        text
+    });
+    Ok(exit_code(checked.decision.effect))
+}

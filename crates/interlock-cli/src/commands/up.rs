@@ -1,0 +1,222 @@
+//! `interlock up`
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use interlock_core::audit::record::ContentMode;
+use interlock_core::model::Role;
+use interlock_policy::Source;
+use interlock_runtime::{DEFAULT_TENANT, Options, Runtime, SystemClock};
+use interlock_server::{App, AppOptions};
+use interlock_store::journal::Durability;
+use interlock_store::keys::{Binding, KeyRing};
+
+use super::DataArgs;
+use crate::client::Client;
+use crate::demo;
+use crate::output::Output;
+
+/// Start the server.
+///
+/// The first start makes the data directory, an admin key (printed once, or taken from
+/// INTERLOCK_ADMIN_KEY), and puts the default bundle in force.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  interlock up\n  interlock up --policy policies/ --durability batch\n  interlock up --demo            run the demo against it, then keep serving"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The address to listen on.
+    #[arg(long, env = "INTERLOCK_LISTEN", default_value = "127.0.0.1:8088")]
+    listen: SocketAddr,
+    /// A policy file or directory, or the name of a built-in bundle; may be given more than once.
+    #[arg(long, env = "INTERLOCK_POLICY", default_value = "default")]
+    policy: Vec<String>,
+    /// When a decision is returned: `strict` after its record is on disk, `batch` at most 5 ms
+    /// before, `async` at most 1 s before.
+    #[arg(long, default_value = "strict", value_parser = ["strict", "batch", "async"])]
+    durability: String,
+    /// How much of an action the record may hold: `full`, `hashes` or `none`.
+    #[arg(long, default_value = "full", value_parser = ["full", "hashes", "none"])]
+    content: String,
+    /// Listen on an address that is reachable from outside without TLS.
+    #[arg(long)]
+    insecure: bool,
+    /// Run the demo once the server is up.
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Reads policies: files, directories, names of built-in bundles.
+pub(crate) fn policies(names: &[String]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for name in names {
+        if let Some(source) = interlock_policy::built_in(name) {
+            sources.push(source);
+            continue;
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            let known: Vec<&str> = interlock_policy::BUILT_IN.iter().map(|(n, _)| *n).collect();
+            bail!(
+                "there is no policy `{name}`: give a file, a directory, or one of {}",
+                known.join(", ")
+            );
+        }
+        sources.extend(interlock_policy::load(path).map_err(|d| anyhow::anyhow!("{d}"))?);
+    }
+    Ok(sources)
+}
+
+fn durability(name: &str) -> Durability {
+    match name {
+        "batch" => Durability::Batch,
+        "async" => Durability::Async,
+        _ => Durability::Strict,
+    }
+}
+
+/// Makes the first admin key; returns it if it was made now and must be shown.
+fn first_key(runtime: &Runtime, ring: &KeyRing) -> Result<Option<String>> {
+    let binding = Binding {
+        tenant: DEFAULT_TENANT.to_owned(),
+        agent_id: None,
+        environment: None,
+        role: Role::Admin,
+        label: "first admin".to_owned(),
+    };
+    let (store, now) = (runtime.store(), runtime.now());
+    if let Ok(given) = std::env::var("INTERLOCK_ADMIN_KEY") {
+        let (record, hash) = ring
+            .import(&given, binding, now, None)
+            .context("INTERLOCK_ADMIN_KEY cannot be used")?;
+        if store.key_for_authentication(&record.id)?.is_none() {
+            store.insert_key(&record, &hash)?;
+        }
+        return Ok(None);
+    }
+    let (secret, record, hash) = ring.mint(binding, now, None)?;
+    let kept = store.insert_first_key(&record, &hash)?;
+    Ok(kept.then(|| secret.expose().to_owned()))
+}
+
+pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("INTERLOCK_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let scratch;
+    let data: PathBuf = if args.demo && !args.data.data.exists() {
+        // A demo leaves nothing behind in the directory that it was started from.
+        scratch = tempfile::Builder::new()
+            .prefix("interlock-data-")
+            .tempdir()?;
+        scratch.path().to_owned()
+    } else {
+        args.data.data.clone()
+    };
+    let options = Options {
+        policies: policies(&args.policy)?,
+        durability: durability(&args.durability),
+        content: ContentMode::from_name(&args.content).unwrap_or_default(),
+        clock: Arc::new(SystemClock::default()),
+        ..Options::on(&data)
+    };
+    let (runtime, recovery) = Runtime::open(options)?;
+    if let Some((_, bytes)) = recovery.cut {
+        out.note(&format!(
+            "the last write was torn: {bytes} bytes that were never acknowledged were cut"
+        ));
+    }
+    let ring = KeyRing::open(&data.join("pepper"))?;
+    let key = first_key(&runtime, &ring)?;
+    let app = App::new(AppOptions {
+        runtime: runtime.clone(),
+        keyring: ring,
+    });
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let demo_key = key
+        .clone()
+        .or_else(|| std::env::var("INTERLOCK_ADMIN_KEY").ok());
+    let run_demo = args.demo;
+    let served = threads.block_on(interlock_server::serve(
+        app,
+        args.listen,
+        args.insecure,
+        |address| {
+            announce(out, address, &data, key.as_deref());
+            if run_demo {
+                start_demo(address, demo_key);
+            }
+        },
+        stopped(),
+    ));
+    runtime.close();
+    served?;
+    Ok(0)
+}
+
+fn announce(out: Output, address: SocketAddr, data: &Path, key: Option<&str>) {
+    let url = format!("http://{address}");
+    out.print(
+        &serde_json::json!({"url": url, "data": data, "admin_key": key}),
+        || {
+            let mut text = format!("Interlock answers at {url}\n  data      {}\n", data.display());
+            if let Some(key) = key {
+                text.push_str(&format!("  admin key {key}   (shown this once)\n"));
+            }
+            text.push_str(&format!(
+                "\nTry it:\n  curl -s {url}/api/check -H 'x-api-key: {}' \\\n    -d '{{\"agent_id\":\"bot\",\"action_type\":\"database_write\",\"resource\":\"postgres://prod/customers\",\"arguments\":{{\"sql\":\"DELETE FROM customers\"}}}}'\n",
+                key.unwrap_or("<your key>")
+            ));
+            text
+        },
+    );
+}
+
+#[expect(clippy::print_stderr, reason = "the demo prints for people")]
+fn start_demo(address: SocketAddr, key: Option<String>) {
+    std::thread::spawn(move || {
+        let Some(key) = key else {
+            eprintln!(
+                "error: the demo needs a key: set INTERLOCK_ADMIN_KEY, or start on a new data directory"
+            );
+            return;
+        };
+        let result = Client::new(&format!("http://{address}"), &key)
+            .and_then(|client| demo::governed(&client, &mut std::io::stdout()));
+        match result {
+            Ok(()) => eprintln!(
+                "\nThe server still answers at http://{address}. Press Ctrl-C to stop it."
+            ),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                std::process::exit(1);
+            }
+        }
+    });
+}
+
+async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            // Without a handler for SIGTERM, Ctrl-C still stops the server in order.
+            let _ = interrupt.await;
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The body of a decision's record: typed, content-free facts always, names unless the content mode
+//! says `none`.
+
+use super::body::{Body, BodyError, write_string};
+use super::frame::Kind;
+use super::hex;
+use crate::engine::Prepared;
+use crate::facts::{FactGroup, FactId, FactRef, FactSpec};
+use crate::model::{Action, Decision, FiredRule, Principal, RuleKind};
+use crate::risk::Dimension;
+use crate::state::StateFacts;
+
+/// How much of an action's content a record may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContentMode {
+    /// Names in the record, contents in the vault.
+    #[default]
+    Full,
+    /// Names in the record, of contents only commitments.
+    Hashes,
+    /// Ids, scores, decisions and times only.
+    None,
+}
+
+impl ContentMode {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Hashes => "hashes",
+            Self::None => "none",
+        }
+    }
+
+    /// The mode of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Full, Self::Hashes, Self::None]
+            .into_iter()
+            .find(|m| m.name() == name)
+    }
+}
+
+/// What the caller knows of the record beyond action and decision.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordMeta<'a> {
+    /// The decision's id.
+    pub id: &'a str,
+    /// When it was decided, RFC 3339.
+    pub ts: &'a str,
+    /// The id of the key that asked; empty for a local caller.
+    pub key: &'a str,
+    /// `cooperative`, `mediated` or `supervised`.
+    pub assurance: &'a str,
+    /// Which content may be carried.
+    pub content: ContentMode,
+    /// The position in the run, from 1; 0 without a run.
+    pub run_seq: u64,
+    /// The leaf of the run's previous record.
+    pub run_prev: Option<&'a [u8; 32]>,
+    /// The approval that was asked for, or that granted the action.
+    pub approval: Option<&'a str>,
+    /// Commitments to contents in the vault, as finished JSON.
+    pub commitments: Option<&'a str>,
+    /// What asked, in its own words.
+    pub source: &'a str,
+    /// What the enforcement point decided itself, as finished JSON, when the action is reported after it ran.
+    pub reported: Option<&'a str>,
+}
+
+/// Writes the body of a decision.
+///
+/// # Errors
+/// When it would exceed the record's limit.
+pub fn decision_body(
+    meta: &RecordMeta<'_>,
+    principal: &Principal,
+    action: &Action,
+    prepared: &Prepared,
+    decision: &Decision,
+) -> Result<Vec<u8>, BodyError> {
+    let named = meta.content != ContentMode::None;
+    let mut footprint = String::with_capacity(512);
+    prepared.footprint.write_json(&mut footprint);
+    let mut body = Body::new(Kind::Decision, meta.ts);
+    body.str("id", meta.id)
+        .str("tenant", &principal.tenant)
+        .str("agent", &action.agent_id)
+        .str("run", &action.run_id)
+        .int("run_seq", meta.run_seq)
+        .opt_str("run_prev", meta.run_prev.map(|leaf| hex(leaf)).as_deref());
+    if let Some(step) = action.step {
+        body.int("step", step);
+    }
+    body.str("session", &action.session_id)
+        .str("type", action.action_type.name())
+        .str("tool", &action.tool)
+        .opt_str(
+            "resource",
+            named.then_some(prepared.facts.resource.name.as_str()),
+        )
+        .opt_str(
+            "asked",
+            (named && action.resource != prepared.facts.resource.name)
+                .then_some(action.resource.as_str()),
+        )
+        .str("action_hash", &prepared.digest.to_hex())
+        .str("effect", decision.effect.name())
+        .str("decided", decision.decided.name())
+        .int("risk", decision.risk.composite)
+        .ints("dims", decision.risk.dimensions.iter().map(|d| d.score))
+        .raw("terms", &terms(decision))
+        .opt_str("floor", decision.risk.floor.map(Dimension::name))
+        .raw("findings", &findings(decision))
+        .int("vectors", decision.vectors_run.bits())
+        .raw("rules", &rules(&decision.fired))
+        .raw("shadow", &rules(&decision.shadow))
+        .raw("reasons", &reasons(decision, named))
+        .raw("facts", &facts(prepared, named))
+        .raw("readings", &readings(decision))
+        .str("program", &hex(&decision.program))
+        .str("engine", env!("CARGO_PKG_VERSION"))
+        .raw("state", &footprint)
+        .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
+        .str("assurance", meta.assurance)
+        .opt_str(
+            "idempotency",
+            (!action.idempotency_key.is_empty()).then_some(action.idempotency_key.as_str()),
+        )
+        .opt_str("approval", meta.approval)
+        .opt_str("source", (!meta.source.is_empty()).then_some(meta.source));
+    if let Some(reported) = meta.reported {
+        body.raw("reported", reported);
+    }
+    if let Some(commitments) = meta.commitments {
+        body.raw("content", commitments);
+    }
+    body.finish()
+}
+
+fn list<T>(items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut String, T)) -> String {
+    let mut out = String::from("[");
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write(&mut out, item);
+    }
+    out.push(']');
+    out
+}
+
+fn terms(decision: &Decision) -> String {
+    use core::fmt::Write as _;
+    list(
+        decision.risk.dimensions.iter().flat_map(|d| d.terms.iter()),
+        |out, term| {
+            out.push('[');
+            write_string(out, term.code);
+            let _ = write!(out, ",{}", term.points);
+            if let Some(value) = term.value {
+                let _ = write!(out, ",{value}");
+            }
+            out.push(']');
+        },
+    )
+}
+
+fn findings(decision: &Decision) -> String {
+    use core::fmt::Write as _;
+    list(decision.findings.items(), |out, finding| {
+        out.push('[');
+        write_string(out, finding.code.code);
+        let _ = write!(out, ",{},", finding.confidence);
+        write_string(out, &finding.path);
+        let _ = write!(out, ",{},{}]", finding.span.start, finding.span.end);
+    })
+}
+
+fn rules(fired: &[FiredRule]) -> String {
+    use core::fmt::Write as _;
+    list(fired, |out, rule| {
+        out.push('[');
+        write_string(out, &rule.id);
+        let kind = match rule.kind {
+            RuleKind::Rule => "rule",
+            RuleKind::Mandatory => "mandatory",
+            RuleKind::Profile => "profile",
+            RuleKind::Band => "band",
+            RuleKind::Detector => "detector",
+            RuleKind::System => "system",
+        };
+        let _ = write!(
+            out,
+            ",\"{kind}\",\"{}\",{},{}]",
+            rule.effect.name(),
+            u8::from(rule.decided),
+            u8::from(rule.errored)
+        );
+    })
+}
+
+fn reasons(decision: &Decision, named: bool) -> String {
+    list(&decision.reasons, |out, reason| {
+        out.push('[');
+        write_string(out, reason.code);
+        if named {
+            out.push(',');
+            write_string(out, &reason.message);
+        }
+        out.push(']');
+    })
+}
+
+fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, named: bool) {
+    use core::fmt::Write as _;
+    // Neutral values are left out: absent means neutral, which keeps a record small.
+    let neutral = match value {
+        FactRef::Bool(b) => !b,
+        FactRef::Long(n) => n == 0,
+        FactRef::String(s) => s.is_empty() || !named,
+        FactRef::Strings(s) => s.is_empty() || !named,
+    };
+    if neutral {
+        return;
+    }
+    if !*first {
+        out.push(',');
+    }
+    *first = false;
+    let _ = write!(out, "\"{}\":", spec.name);
+    match value {
+        FactRef::Bool(b) => out.push_str(if b { "true" } else { "false" }),
+        FactRef::Long(n) => {
+            let _ = write!(out, "{n}");
+        }
+        FactRef::String(s) => write_string(out, s),
+        FactRef::Strings(items) => out.push_str(&list(items.iter().take(32), |out, item| {
+            write_string(out, item);
+        })),
+    }
+}
+
+fn facts(prepared: &Prepared, named: bool) -> String {
+    let mut out = String::with_capacity(512);
+    out.push('{');
+    let mut first_group = true;
+    for group in FactGroup::ALL {
+        let mut first = true;
+        let mark = out.len();
+        if !first_group {
+            out.push(',');
+        }
+        let name = if group.name().is_empty() {
+            "action"
+        } else {
+            group.name()
+        };
+        out.push('"');
+        out.push_str(name);
+        out.push_str("\":{");
+        for (index, spec) in (0u8..).zip(group.specs()) {
+            if let Some(value) = prepared.facts.get(FactId {
+                group: *group,
+                index,
+            }) {
+                put(&mut out, &mut first, spec, value, named);
+            }
+        }
+        if first {
+            out.truncate(mark);
+        } else {
+            out.push('}');
+            first_group = false;
+        }
+    }
+    out.push('}');
+    out
+}
+
+fn readings(decision: &Decision) -> String {
+    use core::fmt::Write as _;
+    let mut out = String::with_capacity(256);
+    out.push('{');
+    let mut first = true;
+    for (index, spec) in (0u8..).zip(StateFacts::SPECS) {
+        if let Some(value) = decision.readings.state.get(index) {
+            put(&mut out, &mut first, spec, value, true);
+        }
+    }
+    if !decision.readings.limits.is_empty() {
+        if !first {
+            out.push(',');
+        }
+        out.push_str("\"limits\":");
+        out.push_str(&list(&decision.readings.limits, |out, limit| {
+            let _ = write!(
+                out,
+                "[\"{:016x}\",{},{},{}]",
+                limit.key,
+                limit.used,
+                u8::from(limit.exceeded),
+                limit.retry_after_ms
+            );
+        }));
+    }
+    out.push('}');
+    out
+}

@@ -1,0 +1,106 @@
+//! E-mail addresses.
+
+use crate::text::Flags;
+
+use super::kind::{Family, Kind, Match};
+use super::scan::Words;
+
+/// An address `local@domain` with a letters-only last label (RFC 5321's usual form, unquoted).
+pub(super) static KIND: Kind = Kind {
+    name: "email",
+    label: "EMAIL",
+    family: Family::Personal,
+    risk: 60,
+    flags: Flags::AT,
+    words: Words::NONE,
+    find,
+    partial,
+};
+
+/// Last labels that are names of files rather than of domains: `icon@2x.png`.
+const FILE_LABELS: [&str; 10] = [
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html",
+];
+
+fn find(text: &str, out: &mut Vec<Match>) {
+    let bytes = text.as_bytes();
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(0);
+    let mut from = 0;
+    while let Some(found) = bytes.iter().skip(from).position(|b| *b == b'@') {
+        let sign = from + found;
+        from = sign + 1;
+        let mut start = sign;
+        while start > 0 && sign - start < 64 && local_byte(at(start - 1)) {
+            start -= 1;
+        }
+        while start < sign && matches!(at(start), b'.' | b'\'' | b'-') {
+            start += 1;
+        }
+        let mut end = sign + 1;
+        while domain_byte(at(end)) && end - sign < 254 {
+            end += 1;
+        }
+        while end > sign + 1 && matches!(at(end - 1), b'.' | b'-') {
+            end -= 1;
+        }
+        let (Some(local), Some(domain)) = (text.get(start..sign), text.get(sign + 1..end)) else {
+            continue;
+        };
+        let before = start.checked_sub(1).map_or(0, at);
+        // `scheme://user:password@host` and `git@host:path` are not addresses.
+        let credentials = matches!(before, b'/') || (before == b':' && !mailto(text, start));
+        let remote = local == "git" || (at(end) == b':' && at(end + 1).is_ascii_alphabetic());
+        if local.is_empty() || credentials || remote || !domain_like(domain) {
+            continue;
+        }
+        out.push(Match {
+            kind: &KIND,
+            start,
+            end,
+            confidence: 62,
+        });
+        from = end.max(from);
+    }
+}
+
+fn mailto(text: &str, start: usize) -> bool {
+    // A colon before an address also ends a label: `e-mail:jo@example.com`.
+    let head = text.get(..start).unwrap_or_default();
+    let word = head.trim_end_matches(':');
+    !word.ends_with(|c: char| c.is_ascii_digit())
+        && !head
+            .rsplit([' ', '\n', '"', '\''])
+            .next()
+            .is_some_and(|w| w.contains("//"))
+}
+
+fn domain_like(domain: &str) -> bool {
+    let Some((rest, last)) = domain.rsplit_once('.') else {
+        return false;
+    };
+    last.len() >= 2
+        && last.bytes().all(|b| b.is_ascii_alphabetic())
+        && !FILE_LABELS.iter().any(|f| f.eq_ignore_ascii_case(last))
+        && rest
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-'))
+}
+
+const fn local_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80
+}
+
+const fn domain_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')
+}
+
+/// The first character, as many stars as there are more, at most four, and the domain.
+fn partial(value: &str) -> String {
+    let Some((local, domain)) = value.split_once('@') else {
+        return "****".to_owned();
+    };
+    let mut chars = local.chars();
+    let first: String = chars.next().into_iter().collect();
+    let stars = chars.count().min(4);
+    format!("{first}{}@{domain}", "*".repeat(stars))
+}

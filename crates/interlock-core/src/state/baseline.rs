@@ -1,0 +1,251 @@
+//! The baseline: what an agent usually does, learned from what it was allowed to do.
+//!
+//! Cold start is explicit: [`Baseline::ready`] says whether there is enough to judge by; until then
+//! nothing here should count against an agent.
+
+use super::codec::codec;
+use super::decay::{BASELINE_HALF_LIFE_NS, halvings, weight};
+use super::footprint::Footprint;
+use super::hash::StableHash;
+use super::histogram::LogHistogram;
+use super::hours::Hours;
+use super::readings::StateFacts;
+use super::sketch::Sketch;
+
+/// Samples after which a baseline is ready, if it is a day old…
+pub const SAMPLES_READY: i64 = 50;
+/// …that old…
+pub const AGE_READY_NS: i64 = 86_400_000_000_000;
+/// …or samples after which it is ready at any age.
+pub const SAMPLES_READY_AT_ONCE: i64 = 200;
+
+/// Action types told apart; later ones share the last.
+const TYPES: usize = 32;
+const TOOLS_MAX: usize = 64;
+const RESOURCES_MAX: usize = 512;
+const FAMILIES_MAX: usize = 256;
+const HOSTS_MAX: usize = 128;
+const SHAPES_MAX: usize = 128;
+const REGIONS_MAX: usize = 16;
+const SEQUENCES_MAX: usize = 128;
+
+/// What one agent usually does. Decayed with a half-life of fourteen days.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Baseline {
+    period: i64,
+    samples: i64,
+    /// When the first sample came, plus one; 0 when there is none.
+    first_at: i64,
+    total: u64,
+    types: [u64; TYPES],
+    tools: Sketch,
+    resources: Sketch,
+    families: Sketch,
+    hosts: Sketch,
+    shapes: Sketch,
+    regions: Sketch,
+    sequences: Sketch,
+    hours: Hours,
+    bytes: LogHistogram,
+    records: LogHistogram,
+    rate: LogHistogram,
+}
+codec!(Baseline {
+    period,
+    samples,
+    first_at,
+    total,
+    types,
+    tools,
+    resources,
+    families,
+    hosts,
+    shapes,
+    regions,
+    sequences,
+    hours,
+    bytes,
+    records,
+    rate,
+});
+
+fn share(part: u64, total: u64) -> i64 {
+    let share = (u128::from(part) * 1_000).checked_div(u128::from(total));
+    share.and_then(|s| i64::try_from(s).ok()).unwrap_or(0)
+}
+
+fn shape_key(footprint: &Footprint) -> u64 {
+    StableHash::new("shape")
+        .number(footprint.tool_hash)
+        .number(footprint.shape_hash)
+        .finish()
+}
+
+const fn sequence_key(last: u8, next: u8) -> u64 {
+    ((last as u64) << 8) | next as u64 | 1 << 16
+}
+
+impl Baseline {
+    /// Whether it has seen enough to judge.
+    #[must_use]
+    pub fn ready(&self, now: i64) -> bool {
+        self.samples >= SAMPLES_READY_AT_ONCE
+            || (self.samples >= SAMPLES_READY
+                && now.saturating_sub(self.first_at.saturating_sub(1)) >= AGE_READY_NS)
+    }
+
+    /// How many actions it learned from.
+    #[must_use]
+    pub const fn samples(&self) -> i64 {
+        self.samples
+    }
+
+    /// Writes what it says about an action. What the action does not have (no host, no resource…)
+    /// counts as seen. `last_type` is the type of the action before, `rate` the agent's actions of
+    /// the last minute.
+    pub(crate) fn read(
+        &self,
+        footprint: &Footprint,
+        last_type: Option<u8>,
+        rate: i64,
+        now: i64,
+        out: &mut StateFacts,
+    ) {
+        let seen = |sketch: &Sketch, hash: u64| hash == 0 || sketch.contains(hash);
+        let of_type = self.types.get(type_slot(footprint.type_index));
+        out.baseline_ready = self.ready(now);
+        out.baseline_samples = self.samples;
+        out.type_share = share(of_type.copied().unwrap_or(0), self.total);
+        out.tool_share = share(self.tools.count(footprint.tool_hash), self.total);
+        out.resource_seen = seen(&self.resources, footprint.resource_hash);
+        out.family_seen = seen(&self.families, footprint.family_hash);
+        out.host_seen = seen(&self.hosts, footprint.host_hash);
+        out.shape_seen = self.shapes.contains(shape_key(footprint));
+        out.region_seen = seen(&self.regions, footprint.region_hash);
+        out.sequence_seen = last_type.is_none_or(|last| {
+            self.sequences
+                .contains(sequence_key(last, footprint.type_index))
+        });
+        out.hour_share = self.hours.share(now);
+        out.bytes_deviation = self.bytes.deviation(footprint.payload_bytes);
+        out.records_deviation = if footprint.records < 0 {
+            0
+        } else {
+            self.records.deviation(footprint.records)
+        };
+        out.rate_deviation = self.rate.deviation(rate);
+    }
+
+    /// Learns from an action that was allowed.
+    pub(crate) fn learn(
+        &mut self,
+        footprint: &Footprint,
+        last_type: Option<u8>,
+        rate: i64,
+        now: i64,
+    ) {
+        let (period, weight) = weight(now, BASELINE_HALF_LIFE_NS);
+        self.advance(period);
+        let weight = if period < self.period {
+            1 << 16
+        } else {
+            weight
+        };
+        if self.samples == 0 {
+            self.first_at = now.saturating_add(1);
+        }
+        self.samples = self.samples.saturating_add(1);
+        self.total = self.total.saturating_add(weight);
+        if let Some(count) = self.types.get_mut(type_slot(footprint.type_index)) {
+            *count = count.saturating_add(weight);
+        }
+        for (sketch, hash, max) in [
+            (&mut self.tools, footprint.tool_hash, TOOLS_MAX),
+            (&mut self.resources, footprint.resource_hash, RESOURCES_MAX),
+            (&mut self.families, footprint.family_hash, FAMILIES_MAX),
+            (&mut self.hosts, footprint.host_hash, HOSTS_MAX),
+            (&mut self.shapes, shape_key(footprint), SHAPES_MAX),
+            (&mut self.regions, footprint.region_hash, REGIONS_MAX),
+            (
+                &mut self.sequences,
+                last_type.map_or(0, |last| sequence_key(last, footprint.type_index)),
+                SEQUENCES_MAX,
+            ),
+        ] {
+            if hash != 0 {
+                sketch.add(hash, weight, max);
+            }
+        }
+        self.hours.add(now, weight);
+        self.bytes.add(footprint.payload_bytes, weight);
+        if footprint.records >= 0 {
+            self.records.add(footprint.records, weight);
+        }
+        self.rate.add(rate, weight);
+    }
+
+    fn advance(&mut self, period: i64) {
+        let times = if self.samples == 0 {
+            0
+        } else {
+            halvings(self.period, period)
+        };
+        if times > 0 {
+            self.total >>= times;
+            for count in &mut self.types {
+                *count >>= times;
+            }
+            for sketch in [
+                &mut self.tools,
+                &mut self.resources,
+                &mut self.families,
+                &mut self.hosts,
+                &mut self.shapes,
+                &mut self.regions,
+                &mut self.sequences,
+            ] {
+                sketch.halve(times);
+            }
+            self.hours.halve(times);
+            self.bytes.halve(times);
+            self.records.halve(times);
+            self.rate.halve(times);
+        }
+        self.period = self.period.max(period);
+    }
+
+    /// Adds what another node learned of the same agent; in either order the result is the same.
+    pub fn merge(&mut self, other: &Self) {
+        let mut other = other.clone();
+        if other.samples == 0 {
+            return;
+        }
+        if self.samples == 0 {
+            *self = other;
+            return;
+        }
+        other.advance(self.period);
+        self.advance(other.period);
+        self.samples = self.samples.saturating_add(other.samples);
+        self.first_at = self.first_at.min(other.first_at);
+        self.total = self.total.saturating_add(other.total);
+        for (count, more) in self.types.iter_mut().zip(&other.types) {
+            *count = count.saturating_add(*more);
+        }
+        self.tools.merge(&other.tools, TOOLS_MAX);
+        self.resources.merge(&other.resources, RESOURCES_MAX);
+        self.families.merge(&other.families, FAMILIES_MAX);
+        self.hosts.merge(&other.hosts, HOSTS_MAX);
+        self.shapes.merge(&other.shapes, SHAPES_MAX);
+        self.regions.merge(&other.regions, REGIONS_MAX);
+        self.sequences.merge(&other.sequences, SEQUENCES_MAX);
+        self.hours.merge(&other.hours);
+        self.bytes.merge(&other.bytes);
+        self.records.merge(&other.records);
+        self.rate.merge(&other.rate);
+    }
+}
+
+fn type_slot(index: u8) -> usize {
+    usize::from(index).min(TYPES - 1)
+}

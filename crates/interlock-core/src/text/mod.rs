@@ -1,0 +1,14 @@
+//! Text of an action: flattened once, normalised once, prefiltered once for all detectors.
+
+mod decode;
+mod normalise;
+mod prefilter;
+mod scanned;
+mod segment;
+mod span_map;
+
+pub use normalise::{Normalised, normalise};
+pub use prefilter::{Bound, Hit, Literals, Prefilter};
+pub use scanned::{Flags, Scanned, View, ViewKind};
+pub use segment::{Channel, Segment, flatten};
+pub use span_map::SpanMap;

@@ -1,0 +1,504 @@
+//! The texts of one action, each in the views that detectors read, with what the prefilter found.
+
+use std::borrow::Cow;
+
+use super::decode;
+use super::normalise::normalise;
+use super::prefilter::{Hit, Hits, Prefilter};
+use super::segment::Segment;
+use super::span_map::SpanMap;
+use crate::model::limits::{DECODE_DEPTH_MAX, DECODE_GROWTH_MAX};
+use crate::model::{Span, Vector, VectorSet};
+
+/// Views made of one action beyond its own texts.
+const VIEWS_EXTRA_MAX: usize = 128;
+/// Letters in a row, each alone between spaces, from which on a text is spelt out.
+const SPELT_OUT_MIN: usize = 6;
+/// Words with digits for letters from which on a text is read in that spelling.
+const LEET_WORDS_MIN: usize = 2;
+
+/// How a view came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ViewKind {
+    /// The text itself.
+    Raw,
+    /// In normal form.
+    Normalised,
+    /// Escapes undone, or a run of base64 or hexadecimal decoded.
+    Decoded,
+    /// Letters joined or digits read as letters; only worth reading as language.
+    Respelt,
+}
+
+/// Byte classes of a text, gathered in one pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// It holds an `@`.
+    pub const AT: Self = Self(1);
+    /// It holds a quote: `'`, `"` or a backtick.
+    pub const QUOTE: Self = Self(1 << 1);
+    /// It holds `<`.
+    pub const LESS: Self = Self(1 << 2);
+    /// It holds `%`, `&` or a backslash.
+    pub const ESCAPE: Self = Self(1 << 3);
+    /// It holds a digit.
+    pub const DIGIT: Self = Self(1 << 4);
+    /// It holds a byte that is not ASCII.
+    pub const FOREIGN: Self = Self(1 << 5);
+    /// It holds one of `; | $ { } (`.
+    pub const META: Self = Self(1 << 6);
+    /// It holds at least seven digits close to each other: a number of a person or account.
+    pub const LONG_NUMBER: Self = Self(1 << 7);
+    /// It holds a run long enough to be base64 or hexadecimal.
+    pub const RUN: Self = Self(1 << 8);
+    /// It holds `=` or `:`.
+    pub const ASSIGN: Self = Self(1 << 9);
+    /// It holds characters that hide text.
+    pub const HIDDEN: Self = Self(1 << 10);
+    /// Digits stand between letters.
+    pub const LEET: Self = Self(1 << 11);
+    /// Single letters stand between spaces.
+    pub const SPELT_OUT: Self = Self(1 << 12);
+    /// It holds a dot.
+    pub const DOT: Self = Self(1 << 13);
+
+    /// The byte classes of `text`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        classify(text)
+    }
+
+    /// It holds `=`, `<` or `>`.
+    pub const COMPARE: Self = Self(1 << 15);
+
+    /// Whether any of `other` is in.
+    #[must_use]
+    pub const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+const DIGIT_BIT: u32 = 1 << 4;
+const ALPHA_BIT: u32 = 1 << 16;
+const RUN_BIT: u32 = 1 << 17;
+
+const fn byte_classes() -> [u32; 256] {
+    let mut table = [0u32; 256];
+    let mut i = 0;
+    while i < 256 {
+        let b = i as u8;
+        let mut bits = match b {
+            b'@' => Flags::AT.0,
+            b'\'' | b'"' | b'`' => Flags::QUOTE.0,
+            b'<' => Flags::LESS.0 | Flags::COMPARE.0,
+            b'>' => Flags::COMPARE.0,
+            b'%' | b'&' | b'\\' => Flags::ESCAPE.0,
+            b'0'..=b'9' => DIGIT_BIT,
+            128.. => Flags::FOREIGN.0,
+            b';' | b'|' | b'$' | b'{' | b'}' | b'(' => Flags::META.0,
+            b'=' => Flags::ASSIGN.0 | Flags::COMPARE.0,
+            b':' => Flags::ASSIGN.0,
+            b'.' => Flags::DOT.0,
+            _ => 0,
+        };
+        if b.is_ascii_alphabetic() {
+            bits |= ALPHA_BIT;
+        }
+        if b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_') {
+            bits |= RUN_BIT;
+        }
+        #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+        {
+            table[i] = bits;
+        }
+        i += 1;
+    }
+    table
+}
+
+static CLASSES: [u32; 256] = byte_classes();
+
+fn classify(text: &str) -> Flags {
+    let mut bits = 0u32;
+    let mut run = 0u32;
+    let mut longest = 0u32;
+    // Digits with at most two other bytes between them count as close.
+    let mut digits = 0u32;
+    let mut gap = 0u32;
+    let mut most_digits = 0u32;
+    let mut leet = 0u32;
+    let mut alone = 0u32;
+    let mut most_alone = 0u32;
+    let (mut before, mut previous) = (0u32, 0u32);
+    for b in text.bytes() {
+        let class = CLASSES.get(usize::from(b)).copied().unwrap_or(0);
+        bits |= class;
+        if class & RUN_BIT != 0 {
+            run += 1;
+            longest = longest.max(run);
+        } else {
+            run = 0;
+        }
+        if class & DIGIT_BIT != 0 {
+            digits += 1;
+            gap = 0;
+            most_digits = most_digits.max(digits);
+        } else {
+            gap += 1;
+            if gap > 3 {
+                digits = 0;
+            }
+            // A letter, a digit, a letter.
+            leet += u32::from(
+                class & previous & ALPHA_BIT == 0
+                    && class & ALPHA_BIT != 0
+                    && previous & DIGIT_BIT != 0
+                    && before & ALPHA_BIT != 0,
+            );
+        }
+        // A space, a letter, a space.
+        if b == b' ' {
+            if previous & ALPHA_BIT != 0 && before & RUN_BIT == 0 {
+                alone += 1;
+                most_alone = most_alone.max(alone);
+            } else if previous & RUN_BIT != 0 {
+                alone = 0;
+            }
+        }
+        before = previous;
+        previous = class;
+    }
+    let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT));
+    if most_digits >= 7 {
+        flags = flags.and(Flags::LONG_NUMBER);
+    }
+    if longest >= 16 {
+        flags = flags.and(Flags::RUN);
+    }
+    if leet as usize >= LEET_WORDS_MIN {
+        flags = flags.and(Flags::LEET);
+    }
+    if most_alone as usize >= SPELT_OUT_MIN - 1 {
+        flags = flags.and(Flags::SPELT_OUT);
+    }
+    flags
+}
+
+/// One text as a detector reads it.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The position of its segment.
+    pub segment: usize,
+    /// How it came about.
+    pub kind: ViewKind,
+    /// The text.
+    pub text: Cow<'a, str>,
+    /// Its byte classes.
+    pub flags: Flags,
+    hits: Hits,
+    map: Option<SpanMap>,
+    parent: Option<usize>,
+}
+
+impl View<'_> {
+    /// Whether `vector` has a literal in it.
+    #[must_use]
+    pub fn has(&self, vector: Vector) -> bool {
+        self.hits.vectors.contains(vector)
+    }
+
+    /// The classes of `vector` that have a literal in it, one bit each.
+    #[must_use]
+    pub fn classes(&self, vector: Vector) -> u64 {
+        self.hits.classes.get(vector as usize).copied().unwrap_or(0)
+    }
+
+    /// The literals of `vector` in it, by their end.
+    pub fn hits(&self, vector: Vector) -> impl Iterator<Item = &Hit> + Clone {
+        self.hits.hits.iter().filter(move |h| h.vector == vector)
+    }
+}
+
+/// All texts of one action with their views.
+#[derive(Debug)]
+pub struct Scanned<'a> {
+    segments: &'a [Segment<'a>],
+    views: Vec<View<'a>>,
+    vectors: VectorSet,
+    flags: Flags,
+    limited: bool,
+}
+
+impl<'a> Scanned<'a> {
+    /// Makes the views of `segments` and runs `prefilter` over each. `truncated` says that the
+    /// flattening already left text out.
+    #[must_use]
+    pub fn new(segments: &'a [Segment<'a>], truncated: bool, prefilter: &Prefilter) -> Self {
+        let mut scanned = Self {
+            segments,
+            views: Vec::with_capacity(segments.len()),
+            vectors: VectorSet::default(),
+            flags: Flags::default(),
+            limited: truncated,
+        };
+        let bytes: usize = segments.iter().map(|s| s.text.len()).sum();
+        let mut budget = Budget {
+            bytes: bytes.saturating_mul(DECODE_GROWTH_MAX),
+            views: VIEWS_EXTRA_MAX,
+        };
+        for (index, segment) in segments.iter().enumerate() {
+            let flags = classify(&segment.text);
+            let view = View {
+                segment: index,
+                kind: ViewKind::Raw,
+                text: Cow::Borrowed(segment.text.as_ref()),
+                flags,
+                hits: prefilter.scan(&segment.text),
+                map: None,
+                parent: None,
+            };
+            scanned.add(view);
+            scanned.derive(index, &mut budget, prefilter);
+        }
+        scanned
+    }
+
+    fn add(&mut self, view: View<'a>) {
+        self.limited |= view.hits.flooded;
+        self.flags = self.flags.and(view.flags);
+        for vector in Vector::ALL {
+            if view.hits.vectors.contains(vector) {
+                self.vectors.insert(vector);
+            }
+        }
+        self.views.push(view);
+    }
+
+    /// Adds the views that follow from the raw one of `segment`, which is the last.
+    fn derive(&mut self, segment: usize, budget: &mut Budget, prefilter: &Prefilter) {
+        let first = self.views.len().saturating_sub(1);
+        let mut queue = vec_of(first);
+        for _ in 0..DECODE_DEPTH_MAX {
+            let mut next = Vec::new();
+            for parent in queue {
+                for (kind, text, map, hidden) in self.children(parent) {
+                    if !budget.take(text.len()) {
+                        self.limited = true;
+                        return;
+                    }
+                    let mut flags = classify(&text);
+                    if hidden {
+                        flags = flags.and(Flags::HIDDEN);
+                    }
+                    let view = View {
+                        segment,
+                        kind,
+                        hits: prefilter.scan(&text),
+                        text: Cow::Owned(text),
+                        flags,
+                        map: Some(map),
+                        parent: Some(parent),
+                    };
+                    if kind != ViewKind::Respelt {
+                        next.push(self.views.len());
+                    }
+                    self.add(view);
+                }
+            }
+            if next.is_empty() {
+                return;
+            }
+            queue = next;
+        }
+        // Something is still encoded below the deepest level that is followed.
+        if queue.iter().any(|&v| {
+            self.views
+                .get(v)
+                .is_some_and(|v| v.kind == ViewKind::Decoded && decode::unescape(&v.text).is_some())
+        }) {
+            self.limited = true;
+        }
+    }
+
+    fn children(&self, parent: usize) -> Vec<(ViewKind, String, SpanMap, bool)> {
+        let Some(view) = self.views.get(parent) else {
+            return Vec::new();
+        };
+        let worth = Flags::FOREIGN
+            .and(Flags::ESCAPE)
+            .and(Flags::RUN)
+            .and(Flags::LEET)
+            .and(Flags::SPELT_OUT);
+        if !view.flags.any(worth) {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        if view.flags.any(Flags::FOREIGN) && view.kind != ViewKind::Normalised {
+            let form = normalise(&view.text);
+            if form.text != view.text {
+                out.push((ViewKind::Normalised, form.text, form.map, form.hidden >= 4));
+            }
+        }
+        if view.kind != ViewKind::Normalised {
+            if view.flags.any(Flags::ESCAPE)
+                && let Some(decoded) = decode::unescape(&view.text)
+            {
+                out.push((ViewKind::Decoded, decoded.text, decoded.map, false));
+            }
+            if view.flags.any(Flags::RUN) {
+                for decoded in decode::runs(&view.text) {
+                    out.push((ViewKind::Decoded, decoded.text, decoded.map, false));
+                }
+            }
+        }
+        if view.flags.any(Flags::LEET.and(Flags::SPELT_OUT))
+            && let Some((text, map)) = respell(&view.text, view.flags)
+        {
+            out.push((ViewKind::Respelt, text, map, false));
+        }
+        out
+    }
+
+    /// The segments that the views are of.
+    #[must_use]
+    pub const fn segments(&self) -> &'a [Segment<'a>] {
+        self.segments
+    }
+
+    /// The segment of a view.
+    #[must_use]
+    pub fn segment_of(&self, view: &View<'_>) -> Option<&'a Segment<'a>> {
+        self.segments.get(view.segment)
+    }
+
+    /// All views, those of one segment together, its raw text first.
+    #[must_use]
+    pub fn views(&self) -> &[View<'a>] {
+        &self.views
+    }
+
+    /// Whether any view has a literal of `vector`.
+    #[must_use]
+    pub const fn has(&self, vector: Vector) -> bool {
+        self.vectors.contains(vector)
+    }
+
+    /// The byte classes of all views together.
+    #[must_use]
+    pub const fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// Whether a limit on text was reached, so that something was not looked at.
+    #[must_use]
+    pub const fn limited(&self) -> bool {
+        self.limited
+    }
+
+    /// The span in the segment's own text that `start..end` of `view` came from, at character
+    /// boundaries.
+    #[must_use]
+    pub fn origin(&self, view: &View<'_>, start: usize, end: usize) -> Span {
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let mut span = Span {
+            start: clamp(start),
+            end: clamp(end),
+        };
+        let mut current = view;
+        for _ in 0..=DECODE_DEPTH_MAX {
+            let Some(map) = &current.map else { break };
+            span = map.source_of(span.start, span.end);
+            match current.parent.and_then(|p| self.views.get(p)) {
+                Some(parent) => current = parent,
+                None => break,
+            }
+        }
+        let text = self
+            .segments
+            .get(view.segment)
+            .map_or("", |s| s.text.as_ref());
+        let mut from = (span.start as usize).min(text.len());
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        let mut to = (span.end as usize).clamp(from, text.len());
+        while !text.is_char_boundary(to) {
+            to += 1;
+        }
+        Span {
+            start: clamp(from),
+            end: clamp(to),
+        }
+    }
+}
+
+fn vec_of(first: usize) -> Vec<usize> {
+    let mut queue = Vec::with_capacity(1);
+    queue.push(first);
+    queue
+}
+
+struct Budget {
+    bytes: usize,
+    views: usize,
+}
+
+impl Budget {
+    fn take(&mut self, bytes: usize) -> bool {
+        if self.views == 0 || bytes > self.bytes {
+            return false;
+        }
+        self.views -= 1;
+        self.bytes -= bytes;
+        true
+    }
+}
+
+/// Joins letters that stand alone and reads digits between letters as the letters they look like.
+fn respell(text: &str, flags: Flags) -> Option<(String, SpanMap)> {
+    let mut out = String::with_capacity(text.len());
+    let mut map = SpanMap::new(text.len());
+    let mut changed = false;
+    let leet = flags.any(Flags::LEET);
+    let join = flags.any(Flags::SPELT_OUT);
+    let mut alone_before = false;
+    let mut at = 0;
+    for word in text.split_inclusive(' ') {
+        let body = word.trim_end_matches(' ');
+        let alone = body.len() == 1 && body.bytes().all(|b| b.is_ascii_alphanumeric());
+        if join && alone && alone_before && out.ends_with(' ') {
+            out.pop();
+            changed = true;
+        }
+        map.piece(out.len(), at, false);
+        let mixed = body.bytes().any(|b| b.is_ascii_alphabetic())
+            && body
+                .bytes()
+                .any(|b| matches!(b, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$'));
+        if leet && mixed {
+            changed = true;
+            out.extend(word.chars().map(|c| match c {
+                '0' => 'o',
+                '1' | '!' => 'i',
+                '3' => 'e',
+                '4' | '@' => 'a',
+                '5' | '$' => 's',
+                '7' => 't',
+                other => other,
+            }));
+        } else {
+            out.push_str(word);
+        }
+        alone_before = alone;
+        at += word.len();
+    }
+    changed.then_some((out, map))
+}

@@ -1,0 +1,424 @@
+SELECT 1
+
+SELECT 1, 'a', NULL, TRUE, -1.5, 1e10, 0x1F
+
+SELECT * FROM users
+
+SELECT u.* FROM users AS u
+
+SELECT id, name FROM users WHERE id = 1
+
+SELECT DISTINCT country FROM customers
+
+SELECT DISTINCT ON (country) country, name FROM customers ORDER BY country, name
+
+SELECT ALL name FROM customers
+
+SELECT name AS n, email e FROM customers c WHERE c.active
+
+SELECT "Name" FROM "Users" WHERE "Id" = 5
+
+SELECT `name` FROM `users` WHERE `id` = 5
+
+SELECT [name] FROM [dbo].[users] WHERE [id] = 5
+
+SELECT TOP 10 name FROM users ORDER BY name
+
+SELECT TOP (10) PERCENT name FROM users
+
+SELECT name FROM users LIMIT 10 OFFSET 20
+
+SELECT name FROM users LIMIT 20, 10
+
+SELECT name FROM users ORDER BY name OFFSET 5 ROWS FETCH FIRST 10 ROWS ONLY
+
+SELECT name FROM users ORDER BY name DESC NULLS LAST, id ASC
+
+SELECT count(*) FROM users
+
+SELECT count(DISTINCT country), avg(age), max(age) - min(age) FROM users
+
+SELECT country, count(*) FROM users GROUP BY country HAVING count(*) > 5
+
+SELECT country, city, sum(x) FROM t GROUP BY ROLLUP (country, city)
+
+SELECT country, sum(x) FROM t GROUP BY GROUPING SETS ((country), ())
+
+SELECT a FROM t WHERE a BETWEEN 1 AND 10
+
+SELECT a FROM t WHERE a NOT BETWEEN 1 AND 10 OR b IS NULL
+
+SELECT a FROM t WHERE a IN (1, 2, 3) AND b NOT IN ('x', 'y')
+
+SELECT a FROM t WHERE a LIKE 'x%' ESCAPE '!' AND b NOT LIKE '%y'
+
+SELECT a FROM t WHERE a ILIKE '%x%'
+
+SELECT a FROM t WHERE a ~ '^x' AND b !~* 'y$'
+
+SELECT a FROM t WHERE a IS NOT NULL AND b IS TRUE AND c IS NOT FALSE
+
+SELECT a FROM t WHERE a IS DISTINCT FROM b
+
+SELECT a FROM t WHERE NOT (a = 1 OR b = 2) AND c <> 3
+
+SELECT a FROM t WHERE (a, b) = (1, 2)
+
+SELECT a FROM t WHERE (a, b) IN ((1, 2), (3, 4))
+
+SELECT a FROM t WHERE a = ANY (ARRAY[1, 2, 3])
+
+SELECT a FROM t WHERE a > ALL (SELECT b FROM s)
+
+SELECT a FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.id = t.id)
+
+SELECT a FROM t WHERE a = (SELECT max(b) FROM s)
+
+SELECT a FROM t WHERE a IN (SELECT b FROM s WHERE c IN (SELECT d FROM r))
+
+SELECT (SELECT count(*) FROM s) AS n FROM t
+
+SELECT CASE WHEN a > 1 THEN 'x' WHEN a > 0 THEN 'y' ELSE 'z' END FROM t
+
+SELECT CASE a WHEN 1 THEN 'one' ELSE 'many' END AS w FROM t
+
+SELECT CAST(a AS varchar(10)), a::numeric(10, 2), CAST(b AS timestamp with time zone) FROM t
+
+SELECT EXTRACT(year FROM d), date_trunc('month', d) FROM t
+
+SELECT substring(a FROM 1 FOR 2), trim(both ' ' from a), position('x' IN a) FROM t
+
+SELECT DATE '2020-01-01', INTERVAL '1 day', TIMESTAMP '2020-01-01 00:00:00'
+
+SELECT now() - interval '7 days', current_date, current_timestamp
+
+SELECT d AT TIME ZONE 'utc' FROM t
+
+SELECT a || ' ' || b FROM t
+
+SELECT a + b * c - d / e % f FROM t
+
+SELECT -a, +b, ~c FROM t
+
+SELECT a & b, a | b, a << 2, a >> 1 FROM t
+
+SELECT data->'x'->>'y', data #>> '{a,b}' FROM t
+
+SELECT data @> '{"a": 1}' FROM t
+
+SELECT arr[1], arr[2:3], ARRAY[1, 2], ARRAY[[1], [2]] FROM t
+
+SELECT rank() OVER (PARTITION BY a ORDER BY b) FROM t
+
+SELECT sum(x) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM t
+
+SELECT sum(x) OVER w FROM t WINDOW w AS (PARTITION BY a)
+
+SELECT count(*) FILTER (WHERE a > 1) FROM t
+
+SELECT string_agg(a, ',' ORDER BY a) FROM t
+
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM t
+
+SELECT array_agg(DISTINCT a) FROM t
+
+SELECT left(name, 3), right(name, 2), replace(name, 'a', 'b') FROM t
+
+SELECT coalesce(a, b, 0), nullif(a, 0), greatest(a, b) FROM t
+
+SELECT if(a > 1, 'x', 'y') FROM t
+
+SELECT a FROM t, s
+
+SELECT a FROM t, s WHERE t.id = s.id
+
+SELECT a FROM t JOIN s ON t.id = s.id
+
+SELECT a FROM t INNER JOIN s USING (id)
+
+SELECT a FROM t LEFT JOIN s ON t.id = s.id RIGHT OUTER JOIN r ON r.id = s.id
+
+SELECT a FROM t FULL OUTER JOIN s ON t.id = s.id
+
+SELECT a FROM t CROSS JOIN s
+
+SELECT a FROM t NATURAL JOIN s
+
+SELECT a FROM t JOIN (s JOIN r ON s.id = r.id) ON t.id = s.id
+
+SELECT a FROM (SELECT b AS a FROM s) AS x
+
+SELECT a FROM (SELECT b AS a FROM s WHERE b > 1) x JOIN t ON t.a = x.a
+
+SELECT a FROM t, LATERAL (SELECT * FROM s WHERE s.id = t.id) l
+
+SELECT a FROM t CROSS APPLY (SELECT TOP 1 * FROM s WHERE s.id = t.id) x
+
+SELECT * FROM generate_series(1, 10) AS g(n)
+
+SELECT * FROM unnest(ARRAY[1, 2]) AS u
+
+SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(id, name)
+
+SELECT * FROM db1.schema1.table1
+
+SELECT * FROM t TABLESAMPLE BERNOULLI (10)
+
+SELECT * FROM t WITH (NOLOCK) WHERE id = 1
+
+SELECT * FROM t USE INDEX (i1) WHERE a = 1
+
+SELECT * FROM t FOR UPDATE
+
+SELECT * FROM t WHERE id = 1 FOR UPDATE OF t SKIP LOCKED
+
+SELECT * FROM t WHERE id = 1 FOR SHARE NOWAIT
+
+SELECT a FROM t UNION SELECT b FROM s
+
+SELECT a FROM t UNION ALL SELECT b FROM s ORDER BY 1 LIMIT 5
+
+SELECT a FROM t INTERSECT SELECT b FROM s EXCEPT SELECT c FROM r
+
+(SELECT a FROM t) UNION (SELECT b FROM s)
+
+((SELECT a FROM t LIMIT 1) UNION ALL (SELECT b FROM s LIMIT 1)) LIMIT 1
+
+WITH x AS (SELECT 1) SELECT * FROM x
+
+WITH x AS (SELECT a FROM t), y (b) AS (SELECT a FROM x) SELECT * FROM y JOIN s ON s.b = y.b
+
+WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT * FROM r
+
+WITH x AS MATERIALIZED (SELECT a FROM t) SELECT * FROM x
+
+SELECT * FROM t WHERE a = $1 AND b = $2
+
+SELECT * FROM t WHERE a = ? AND b = ?
+
+SELECT * FROM t WHERE a = :a AND b = :b
+
+SELECT * FROM t WHERE a = @a
+
+SELECT 'it''s', E'a\\nb', N'x', B'1010', X'1F'
+
+SELECT $$a 'quoted' text$$, $tag$x$tag$
+
+SELECT a FROM t -- a remark
+
+SELECT a -- a remark
+FROM t
+
+SELECT * INTO backup FROM users WHERE id < 5
+
+VALUES (1, 2), (3, 4)
+
+INSERT INTO t VALUES (1, 'a')
+
+INSERT INTO t (a, b) VALUES (1, 2), (3, 4)
+
+INSERT INTO t (a) SELECT b FROM s WHERE c = 1
+
+INSERT INTO t DEFAULT VALUES
+
+INSERT INTO t (a) VALUES (DEFAULT)
+
+INSERT INTO s.t (a) VALUES ((SELECT max(b) FROM r))
+
+INSERT INTO t (a) VALUES (1) RETURNING id
+
+INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING
+
+INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE t.c = 1
+
+INSERT INTO t (a) VALUES (1) ON CONFLICT ON CONSTRAINT k DO UPDATE SET b = 2
+
+INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a), b = b + 1
+
+INSERT IGNORE INTO t (a) VALUES (1)
+
+INSERT OR REPLACE INTO t (a) VALUES (1)
+
+INSERT INTO t SET a = 1, b = 2
+
+REPLACE INTO t (a) VALUES (1)
+
+WITH x AS (SELECT 1 AS a) INSERT INTO t SELECT a FROM x
+
+UPDATE t SET a = 1
+
+UPDATE t SET a = 1 WHERE id = 1
+
+UPDATE t SET a = a + 1, b = 'x', c = NULL WHERE id IN (SELECT id FROM s)
+
+UPDATE t AS x SET a = 1 WHERE x.id = 1
+
+UPDATE t SET (a, b) = (1, 2) WHERE id = 1
+
+UPDATE t SET a = (SELECT max(b) FROM s) WHERE c = 1
+
+UPDATE t SET a = s.a FROM s WHERE s.id = t.id
+
+UPDATE t SET a = 1 WHERE id = 1 RETURNING *
+
+UPDATE t SET a = DEFAULT WHERE id = 1
+
+UPDATE t JOIN s ON t.id = s.id SET t.a = s.a WHERE s.b = 1
+
+UPDATE t SET a = 1 WHERE b = 2 LIMIT 5
+
+UPDATE ONLY t SET a = 1 WHERE id = 1
+
+DELETE FROM t
+
+DELETE FROM t WHERE id = 1
+
+DELETE FROM t AS x WHERE x.id = 1
+
+DELETE FROM s.t WHERE a = 1 AND b IN (SELECT c FROM r)
+
+DELETE FROM t USING s WHERE s.id = t.id
+
+DELETE FROM t WHERE id = 1 RETURNING *
+
+DELETE t FROM t JOIN s ON s.id = t.id WHERE s.x = 1
+
+DELETE FROM t WHERE a < '2020-01-01' ORDER BY a LIMIT 100
+
+DELETE FROM t WHERE CURRENT OF c1
+
+WITH x AS (SELECT id FROM s) DELETE FROM t WHERE id IN (SELECT id FROM x)
+
+WITH d AS (DELETE FROM t WHERE id = 1 RETURNING *) SELECT * FROM d
+
+MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = s.a WHEN NOT MATCHED THEN INSERT (id, a) VALUES (s.id, s.a)
+
+MERGE INTO t USING (SELECT * FROM s WHERE x = 1) q ON t.id = q.id WHEN MATCHED AND q.y = 1 THEN DELETE
+
+TRUNCATE TABLE t
+
+TRUNCATE t, s RESTART IDENTITY CASCADE
+
+DROP TABLE t
+
+DROP TABLE IF EXISTS a, b CASCADE
+
+DROP VIEW v
+
+DROP INDEX i
+
+DROP SCHEMA s CASCADE
+
+DROP DATABASE d
+
+CREATE TABLE t (id int PRIMARY KEY, name varchar(10) NOT NULL DEFAULT 'x', price numeric(10, 2), UNIQUE (name))
+
+CREATE TABLE IF NOT EXISTS t (id serial, u int REFERENCES users (id) ON DELETE CASCADE ON UPDATE SET NULL)
+
+CREATE TEMPORARY TABLE t AS SELECT a FROM s WHERE b = 1
+
+CREATE TABLE t AS WITH x AS (SELECT a FROM s) SELECT a FROM x
+
+CREATE TABLE t (id int AUTO_INCREMENT, PRIMARY KEY (id)) ENGINE = InnoDB
+
+CREATE VIEW v AS SELECT a FROM t
+
+CREATE OR REPLACE VIEW v AS SELECT a FROM t JOIN s ON t.id = s.id
+
+CREATE MATERIALIZED VIEW v AS SELECT a FROM t
+
+CREATE INDEX i ON t (a, b)
+
+CREATE UNIQUE INDEX IF NOT EXISTS i ON t (lower(a)) WHERE b = 1
+
+CREATE INDEX CONCURRENTLY i ON t USING gin (a)
+
+CREATE SCHEMA s
+
+CREATE DATABASE d
+
+ALTER TABLE t ADD COLUMN a int
+
+ALTER TABLE t DROP COLUMN a
+
+ALTER TABLE t RENAME TO s
+
+ALTER TABLE t RENAME COLUMN a TO b
+
+ALTER TABLE t ALTER COLUMN a TYPE text
+
+ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES s (b)
+
+GRANT SELECT, INSERT ON t TO bob
+
+GRANT ALL PRIVILEGES ON ALL TABLES IN SCHEMA public TO bob WITH GRANT OPTION
+
+REVOKE ALL ON t FROM bob
+
+BEGIN
+
+START TRANSACTION
+
+COMMIT
+
+ROLLBACK
+
+SAVEPOINT s1
+
+ROLLBACK TO SAVEPOINT s1
+
+SET search_path TO public
+
+SET ROLE admin
+
+SHOW TABLES
+
+SHOW search_path
+
+EXPLAIN SELECT * FROM t
+
+EXPLAIN ANALYZE SELECT * FROM t WHERE a = 1
+
+EXPLAIN (ANALYZE, BUFFERS) UPDATE t SET a = 1 WHERE id = 1
+
+DESCRIBE t
+
+USE db1
+
+CALL p(1, 'x')
+
+EXECUTE plan1 (1, 2)
+
+PREPARE plan1 AS SELECT * FROM t WHERE a = $1
+
+DEALLOCATE plan1
+
+COPY t FROM STDIN
+
+COPY t (a, b) TO '/tmp/x' WITH (FORMAT csv)
+
+COPY (SELECT * FROM t WHERE a = 1) TO STDOUT
+
+VACUUM ANALYZE t
+
+ANALYZE t
+
+PRAGMA table_info(t)
+
+PRAGMA foreign_keys = ON
+
+ATTACH DATABASE 'x.db' AS x
+
+LOCK TABLE t IN EXCLUSIVE MODE
+
+COMMENT ON TABLE t IS 'x'
+
+REFRESH MATERIALIZED VIEW v
+
+LISTEN channel1
+
+KILL 5
+
+BEGIN; UPDATE t SET a = 1 WHERE id = 1; COMMIT;
+
+SELECT 1; SELECT 2; DELETE FROM t WHERE id = 3

@@ -1,0 +1,7 @@
+//! The language at its boundary: files in, a program or messages out.
+
+mod bundles;
+mod cedar;
+mod diagnostics;
+mod oracle;
+mod robust;

@@ -1,0 +1,327 @@
+//! People in the loop: asking, deciding, and using a grant exactly once.
+
+use std::sync::Arc;
+
+use interlock_core::approval::{Event, Recheck, Request as Asked, State, Verdict};
+use interlock_core::audit::body::Body;
+use interlock_core::audit::frame::Kind;
+use interlock_core::model::{
+    Action, ActionDigest, Approvers, Decision, Obligation, Principal, Role, UnixNanos,
+};
+use interlock_core::program::Grant;
+use interlock_store::{ApprovalRequest, ApprovalRow};
+use uuid::Uuid;
+
+use crate::bundles::Loaded;
+use crate::error::RuntimeError;
+use crate::{Runtime, rfc3339};
+
+/// How long an approval waits when the rule does not say: 24 hours, in nanoseconds.
+const WAIT_NS_DEFAULT: i64 = 24 * 3_600 * 1_000_000_000;
+/// How long an executor that claimed a grant is believed alive: 10 minutes, in nanoseconds.
+const LEASE_NS: i64 = 600 * 1_000_000_000;
+
+/// The field in which a caller names the approval that it uses.
+pub const APPROVAL_FIELD: &str = "approval_id";
+
+/// A grant that an action names, not yet claimed.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) grant: Grant,
+    pub(crate) approval: Uuid,
+}
+
+/// What became of a person's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The approval as it stands.
+    pub row: ApprovalRow,
+    /// Whether an earlier decision stands instead.
+    pub already_decided: bool,
+}
+
+impl Runtime {
+    /// The grant that an action names, if it is approved for exactly this action.
+    pub(crate) fn find_grant(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        digest: ActionDigest,
+    ) -> Result<Option<Found>, RuntimeError> {
+        let Some(named) = action.metadata.get(APPROVAL_FIELD) else {
+            return Ok(None);
+        };
+        let id = named
+            .as_str()
+            .and_then(|t| t.parse::<Uuid>().ok())
+            .ok_or(RuntimeError::NotFound("approval"))?;
+        let row = self
+            .inner
+            .store
+            .approval(&principal.tenant, &id.to_string())
+            .map_err(|e| not_found(e, "approval"))?;
+        if row.asked.agent_id != action.agent_id {
+            return Err(RuntimeError::NotFound("approval"));
+        }
+        let Some(grant) = row
+            .approval
+            .grant
+            .filter(|_| row.approval.state.is_approved())
+        else {
+            return Err(RuntimeError::Conflict(format!(
+                "approval `{id}` is `{}`, it gives no grant",
+                row.approval.state
+            )));
+        };
+        if grant.digest != digest {
+            return Err(RuntimeError::Conflict(format!(
+                "approval `{id}` was given for another action; ask again"
+            )));
+        }
+        let rules = serde_json::from_str::<serde_json::Value>(&row.asked.detail)
+            .ok()
+            .and_then(|detail| {
+                let rules = detail.get("approvals")?.as_array()?;
+                Some(
+                    rules
+                        .iter()
+                        .filter_map(|r| r.as_str().map(Arc::from))
+                        .collect(),
+                )
+            })
+            .unwrap_or_default();
+        Ok(Some(Found {
+            grant: Grant {
+                digest,
+                rules,
+                approval_id: Arc::from(id.to_string()),
+            },
+            approval: id,
+        }))
+    }
+
+    /// Takes the grant: of any number of callers exactly one succeeds.
+    pub(crate) fn claim(
+        &self,
+        principal: &Principal,
+        found: &Found,
+        loaded: &Loaded,
+        holds: bool,
+        fence: u64,
+        now: UnixNanos,
+    ) -> Result<(), RuntimeError> {
+        let event = Event::Claim {
+            digest: found.grant.digest,
+            policy_rev: loaded.revision,
+            fence,
+            lease_ns: LEASE_NS,
+            recheck: if holds {
+                Recheck::Holds
+            } else {
+                Recheck::Tightened
+            },
+        };
+        let advanced = self.inner.store.advance_approval(
+            &principal.tenant,
+            &found.approval.to_string(),
+            None,
+            &event,
+            now,
+        )?;
+        match advanced.refusal {
+            None => Ok(()),
+            Some(refusal) => Err(RuntimeError::Conflict(refusal.to_string())),
+        }
+    }
+
+    /// Asks people about an action.
+    pub(crate) fn request_approval(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        digest: ActionDigest,
+        decision: &Decision,
+        loaded: &Loaded,
+        id: Uuid,
+        now: UnixNanos,
+    ) -> Result<(), RuntimeError> {
+        let approvers = decision.obligations.iter().find_map(|o| match o {
+            Obligation::Approve(approvers) => Some(approvers.clone()),
+            _ => None,
+        });
+        let Approvers {
+            group,
+            quorum,
+            timeout_ms,
+        } = approvers.unwrap_or(Approvers {
+            group: "approvers".to_owned(),
+            quorum: 1,
+            timeout_ms: WAIT_NS_DEFAULT / 1_000_000,
+        });
+        let mut request = Asked::new(
+            digest,
+            loaded.revision,
+            now.saturating_add(timeout_ms.saturating_mul(1_000_000)),
+        );
+        request.quorum = quorum;
+        let mut preview = String::new();
+        action.arguments.write_json(&mut preview);
+        let preview = interlock_core::privacy::mask_text(&preview, Default::default()).text;
+        let preview: String = preview.chars().take(8_192).collect();
+        let detail = serde_json::json!({
+            "arguments": preview,
+            "approvals": decision.approvals.iter().map(|r| r.to_string()).collect::<Vec<_>>(),
+            "reasons": decision.reasons.iter().map(|r| r.message.clone()).collect::<Vec<_>>(),
+            "user": action.user.id,
+        });
+        self.inner.store.request_approval(
+            &principal.tenant,
+            &ApprovalRequest {
+                id: id.to_string(),
+                request,
+                agent_id: action.agent_id.clone(),
+                session_id: action.session_id.clone(),
+                run_id: action.run_id.clone(),
+                step: action.step,
+                action_type: action.action_type.name().to_owned(),
+                resource: action.resource.clone(),
+                tool: action.tool.clone(),
+                group,
+                risk: u16::from(decision.risk.composite),
+                reason: decision
+                    .reasons
+                    .first()
+                    .map(|r| r.message.chars().take(1_000).collect())
+                    .unwrap_or_default(),
+                detail: detail.to_string(),
+            },
+            now,
+        )?;
+        Ok(())
+    }
+
+    /// Takes a person's answer. The record is durable before this returns; a second answer gets
+    /// the first outcome.
+    ///
+    /// # Errors
+    /// When the caller may not decide, or there is no such approval.
+    pub fn decide_approval(
+        &self,
+        principal: &Principal,
+        approver: &str,
+        id: &str,
+        approve: bool,
+        reason: &str,
+    ) -> Result<Answered, RuntimeError> {
+        if !matches!(principal.role, Role::Approver | Role::Admin) {
+            return Err(RuntimeError::Forbidden(
+                "only a key of role `approver` or `admin` can decide an approval".to_owned(),
+            ));
+        }
+        let tenant = &*principal.tenant;
+        let now = self.inner.clock.now();
+        let row = self
+            .inner
+            .store
+            .approval(tenant, id)
+            .map_err(|e| not_found(e, "approval"))?;
+        let event = Event::Vote {
+            approver: approver.to_owned(),
+            verdict: if approve {
+                Verdict::Approve
+            } else {
+                Verdict::Deny
+            },
+            seen: row.approval.proposed(),
+            reason: reason.to_owned(),
+        };
+        let advanced = self
+            .inner
+            .store
+            .advance_approval(tenant, id, None, &event, now)?;
+        if let Some(refusal) = &advanced.refusal
+            && !advanced.already_decided()
+        {
+            return Err(RuntimeError::Conflict(refusal.to_string()));
+        }
+        if advanced.applied() {
+            let kind = if advanced.row.approval.state == State::Pending {
+                Kind::ApprovalVote
+            } else {
+                Kind::ApprovalFinal
+            };
+            let mut body = Body::new(kind, &rfc3339(now));
+            body.str("tenant", tenant)
+                .str("id", id)
+                .str("agent", &advanced.row.asked.agent_id)
+                .str("approver", approver)
+                .str("verdict", event.name())
+                .str("state", advanced.row.approval.state.name())
+                .str(
+                    "action_hash",
+                    &advanced.row.approval.request.digest.to_hex(),
+                );
+            let bytes = body
+                .finish()
+                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+            self.inner
+                .journal
+                .append(tenant, kind, bytes)
+                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+            if advanced.row.approval.state.is_approved() {
+                self.inner
+                    .memory
+                    .approved(tenant, &advanced.row.asked.agent_id, now);
+            }
+            self.inner.changed.notify(tenant, id);
+        }
+        Ok(Answered {
+            already_decided: advanced.already_decided(),
+            row: advanced.row,
+        })
+    }
+
+    /// One approval, with what time has brought about.
+    ///
+    /// # Errors
+    /// When there is none, or it is another agent's.
+    pub fn approval(&self, principal: &Principal, id: &str) -> Result<ApprovalRow, RuntimeError> {
+        let now = self.inner.clock.now();
+        let row = self
+            .inner
+            .store
+            .approval(&principal.tenant, id)
+            .map_err(|e| not_found(e, "approval"))?;
+        let foreign = principal
+            .agent
+            .as_deref()
+            .is_some_and(|a| a != row.asked.agent_id);
+        if principal.role == Role::Agent && foreign {
+            return Err(RuntimeError::NotFound("approval"));
+        }
+        if row.approval.due(now).is_some() {
+            let advanced = self.inner.store.advance_approval(
+                &principal.tenant,
+                id,
+                None,
+                &Event::Expire,
+                now,
+            )?;
+            return Ok(advanced.row);
+        }
+        Ok(row)
+    }
+
+    /// Calls `f` whenever an approval changes; for those who wait.
+    pub fn on_approval_change(&self, f: impl Fn(&str, &str) + Send + Sync + 'static) {
+        self.inner.changed.listen(Box::new(f));
+    }
+}
+
+fn not_found(error: interlock_store::StoreError, what: &'static str) -> RuntimeError {
+    if error.is_not_found() {
+        RuntimeError::NotFound(what)
+    } else {
+        RuntimeError::Store(error)
+    }
+}

@@ -1,0 +1,512 @@
+//! From an action to a recorded decision.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use interlock_core::audit::frame::Kind;
+use interlock_core::audit::record::{RecordMeta, decision_body};
+use interlock_core::engine::{self, Prepared, Request};
+use interlock_core::model::{
+    Action, ActionDigest, Decision, Effect, FiredRule, Principal, Reason, ReasonCode, RuleKind,
+    UnixNanos, reason::code,
+};
+use interlock_core::privacy;
+use interlock_core::state::Footprint;
+use interlock_store::journal::{Appended, JournalError};
+use uuid::Uuid;
+
+use crate::approvals::Found;
+use crate::bundles::Loaded;
+use crate::clock::new_id;
+use crate::error::RuntimeError;
+use crate::idempotency::Seen;
+use crate::outcome::Open;
+use crate::runs::RunLink;
+use crate::{Runtime, rfc3339};
+
+/// Bytes of the masked payload that lists show.
+const SHOWN_BYTES_MAX: usize = 4_096;
+
+/// A decision with its place in the record.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The decision's id.
+    pub id: Uuid,
+    /// When it was decided.
+    pub at: UnixNanos,
+    /// The agent, as asked.
+    pub agent_id: String,
+    /// The action type, as asked.
+    pub action_type: String,
+    /// The resource, as asked.
+    pub resource: String,
+    /// The decision.
+    pub decision: Arc<Decision>,
+    /// The sequence number of its record in the tenant's log.
+    pub seq: u64,
+    /// The leaf hash of its record.
+    pub leaf: [u8; 32],
+    /// The approval that was asked for.
+    pub approval_id: Option<Uuid>,
+    /// Whether this is the stored answer to an earlier request.
+    pub replayed: bool,
+}
+
+/// What an enforcement point says of an action that it reports after the fact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claimed {
+    /// What it decided itself, in its own words.
+    pub decision: Option<String>,
+    /// Its own risk score, in thousandths of the 0..1 scale.
+    pub risk_milli: Option<u16>,
+}
+
+/// How a decision is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// The id of the key that asks; empty for a local caller.
+    pub key_id: String,
+    /// Whether the action already ran: it is scored and recorded, and nothing is enforced.
+    pub reported: Option<Claimed>,
+}
+
+/// A decision that waits for its record to be durable.
+struct Pending {
+    checked: Checked,
+    action: Action,
+    digest: ActionDigest,
+    prepared: Prepared,
+    tenant: Arc<str>,
+    body: Vec<u8>,
+    link: Option<RunLink>,
+    shown: String,
+}
+
+enum Begun {
+    Stored(Box<Checked>),
+    Fresh(Box<Pending>),
+}
+
+impl Runtime {
+    /// Decides on an action and returns once the record is as durable as the mode says.
+    ///
+    /// # Errors
+    /// When there is no decision; the action must not run.
+    pub fn check(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+    ) -> Result<Checked, RuntimeError> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        self.check_with(principal, action, options, move |result| {
+            // The receiver waits below; it cannot be gone.
+            let _ = send.send(result);
+        });
+        receive.recv().unwrap_or_else(|_| {
+            Err(RuntimeError::AuditUnavailable(
+                "the writer stopped".to_owned(),
+            ))
+        })
+    }
+
+    /// Decides on an action; `done` is called once the record is as durable as the mode says, on
+    /// the writer's thread, and must not block.
+    pub fn check_with(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+        done: impl FnOnce(Result<Checked, RuntimeError>) + Send + 'static,
+    ) {
+        let pending = match self.begin(principal, action, options) {
+            Ok(Begun::Stored(checked)) => return done(Ok(*checked)),
+            Ok(Begun::Fresh(pending)) => *pending,
+            Err(error) => return done(Err(error)),
+        };
+        let runtime = self.clone();
+        let tenant = Arc::clone(&pending.tenant);
+        let (footprint, id, at) = (
+            pending.prepared.footprint.clone(),
+            pending.checked.id,
+            pending.checked.at,
+        );
+        // The writer calls `done` when it took the record; when it did not, it is called here.
+        let done = Arc::new(std::sync::Mutex::new(Some(done)));
+        let undone = Arc::clone(&done);
+        let Pending {
+            mut checked,
+            action,
+            digest,
+            prepared,
+            body,
+            link,
+            shown,
+            ..
+        } = pending;
+        let finish = move |result: Result<Appended, JournalError>| match result {
+            Ok(appended) => {
+                let inner = &runtime.inner;
+                checked.seq = appended.seq;
+                checked.leaf = appended.leaf;
+                if let Some(link) = &link {
+                    inner.runs.recorded(link, appended.leaf);
+                }
+                if !action.idempotency_key.is_empty() {
+                    inner
+                        .idempotency
+                        .store(&prepared.footprint.tenant, &action, digest, &checked);
+                }
+                inner.shown.insert(checked.id, shown);
+                inner.projector.wake();
+                call(&done, Ok(checked));
+            }
+            Err(error) => {
+                runtime.undo(&prepared.footprint, checked.id, checked.at);
+                call(
+                    &done,
+                    Err(RuntimeError::AuditUnavailable(error.to_string())),
+                );
+            }
+        };
+        if let Err(error) = self
+            .inner
+            .journal
+            .append_with(&tenant, Kind::Decision, body, finish)
+        {
+            self.undo(&footprint, id, at);
+            call(
+                &undone,
+                Err(RuntimeError::AuditUnavailable(error.to_string())),
+            );
+        }
+    }
+
+    /// What is not recorded did not happen: the charges are given back.
+    fn undo(&self, footprint: &Footprint, id: Uuid, at: UnixNanos) {
+        self.inner.memory.cancel(footprint, at);
+        self.inner.open.remove(&footprint.tenant, id);
+    }
+
+    fn begin(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+    ) -> Result<Begun, RuntimeError> {
+        let inner = &*self.inner;
+        if let Some(bound) = principal.agent.as_deref()
+            && bound != action.agent_id
+        {
+            return Err(RuntimeError::Identity {
+                bound: bound.to_owned(),
+                named: action.agent_id,
+            });
+        }
+        let now = inner.clock.now();
+        let id = new_id(now);
+        let found = if action.metadata.is_empty() {
+            None
+        } else {
+            let digest = ActionDigest::of(&principal.tenant, &action);
+            self.find_grant(principal, &action, digest)?
+        };
+        let configured = inner.agents.get(&principal.tenant, &action.agent_id);
+        let elevated = configured.as_ref().is_some_and(|c| c.elevated);
+        let raised;
+        let principal = if elevated && !principal.elevated {
+            raised = Principal {
+                elevated,
+                ..principal.clone()
+            };
+            &raised
+        } else {
+            principal
+        };
+        let loaded = inner.bundles.current(&principal.tenant);
+        let request = Request {
+            principal,
+            action: &action,
+            now,
+            reservation: id.as_u128(),
+            // What an administrator set for the agent stands in for the bundle's profile.
+            profile: configured
+                .as_ref()
+                .and_then(|c| c.profile.as_ref())
+                .or_else(|| loaded.as_ref()?.compiled.profile(&action.agent_id)),
+            grant: found.as_ref().map(|f| &f.grant),
+        };
+        let prepared = self.prepare(loaded.as_deref(), &request);
+        let digest = prepared.digest;
+        if !action.idempotency_key.is_empty() {
+            match inner
+                .idempotency
+                .find(&principal.tenant, &action, digest, now)
+            {
+                Seen::New => {}
+                Seen::Same(checked) => return Ok(Begun::Stored(checked)),
+                Seen::Other => {
+                    return Err(RuntimeError::IdempotencyConflict(action.idempotency_key));
+                }
+            }
+        }
+        let mut decision = self.decide(loaded.as_deref(), &request, &prepared);
+        let mut approval_id = found.as_ref().map(|f| f.approval);
+        let asked = self.settle_approval(
+            principal,
+            &action,
+            &prepared,
+            &mut decision,
+            loaded.as_deref(),
+            found.as_ref(),
+            id,
+            now,
+            options,
+        );
+        match asked {
+            Ok(Some(asked)) => approval_id = Some(asked),
+            Ok(None) => {}
+            Err(error) => {
+                inner.memory.cancel(&prepared.footprint, now);
+                return Err(error);
+            }
+        }
+        inner
+            .memory
+            .conclude(&prepared.footprint, decision.effect, now);
+        let link = inner.runs.next(&principal.tenant, &action.run_id);
+        let shown = self.shown(&action);
+        let body = self.encode(
+            principal,
+            &action,
+            &prepared,
+            &decision,
+            id,
+            now,
+            options,
+            link.as_ref(),
+            approval_id,
+        )?;
+        inner.open.insert(
+            &principal.tenant,
+            id,
+            Open {
+                agent: action.agent_id.clone(),
+                session: action.session_id.clone(),
+                run: action.run_id.clone(),
+                permitted: decision.effect.permits(),
+            },
+        );
+        let checked = Checked {
+            id,
+            at: now,
+            agent_id: action.agent_id.clone(),
+            action_type: action.action_type.name().to_owned(),
+            resource: action.resource.clone(),
+            decision: Arc::new(decision),
+            seq: 0,
+            leaf: [0; 32],
+            approval_id,
+            replayed: false,
+        };
+        Ok(Begun::Fresh(Box::new(Pending {
+            checked,
+            digest,
+            prepared,
+            tenant: Arc::clone(&principal.tenant),
+            body,
+            link,
+            shown,
+            action,
+        })))
+    }
+
+    /// Understands the action; a failure in it is a denial, not a crash.
+    fn prepare(&self, loaded: Option<&Loaded>, request: &Request<'_>) -> Prepared {
+        let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
+        catch_unwind(AssertUnwindSafe(|| engine::prepare(program, request)))
+            .unwrap_or_else(|_| Prepared::failed(request))
+    }
+
+    fn decide(
+        &self,
+        loaded: Option<&Loaded>,
+        request: &Request<'_>,
+        prepared: &Prepared,
+    ) -> Decision {
+        let started = Instant::now();
+        let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
+        let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
+        let mut decision = catch_unwind(AssertUnwindSafe(|| {
+            engine::decide(program, request, prepared, readings)
+        }))
+        .unwrap_or_else(|_| {
+            deny(
+                Decision::default(),
+                "engine",
+                code::DETECTOR_PANIC,
+                "the engine failed on this action, so it is denied".to_owned(),
+            )
+        });
+        if !prepared.ran.failed.is_empty() && decision.effect != Effect::Block {
+            decision = deny(
+                decision,
+                "engine",
+                code::DETECTOR_PANIC,
+                "a detector failed on this action, so it is denied".to_owned(),
+            );
+        }
+        if loaded.is_none() && prepared.facts.action.side_effect {
+            decision = deny(
+                decision,
+                "no-policy",
+                code::NO_POLICY,
+                "no policy is in force, so side effects are denied".to_owned(),
+            );
+        }
+        self.inner.stats.decided(decision.effect, started.elapsed());
+        decision
+    }
+
+    /// Uses the grant that the action names, or asks people when the decision says so.
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one decision")]
+    fn settle_approval(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        prepared: &Prepared,
+        decision: &mut Decision,
+        loaded: Option<&Loaded>,
+        found: Option<&Found>,
+        id: Uuid,
+        now: UnixNanos,
+        options: &CheckOptions,
+    ) -> Result<Option<Uuid>, RuntimeError> {
+        let Some(loaded) = loaded else {
+            return Ok(None);
+        };
+        if let Some(found) = found {
+            let holds = decision.effect.permits();
+            let fence = u64::try_from(now).unwrap_or(0);
+            if let Err(error) = self.claim(principal, found, loaded, holds, fence, now)
+                && holds
+            {
+                let denied = deny(
+                    std::mem::take(decision),
+                    "approval",
+                    code::GRANT,
+                    format!("the approval cannot be used: {error}"),
+                );
+                *decision = denied;
+            }
+            return Ok(None);
+        }
+        if decision.effect == Effect::RequireApproval && options.reported.is_none() {
+            self.request_approval(
+                principal,
+                action,
+                prepared.digest,
+                decision,
+                loaded,
+                id,
+                now,
+            )?;
+            return Ok(Some(id));
+        }
+        Ok(None)
+    }
+
+    /// What lists show of an action's payload: masked, bounded, and only if contents may be kept.
+    fn shown(&self, action: &Action) -> String {
+        if self.inner.content != interlock_core::audit::record::ContentMode::Full {
+            return "null".to_owned();
+        }
+        let value = if action.payload.is_null() {
+            &action.arguments
+        } else {
+            &action.payload
+        };
+        let json = value.to_json();
+        if json.len() > SHOWN_BYTES_MAX {
+            return format!("{{\"bytes\":{}}}", json.len());
+        }
+        privacy::mask_text(&json, Default::default()).text
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one record")]
+    fn encode(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        prepared: &Prepared,
+        decision: &Decision,
+        id: Uuid,
+        now: UnixNanos,
+        options: &CheckOptions,
+        link: Option<&RunLink>,
+        approval: Option<Uuid>,
+    ) -> Result<Vec<u8>, RuntimeError> {
+        let reported = options.reported.as_ref().map(|claimed| {
+            serde_json::json!({"decision": claimed.decision, "risk_milli": claimed.risk_milli})
+                .to_string()
+        });
+        decision_body(
+            &RecordMeta {
+                id: &id.to_string(),
+                ts: &rfc3339(now),
+                key: &options.key_id,
+                assurance: "cooperative",
+                source: action
+                    .metadata
+                    .get("source")
+                    .and_then(|s| s.as_str())
+                    .unwrap_or_default(),
+                content: self.inner.content,
+                run_seq: link.map_or(0, |l| l.seq),
+                run_prev: link.and_then(|l| l.prev.as_ref()),
+                approval: approval.map(|a| a.to_string()).as_deref(),
+                commitments: None,
+                reported: reported.as_deref(),
+            },
+            principal,
+            action,
+            prepared,
+            decision,
+        )
+        .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))
+    }
+}
+
+type Done<F> = Arc<std::sync::Mutex<Option<F>>>;
+
+fn call<F: FnOnce(Result<Checked, RuntimeError>)>(
+    done: &Done<F>,
+    result: Result<Checked, RuntimeError>,
+) {
+    let done = done
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take();
+    if let Some(done) = done {
+        done(result);
+    }
+}
+
+/// The decision, turned into a denial by the system itself.
+fn deny(mut decision: Decision, id: &str, code: ReasonCode, message: String) -> Decision {
+    for rule in &mut decision.fired {
+        rule.decided = false;
+    }
+    decision.fired.push(FiredRule {
+        id: Arc::from(id),
+        kind: RuleKind::System,
+        effect: Effect::Block,
+        decided: true,
+        errored: false,
+    });
+    decision.reasons.insert(0, Reason { code, message });
+    decision.effect = Effect::Block;
+    decision.decided = Effect::Block;
+    decision
+}

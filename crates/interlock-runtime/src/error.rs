@@ -1,0 +1,61 @@
+//! Why the runtime could not answer.
+
+use interlock_core::model::ActionError;
+use interlock_store::StoreError;
+use thiserror::Error;
+
+/// Why a request got no decision. Every variant means that the action must not run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The action is malformed.
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    /// The credential is bound to another agent.
+    #[error("this key is bound to agent `{bound}`, the action names `{named}`")]
+    Identity {
+        /// The agent of the credential.
+        bound: String,
+        /// The agent of the action.
+        named: String,
+    },
+    /// The idempotency key was used for another action.
+    #[error("idempotency key `{0}` was used for another action")]
+    IdempotencyConflict(String),
+    /// The record cannot be written; a side effect is denied.
+    #[error("the decision cannot be recorded, so the action is denied: {0}")]
+    AuditUnavailable(String),
+    /// There is no such thing in this tenant.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It was done already, or cannot be done in this state.
+    #[error("{0}")]
+    Conflict(String),
+    /// The caller may not do that.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A policy does not compile.
+    #[error("the policy does not compile:\n{0}")]
+    Policy(String),
+}
+
+impl RuntimeError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Action(e) => e.code,
+            Self::Identity { .. } => "identity.mismatch",
+            Self::IdempotencyConflict(_) => "idempotency.conflict",
+            Self::AuditUnavailable(_) => "audit-unavailable",
+            Self::NotFound(_) => "not-found",
+            Self::Conflict(_) => "conflict",
+            Self::Forbidden(_) => "key.forbidden",
+            Self::Store(_) => "store",
+            Self::Policy(_) => "policy.invalid",
+        }
+    }
+}

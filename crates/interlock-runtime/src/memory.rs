@@ -1,0 +1,126 @@
+//! The state of all agents in memory, behind locks that no stage of the pipeline holds across
+//! another.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use interlock_core::model::{Effect, UnixNanos};
+use interlock_core::state::{
+    AGENTS_MAX, AgentTable, Footprint, OutcomeSummary, Readings, SESSIONS_MAX, SessionTable,
+    StableHash, Switches, SwitchesFull, Taint,
+};
+
+/// Locks that agents are spread over.
+const SHARDS: usize = 16;
+
+/// The state.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    agents: Vec<Mutex<AgentTable>>,
+    sessions: Mutex<SessionTable>,
+    switches: RwLock<Switches>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self {
+            agents: (0..SHARDS)
+                .map(|_| Mutex::new(AgentTable::new(AGENTS_MAX / SHARDS)))
+                .collect(),
+            sessions: Mutex::new(SessionTable::new(SESSIONS_MAX)),
+            switches: RwLock::default(),
+        }
+    }
+
+    fn shard(&self, tenant: &str, agent: &str) -> MutexGuard<'_, AgentTable> {
+        let hash = StableHash::new("shard").text(tenant).text(agent).finish();
+        let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        // `at` is below the number of shards by construction.
+        locked(self.agents.get(at).unwrap_or_else(|| &self.agents[0]))
+    }
+
+    /// Charges an action and answers what its decision reads.
+    pub(crate) fn reserve(&self, footprint: &Footprint, now: UnixNanos) -> Readings {
+        let mut readings = self
+            .shard(&footprint.tenant, &footprint.agent)
+            .reserve(footprint, now);
+        if !footprint.session.is_empty() {
+            locked(&self.sessions).read(footprint, &mut readings.state);
+        }
+        self.switches
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .read(footprint, &mut readings.state);
+        readings
+    }
+
+    /// Takes a decision in.
+    pub(crate) fn conclude(&self, footprint: &Footprint, effect: Effect, now: UnixNanos) {
+        let held = self
+            .shard(&footprint.tenant, &footprint.agent)
+            .conclude(footprint, effect, now);
+        if held {
+            locked(&self.sessions).conclude(footprint, effect);
+        }
+    }
+
+    /// Gives a reservation back.
+    pub(crate) fn cancel(&self, footprint: &Footprint, now: UnixNanos) {
+        if let Some(agent) = self
+            .shard(&footprint.tenant, &footprint.agent)
+            .get_mut(&footprint.tenant, &footprint.agent)
+        {
+            agent.cancel(footprint.id, now);
+        }
+    }
+
+    /// Takes an outcome in.
+    pub(crate) fn settle(
+        &self,
+        tenant: &str,
+        agent: &str,
+        id: u128,
+        outcome: &OutcomeSummary,
+        now: UnixNanos,
+    ) -> bool {
+        self.shard(tenant, agent)
+            .get_mut(tenant, agent)
+            .is_some_and(|a| a.settle(id, outcome, now))
+    }
+
+    /// Counts an approval that a person gave.
+    pub(crate) fn approved(&self, tenant: &str, agent: &str, now: UnixNanos) {
+        self.shard(tenant, agent)
+            .with(tenant, agent, |a| a.approved(now));
+    }
+
+    /// Adds what a result brought into a session.
+    pub(crate) fn taint(&self, tenant: &str, session: &str, taint: &Taint) {
+        locked(&self.sessions).taint(tenant, session, taint);
+    }
+
+    /// Pauses an agent, or lets it go on.
+    pub(crate) fn pause(&self, tenant: &str, agent: &str, on: bool) -> Result<(), SwitchesFull> {
+        self.switches
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pause(tenant, agent, on)
+    }
+
+    /// Stops a tenant, or lets it go on.
+    pub(crate) fn kill(&self, tenant: &str, on: bool) -> Result<(), SwitchesFull> {
+        self.switches
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .kill_tenant(tenant, on)
+    }
+
+    /// Replays the record of a decision.
+    pub(crate) fn fold_decision(&self, footprint: &Footprint, effect: Effect, at: UnixNanos) {
+        self.reserve(footprint, footprint.at);
+        self.conclude(footprint, effect, at);
+    }
+}

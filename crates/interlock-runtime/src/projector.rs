@@ -1,0 +1,280 @@
+//! The projection: rows for people, made from the journal alone, so that they can be thrown away
+//! and made again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use interlock_core::audit::frame::Kind;
+use interlock_core::model::{Effect, Value};
+use interlock_core::risk::Dimension;
+use interlock_store::journal::{Entry, Journal, Position};
+use interlock_store::{ActionOutcome, ActionRow, AlertRow, Store, StoreError};
+
+use crate::outcome::record_time;
+use crate::shown::Shown;
+
+/// Records of one transaction.
+const BATCH: usize = 512;
+
+/// Wakes the projector's thread.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    dirty: Mutex<bool>,
+    changed: Condvar,
+    stop: AtomicBool,
+}
+
+impl Wake {
+    /// There is something new in the journal.
+    pub(crate) fn wake(&self) {
+        *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Ends the thread after what is there is projected.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wait(&self) -> bool {
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*dirty && !self.stop.load(Ordering::SeqCst) {
+            dirty = self
+                .changed
+                .wait(dirty)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *dirty = false;
+        !self.stop.load(Ordering::SeqCst)
+    }
+}
+
+/// Projects until stopped.
+pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Shown) {
+    loop {
+        let go_on = wake.wait();
+        // Gathering for a moment makes one transaction of many decisions.
+        if go_on {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if let Err(error) = catch_up(journal, store, shown) {
+            tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
+            std::thread::sleep(Duration::from_millis(500));
+            if go_on {
+                wake.wake();
+            }
+        }
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// Projects everything that the journal holds and the store does not.
+pub(crate) fn catch_up(
+    journal: &Journal,
+    store: &dyn Store,
+    shown: &Shown,
+) -> Result<(), ProjectError> {
+    let mut position = match store.projection_position()? {
+        Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
+        None => Position::default(),
+    };
+    loop {
+        let mut batch: Vec<(Arc<str>, Entry)> = Vec::with_capacity(BATCH);
+        let next = journal
+            .for_each(position, &mut |tenant, entry| {
+                batch.push((Arc::from(tenant), entry.clone()));
+                if batch.len() >= BATCH {
+                    std::ops::ControlFlow::Break(())
+                } else {
+                    std::ops::ControlFlow::Continue(())
+                }
+            })
+            .map_err(|e| ProjectError::Journal(e.to_string()))?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        store.apply_batch(&mut |tx| {
+            for (tenant, entry) in &batch {
+                project(tx, tenant, entry, shown)?;
+            }
+            tx.position(&encode(next))
+        })?;
+        position = next;
+    }
+}
+
+fn encode(position: Position) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let (segment, offset) = bytes.split_at_mut(8);
+    segment.copy_from_slice(&position.segment.to_le_bytes());
+    offset.copy_from_slice(&position.offset.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Position> {
+    let (segment, offset) = bytes.split_at_checked(8)?;
+    Some(Position {
+        segment: u64::from_le_bytes(segment.try_into().ok()?),
+        offset: u64::from_le_bytes(offset.try_into().ok()?),
+    })
+}
+
+/// Why the projection could not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal could not be read.
+    #[error("the journal cannot be read: {0}")]
+    Journal(String),
+    /// The stored position is not one.
+    #[error("the stored position of the projection is damaged; run `interlock doctor --rebuild`")]
+    Position,
+}
+
+fn text<'a>(body: &'a Value, key: &str) -> &'a str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn project(
+    tx: &mut dyn interlock_store::Projection,
+    tenant: &str,
+    entry: &Entry,
+    shown: &Shown,
+) -> Result<(), StoreError> {
+    // A body that does not parse belongs to a later version; it is in the record all the same.
+    let Ok(body) = Value::parse(&entry.body) else {
+        return Ok(());
+    };
+    let Some(at) = record_time(&body) else {
+        return Ok(());
+    };
+    match entry.kind {
+        Kind::Decision => {
+            let mut row = action_row(&body, entry.seq, at);
+            if let Some(payload) = shown.get(&row.id) {
+                row.payload = payload;
+            }
+            tx.action(tenant, &row)?;
+            if row.flagged {
+                tx.alert(tenant, &alert_row(&row))?;
+            }
+            Ok(())
+        }
+        Kind::Outcome => tx.outcome(
+            tenant,
+            text(&body, "id"),
+            &ActionOutcome {
+                status: text(&body, "status").to_owned(),
+                at,
+            },
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
+    let effect = |key: &str| Effect::from_name(text(body, key)).unwrap_or(Effect::Block);
+    let risk = body.get("risk").and_then(Value::as_i64).unwrap_or(0);
+    let risk = u16::try_from(risk.clamp(0, 100)).unwrap_or(100);
+    let reported = body.get("reported");
+    let claimed = reported
+        .and_then(|r| r.get("risk_milli"))
+        .and_then(Value::as_i64)
+        .and_then(|m| u16::try_from(m).ok())
+        .map(|m| m.min(1_000));
+    let flagged = if reported.is_some() {
+        effect("effect") >= Effect::RequireApproval
+            || claimed.is_some_and(|m| m >= 600)
+            || matches!(
+                reported
+                    .and_then(|r| r.get("decision"))
+                    .and_then(Value::as_str),
+                Some("BLOCK" | "PAUSE" | "ROLLBACK" | "block" | "pause" | "rollback")
+            )
+    } else {
+        effect("effect") >= Effect::Alert
+    };
+    let mut breakdown = String::from("{");
+    if let Some(dims) = body.get("dims").and_then(Value::as_array) {
+        for (i, (dimension, score)) in Dimension::ALL.iter().zip(dims).enumerate() {
+            if i > 0 {
+                breakdown.push(',');
+            }
+            breakdown.push_str(&format!(
+                "\"{}\":{}",
+                dimension.name(),
+                score.as_i64().unwrap_or(0)
+            ));
+        }
+    }
+    breakdown.push('}');
+    let reason = body
+        .get("reasons")
+        .and_then(Value::as_array)
+        .and_then(|r| r.first())
+        .and_then(Value::as_array)
+        .map(|r| {
+            r.get(1)
+                .or(r.first())
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .unwrap_or_default();
+    let asked = body.get("asked").or_else(|| body.get("resource"));
+    ActionRow {
+        id: text(body, "id").to_owned(),
+        seq,
+        agent_id: text(body, "agent").to_owned(),
+        agent_name: None,
+        session_id: text(body, "session").to_owned(),
+        run_id: text(body, "run").to_owned(),
+        step: body.get("step").and_then(Value::as_i64),
+        action_type: text(body, "type").to_owned(),
+        resource: asked.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        tool: text(body, "tool").to_owned(),
+        effect: effect("effect"),
+        decided: effect("decided"),
+        risk,
+        risk_milli: claimed.unwrap_or(risk * 10),
+        risk_breakdown: breakdown,
+        flagged,
+        reason,
+        source: text(body, "source").to_owned(),
+        claimed: reported
+            .and_then(|r| r.get("decision"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        payload: "null".to_owned(),
+        at,
+        outcome: None,
+        rollback: None,
+    }
+}
+
+fn alert_row(row: &ActionRow) -> AlertRow {
+    let level = match row.risk_milli.max(row.risk * 10) {
+        0..400 => "low",
+        400..600 => "medium",
+        600..850 => "high",
+        _ => "critical",
+    };
+    AlertRow {
+        id: format!("alert-{}", row.id),
+        seq: row.seq,
+        agent_id: row.agent_id.clone(),
+        action_id: Some(row.id.clone()),
+        level: level.to_owned(),
+        message: format!("{} {}: {}", row.effect, row.action_type, row.reason)
+            .chars()
+            .take(1_000)
+            .collect(),
+        created: row.at,
+    }
+}

@@ -1,0 +1,301 @@
+//! `/api/agents`: agents, their profiles and switches.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use interlock_store::{Agent, AgentChange, AgentProfile, KillSwitchMode, NewAgent, PAGE_ROWS_MAX};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::{json, milli, time};
+use crate::App;
+use crate::auth::{Caller, Permission};
+use crate::error::{ApiError, ApiResult, ErrorBody};
+
+/// An agent with its profile.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AgentBody {
+    /// Its id.
+    pub agent_id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it may do nothing for now.
+    pub paused: bool,
+    /// `alert`, `pause` or `rollback`.
+    pub kill_switch_mode: String,
+    /// Whether it holds elevated credentials.
+    pub elevated: bool,
+    /// Allowed action types; null: all.
+    pub allowed_action_types: Option<Vec<String>>,
+    /// Allowed resources; null: all.
+    pub allowed_resources: Option<Vec<String>>,
+    /// Blocked resources.
+    pub blocked_resources: Vec<String>,
+    /// Most actions in a minute; null: no limit.
+    pub max_actions_per_minute: Option<u32>,
+    /// The highest risk, 0..1; null: no limit.
+    pub max_risk_score: Option<f64>,
+    /// Actions decided.
+    pub total_actions: u64,
+    /// Actions flagged.
+    pub flagged_actions: u64,
+    /// Actions undone.
+    pub rolled_back_actions: u64,
+    /// The mean risk, 0..1.
+    pub avg_risk_score: f64,
+    /// When it was last seen.
+    pub last_seen: Option<String>,
+    /// When it was registered or first seen.
+    pub created_at: String,
+}
+
+impl From<Agent> for AgentBody {
+    fn from(agent: Agent) -> Self {
+        let score = |m: u16| f64::from(m) / 1_000.0;
+        Self {
+            paused: agent.paused,
+            kill_switch_mode: agent.kill_switch_mode.name().to_owned(),
+            elevated: agent.elevated,
+            max_risk_score: agent.profile.max_risk_milli.map(score),
+            allowed_action_types: agent.profile.allowed_action_types,
+            allowed_resources: agent.profile.allowed_resources,
+            blocked_resources: agent.profile.blocked_resources,
+            max_actions_per_minute: agent.profile.max_actions_per_minute,
+            total_actions: agent.counters.total,
+            flagged_actions: agent.counters.flagged,
+            rolled_back_actions: agent.counters.rolled_back,
+            avg_risk_score: score(u16::try_from(agent.counters.mean_risk_milli()).unwrap_or(1_000)),
+            last_seen: agent.counters.last_seen.map(time),
+            created_at: time(agent.created),
+            agent_id: agent.agent_id,
+            name: agent.name,
+        }
+    }
+}
+
+/// Lists all agents with their profiles.
+#[utoipa::path(
+    get, path = "/api/agents", tag = "agents",
+    responses(
+        (status = 200, description = "The agents", body = Vec<AgentBody>),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not read", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<AgentBody>>> {
+    caller.require(Permission::Read)?;
+    let agents = app
+        .blocking(move |runtime| {
+            let mut all: Vec<Agent> = Vec::new();
+            loop {
+                let after = all.last().map(|a| a.agent_id.clone());
+                let page =
+                    runtime
+                        .store()
+                        .agents(caller.tenant(), after.as_deref(), PAGE_ROWS_MAX)?;
+                let full = page.len() == PAGE_ROWS_MAX;
+                all.extend(page);
+                if !full {
+                    return Ok(all);
+                }
+            }
+        })
+        .await?;
+    Ok(Json(agents.into_iter().map(AgentBody::from).collect()))
+}
+
+/// An agent to register.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct RegisterRequest {
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 256)]
+    pub name: String,
+    /// Its id; the name when absent.
+    #[schema(min_length = 1, max_length = 256)]
+    pub agent_id: Option<String>,
+}
+
+/// Registers an agent.
+#[utoipa::path(
+    post, path = "/api/agents", tag = "agents",
+    request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "It is registered", body = AgentBody),
+        (status = 400, description = "A field is out of its limits", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not administer", body = ErrorBody),
+        (status = 409, description = "There is one with that id", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn register(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> ApiResult<(StatusCode, Json<AgentBody>)> {
+    caller.require(Permission::Administer)?;
+    let request: RegisterRequest = json(&body)?;
+    let agent = NewAgent {
+        agent_id: request.agent_id.unwrap_or_else(|| request.name.clone()),
+        name: request.name,
+    };
+    let row = app
+        .blocking(move |runtime| runtime.register_agent(caller.tenant(), &caller.subject, &agent))
+        .await?;
+    Ok((StatusCode::CREATED, Json(row.into())))
+}
+
+/// Changes to an agent; what is absent stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentPatch {
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 256)]
+    pub name: Option<String>,
+    /// Whether it may do nothing for now.
+    pub paused: Option<bool>,
+    /// `alert`, `pause` or `rollback`.
+    #[schema(pattern = "^(alert|pause|rollback)$")]
+    pub kill_switch_mode: Option<String>,
+    /// Whether it holds elevated credentials.
+    pub elevated: Option<bool>,
+}
+
+/// Changes an agent: name, pause, kill switch.
+#[utoipa::path(
+    patch, path = "/api/agents/{id}", tag = "agents",
+    params(("id" = String, Path, description = "The agent's id")),
+    request_body = AgentPatch,
+    responses(
+        (status = 200, description = "It is changed", body = AgentBody),
+        (status = 400, description = "A field is out of its limits", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not administer", body = ErrorBody),
+        (status = 404, description = "No such agent", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> ApiResult<Json<AgentBody>> {
+    caller.require(Permission::Administer)?;
+    let patch: AgentPatch = json(&body)?;
+    let kill_switch_mode = match patch.kill_switch_mode.as_deref() {
+        None => None,
+        Some(word) => Some(
+            KillSwitchMode::from_name(&word.to_ascii_lowercase()).ok_or_else(|| {
+                ApiError::field(
+                    "kill_switch_mode",
+                    "field.invalid",
+                    "`kill_switch_mode` must be `alert`, `pause` or `rollback`",
+                )
+            })?,
+        ),
+    };
+    let change = AgentChange {
+        name: patch.name,
+        paused: patch.paused,
+        kill_switch_mode,
+        elevated: patch.elevated,
+    };
+    let row = app
+        .blocking(move |runtime| {
+            runtime.update_agent(caller.tenant(), &caller.subject, &id, &change)
+        })
+        .await?;
+    Ok(Json(row.into()))
+}
+
+/// Tells an absent field (`None`) from `null` (`Some(None)`).
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(d).map(Some)
+}
+
+/// A permission profile; an absent field stays, `null` lifts the limit.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub struct ProfilePatch {
+    /// Globs of allowed action types.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub allowed_action_types: Option<Option<Vec<String>>>,
+    /// Globs of allowed resources.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub allowed_resources: Option<Option<Vec<String>>>,
+    /// Globs of blocked resources.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub blocked_resources: Option<Option<Vec<String>>>,
+    /// Most allowed actions in a minute.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, maximum = 1000000)]
+    pub max_actions_per_minute: Option<Option<u32>>,
+    /// The highest risk, 0..1.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
+    pub max_risk_score: Option<Option<f64>>,
+}
+
+/// Changes an agent's permission profile; every field is enforced whatever the policies say.
+#[utoipa::path(
+    patch, path = "/api/agents/{id}/profile", tag = "agents",
+    params(("id" = String, Path, description = "The agent's id; it is registered if it is not known")),
+    request_body = ProfilePatch,
+    responses(
+        (status = 200, description = "The agent with its profile", body = AgentBody),
+        (status = 400, description = "A field is out of its limits", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not administer", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn set_profile(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> ApiResult<Json<AgentBody>> {
+    caller.require(Permission::Administer)?;
+    let patch: ProfilePatch = json(&body)?;
+    let risk = match patch.max_risk_score {
+        Some(Some(score)) => Some(Some(milli("max_risk_score", score)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let row = app
+        .blocking(move |runtime| {
+            let mut profile = match runtime.store().agent(caller.tenant(), &id) {
+                Ok(agent) => agent.profile,
+                Err(error) if error.is_not_found() => AgentProfile::default(),
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(types) = patch.allowed_action_types {
+                profile.allowed_action_types = types;
+            }
+            if let Some(resources) = patch.allowed_resources {
+                profile.allowed_resources = resources;
+            }
+            if let Some(resources) = patch.blocked_resources {
+                profile.blocked_resources = resources.unwrap_or_default();
+            }
+            if let Some(rate) = patch.max_actions_per_minute {
+                profile.max_actions_per_minute = rate;
+            }
+            if let Some(risk) = risk {
+                profile.max_risk_milli = risk;
+            }
+            runtime.set_profile(caller.tenant(), &caller.subject, &id, &profile)
+        })
+        .await?;
+    Ok(Json(row.into()))
+}

@@ -1,0 +1,69 @@
+//! One file per resource.
+
+pub mod actions;
+pub mod agents;
+pub mod alerts;
+pub mod approvals;
+pub mod audit;
+pub mod bundle;
+pub mod check;
+pub mod health;
+pub mod keys;
+pub mod kill;
+pub mod pii;
+pub mod policies;
+pub mod stats;
+
+use axum::body::Bytes;
+use interlock_core::model::UnixNanos;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, ApiResult};
+
+/// Reads a JSON body; the error names the field where serde does.
+pub(crate) fn json<T: DeserializeOwned>(body: &Bytes) -> ApiResult<T> {
+    serde_json::from_slice(body).map_err(|e| {
+        ApiError::field(
+            "body",
+            "body.invalid",
+            format!("the body is not as documented: {e}"),
+        )
+    })
+}
+
+/// A time as the API shows it: RFC 3339, UTC, milliseconds.
+pub(crate) fn time(at: UnixNanos) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at))
+        .map_or_else(|_| String::new(), |t| format!("{t:.3}"))
+}
+
+/// The rows of a page: 1 to 1,000.
+pub(crate) fn page(limit: Option<usize>, default: usize) -> ApiResult<usize> {
+    match limit {
+        None => Ok(default),
+        Some(limit @ 1..=1_000) => Ok(limit),
+        Some(_) => Err(ApiError::field(
+            "limit",
+            "field.invalid",
+            "`limit` must be 1 to 1000",
+        )),
+    }
+}
+
+/// A risk of the published 0..1 scale in thousandths.
+pub(crate) fn milli(field: &'static str, score: f64) -> ApiResult<u16> {
+    if (0.0..=1.0).contains(&score) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0..=1000 after the check above"
+        )]
+        Ok((score * 1_000.0).round() as u16)
+    } else {
+        Err(ApiError::field(
+            field,
+            "field.invalid",
+            format!("`{field}` must be 0 to 1"),
+        ))
+    }
+}

@@ -1,0 +1,65 @@
+//! `/api/stats`: sums over a tenant.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::auth::{Caller, Permission};
+use crate::error::{ApiResult, ErrorBody};
+
+/// Sums over a tenant.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StatsBody {
+    /// Actions decided.
+    pub total_actions: u64,
+    /// Actions flagged.
+    pub flagged_actions: u64,
+    /// Actions blocked.
+    pub blocked_actions: u64,
+    /// Actions that waited for a person.
+    pub held_actions: u64,
+    /// The mean risk, 0..1.
+    pub avg_risk_score: f64,
+    /// Agents known.
+    pub agents: u64,
+    /// Agents paused.
+    pub agents_paused: u64,
+    /// Alerts that nobody has acknowledged.
+    pub alerts_open: u64,
+    /// Approvals that wait for people.
+    pub approvals_pending: u64,
+    /// Policies in force.
+    pub policies_enabled: u64,
+}
+
+/// Sums over the tenant.
+#[utoipa::path(
+    get, path = "/api/stats", tag = "system",
+    responses(
+        (status = 200, description = "The sums", body = StatsBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not read", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<StatsBody>> {
+    caller.require(Permission::Read)?;
+    let stats = app
+        .blocking(move |runtime| Ok(runtime.store().stats(caller.tenant())?))
+        .await?;
+    Ok(Json(StatsBody {
+        total_actions: stats.actions.total,
+        flagged_actions: stats.actions.flagged,
+        blocked_actions: stats.actions.blocked,
+        held_actions: stats.actions.held,
+        avg_risk_score: f64::from(u16::try_from(stats.actions.mean_risk_milli()).unwrap_or(1_000))
+            / 1_000.0,
+        agents: stats.agents,
+        agents_paused: stats.agents_paused,
+        alerts_open: stats.alerts_open,
+        approvals_pending: stats.approvals_pending,
+        policies_enabled: stats.policies_enabled,
+    }))
+}

@@ -1,0 +1,191 @@
+//! What every handler shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use interlock_core::model::Action;
+use interlock_runtime::{CheckOptions, Checked, Claimed, Runtime, RuntimeError};
+use interlock_store::keys::KeyRing;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+
+/// How long a key that was looked up is believed.
+const KEY_CACHE: Duration = Duration::from_secs(1);
+/// Keys believed at once.
+const KEYS_MAX: usize = 10_000;
+/// Changes of approvals that a slow waiter may miss before it looks again by itself.
+const CHANGES_MAX: usize = 1_024;
+
+/// How the server is set up.
+#[derive(Debug)]
+pub struct AppOptions {
+    /// What decides.
+    pub runtime: Runtime,
+    /// What checks keys.
+    pub keyring: KeyRing,
+}
+
+/// What every handler shares. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    runtime: Runtime,
+    keyring: KeyRing,
+    keys: Mutex<HashMap<[u8; 32], (Instant, Caller)>>,
+    changes: broadcast::Sender<(String, String)>,
+    started: Instant,
+}
+
+impl App {
+    /// Sets the server up.
+    #[must_use]
+    pub fn new(options: AppOptions) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES_MAX);
+        let sender = changes.clone();
+        options.runtime.on_approval_change(move |tenant, id| {
+            // Nobody may be waiting.
+            let _ = sender.send((tenant.to_owned(), id.to_owned()));
+        });
+        Self(Arc::new(Inner {
+            runtime: options.runtime,
+            keyring: options.keyring,
+            keys: Mutex::default(),
+            changes,
+            started: Instant::now(),
+        }))
+    }
+
+    /// What decides.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// What makes and checks keys.
+    #[must_use]
+    pub fn keyring(&self) -> &KeyRing {
+        &self.0.keyring
+    }
+
+    /// How long the server has run.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Changes of approvals from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<(String, String)> {
+        self.0.changes.subscribe()
+    }
+
+    /// Forgets which keys are believed.
+    pub fn forget_keys(&self) {
+        self.0
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// Who presents this key.
+    ///
+    /// # Errors
+    /// `401`, the same for every reason.
+    pub fn authenticate(&self, presented: &str, bearer: bool) -> ApiResult<Caller> {
+        use sha2::Digest as _;
+        let fingerprint: [u8; 32] = sha2::Sha256::digest(presented.as_bytes()).into();
+        let now = Instant::now();
+        {
+            let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((until, caller)) = keys.get(&fingerprint)
+                && *until > now
+            {
+                return Ok(Caller {
+                    bearer,
+                    ..caller.clone()
+                });
+            }
+        }
+        let record = self
+            .0
+            .keyring
+            .authenticate(self.0.runtime.store(), presented, self.0.runtime.now())
+            .map_err(|_| ApiError::unauthorized())?;
+        let caller = Caller::of(&record, bearer);
+        let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(fingerprint, (now + KEY_CACHE, caller.clone()));
+        Ok(caller)
+    }
+
+    /// Decides, and waits until the decision is recorded.
+    ///
+    /// # Errors
+    /// When there is no decision.
+    pub async fn check(&self, caller: &Caller, action: Action) -> ApiResult<Checked> {
+        self.decide(caller, action, None).await
+    }
+
+    /// Scores and records an action that already ran.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn report(
+        &self,
+        caller: &Caller,
+        action: Action,
+        claimed: Claimed,
+    ) -> ApiResult<Checked> {
+        self.decide(caller, action, Some(claimed)).await
+    }
+
+    async fn decide(
+        &self,
+        caller: &Caller,
+        action: Action,
+        reported: Option<Claimed>,
+    ) -> ApiResult<Checked> {
+        let (send, receive) = oneshot::channel();
+        let options = CheckOptions {
+            key_id: caller.key_id.clone(),
+            reported,
+        };
+        self.0
+            .runtime
+            .check_with(&caller.principal, action, &options, move |result| {
+                // A caller that went away leaves its decision in the record.
+                let _ = send.send(result);
+            });
+        receive
+            .await
+            .unwrap_or_else(|_| {
+                Err(RuntimeError::AuditUnavailable(
+                    "the writer stopped".to_owned(),
+                ))
+            })
+            .map_err(ApiError::from)
+    }
+
+    /// Runs what may touch the disk away from the threads that serve requests.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Runtime) -> Result<T, RuntimeError> + Send + 'static,
+    ) -> ApiResult<T> {
+        let app = self.clone();
+        match tokio::task::spawn_blocking(move || f(&app.0.runtime)).await {
+            Ok(result) => result.map_err(ApiError::from),
+            Err(error) => Err(ApiError::internal(&error)),
+        }
+    }
+}

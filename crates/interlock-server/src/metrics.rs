@@ -1,0 +1,50 @@
+//! `/metrics` in the Prometheus text format.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use interlock_core::model::Effect;
+
+use crate::App;
+
+/// The figures of this process. They name no agent and no content.
+pub(crate) async fn render(State(app): State<App>) -> impl IntoResponse {
+    let stats = app.runtime().stats();
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "# HELP interlock_decisions_total Decisions by effect.\n# TYPE interlock_decisions_total counter"
+    );
+    for (effect, count) in Effect::ALL.iter().zip(stats.by_effect) {
+        let _ = writeln!(
+            out,
+            "interlock_decisions_total{{effect=\"{effect}\"}} {count}"
+        );
+    }
+    let _ = writeln!(
+        out,
+        "# HELP interlock_decide_microseconds Time from readings to decision.\n# TYPE interlock_decide_microseconds histogram"
+    );
+    let mut total = 0;
+    for (bound, count) in &stats.latency_us {
+        let le = bound.map_or_else(|| "+Inf".to_owned(), |b| b.to_string());
+        let _ = writeln!(
+            out,
+            "interlock_decide_microseconds_bucket{{le=\"{le}\"}} {count}"
+        );
+        total = *count;
+    }
+    let _ = writeln!(
+        out,
+        "interlock_decide_microseconds_sum {}\ninterlock_decide_microseconds_count {total}",
+        stats.latency_us_sum
+    );
+    let _ = writeln!(
+        out,
+        "# HELP interlock_uptime_seconds Seconds since the start.\n# TYPE interlock_uptime_seconds gauge\ninterlock_uptime_seconds {}",
+        app.uptime().as_secs()
+    );
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], out)
+}

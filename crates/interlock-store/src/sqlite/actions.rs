@@ -1,0 +1,133 @@
+//! Actions, as they are read.
+
+use rusqlite::{Row, params};
+
+use super::agents::counters;
+use super::rows::{Query, effect, get, one, to_i64, unsigned};
+use super::{Result, SqliteStore};
+use crate::error::StoreError;
+use crate::model::{ActionFilter, ActionOutcome, ActionRow, Rollback, Stats, check_page};
+use crate::traits::ActionStore;
+
+fn read(row: &Row<'_>) -> Result<ActionRow> {
+    let status: Option<String> = get(row, "outcome_status")?;
+    let outcome_at: Option<i64> = get(row, "outcome_at")?;
+    let rollback_at: Option<i64> = get(row, "rollback_at")?;
+    let rollback_reason: Option<String> = get(row, "rollback_reason")?;
+    Ok(ActionRow {
+        id: get(row, "id")?,
+        seq: unsigned(row, "seq")?,
+        agent_id: get(row, "agent_id")?,
+        agent_name: get(row, "agent_name")?,
+        session_id: get(row, "session_id")?,
+        run_id: get(row, "run_id")?,
+        step: get(row, "step")?,
+        action_type: get(row, "action_type")?,
+        resource: get(row, "resource")?,
+        tool: get(row, "tool")?,
+        effect: effect(row, "effect")?,
+        decided: effect(row, "decided")?,
+        risk: get(row, "risk")?,
+        risk_milli: get(row, "risk_milli")?,
+        risk_breakdown: get(row, "risk_breakdown")?,
+        flagged: get(row, "flagged")?,
+        reason: get(row, "reason")?,
+        source: get(row, "source")?,
+        claimed: get(row, "claimed")?,
+        payload: get(row, "payload")?,
+        at: get(row, "at")?,
+        outcome: status
+            .zip(outcome_at)
+            .map(|(status, at)| ActionOutcome { status, at }),
+        rollback: rollback_at
+            .zip(rollback_reason)
+            .map(|(at, reason)| Rollback { at, reason }),
+    })
+}
+
+impl ActionStore for SqliteStore {
+    fn action(&self, tenant: &str, id: &str) -> Result<ActionRow> {
+        one(
+            &self.reader(),
+            "SELECT * FROM action WHERE tenant = ?1 AND id = ?2",
+            params![tenant, id],
+            read,
+        )?
+        .ok_or_else(|| StoreError::not_found("action", id))
+    }
+
+    fn actions(&self, tenant: &str, filter: &ActionFilter, limit: usize) -> Result<Vec<ActionRow>> {
+        check_page(limit)?;
+        let mut query = Query::new("SELECT * FROM action WHERE tenant = ?1", tenant);
+        for (condition, text) in [
+            ("agent_id = ?", &filter.agent_id),
+            // The partial indexes hold no empty names.
+            ("session_id <> '' AND session_id = ?", &filter.session_id),
+            ("run_id <> '' AND run_id = ?", &filter.run_id),
+            ("action_type = ?", &filter.action_type),
+        ] {
+            if let Some(text) = text {
+                query.and(condition, text.clone());
+            }
+        }
+        if let Some(effect) = filter.effect {
+            query.and("effect = ?", effect.name().to_owned());
+        }
+        match filter.flagged {
+            Some(true) => query.then("AND flagged = 1"),
+            Some(false) => query.then("AND flagged = 0"),
+            None => {}
+        }
+        if let Some(since) = filter.since {
+            query.and("at >= ?", since);
+        }
+        if let Some(until) = filter.until {
+            query.and("at < ?", until);
+        }
+        if let Some(before) = filter.before {
+            query.and("seq < ?", to_i64("before", before.0)?);
+        }
+        query.then("ORDER BY seq DESC");
+        query.limit(limit);
+        query.rows(&self.reader(), read)
+    }
+
+    fn stats(&self, tenant: &str) -> Result<Stats> {
+        let reader = self.reader();
+        let snapshot = reader.unchecked_transaction()?;
+        let count = |sql: &str| -> Result<u64> {
+            Ok(one(&snapshot, sql, [tenant], |row| unsigned(row, "n"))?.unwrap_or(0))
+        };
+        let mut stats = Stats {
+            alerts_open: count(
+                "SELECT (SELECT count(*) FROM alert WHERE tenant = ?1) -
+                 (SELECT count(*) FROM alert_acknowledgement k JOIN alert a
+                  ON a.tenant = k.tenant AND a.id = k.alert_id WHERE k.tenant = ?1) AS n",
+            )?,
+            approvals_pending: count(
+                "SELECT count(*) AS n FROM approval WHERE tenant = ?1 AND state = 'pending'",
+            )?,
+            policies_enabled: count(
+                "SELECT count(*) AS n FROM policy WHERE tenant = ?1 AND enabled = 1",
+            )?,
+            ..Stats::default()
+        };
+        one(
+            &snapshot,
+            "SELECT count(*) AS agents, coalesce(sum(paused), 0) AS agents_paused,
+             coalesce(sum(total), 0) AS total, coalesce(sum(flagged), 0) AS flagged,
+             coalesce(sum(blocked), 0) AS blocked, coalesce(sum(held), 0) AS held,
+             coalesce(sum(rolled_back), 0) AS rolled_back,
+             coalesce(sum(risk_milli_sum), 0) AS risk_milli_sum, max(last_seen) AS last_seen
+             FROM agent WHERE tenant = ?1 AND live = 1",
+            [tenant],
+            |row| {
+                stats.agents = unsigned(row, "agents")?;
+                stats.agents_paused = unsigned(row, "agents_paused")?;
+                stats.actions = counters(row)?;
+                Ok(())
+            },
+        )?;
+        Ok(stats)
+    }
+}

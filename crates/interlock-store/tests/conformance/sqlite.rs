@@ -1,0 +1,135 @@
+//! What only the embedded back end can get wrong: its file.
+
+use std::path::Path;
+
+use interlock_core::approval::Verdict;
+use interlock_store::{
+    AgentStore as _, ApprovalStore as _, SqliteOptions, SqliteStore, StoreError,
+};
+
+use super::approvals::vote;
+use super::{asked, new_agent, refused};
+
+fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, SqliteOptions::default())
+}
+
+#[test]
+fn rows_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let row = {
+        let store = open(&path).unwrap();
+        store.register_agent("t", &new_agent("a"), 1).unwrap();
+        store.request_approval("t", &asked("p", 1, 100), 1).unwrap();
+        let approve = vote("bo", Verdict::Approve, 1);
+        store
+            .advance_approval("t", "p", None, &approve, 2)
+            .unwrap()
+            .row
+    };
+    let store = open(&path).unwrap();
+    assert_eq!(store.approval("t", "p").unwrap(), row);
+    assert!(store.agent("t", "a").is_ok());
+    store.check_integrity().unwrap();
+    assert_eq!(store.path(), path);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_readable_by_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db")).unwrap();
+    store.register_agent("t", &new_agent("a"), 1).unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        files += 1;
+    }
+    assert_eq!(files, 3, "the database, its log and the log's index");
+}
+
+#[test]
+fn a_later_schema_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(open(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute("INSERT INTO migration (version) VALUES (99)", [])
+        .unwrap();
+    refused(open(&path), "the database is at schema 99");
+    let agents: i64 = connection
+        .query_row("SELECT count(*) FROM agent", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(agents, 0);
+}
+
+#[test]
+fn another_programs_file_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("CREATE TABLE mine (x)").unwrap();
+    refused(open(&path), "is not an Interlock database");
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1);
+
+    let text = dir.path().join("text");
+    std::fs::write(&text, "this is not a database, whatever its name says").unwrap();
+    refused(open(&text), "the database failed");
+    refused(open(&dir.path().join("missing/db")), "missing/db");
+}
+
+#[test]
+fn a_damaged_row_is_reported_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).unwrap();
+    store.request_approval("t", &asked("p", 1, 100), 1).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute("UPDATE approval SET state = 'blessed'", [])
+        .unwrap();
+    refused(
+        store.approval("t", "p"),
+        "the stored state is damaged: `blessed` is not known",
+    );
+}
+
+#[test]
+fn a_panic_in_a_batch_leaves_nothing_and_the_store_goes_on() {
+    use interlock_store::{ActionStore as _, ProjectionStore as _};
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db")).unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.apply_batch(&mut |batch| {
+            batch.action("t", &super::action("d1", 1, "a", 1)).unwrap();
+            panic!("a projector that fails");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert!(store.action("t", "d1").unwrap_err().is_not_found());
+    store
+        .apply_batch(&mut |batch| batch.action("t", &super::action("d1", 1, "a", 1)))
+        .unwrap();
+    assert!(store.action("t", "d1").is_ok());
+}
+
+#[test]
+fn the_number_of_readers_has_limits() {
+    let dir = tempfile::tempdir().unwrap();
+    for readers in [0, 65] {
+        let options = SqliteOptions {
+            readers,
+            ..SqliteOptions::default()
+        };
+        let result = SqliteStore::open(&dir.path().join("db"), options);
+        refused(result, "`readers` must be 1 to 64");
+    }
+}

@@ -1,0 +1,240 @@
+"""End-to-end tests against the real binary: the demo, the published examples, the published
+clients, the committed OpenAPI document, and the record's Python verifier.
+
+Prints a line per test and ends with `N passed, N failed`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CLIENTS = ROOT.parent / "shared" / "clients"
+KEY = "vtk_acceptance_0123456789abcdef0123456789abcdef"
+passed, failed = [], []
+
+
+def check(name, function, *arguments):
+    begun = time.monotonic()
+    try:
+        detail = function(*arguments) or ""
+        passed.append(name)
+        word = "ok  "
+    except Exception as error:  # a failed test must not hide the next one
+        failed.append(name)
+        word, detail = "FAIL", f"{type(error).__name__}: {error}"
+    print(f"{word} {name} ({time.monotonic() - begun:.1f} s) {detail}", flush=True)
+
+
+def skip(name, why):
+    print(f"skip {name}: {why}", flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """`interlock up` on a fresh data directory."""
+
+    def __init__(self, binary, *options):
+        self.directory = tempfile.mkdtemp(prefix="interlock-acceptance-")
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.log = open(os.path.join(self.directory, "server.log"), "w+")
+        self.process = subprocess.Popen(
+            [binary, "up", "--listen", f"127.0.0.1:{self.port}", "--data", self.data, *options],
+            env={**os.environ, "INTERLOCK_ADMIN_KEY": KEY},
+            stdout=self.log,
+            stderr=self.log,
+        )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(self.base + "/readyz", timeout=2):
+                    return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the server did not start: " + self.output())
+                time.sleep(0.05)
+
+    @property
+    def data(self):
+        return os.path.join(self.directory, "data")
+
+    def output(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()[-2000:]
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise RuntimeError("the server did not stop within 20 s")
+        finally:
+            self.log.close()
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def demo(binary, server):
+    result = subprocess.run(
+        [binary, "demo", "--server", server.base, "--key", KEY],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    return result.stdout.strip().splitlines()[-1].strip()
+
+
+def ungoverned(binary):
+    result = subprocess.run([binary, "demo", "--ungoverned"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "0 of 1000 customers are left" in result.stdout, result.stdout[-1500:]
+
+
+def verify(binary, server):
+    """The record that the tests left, checked by the Python and the Rust verifier."""
+    checkpoint = os.path.join(server.directory, "checkpoint")
+    request = urllib.request.Request(server.base + "/api/audit/checkpoint", headers={"x-api-key": KEY})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        body = json.load(answer)
+    pathlib.Path(checkpoint).write_text(body["checkpoint"])
+    server.stop()
+    log = os.path.join(server.data, "log")
+    python = subprocess.run(
+        [sys.executable, ROOT / "verifiers" / "verify.py", log, "--vkey", body["vkey"], "--checkpoint", checkpoint],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert python.returncode == 0, python.stdout + python.stderr
+    rust = subprocess.run(
+        [binary, "audit", "verify", log, "--vkey", body["vkey"], "--checkpoint", checkpoint],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert rust.returncode == 0, rust.stdout + rust.stderr
+    return python.stdout.strip().splitlines()[-1]
+
+
+def published_examples(server):
+    """Every `curl` example of the published API page, verbatim but for host and key."""
+    examples = (ROOT / "scripts" / "published_examples.sh").read_text()
+    commands = [c for c in re.split(r"\n(?=curl)", examples) if c.startswith("curl")]
+    for command in commands:
+        command = command.replace("https://vaultak.com", server.base).replace("vtk_your_api_key_here", KEY)
+        result = subprocess.run(
+            ["sh", "-c", command.replace("curl", "curl -sS -w '\\n%{http_code}'", 1)],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        *body, status = result.stdout.rsplit("\n", 1)
+        assert status.startswith("2"), f"{command}\n{result.stdout}{result.stderr}"
+        json.loads("".join(body))
+    return f"{len(commands)} examples"
+
+
+def client(python, script, server):
+    environment = {**os.environ, "BASE_URL": server.base, "API_KEY": KEY}
+    result = subprocess.run(
+        [python, CLIENTS / f"{script}.py"], env=environment, capture_output=True, text=True, timeout=300,
+        cwd=server.directory,
+    )
+    last = (result.stdout.strip().splitlines() or [""])[-1]
+    failures = [line for line in result.stdout.splitlines() if line.startswith("FAIL")]
+    assert result.returncode == 0 and not failures, "\n".join(failures) + last + result.stderr[-800:]
+    return last
+
+
+def openapi(venv, server, examples):
+    with urllib.request.urlopen(server.base + "/openapi.json", timeout=10) as answer:
+        served = json.load(answer)
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert served == committed, "docs/openapi.json is stale: run `make generate`"
+    result = subprocess.run(
+        [
+            os.path.join(venv, "bin", "schemathesis"), "run", str(ROOT / "docs" / "openapi.json"),
+            "--url", server.base, "-H", f"x-api-key: {KEY}", "-n", str(examples), "--seed", "7",
+            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+            "--no-color", "--request-timeout", "20",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        cwd=server.directory,
+    )
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-500:]
+    return next((l.strip() for l in result.stdout.splitlines() if "generated" in l), "")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--venv", default="target", help="where the virtual environments are")
+    parser.add_argument("--binary", default=str(ROOT / "target" / "debug" / "interlock"))
+    parser.add_argument("--only", help="run only tests whose name contains this")
+    options = parser.parse_args()
+    venv = os.path.join(options.venv, "venv")
+    wanted = lambda name: not options.only or options.only in name
+    binary = options.binary
+    examples = 300 if os.environ.get("INTERLOCK_SOAK") else 25
+
+    server = Server(binary)
+    try:
+        if wanted("demo"):
+            check("demo, governed", demo, binary, server)
+            check("demo, ungoverned", ungoverned, binary)
+        if wanted("published"):
+            check("published examples", published_examples, server)
+        if wanted("verify"):
+            check("record verified after all that", verify, binary, server)
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+        server.remove()
+
+    for script, interpreter in [
+        ("vaultak_core", os.path.join(venv, "bin", "python")),
+        ("vaultak_legacy", os.path.join(venv + "-legacy", "bin", "python")),
+        ("vaultak_sentry", os.path.join(venv, "bin", "python")),
+    ]:
+        if not wanted(script):
+            continue
+        if not (CLIENTS / f"{script}.py").exists():
+            skip(script, "the published clients' scripts are not here")
+            continue
+        server = Server(binary)
+        check(script, client, os.path.abspath(interpreter), script, server)
+        server.stop()
+        server.remove()
+
+    if wanted("openapi"):
+        server = Server(binary)
+        check("openapi holds", openapi, os.path.abspath(venv), server, examples)
+        server.stop()
+        server.remove()
+
+    print(f"{len(passed)} passed, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

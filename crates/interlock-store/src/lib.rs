@@ -15,6 +15,7 @@ mod memory;
 mod model;
 mod sqlite;
 mod traits;
+pub mod vault;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -29,4 +30,3 @@ pub use traits::{
     ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,
     PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
 };
-pub mod vault;

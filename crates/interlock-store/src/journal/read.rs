@@ -17,6 +17,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+/// A record where it stands.
+type Found<'a> = (Position, Header, &'a [u8]);
+/// Called with each record; ends the walk by breaking.
+type OnRecord<'a> = dyn FnMut(Position, &Header, &[u8]) -> ControlFlow<()> + 'a;
+type Tiles = HashMap<(u8, u64), Arc<Vec<Hash>>>;
+
 const CHUNK_BYTES: usize = 256 * 1024;
 const TILE_WIDTH: u64 = tiles::TILE_WIDTH;
 
@@ -49,7 +55,7 @@ impl Walk {
     }
 
     /// The next record: its place, header and body.
-    fn next(&mut self) -> Result<Option<(Position, Header, &[u8])>, JournalError> {
+    fn next(&mut self) -> Result<Option<Found<'_>>, JournalError> {
         loop {
             if self.at >= self.end {
                 return Ok(None);
@@ -212,12 +218,7 @@ impl Shared {
     }
 
     /// Calls `f` with the entries of `log` from `seq` on until it breaks.
-    fn entries(
-        &self,
-        log: usize,
-        seq: u64,
-        f: &mut dyn FnMut(Position, &Header, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), JournalError> {
+    fn entries(&self, log: usize, seq: u64, f: &mut OnRecord<'_>) -> Result<(), JournalError> {
         let mut walk = self.walk_to(log, seq)?;
         while let Some((position, header, body)) = walk.next()? {
             if header.log as usize == log
@@ -247,7 +248,7 @@ struct TileNodes<'a> {
     log: usize,
     id: String,
     size: u64,
-    tiles: RefCell<HashMap<(u8, u64), Arc<Vec<Hash>>>>,
+    tiles: RefCell<Tiles>,
     error: RefCell<Option<JournalError>>,
     trust_disk: bool,
 }

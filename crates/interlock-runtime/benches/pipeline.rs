@@ -15,17 +15,26 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use interlock_core::audit::record::{ContentMode, RecordMeta, decision_body};
 use interlock_core::engine::{self, Prepared, Request};
-use interlock_core::model::{Action, Decision, OutcomeStatus, Principal, UnixNanos, Value, VectorSet};
-use interlock_core::program::Program;
-use interlock_core::state::{
-    AgentTable, OutcomeSummary, SessionTable, Switches,
+use interlock_core::model::{
+    Action, Decision, OutcomeStatus, Principal, UnixNanos, Value, VectorSet,
 };
+use interlock_core::program::Program;
+use interlock_core::state::{AgentTable, OutcomeSummary, SessionTable, Switches};
 use interlock_policy::{Source, built_in, compile};
 
 const INPUTS: [(&str, &str); 4] = [
-    ("send_email", include_str!("../../../bench/actions/send_email.json")),
-    ("sql_query", include_str!("../../../bench/actions/sql_query.json")),
-    ("hostile", include_str!("../../../bench/actions/hostile.json")),
+    (
+        "send_email",
+        include_str!("../../../bench/actions/send_email.json"),
+    ),
+    (
+        "sql_query",
+        include_str!("../../../bench/actions/sql_query.json"),
+    ),
+    (
+        "hostile",
+        include_str!("../../../bench/actions/hostile.json"),
+    ),
     (
         "unread",
         r#"{"agent_id":"sales-assistant","action_type":"custom_step","arguments":{}}"#,
@@ -214,7 +223,10 @@ fn assert_complete(pipeline: &mut Pipeline<'_>, name: &str, action: &Action) {
         "{name}: twelve vectors run"
     );
     let record = Value::parse(&body).expect("the record is JSON");
-    let scores = record.get("dims").and_then(Value::as_array).unwrap_or_default();
+    let scores = record
+        .get("dims")
+        .and_then(Value::as_array)
+        .unwrap_or_default();
     assert_eq!(scores.len(), 7, "{name}: seven dimensions are recorded");
     for (dimension, score) in decision.risk.dimensions.iter().zip(scores) {
         let sum: i32 = dimension.terms.iter().map(|t| i32::from(t.points)).sum();
@@ -280,7 +292,11 @@ fn table(program: &Program, rounds: usize) {
     println!("| | median µs | × SHA-256 | p99 µs |\n|---|---:|---:|---:|");
     for mut row in std::iter::once(sha).chain(rows) {
         let (median, p99) = (row.at(500), row.at(990));
-        println!("| {} | {median:.2} | {:.2} | {p99:.2} |", row.name, median / yardstick);
+        println!(
+            "| {} | {median:.2} | {:.2} | {p99:.2} |",
+            row.name,
+            median / yardstick
+        );
     }
     print!("\n| median µs of |");
     for stage in STAGES {

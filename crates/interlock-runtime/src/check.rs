@@ -191,13 +191,7 @@ impl Runtime {
     }
 
     /// What is not recorded did not happen: the charges are given back.
-    fn undo(
-        &self,
-        footprint: &Footprint,
-        id: Uuid,
-        at: UnixNanos,
-        key: Option<&idempotency::Key>,
-    ) {
+    fn undo(&self, footprint: &Footprint, id: Uuid, at: UnixNanos, key: Option<&idempotency::Key>) {
         self.inner.memory.cancel(footprint, at);
         if let Some(key) = key {
             self.inner.idempotency.give_back(key);

@@ -159,7 +159,8 @@ impl Inner {
         {
             if let Some((at, old)) = self.order.pop_front() {
                 // A key that was used again after it was forgotten has a younger answer.
-                let stale = matches!(self.answers.get(&old), Some((_, Answer::There(c))) if c.at <= at);
+                let stale =
+                    matches!(self.answers.get(&old), Some((_, Answer::There(c))) if c.at <= at);
                 if stale {
                     self.answers.remove(&old);
                 }

@@ -32,12 +32,7 @@ pub(crate) fn decision(body: &Value) -> Option<Decision> {
         });
     }
     decision.risk.composite = u8::try_from(body.get("risk")?.as_i64()?).ok()?;
-    for (dimension, score) in decision
-        .risk
-        .dimensions
-        .iter_mut()
-        .zip(items(body, "dims"))
-    {
+    for (dimension, score) in decision.risk.dimensions.iter_mut().zip(items(body, "dims")) {
         dimension.score = u8::try_from(score.as_i64()?).ok()?;
     }
     decision.risk.floor = body.get("floor").and_then(Value::as_str).and_then(|name| {

@@ -66,6 +66,9 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process has the data directory open.
+    #[error("data directory `{0}` is in use by another server: stop it, or give another directory")]
+    InUse(String),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -98,7 +101,11 @@ impl Runtime {
                 clock: Arc::new(move || u64::try_from(clock.now()).unwrap_or(0)),
                 ..JournalOptions::default()
             },
-        )?;
+        )
+        .map_err(|error| match error {
+            JournalError::Locked => OpenError::InUse(options.data.display().to_string()),
+            error => OpenError::Journal(error),
+        })?;
         let store =
             SqliteStore::open(&options.data.join("interlock.db"), SqliteOptions::default())?;
         let runtime = Self::assemble(journal, Arc::new(store), options)?;

@@ -1,7 +1,7 @@
 //! Faults: whatever fails, a side effect is denied, and it shows.
 
 use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, reason::code};
-use interlock_runtime::{CheckOptions, RuntimeError};
+use interlock_runtime::{CheckOptions, Options, Runtime, RuntimeError};
 
 use crate::world::{World, action, check, end, expect, outcome, principal, try_check};
 
@@ -128,10 +128,13 @@ fn what_was_not_recorded_is_not_charged() {
 fn a_directory_has_one_owner() {
     let world = World::new();
     let runtime = world.open();
-    let error = world.try_open().expect_err("it is taken").to_string();
-    println!("{error}");
+    assert!(world.try_open().is_err());
+    let error = Runtime::open(Options::on(world.dir.path()))
+        .expect_err("it is taken")
+        .to_string();
+    let directory = world.dir.path().display().to_string();
     assert!(
-        error.contains("another process") || error.contains("in use") || error.contains("lock"),
+        error.contains("in use by another server") && error.contains(&directory),
         "{error}"
     );
     check(

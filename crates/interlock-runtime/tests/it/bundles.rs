@@ -103,16 +103,16 @@ fn revisions_only_go_up() {
 fn ten_thousand_rules_load() {
     let mut text = String::from("interlock: 1\ndefault: allow\nrules:\n");
     for n in 0..9_999 {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}\n"
+            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}"
         );
     }
     let mut over = text.clone();
     for n in 9_999..10_001 {
-        let _ = write!(
+        let _ = writeln!(
             over,
-            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}\n"
+            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}"
         );
     }
     let started = std::time::Instant::now();

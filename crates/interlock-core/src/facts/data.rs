@@ -319,8 +319,7 @@ const fn letters(table: &[(&str, u8)]) -> [Letter; 26] {
     while let [(word, _), tail @ ..] = rest {
         if let [first, ..] = word.as_bytes()
             && first.is_ascii_lowercase()
-            && let Some((_, [letter, ..])) =
-                letters.split_at_mut_checked((*first - b'a') as usize)
+            && let Some((_, [letter, ..])) = letters.split_at_mut_checked((*first - b'a') as usize)
         {
             if letter.count == 0 {
                 letter.from = table.len() - rest.len();

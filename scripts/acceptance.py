@@ -153,6 +153,17 @@ def published_examples(server):
     return f"{len(commands)} examples"
 
 
+def readme_example(server):
+    """The README's example answers what the README says."""
+    text = (ROOT / "README.md").read_text()
+    command = re.search(r"```sh\n(curl .*?)```", text, re.S).group(1)
+    command = command.replace("http://127.0.0.1:8088", server.base).replace("$KEY", KEY)
+    answer = json.loads(subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20).stdout)
+    said = re.search(r'```json\n\{ "effect": "(\w+)", "decision": "(\w+)", "risk_score": ([\d.]+),\n  "reason": "([^"]*)"', text)
+    got = (answer["effect"], answer["decision"], str(answer["risk_score"]), answer["reason"])
+    assert got == said.groups(), f"{got} is not what the README says: {said.groups()}"
+
+
 def client(python, script, server):
     environment = {**os.environ, "BASE_URL": server.base, "API_KEY": KEY}
     result = subprocess.run(
@@ -217,6 +228,8 @@ def main():
             check("demo, ungoverned", ungoverned, binary)
         if wanted("published"):
             check("published examples", published_examples, server)
+        if wanted("readme"):
+            check("README example", readme_example, server)
         if wanted("verify"):
             check("record verified after all that", verify, binary, server)
     finally:

@@ -2,13 +2,14 @@
 //!
 //! `composite = Σ w·d / Σ w`, rounded half up. A dimension at or above its critical mark lifts the
 //! composite to at least that mark, so that six calm dimensions cannot average away one that is on
-//! fire. An action of `SEVERE_ACTION` or more lifts it to at least `SEVERE_FLOOR` in the same
-//! way: deleting what is sensitive for good is never a matter of course, whoever does it and
-//! however calm the rest is. When all weights are zero the composite is the highest dimension.
+//! fire. An action of `SEVERE_ACTION` or more by an agent that is new, only claims its identity or
+//! was denied before lifts it to at least `SEVERE_FLOOR` in the same way: deleting what is
+//! sensitive for good is a matter of course only for an agent that is known, proven and clean. When
+//! all weights are zero the composite is the highest dimension.
 
 use super::{Dimension, RiskConfig, RiskReport};
 
-/// An action this severe is never in the band that runs unseen.
+/// An action this severe does not run unseen unless the agent's own dimension is at zero.
 const SEVERE_ACTION: u8 = 80;
 /// Where such an action's composite begins: in the middle of the band that is isolated or told.
 const SEVERE_FLOOR: u8 = 55;
@@ -36,7 +37,11 @@ pub fn combine(report: &mut RiskReport, config: &RiskConfig) {
         .critical
         .first()
         .is_some_and(|critical| *critical <= 100);
-    if floor.is_none() && action_floor && report.score(Dimension::Action) >= SEVERE_ACTION {
+    if floor.is_none()
+        && action_floor
+        && report.score(Dimension::Action) >= SEVERE_ACTION
+        && report.score(Dimension::Agent) > 0
+    {
         floor = Some((SEVERE_FLOOR, Dimension::Action));
     }
     report.composite = if weights == 0 {
@@ -74,10 +79,12 @@ mod tests {
         assert_eq!(composite([0; 7], &published), (0, None));
         assert_eq!(composite([50; 7], &published), (50, None));
         assert_eq!(composite([79, 0, 0, 0, 0, 0, 0], &published), (15, None));
+        assert_eq!(composite([89, 0, 0, 0, 0, 0, 0], &published), (17, None));
         assert_eq!(
-            composite([89, 0, 0, 0, 0, 0, 0], &published),
+            composite([80, 10, 0, 0, 0, 0, 0], &published),
             (55, Some(Dimension::Action))
         );
+        assert_eq!(composite([79, 10, 0, 0, 0, 0, 0], &published), (17, None));
         assert_eq!(
             composite([90, 0, 0, 0, 0, 0, 0], &published),
             (90, Some(Dimension::Action))

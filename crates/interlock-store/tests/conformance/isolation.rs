@@ -159,6 +159,10 @@ fn same_ids_live_side_by_side(store: &dyn Store) {
         .advance_approval("u", "q", None, &vote("bo", Verdict::Deny, 1), 50)
         .unwrap();
     store.set_setting("u", "s", None).unwrap();
+    // A bundle of the same name with a higher revision elsewhere does not hide this one.
+    store
+        .publish_bundle("u", "team", "u", "bo", None, 60)
+        .unwrap();
     assert_eq!(everything(store, "t"), before);
     assert_eq!(store.setting("t", "s").unwrap().as_deref(), Some("t"));
 }

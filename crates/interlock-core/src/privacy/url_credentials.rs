@@ -37,7 +37,10 @@ fn find(text: &str, out: &mut Vec<Match>) {
                 b.is_ascii_whitespace()
                     || matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`')
             })
-            .map_or_else(|| bytes.len().min(start + AUTHORITY_BYTES_MAX), |n| start + n);
+            .map_or_else(
+                || bytes.len().min(start + AUTHORITY_BYTES_MAX),
+                |n| start + n,
+            );
         let authority = text.get(start..authority_end).unwrap_or_default();
         let Some((userinfo, host)) = authority.rsplit_once('@') else {
             continue;

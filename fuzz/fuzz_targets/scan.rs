@@ -34,7 +34,10 @@ fuzz_target!(|data: &[u8]| {
     let scanned = scan(&segments, truncated);
     let source: usize = segments.iter().map(|s| s.text.len()).sum();
     let views: usize = scanned.views().iter().map(|v| v.text.len()).sum();
-    assert!(views <= source * (DECODE_GROWTH_MAX + 1), "{views} of {source}");
+    assert!(
+        views <= source * (DECODE_GROWTH_MAX + 1),
+        "{views} of {source}"
+    );
     // The detectors are read at threshold 0, so that nothing that they say is dropped unseen.
     let config = DetectorConfig {
         threshold: [0; 12],

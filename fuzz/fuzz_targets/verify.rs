@@ -83,7 +83,11 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
                     .into_bytes(),
             ),
         };
-        let previous = if seq == 0 { chain::origin_link(&body) } else { link };
+        let previous = if seq == 0 {
+            chain::origin_link(&body)
+        } else {
+            link
+        };
         let leaf = chain::leaf(&body);
         link = chain::link(&previous, &leaf);
         leaves.push(leaf);
@@ -125,7 +129,10 @@ fn directory(segment: Vec<u8>, checkpoint: Vec<u8>, past: Vec<u8>) -> Directory 
         ("journal/0000000000000000.seg".to_owned(), segment),
         (format!("logs/{id}/checkpoint"), checkpoint),
         (format!("logs/{id}/checkpoints.log"), past),
-        (format!("logs/{id}/genesis.json"), SOUND.records[0].1.clone()),
+        (
+            format!("logs/{id}/genesis.json"),
+            SOUND.records[0].1.clone(),
+        ),
     ]))
 }
 
@@ -191,7 +198,9 @@ fn altered(data: &[u8]) {
         let [op, a, b, c] = *op else { continue };
         let at = usize::from(a) % records.len().max(1);
         let number = u32::from(c);
-        let Some((header, body)) = records.get_mut(at) else { continue };
+        let Some((header, body)) = records.get_mut(at) else {
+            continue;
+        };
         match op % 16 {
             0 => xor(body, usize::from(b), c),
             1 => header.seq ^= u64::from(number),
@@ -224,7 +233,11 @@ fn altered(data: &[u8]) {
     if rechain {
         let mut link: Hash = [0; 32];
         for (seq, (header, body)) in records.iter_mut().enumerate() {
-            let previous = if seq == 0 { chain::origin_link(body) } else { link };
+            let previous = if seq == 0 {
+                chain::origin_link(body)
+            } else {
+                link
+            };
             header.leaf = chain::leaf(body);
             link = chain::link(&previous, &header.leaf);
             header.link = link;
@@ -240,7 +253,10 @@ fn altered(data: &[u8]) {
     if let Verdict::Ok { entries, .. } = verdict {
         // The checkpoint kept outside covers every entry of the sound log.
         let bodies = |r: &[(Header, Vec<u8>)]| {
-            r.iter().take(ENTRIES).map(|(_, b)| b.clone()).collect::<Vec<_>>()
+            r.iter()
+                .take(ENTRIES)
+                .map(|(_, b)| b.clone())
+                .collect::<Vec<_>>()
         };
         assert!(entries >= ENTRIES as u64);
         assert_eq!(bodies(&records), bodies(&SOUND.records));

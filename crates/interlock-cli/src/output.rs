@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// What a shell shows for a command that was ended by a closed pipe.
+const EXIT_NOBODY_READS: i32 = 141;
+
 /// How a command prints.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -15,13 +18,15 @@ impl Output {
     }
 
     /// Prints a result: `value` as JSON, or what `text` writes.
-    #[expect(clippy::print_stdout, reason = "this is where a command prints")]
     pub(crate) fn print(self, value: &Value, text: impl FnOnce() -> String) {
-        if self.json {
-            println!("{value}");
-        } else {
-            let text = text();
-            println!("{}", text.trim_end_matches('\n'));
+        use std::io::Write as _;
+        let text = if self.json { value.to_string() } else { text() };
+        let mut stdout = std::io::stdout().lock();
+        let written = writeln!(stdout, "{}", text.trim_end_matches('\n'));
+        if written.and_then(|()| stdout.flush()).is_err() {
+            // Nobody reads any more, as after `| head`; a command that follows something would
+            // otherwise go on for ever.
+            std::process::exit(EXIT_NOBODY_READS);
         }
     }
 

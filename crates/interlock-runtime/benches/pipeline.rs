@@ -236,7 +236,10 @@ fn assert_complete(pipeline: &mut Pipeline<'_>, name: &str, action: &Action) {
         decision.risk.dimensions.iter().any(|d| !d.terms.is_empty()),
         "{name}: no dimension has a term"
     );
-    assert_eq!(pipeline.program.rules().len(), 200);
+    assert!(
+        pipeline.program.rules().len() >= 200,
+        "the rules are compiled in"
+    );
 }
 
 struct Row {

@@ -127,3 +127,21 @@ fn a_server_that_is_not_there_is_named() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("no API key"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_reader_that_leaves_is_no_crash() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_interlock"))
+        .args(["policy", "test", "--built-in"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(141));
+    assert!(
+        ended.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}

@@ -37,11 +37,12 @@ pub struct Body {
 /// Appends `text` to `out` as a JSON string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    // Nearly every text needs no escape; 0xE2 begins the line separators among others.
-    if text
-        .bytes()
-        .all(|b| b >= b' ' && !matches!(b, b'"' | b'\\' | 0x7f | 0xe2))
-    {
+    // Nearly every text needs no escape; 0xE2 begins the line separators among others. The whole
+    // text is looked at without a branch, many bytes at a time.
+    let escape = text.bytes().fold(false, |escape, b| {
+        escape | (b < b' ') | (b == b'"') | (b == b'\\') | (b == 0x7f) | (b == 0xe2)
+    });
+    if !escape {
         out.push_str(text);
         out.push('"');
         return;
@@ -81,9 +82,10 @@ pub fn write_int(out: &mut String, number: i64) {
             break;
         }
     }
-    for digit in digits.iter().skip(20 - used) {
-        out.push(char::from(*digit));
-    }
+    // The digits are ASCII.
+    out.push_str(
+        core::str::from_utf8(digits.get(20 - used..).unwrap_or_default()).unwrap_or_default(),
+    );
 }
 
 /// Appends `number` as sixteen lower-case hexadecimal digits.

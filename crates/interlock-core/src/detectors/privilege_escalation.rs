@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::RegexSet;
+use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::code::codes;
 use super::text_at::find;
@@ -189,8 +189,18 @@ static LITERALS: &[Literals] = &[
     },
 ];
 
-static RULES: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(RULE_TABLE.iter().map(|r| r.pattern)).ok());
+// ASCII classes only: what is spelt with other characters has a normalised view, and the automaton
+// of the Unicode classes is so large that every search falls back to the slow matcher.
+static RULES: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
+    RegexSetBuilder::new(RULE_TABLE.iter().map(|r| r.pattern))
+        .unicode(false)
+        .dfa_size_limit(DFA_BYTES_MAX)
+        .build()
+        .ok()
+});
+
+/// Room for the states that a search builds as it goes, per thread.
+const DFA_BYTES_MAX: usize = 4 << 20;
 
 struct Rule {
     pattern: &'static str,
@@ -424,7 +434,7 @@ fn texts(cx: &DetectContext<'_>, view: &View<'_>, out: &mut Findings) {
                     | ActionType::DatabaseQuery
                     | ActionType::FileWrite
             ));
-    for n in set.matches(&view.text).iter() {
+    for n in set.matches(view.text.as_bytes()).iter() {
         let Some(rule) = RULE_TABLE.get(n) else {
             continue;
         };

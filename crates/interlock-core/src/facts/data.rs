@@ -271,18 +271,18 @@ fn classify(name: &str, entities: bool) -> u8 {
         compound.push(word);
         let [first, second, last] = compound.starts;
         let word = compound.since(last);
-        bits |= lookup(LEXICON, &LEXICON_LENGTHS, word);
+        bits |= lookup(LEXICON, &LEXICON_LETTERS, word);
         if entities {
-            bits |= lookup(ENTITIES, &ENTITY_LENGTHS, word);
+            bits |= lookup(ENTITIES, &ENTITY_LETTERS, word);
         }
         if is_test(word) {
             bits |= TEST;
         }
         if second < last {
-            bits |= lookup(LEXICON, &LEXICON_LENGTHS, compound.since(second));
+            bits |= lookup(LEXICON, &LEXICON_LETTERS, compound.since(second));
         }
         if first < second {
-            bits |= lookup(LEXICON, &LEXICON_LENGTHS, compound.since(first));
+            bits |= lookup(LEXICON, &LEXICON_LETTERS, compound.since(first));
         }
     }
     bits
@@ -296,42 +296,62 @@ fn is_test(word: &[u8]) -> bool {
     TEST_WORDS.iter().any(|have| have.as_bytes() == word)
 }
 
-/// For each first letter the lengths that words of a table have, as bits: most words of a name
-/// are in no table, and this tells without a search.
-const fn lengths(table: &[(&str, u8)]) -> [u32; 26] {
-    let mut mask = [0; 26];
+/// The words of a table that begin with one letter.
+#[derive(Clone, Copy)]
+struct Letter {
+    /// Their lengths, as bits: most words of a name are in no table, and this tells without a
+    /// search.
+    lengths: u32,
+    /// Where they start in the table.
+    from: usize,
+    /// How many they are.
+    count: usize,
+}
+
+const fn letters(table: &[(&str, u8)]) -> [Letter; 26] {
+    let none = Letter {
+        lengths: 0,
+        from: 0,
+        count: 0,
+    };
+    let mut letters = [none; 26];
     let mut rest = table;
     while let [(word, _), tail @ ..] = rest {
         if let [first, ..] = word.as_bytes()
             && first.is_ascii_lowercase()
-            && let Some((_, [slot, ..])) = mask.split_at_mut_checked((*first - b'a') as usize)
+            && let Some((_, [letter, ..])) = letters.split_at_mut_checked((*first - b'a') as usize)
         {
-            *slot |= 1u32 << word.len();
+            if letter.count == 0 {
+                letter.from = table.len() - rest.len();
+            }
+            letter.lengths |= 1u32 << word.len();
+            letter.count += 1;
         }
         rest = tail;
     }
-    mask
+    letters
 }
 
-static LEXICON_LENGTHS: [u32; 26] = lengths(LEXICON);
-static ENTITY_LENGTHS: [u32; 26] = lengths(ENTITIES);
+static LEXICON_LETTERS: [Letter; 26] = letters(LEXICON);
+static ENTITY_LETTERS: [Letter; 26] = letters(ENTITIES);
 
 /// The class of a word or of its singular, 0 when it has none.
-fn lookup(table: &[(&str, u8)], lengths: &[u32; 26], word: &[u8]) -> u8 {
-    let Some(mask) = word
+fn lookup(table: &[(&str, u8)], letters: &[Letter; 26], word: &[u8]) -> u8 {
+    let Some(letter) = word
         .first()
-        .and_then(|first| lengths.get(usize::from(first.wrapping_sub(b'a'))))
+        .and_then(|first| letters.get(usize::from(first.wrapping_sub(b'a'))))
     else {
         return 0;
     };
     let find = |word: &[u8]| {
-        if word.len() >= 32 || mask & (1 << word.len()) == 0 {
+        if word.len() >= 32 || letter.lengths & (1 << word.len()) == 0 {
             return None;
         }
         table
-            .binary_search_by(|(have, _)| have.as_bytes().cmp(word))
-            .ok()
-            .and_then(|at| table.get(at))
+            .iter()
+            .skip(letter.from)
+            .take(letter.count)
+            .find(|(have, _)| have.as_bytes() == word)
             .map(|(_, bits)| *bits)
     };
     find(word)

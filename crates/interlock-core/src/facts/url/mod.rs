@@ -146,7 +146,10 @@ impl Url {
         let host = Host::parse(name)?;
         let port = match port {
             Some("") | None => default_port(&scheme),
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            // Nothing listens on port 0, and its name would be that of the scheme's own port.
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().ok().filter(|port| *port != 0)?
+            }
             Some(_) => return None,
         };
         let tail = tail.split('#').next().unwrap_or_default();

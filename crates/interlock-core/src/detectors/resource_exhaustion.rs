@@ -483,9 +483,8 @@ fn largest(text: &str, from: usize) -> i64 {
         }
         let value = numeral(&body);
         let value = if power {
-            product
-                .checked_pow(u32::try_from(value).unwrap_or(u32::MAX).min(64))
-                .unwrap_or(i64::MAX)
+            let exponent = u32::try_from(value).unwrap_or(u32::MAX).min(64);
+            product.checked_pow(exponent).unwrap_or(i64::MAX)
         } else {
             value.saturating_mul(product)
         };

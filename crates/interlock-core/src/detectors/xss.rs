@@ -405,31 +405,32 @@ impl<'a> Page<'a> {
             let name = part(self.text, name_at, name_end).to_ascii_lowercase();
             let (end, closed) = self.tag_end(name_end);
             if name == "script" || name.ends_with(":script") {
-                self.script_tag(start, name_end, end);
+                self.script_tag(start, end);
             } else if ACTIVE.contains(&name.as_str()) {
                 let sourced = part(self.text, name_end, end).contains('=');
                 self.push(&ACTIVE_TAG, if sourced { 80 } else { 62 }, (start, end));
-            } else if name == "meta"
-                && contains(part(self.text, name_end, end), &["http-equiv", "url="])
-            {
-                self.push(&ACTIVE_TAG, 62, (start, end));
-            } else if name == "link"
-                && contains(part(self.text, name_end, end), &["stylesheet", "import"])
-            {
-                self.push(&ACTIVE_TAG, 58, (start, end));
-            } else if (matches!(name.as_str(), "import" | "xml-stylesheet")
-                && at(self.bytes, start + 1) == b'?')
-                || (matches!(name.as_str(), "animate" | "set")
-                    && contains(part(self.text, name_end, end), &["attributename"]))
-            {
-                self.push(&ACTIVE_TAG, 62, (start, end));
+            } else if let Some(confidence) = self.loads(&name, start, name_end, end) {
+                self.push(&ACTIVE_TAG, confidence, (start, end));
             }
             self.attributes(name_end, end, closed);
             i = name_end.max(start + 1);
         }
     }
 
-    fn script_tag(&mut self, start: usize, name_end: usize, end: usize) {
+    /// Elements that load or change something only with certain attributes.
+    fn loads(&self, name: &str, start: usize, from: usize, end: usize) -> Option<u8> {
+        let with = |words: &[&str]| contains(part(self.text, from, end), words);
+        let instruction = at(self.bytes, start + 1) == b'?';
+        match name {
+            "meta" if with(&["http-equiv", "url="]) => Some(62),
+            "link" if with(&["stylesheet", "import"]) => Some(58),
+            "import" | "xml-stylesheet" if instruction => Some(62),
+            "animate" | "set" if with(&["attributename"]) => Some(62),
+            _ => None,
+        }
+    }
+
+    fn script_tag(&mut self, start: usize, end: usize) {
         let closing = at(self.bytes, start + 1) == b'/';
         if closing {
             if self.classes & (1 << SINK) != 0 {
@@ -439,8 +440,6 @@ impl<'a> Page<'a> {
             }
             return;
         }
-        // `<script>` in a sentence about script, with nothing behind it, is still a tag.
-        let _ = name_end;
         self.push(&SCRIPT_TAG, 90, (start, end));
     }
 

@@ -63,15 +63,20 @@ fn find(text: &str, out: &mut Vec<Match>) {
     }
 }
 
+/// Whether the colon before an address ends a label, as in `e-mail:jo@example.com`, and no user name
+/// of a URL.
 fn mailto(text: &str, start: usize) -> bool {
-    // A colon before an address also ends a label: `e-mail:jo@example.com`.
-    let head = text.get(..start).unwrap_or_default();
-    let word = head.trim_end_matches(':');
-    !word.ends_with(|c: char| c.is_ascii_digit())
-        && !head
-            .rsplit([' ', '\n', '"', '\''])
-            .next()
-            .is_some_and(|w| w.contains("//"))
+    /// Bytes of a word that could hold a URL; all the way back would take the square of the length.
+    const WORD_BYTES_MAX: usize = 128;
+    let head = text.as_bytes().get(..start).unwrap_or_default();
+    let word = head
+        .get(head.len().saturating_sub(WORD_BYTES_MAX)..)
+        .unwrap_or_default()
+        .rsplit(|b| matches!(b, b' ' | b'\n' | b'"' | b'\''))
+        .next()
+        .unwrap_or_default();
+    let label = word.strip_suffix(b":").unwrap_or(word);
+    !label.last().is_some_and(u8::is_ascii_digit) && !word.windows(2).any(|w| w == b"//")
 }
 
 fn domain_like(domain: &str) -> bool {

@@ -19,6 +19,10 @@ pub(super) static KIND: Kind = Kind {
     partial: nothing,
 };
 
+/// Bytes of an authority; a longer one is none, and looking on from every `://` would take the
+/// square of the text's length.
+const AUTHORITY_BYTES_MAX: usize = 512;
+
 fn find(text: &str, out: &mut Vec<Match>) {
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -28,11 +32,15 @@ fn find(text: &str, out: &mut Vec<Match>) {
         let authority_end = bytes
             .iter()
             .skip(start)
+            .take(AUTHORITY_BYTES_MAX)
             .position(|b| {
                 b.is_ascii_whitespace()
                     || matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`')
             })
-            .map_or(bytes.len(), |n| start + n);
+            .map_or_else(
+                || bytes.len().min(start + AUTHORITY_BYTES_MAX),
+                |n| start + n,
+            );
         let authority = text.get(start..authority_end).unwrap_or_default();
         let Some((userinfo, host)) = authority.rsplit_once('@') else {
             continue;

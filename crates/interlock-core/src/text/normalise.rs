@@ -74,8 +74,8 @@ fn stretch(text: &str) -> usize {
             return text.len();
         }
     }
-    for (chars, (i, c)) in text.char_indices().enumerate() {
-        if chars > 0 && (c.is_whitespace() || chars >= STRETCH_CHARS_MAX) && !selector(c) {
+    for (n, (i, c)) in text.char_indices().enumerate() {
+        if n > 0 && (c.is_whitespace() || n >= STRETCH_CHARS_MAX) && !selector(c) {
             return i;
         }
         if c.is_ascii_whitespace() {

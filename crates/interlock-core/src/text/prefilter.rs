@@ -12,6 +12,8 @@ use crate::model::{Vector, VectorSet};
 pub(super) const HITS_MAX: usize = 16_384;
 /// Bits of a folded byte.
 const CLASS_BITS: u32 = 6;
+/// Set beside the class of a byte that continues a word.
+const WORD_BIT: u8 = 1 << CLASS_BITS;
 /// Folded triples.
 const KEYS: usize = 1 << (3 * CLASS_BITS);
 
@@ -61,6 +63,9 @@ pub(super) struct Hits {
 
 #[derive(Debug, Clone)]
 struct Literal {
+    /// The first eight bytes in lower case, and which of them there are.
+    head: u64,
+    mask: u64,
     /// In lower case.
     bytes: Box<[u8]>,
     vector: Vector,
@@ -71,12 +76,12 @@ struct Literal {
 /// The literals of all detectors, ready to be looked for.
 #[derive(Debug)]
 pub struct Prefilter {
-    /// Bit maps over folded triples: literals that stand anywhere, literals that begin a word.
-    anywhere: Box<[u64]>,
-    at_start: Box<[u64]>,
+    /// Bit maps over folded triples, side by side: literals that stand anywhere, and literals that
+    /// begin a word.
+    maps: Box<[[u64; 2]]>,
     /// Literals in the order of their folded triple, those of two bytes once per triple.
     order: Vec<(u32, Literal)>,
-    /// Where the literals of the triples with the same upper twelve bits begin in `order`.
+    /// Where the literals of each triple begin in `order`.
     index: Vec<u32>,
     count: usize,
 }
@@ -123,9 +128,10 @@ const fn folds() -> [u8; 256] {
             128.. => 60 + b % 3,
             _ => 63,
         };
+        let word = if word_byte(b) { WORD_BIT } else { 0 };
         #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
         {
-            table[i] = class;
+            table[i] = class | word;
         }
         i += 1;
     }
@@ -135,7 +141,16 @@ const fn folds() -> [u8; 256] {
 static FOLDS: [u8; 256] = folds();
 
 fn fold(b: u8) -> u32 {
-    u32::from(FOLDS.get(usize::from(b)).copied().unwrap_or(0))
+    u32::from(FOLDS.get(usize::from(b)).copied().unwrap_or(0) & (WORD_BIT - 1))
+}
+
+/// The first eight bytes in lower case, zeros past the end.
+fn head(text: &[u8]) -> u64 {
+    let mut eight = [0u8; 8];
+    for (to, from) in eight.iter_mut().zip(text) {
+        *to = from.to_ascii_lowercase();
+    }
+    u64::from_le_bytes(eight)
 }
 
 impl Prefilter {
@@ -144,8 +159,7 @@ impl Prefilter {
     #[must_use]
     pub fn new<'a>(sets: impl Iterator<Item = (Vector, &'a [Literals])>) -> Self {
         let mut filter = Self {
-            anywhere: vec![0; KEYS / 64].into_boxed_slice(),
-            at_start: vec![0; KEYS / 64].into_boxed_slice(),
+            maps: vec![[0; 2]; KEYS / 64].into_boxed_slice(),
             order: Vec::new(),
             index: Vec::new(),
             count: 0,
@@ -162,7 +176,10 @@ impl Prefilter {
                         continue;
                     }
                     filter.count += 1;
+                    let missing = 8usize.saturating_sub(bytes.len());
                     filter.insert(&Literal {
+                        head: head(bytes.as_bytes()),
+                        mask: u64::MAX >> (8 * missing),
                         bytes: bytes.into_bytes().into_boxed_slice(),
                         vector,
                         class: set.class & 63,
@@ -173,11 +190,11 @@ impl Prefilter {
         }
         filter.order.sort_by_key(|(key, _)| *key);
         let mut at = 0;
-        for upper in 0..=(KEYS >> CLASS_BITS) {
+        for triple in 0..=KEYS {
             while filter
                 .order
                 .get(at)
-                .is_some_and(|(key, _)| ((key >> CLASS_BITS) as usize) < upper)
+                .is_some_and(|(key, _)| (*key as usize) < triple)
             {
                 at += 1;
             }
@@ -196,11 +213,12 @@ impl Prefilter {
         };
         for third in thirds {
             let key = (pair << CLASS_BITS) | third;
-            let map = match literal.bound {
-                Bound::None => &mut self.anywhere,
-                Bound::Start | Bound::Word => &mut self.at_start,
-            };
-            if let Some(bits) = map.get_mut((key / 64) as usize) {
+            let map = usize::from(literal.bound != Bound::None);
+            if let Some(bits) = self
+                .maps
+                .get_mut((key / 64) as usize)
+                .and_then(|m| m.get_mut(map))
+            {
                 *bits |= 1 << (key % 64);
             }
             self.order.push((key, literal.clone()));
@@ -222,45 +240,51 @@ impl Prefilter {
     pub(super) fn scan(&self, text: &str) -> Hits {
         let mut out = Hits::default();
         let bytes = text.as_bytes();
-        let mut key = 0u32;
-        // The class of the byte before the triple; nothing stands before the text.
-        let mut before = 27u8;
+        let mut walk = Walk { key: 0, words: 0 };
+        for (i, b) in bytes.iter().enumerate() {
+            if self.step(&mut walk, *b) && i >= 2 {
+                self.verify(bytes, i - 2, walk.key, &mut out);
+            }
+        }
         // Two bytes past the end, so that a literal of two bytes may end the text.
-        for (i, b) in bytes.iter().chain(&[0, 0]).enumerate() {
-            key = ((key << CLASS_BITS) | fold(*b)) & (KEYS as u32 - 1);
-            let Some(start) = i.checked_sub(2) else {
-                continue;
-            };
-            let word = (key / 64) as usize;
-            let mut bits = self.anywhere.get(word).copied().unwrap_or(0);
-            if !word_byte(before) {
-                bits |= self.at_start.get(word).copied().unwrap_or(0);
+        for i in bytes.len()..bytes.len() + 2 {
+            if self.step(&mut walk, 0) && i >= 2 {
+                self.verify(bytes, i - 2, walk.key, &mut out);
             }
-            if bits >> (key % 64) & 1 != 0 {
-                self.verify(bytes, start, key, &mut out);
-            }
-            before = bytes.get(start).copied().unwrap_or(0);
         }
         out
     }
 
+    /// Takes one byte in; whether a literal may begin with the last three.
+    #[inline(always)]
+    fn step(&self, walk: &mut Walk, b: u8) -> bool {
+        let fold = u32::from(FOLDS.get(usize::from(b)).copied().unwrap_or(0));
+        walk.key =
+            ((walk.key << CLASS_BITS) | (fold & (u32::from(WORD_BIT) - 1))) & (KEYS as u32 - 1);
+        walk.words = (walk.words << 1) | (fold >> CLASS_BITS);
+        let [anywhere, at_start] = self
+            .maps
+            .get((walk.key / 64) as usize)
+            .copied()
+            .unwrap_or_default();
+        // What stands before the triple does not continue a word: all ones, else zero.
+        let begins = u64::from(walk.words >> 3 & 1).wrapping_sub(1);
+        (anywhere | (at_start & begins)) >> (walk.key % 64) & 1 != 0
+    }
+
     #[inline(never)]
     fn verify(&self, text: &[u8], start: usize, key: u32, out: &mut Hits) {
-        let upper = (key >> CLASS_BITS) as usize;
-        let from = self.index.get(upper).copied().unwrap_or(0) as usize;
-        let Some(candidates) = self.order.get(from..) else {
-            return;
-        };
-        for (have, literal) in candidates {
-            if *have < key {
+        let at = |n: u32| self.index.get(n as usize).copied().unwrap_or(0) as usize;
+        let rest = text.get(start..).unwrap_or_default();
+        let eight = head(rest);
+        let candidates = self.order.get(at(key)..at(key + 1)).unwrap_or_default();
+        for (_, literal) in candidates {
+            if eight & literal.mask != literal.head {
                 continue;
             }
-            if *have > key {
-                return;
-            }
             let end = start + literal.bytes.len();
-            let same = text
-                .get(start..end)
+            let same = rest
+                .get(..literal.bytes.len())
                 .is_some_and(|t| t.eq_ignore_ascii_case(&literal.bytes));
             if !same || !bounded(text, start, end, literal.bound) {
                 continue;
@@ -281,6 +305,12 @@ impl Prefilter {
             }
         }
     }
+}
+
+/// The last three classes, and which of the last bytes continued a word.
+struct Walk {
+    key: u32,
+    words: u32,
 }
 
 fn bounded(text: &[u8], start: usize, end: usize, bound: Bound) -> bool {

@@ -127,55 +127,49 @@ const fn byte_classes() -> [u32; 256] {
 static CLASSES: [u32; 256] = byte_classes();
 
 fn classify(text: &str) -> Flags {
+    let bytes = text.as_bytes();
+    let class_at = |i: Option<usize>| {
+        i.and_then(|i| bytes.get(i))
+            .and_then(|b| CLASSES.get(usize::from(*b)))
+            .copied()
+            .unwrap_or(0)
+    };
     let mut bits = 0u32;
-    let mut run = 0u32;
-    let mut longest = 0u32;
-    // Digits with at most two other bytes between them count as close.
-    let mut digits = 0u32;
-    let mut gap = 0u32;
-    let mut most_digits = 0u32;
+    // One past the last byte that ends a run.
+    let mut run_start = 0usize;
+    let mut longest = 0usize;
+    // Digits with at most three other bytes between them count as close.
+    let (mut digits, mut most_digits, mut last_digit) = (0u32, 0u32, 0usize);
     let mut leet = 0u32;
-    let mut alone = 0u32;
-    let mut most_alone = 0u32;
-    let (mut before, mut previous) = (0u32, 0u32);
-    for b in text.bytes() {
-        let class = CLASSES.get(usize::from(b)).copied().unwrap_or(0);
+    let (mut alone, mut most_alone) = (0u32, 0u32);
+    for (i, b) in bytes.iter().enumerate() {
+        let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(0);
         bits |= class;
-        if class & RUN_BIT != 0 {
-            run += 1;
-            longest = longest.max(run);
-        } else {
-            run = 0;
+        if class & ALPHA_BIT != 0 {
+            continue;
         }
         if class & DIGIT_BIT != 0 {
-            digits += 1;
-            gap = 0;
+            digits = if i - last_digit <= 4 { digits + 1 } else { 1 };
+            last_digit = i;
             most_digits = most_digits.max(digits);
-        } else {
-            gap += 1;
-            if gap > 3 {
-                digits = 0;
-            }
             // A letter, a digit, a letter.
-            leet += u32::from(
-                class & previous & ALPHA_BIT == 0
-                    && class & ALPHA_BIT != 0
-                    && previous & DIGIT_BIT != 0
-                    && before & ALPHA_BIT != 0,
-            );
-        }
-        // A space, a letter, a space.
-        if b == b' ' {
-            if previous & ALPHA_BIT != 0 && before & RUN_BIT == 0 {
-                alone += 1;
+            let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
+            leet += u32::from(around & ALPHA_BIT != 0);
+        } else if class & RUN_BIT == 0 {
+            longest = longest.max(i - run_start);
+            // A space, a letter, a space.
+            if *b == b' ' && i > run_start {
+                alone = if i - run_start == 1 && class_at(Some(run_start)) & ALPHA_BIT != 0 {
+                    alone + 1
+                } else {
+                    0
+                };
                 most_alone = most_alone.max(alone);
-            } else if previous & RUN_BIT != 0 {
-                alone = 0;
             }
+            run_start = i + 1;
         }
-        before = previous;
-        previous = class;
     }
+    longest = longest.max(bytes.len() - run_start);
     let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT));
     if most_digits >= 7 {
         flags = flags.and(Flags::LONG_NUMBER);

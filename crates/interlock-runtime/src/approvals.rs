@@ -135,6 +135,7 @@ impl Runtime {
     }
 
     /// Asks people about an action.
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one request")]
     pub(crate) fn request_approval(
         &self,
         principal: &Principal,
@@ -170,7 +171,7 @@ impl Runtime {
         let preview: String = preview.chars().take(8_192).collect();
         let detail = serde_json::json!({
             "arguments": preview,
-            "approvals": decision.approvals.iter().map(|r| r.to_string()).collect::<Vec<_>>(),
+            "approvals": decision.approvals.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "reasons": decision.reasons.iter().map(|r| r.message.clone()).collect::<Vec<_>>(),
             "user": action.user.id,
         });

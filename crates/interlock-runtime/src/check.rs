@@ -20,7 +20,7 @@ use crate::approvals::Found;
 use crate::bundles::Loaded;
 use crate::clock::new_id;
 use crate::error::RuntimeError;
-use crate::idempotency::Seen;
+use crate::idempotency::{self, Seen};
 use crate::outcome::Open;
 use crate::runs::RunLink;
 use crate::{Runtime, rfc3339};
@@ -74,7 +74,7 @@ pub struct CheckOptions {
 /// A decision that waits for its record to be durable.
 struct Pending {
     checked: Checked,
-    action: Action,
+    key: Option<idempotency::Key>,
     digest: ActionDigest,
     prepared: Prepared,
     tenant: Arc<str>,
@@ -85,6 +85,7 @@ struct Pending {
 
 enum Begun {
     Stored(Box<Checked>),
+    Underway(idempotency::Key),
     Fresh(Box<Pending>),
 }
 
@@ -122,22 +123,27 @@ impl Runtime {
     ) {
         let pending = match self.begin(principal, action, options) {
             Ok(Begun::Stored(checked)) => return done(Ok(*checked)),
+            Ok(Begun::Underway(key)) => {
+                return self.inner.idempotency.wait(&key, Box::new(done));
+            }
             Ok(Begun::Fresh(pending)) => *pending,
             Err(error) => return done(Err(error)),
         };
         let runtime = self.clone();
         let tenant = Arc::clone(&pending.tenant);
-        let (footprint, id, at) = (
+        let (footprint, id, at, taken) = (
             pending.prepared.footprint.clone(),
             pending.checked.id,
             pending.checked.at,
+            pending.key.clone(),
         );
+        let reported = options.reported.is_some();
         // The writer calls `done` when it took the record; when it did not, it is called here.
         let done = Arc::new(std::sync::Mutex::new(Some(done)));
         let undone = Arc::clone(&done);
         let Pending {
             mut checked,
-            action,
+            key,
             digest,
             prepared,
             body,
@@ -153,17 +159,25 @@ impl Runtime {
                 if let Some(link) = &link {
                     inner.runs.recorded(link, appended.leaf);
                 }
-                if !action.idempotency_key.is_empty() {
+                if reported {
+                    // A report is scored against the state, but does not use up what checks are
+                    // limited by: it is no request, and the client that sends it decided by itself.
+                    inner.memory.cancel(&prepared.footprint, checked.at);
+                } else {
+                    // What is not recorded did not happen: the state learns of it here.
                     inner
-                        .idempotency
-                        .store(&prepared.footprint.tenant, &action, digest, &checked);
+                        .memory
+                        .conclude(&prepared.footprint, checked.decision.effect, checked.at);
+                }
+                if let Some(key) = key {
+                    inner.idempotency.answer(key, digest, &checked);
                 }
                 inner.shown.insert(checked.id, shown);
                 inner.projector.wake();
                 call(&done, Ok(checked));
             }
             Err(error) => {
-                runtime.undo(&prepared.footprint, checked.id, checked.at);
+                runtime.undo(&prepared.footprint, checked.id, checked.at, key.as_ref());
                 call(
                     &done,
                     Err(RuntimeError::AuditUnavailable(error.to_string())),
@@ -175,7 +189,7 @@ impl Runtime {
             .journal
             .append_with(&tenant, Kind::Decision, body, finish)
         {
-            self.undo(&footprint, id, at);
+            self.undo(&footprint, id, at, taken.as_ref());
             call(
                 &undone,
                 Err(RuntimeError::AuditUnavailable(error.to_string())),
@@ -184,8 +198,11 @@ impl Runtime {
     }
 
     /// What is not recorded did not happen: the charges are given back.
-    fn undo(&self, footprint: &Footprint, id: Uuid, at: UnixNanos) {
+    fn undo(&self, footprint: &Footprint, id: Uuid, at: UnixNanos, key: Option<&idempotency::Key>) {
         self.inner.memory.cancel(footprint, at);
+        if let Some(key) = key {
+            self.inner.idempotency.give_back(key);
+        }
         self.inner.open.remove(&footprint.tenant, id);
     }
 
@@ -205,6 +222,30 @@ impl Runtime {
             });
         }
         let now = inner.clock.now();
+        let key = idempotency::key(&principal.tenant, &action);
+        if let Some(key) = key {
+            let digest = ActionDigest::of(&principal.tenant, &action);
+            return match inner.idempotency.take(&key, digest, now) {
+                Seen::New => self
+                    .begin_new(principal, action, options, now, Some(key.clone()))
+                    .inspect_err(|_| inner.idempotency.give_back(&key)),
+                Seen::Same(checked) => Ok(Begun::Stored(checked)),
+                Seen::Underway => Ok(Begun::Underway(key)),
+                Seen::Other => Err(RuntimeError::IdempotencyConflict(action.idempotency_key)),
+            };
+        }
+        self.begin_new(principal, action, options, now, None)
+    }
+
+    fn begin_new(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+        now: UnixNanos,
+        key: Option<idempotency::Key>,
+    ) -> Result<Begun, RuntimeError> {
+        let inner = &*self.inner;
         let id = new_id(now);
         let found = if action.metadata.is_empty() {
             None
@@ -239,18 +280,6 @@ impl Runtime {
         };
         let prepared = self.prepare(loaded.as_deref(), &request);
         let digest = prepared.digest;
-        if !action.idempotency_key.is_empty() {
-            match inner
-                .idempotency
-                .find(&principal.tenant, &action, digest, now)
-            {
-                Seen::New => {}
-                Seen::Same(checked) => return Ok(Begun::Stored(checked)),
-                Seen::Other => {
-                    return Err(RuntimeError::IdempotencyConflict(action.idempotency_key));
-                }
-            }
-        }
         let mut decision = self.decide(loaded.as_deref(), &request, &prepared);
         let mut approval_id = found.as_ref().map(|f| f.approval);
         let asked = self.settle_approval(
@@ -272,28 +301,21 @@ impl Runtime {
                 return Err(error);
             }
         }
-        if options.reported.is_some() {
-            // A report is scored against the state, but does not use up what checks are limited
-            // by: it is no request, and the client that sends it decided by itself.
-            inner.memory.cancel(&prepared.footprint, now);
-        } else {
-            inner
-                .memory
-                .conclude(&prepared.footprint, decision.effect, now);
-        }
         let link = inner.runs.next(&principal.tenant, &action.run_id);
         let shown = self.shown(&action);
-        let body = self.encode(
-            principal,
-            &action,
-            &prepared,
-            &decision,
-            id,
-            now,
-            options,
-            link.as_ref(),
-            approval_id,
-        )?;
+        let body = self
+            .encode(
+                principal,
+                &action,
+                &prepared,
+                &decision,
+                id,
+                now,
+                options,
+                link.as_ref(),
+                approval_id,
+            )
+            .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
         if options.reported.is_none() {
             inner.open.insert(
                 &principal.tenant,
@@ -320,13 +342,13 @@ impl Runtime {
         };
         Ok(Begun::Fresh(Box::new(Pending {
             checked,
+            key,
             digest,
             prepared,
             tenant: Arc::clone(&principal.tenant),
             body,
             link,
             shown,
-            action,
         })))
     }
 

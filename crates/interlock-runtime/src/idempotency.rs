@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use interlock_core::model::{Action, ActionDigest, UnixNanos};
 
+use crate::approvals::APPROVAL_FIELD;
 use crate::check::Checked;
+use crate::error::RuntimeError;
 
 /// How long a key is remembered.
 const KEEP_NS: UnixNanos = 24 * 3_600 * 1_000_000_000;
@@ -15,32 +17,66 @@ const KEYS_MAX: usize = 100_000;
 /// What is known of an idempotency key.
 #[derive(Debug)]
 pub(crate) enum Seen {
-    /// It was not used.
+    /// It was not used; it is taken now, and whoever took it must answer or give it back.
     New,
     /// It was used for the same action: the stored answer.
     Same(Box<Checked>),
+    /// It was used for the same action, whose answer is not there yet.
+    Underway,
     /// It was used for another action.
     Other,
 }
 
-type Key = (String, String, String);
+/// Tenant, agent, key, and the approval that the request uses: a request that brings a grant is
+/// not a retry of the one that asked for it.
+pub(crate) type Key = (String, String, String, String);
 
-#[derive(Debug, Default)]
+/// Gets the first answer once it is there.
+pub(crate) type Waiter = Box<dyn FnOnce(Result<Checked, RuntimeError>) + Send>;
+
+enum Answer {
+    There(Box<Checked>),
+    Awaited(Vec<Waiter>),
+}
+
+#[derive(Default)]
 struct Inner {
-    answers: HashMap<Key, (ActionDigest, Checked)>,
+    answers: HashMap<Key, (ActionDigest, Answer)>,
     order: VecDeque<(UnixNanos, Key)>,
 }
 
-/// Remembered answers, by tenant, agent and key.
-#[derive(Debug, Default)]
+/// Remembered answers.
+#[derive(Default)]
 pub(crate) struct Idempotency(Mutex<Inner>);
 
-fn key(tenant: &str, action: &Action) -> Key {
-    (
+impl std::fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Idempotency")
+    }
+}
+
+/// The key of an action; `None` when it has none.
+pub(crate) fn key(tenant: &str, action: &Action) -> Option<Key> {
+    if action.idempotency_key.is_empty() {
+        return None;
+    }
+    let approval = action.metadata.get(APPROVAL_FIELD);
+    Some((
         tenant.to_owned(),
         action.agent_id.clone(),
         action.idempotency_key.clone(),
-    )
+        approval
+            .and_then(|a| a.as_str()?.parse::<uuid::Uuid>().ok())
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
+    ))
+}
+
+fn replay(checked: &Checked) -> Checked {
+    Checked {
+        replayed: true,
+        ..checked.clone()
+    }
 }
 
 impl Idempotency {
@@ -48,44 +84,87 @@ impl Idempotency {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks the action's key up.
-    pub(crate) fn find(
-        &self,
-        tenant: &str,
-        action: &Action,
-        digest: ActionDigest,
-        now: UnixNanos,
-    ) -> Seen {
+    /// Looks a key up, and takes it when it is new.
+    pub(crate) fn take(&self, key: &Key, digest: ActionDigest, now: UnixNanos) -> Seen {
         let mut inner = self.lock();
-        while let Some((at, _)) = inner.order.front()
-            && (now - at > KEEP_NS || inner.order.len() > KEYS_MAX)
-        {
-            if let Some((_, old)) = inner.order.pop_front() {
-                inner.answers.remove(&old);
+        inner.forget(now);
+        match inner.answers.get(key) {
+            Some((first, _)) if *first != digest => Seen::Other,
+            Some((_, Answer::There(checked))) => Seen::Same(Box::new(replay(checked))),
+            Some((_, Answer::Awaited(_))) => Seen::Underway,
+            None => {
+                inner
+                    .answers
+                    .insert(key.clone(), (digest, Answer::Awaited(Vec::new())));
+                Seen::New
             }
-        }
-        match inner.answers.get(&key(tenant, action)) {
-            None => Seen::New,
-            Some((first, checked)) if *first == digest => {
-                let mut checked = checked.clone();
-                checked.replayed = true;
-                Seen::Same(Box::new(checked))
-            }
-            Some(_) => Seen::Other,
         }
     }
 
-    /// Remembers an answer once it is recorded.
-    pub(crate) fn store(
-        &self,
-        tenant: &str,
-        action: &Action,
-        digest: ActionDigest,
-        checked: &Checked,
-    ) {
-        let key = key(tenant, action);
+    /// Calls `waiter` with the answer to a key that was underway.
+    pub(crate) fn wait(&self, key: &Key, waiter: Waiter) {
+        let mut inner = self.lock();
+        let result = match inner.answers.get_mut(key) {
+            Some((_, Answer::Awaited(waiters))) => {
+                waiters.push(waiter);
+                return;
+            }
+            Some((_, Answer::There(checked))) => Ok(replay(checked)),
+            None => Err(failed()),
+        };
+        drop(inner);
+        waiter(result);
+    }
+
+    /// Remembers the answer to a taken key once it is recorded, and tells those who wait.
+    pub(crate) fn answer(&self, key: Key, digest: ActionDigest, checked: &Checked) {
         let mut inner = self.lock();
         inner.order.push_back((checked.at, key.clone()));
-        inner.answers.insert(key, (digest, checked.clone()));
+        let answer = Answer::There(Box::new(checked.clone()));
+        let before = inner.answers.insert(key, (digest, answer));
+        drop(inner);
+        if let Some((_, Answer::Awaited(waiters))) = before {
+            for waiter in waiters {
+                waiter(Ok(replay(checked)));
+            }
+        }
+    }
+
+    /// Gives a taken key back: there is no answer, and the next request is the first.
+    pub(crate) fn give_back(&self, key: &Key) {
+        let mut inner = self.lock();
+        if !matches!(inner.answers.get(key), Some((_, Answer::Awaited(_)))) {
+            return;
+        }
+        let before = inner.answers.remove(key);
+        drop(inner);
+        if let Some((_, Answer::Awaited(waiters))) = before {
+            for waiter in waiters {
+                waiter(Err(failed()));
+            }
+        }
+    }
+}
+
+fn failed() -> RuntimeError {
+    RuntimeError::AuditUnavailable(
+        "the request that used this idempotency key first got no decision; try again".to_owned(),
+    )
+}
+
+impl Inner {
+    fn forget(&mut self, now: UnixNanos) {
+        while let Some((at, _)) = self.order.front()
+            && (now.saturating_sub(*at) > KEEP_NS || self.order.len() > KEYS_MAX)
+        {
+            if let Some((at, old)) = self.order.pop_front() {
+                // A key that was used again after it was forgotten has a younger answer.
+                let stale =
+                    matches!(self.answers.get(&old), Some((_, Answer::There(c))) if c.at <= at);
+                if stale {
+                    self.answers.remove(&old);
+                }
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ mod memory;
 mod open;
 mod outcome;
 mod projector;
+mod recorded;
 mod runs;
 mod settings;
 mod shown;

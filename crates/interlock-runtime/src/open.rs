@@ -4,21 +4,23 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use interlock_core::approval::State as ApprovalState;
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::record::ContentMode;
-use interlock_core::model::{Effect, Value};
+use interlock_core::model::{Effect, UnixNanos, Value};
 use interlock_core::state::Footprint;
 use interlock_policy::Source;
 use interlock_store::journal::{
-    Durability, Journal, JournalError, JournalOptions, Position, Recovery,
+    Durability, Entry, Journal, JournalError, JournalOptions, Position, Recovery,
 };
 use interlock_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use thiserror::Error;
 
+use crate::check::Checked;
 use crate::clock::{Clock, SystemClock};
 use crate::error::RuntimeError;
 use crate::outcome::{Open, record_time, summary};
-use crate::{Inner, Runtime, projector};
+use crate::{Inner, Runtime, projector, recorded};
 
 /// How a runtime is started.
 #[derive(Debug, Clone)]
@@ -64,6 +66,9 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process has the data directory open.
+    #[error("data directory `{0}` is in use by another server: stop it, or give another directory")]
+    InUse(String),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -96,7 +101,11 @@ impl Runtime {
                 clock: Arc::new(move || u64::try_from(clock.now()).unwrap_or(0)),
                 ..JournalOptions::default()
             },
-        )?;
+        )
+        .map_err(|error| match error {
+            JournalError::Locked => OpenError::InUse(options.data.display().to_string()),
+            error => OpenError::Journal(error),
+        })?;
         let store =
             SqliteStore::open(&options.data.join("interlock.db"), SqliteOptions::default())?;
         let runtime = Self::assemble(journal, Arc::new(store), options)?;
@@ -170,22 +179,29 @@ impl Runtime {
         inner
             .journal
             .for_each(Position::default(), &mut |tenant, entry| {
-                if matches!(entry.kind, Kind::Decision | Kind::Outcome)
-                    && let Ok(body) = Value::parse(&entry.body)
+                if matches!(
+                    entry.kind,
+                    Kind::Decision | Kind::Outcome | Kind::ApprovalFinal
+                ) && let Ok(body) = Value::parse(&entry.body)
                 {
-                    self.fold_entry(tenant, entry.kind, entry.leaf, &body);
+                    self.fold_entry(tenant, entry, &body);
                 }
                 ControlFlow::Continue(())
             })?;
         Ok(())
     }
 
-    fn fold_entry(&self, tenant: &str, kind: Kind, leaf: [u8; 32], body: &Value) -> Option<()> {
+    fn fold_entry(&self, tenant: &str, entry: &Entry, body: &Value) -> Option<()> {
+        let (kind, leaf) = (entry.kind, entry.leaf);
         let inner = &*self.inner;
         let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
         let at = record_time(body)?;
         let id: uuid::Uuid = text("id").parse().ok()?;
-        if kind == Kind::Decision {
+        if kind == Kind::ApprovalFinal {
+            if ApprovalState::from_name(text("state")).is_some_and(ApprovalState::is_approved) {
+                inner.memory.approved(tenant, text("agent"), at);
+            }
+        } else if kind == Kind::Decision {
             let effect = Effect::from_name(text("effect"))?;
             if body.get("reported").is_some() {
                 return None;
@@ -209,6 +225,7 @@ impl Runtime {
                     permitted: effect.permits(),
                 },
             );
+            self.fold_answer(tenant, entry, body, id, at);
         } else {
             let (outcome, taint) = summary(body)?;
             inner.open.remove(tenant, id);
@@ -217,6 +234,46 @@ impl Runtime {
                 .settle(tenant, text("agent"), id.as_u128(), &outcome, at);
             inner.memory.taint(tenant, text("session"), &taint);
         }
+        Some(())
+    }
+
+    /// Restores the answer to an idempotency key.
+    fn fold_answer(
+        &self,
+        tenant: &str,
+        entry: &Entry,
+        body: &Value,
+        id: uuid::Uuid,
+        at: UnixNanos,
+    ) -> Option<()> {
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+        let name = body.get("idempotency")?.as_str()?;
+        let approval: Option<uuid::Uuid> = text("approval").parse().ok();
+        // A request that asked has the id of what it asked for; another one used a grant.
+        let used = approval.filter(|a| *a != id).map(|a| a.to_string());
+        let asked = body.get("asked").or_else(|| body.get("resource"));
+        let checked = Checked {
+            id,
+            at,
+            agent_id: text("agent").to_owned(),
+            action_type: text("type").to_owned(),
+            resource: asked.and_then(Value::as_str).unwrap_or_default().to_owned(),
+            decision: Arc::new(recorded::decision(body)?),
+            seq: entry.seq,
+            leaf: entry.leaf,
+            approval_id: approval,
+            replayed: false,
+        };
+        self.inner.idempotency.answer(
+            (
+                tenant.to_owned(),
+                checked.agent_id.clone(),
+                name.to_owned(),
+                used.unwrap_or_default(),
+            ),
+            recorded::digest(body)?,
+            &checked,
+        );
         Some(())
     }
 }

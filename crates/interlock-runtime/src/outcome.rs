@@ -167,7 +167,7 @@ pub(crate) fn summary(body: &interlock_core::model::Value) -> Option<(OutcomeSum
     let status = OutcomeStatus::from_name(body.get("status")?.as_str()?)?;
     let cost = body
         .get("cost_nano_usd")
-        .and_then(|v| v.as_i64())
+        .and_then(interlock_core::model::Value::as_i64)
         .unwrap_or(0);
     let flag = |name: &str| {
         matches!(
@@ -179,7 +179,9 @@ pub(crate) fn summary(body: &interlock_core::model::Value) -> Option<(OutcomeSum
         OutcomeSummary {
             status,
             cost_nano_usd: (cost > 0).then_some(cost),
-            records: body.get("rows").and_then(|v| v.as_i64()),
+            records: body
+                .get("rows")
+                .and_then(interlock_core::model::Value::as_i64),
         },
         Taint {
             untrusted: flag("untrusted"),

@@ -100,5 +100,42 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Gives a code to what was refused before a handler saw it.
+pub(crate) async fn with_code(response: Response) -> Response {
+    let status = response.status();
+    let coded = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if coded || !status.is_client_error() {
+        return response;
+    }
+    let (code, message) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "body.too-large",
+            format!("the body has more than {} bytes", crate::BODY_BYTES_MAX),
+        ),
+        StatusCode::BAD_REQUEST => (
+            "request.malformed",
+            "the path or the body cannot be read".to_owned(),
+        ),
+        _ => (
+            "request.refused",
+            "the request does not fit this path; see /openapi.json".to_owned(),
+        ),
+    };
+    ApiError::new(status, code, message).into_response()
+}
+
+/// What a caller gets when a handler panicked: nothing of why.
+pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let cause = cause
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| cause.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    ApiError::internal(&cause).into_response()
+}
+
 /// The result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;

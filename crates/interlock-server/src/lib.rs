@@ -115,6 +115,7 @@ pub fn router(app: App) -> Router {
         .fallback(api::health::no_such_path)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(axum::middleware::map_response(error::with_code))
         .with_state(app)
 }

@@ -1,11 +1,16 @@
 //! Listening.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::{App, router};
+
+/// How long a stopping server waits for requests that are underway; one that never finishes must
+/// not keep it from stopping.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why the server could not listen.
 #[derive(Debug, Error)]
@@ -26,7 +31,8 @@ pub enum ServeError {
     Serve(std::io::Error),
 }
 
-/// Serves until `stop` is done. `ready` is told the address once the port is open.
+/// Serves until `stop` is done and what is underway is answered, or has had five seconds for it.
+/// `ready` is told the address once the port is open.
 ///
 /// # Errors
 /// When the address cannot be used.
@@ -45,8 +51,23 @@ pub async fn serve(
         .map_err(|source| ServeError::Listen { address, source })?;
     let local = listener.local_addr().map_err(ServeError::Serve)?;
     ready(local);
-    axum::serve(listener, router(app))
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServeError::Serve)
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let served = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
+        stop.await;
+        // Nobody listens when serving has failed.
+        let _ = stopping.send(());
+    });
+    let out_of_patience = async {
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = served => result.map_err(ServeError::Serve),
+        () = out_of_patience => {
+            tracing::warn!("some requests did not finish in time and were cut off");
+            Ok(())
+        }
+    }
 }

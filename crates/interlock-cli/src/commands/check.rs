@@ -58,12 +58,12 @@ impl ActionArgs {
                 bytes
             }
             Some(path) => std::fs::read(path).with_context(|| format!("cannot read `{path}`"))?,
-            None => self.from_flags()?,
+            None => self.flags()?,
         };
         Ok(Action::from_json(&bytes)?)
     }
 
-    fn from_flags(&self) -> Result<Vec<u8>> {
+    fn flags(&self) -> Result<Vec<u8>> {
         let kind = match (&self.action_type, &self.sql, &self.command) {
             (Some(kind), _, _) => kind.as_str(),
             (None, Some(_), _) => "database_query",

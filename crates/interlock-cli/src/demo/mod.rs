@@ -277,7 +277,7 @@ fn verify(world: &World, steps: &[Step], done: &[Done]) -> Result<Vec<(bool, Str
             "45 USD were refunded, 4,500 USD were not".to_owned(),
         ),
         (
-            to_lead >= 1 && to_lead < 12,
+            (1..12).contains(&to_lead),
             format!("the lead received {to_lead} of 12 mails"),
         ),
         (

@@ -6,7 +6,7 @@ use super::frame::Kind;
 use super::hex;
 use crate::engine::Prepared;
 use crate::facts::{FactGroup, FactId, FactRef, FactSpec};
-use crate::model::{Action, Decision, FiredRule, Principal, RuleKind};
+use crate::model::{Action, Decision, FiredRule, Obligation, Principal, RuleKind};
 use crate::risk::Dimension;
 use crate::state::StateFacts;
 
@@ -117,8 +117,11 @@ pub fn decision_body(
         .int("vectors", decision.vectors_run.bits())
         .written("rules", |out| rules(out, &decision.fired))
         .written("shadow", |out| rules(out, &decision.shadow))
-        .written("reasons", |out| reasons(out, decision, named))
-        .written("facts", |out| facts(out, prepared, named))
+        .written("reasons", |out| reasons(out, decision, named));
+    if !decision.obligations.is_empty() {
+        body.written("obligations", |out| obligations(out, &decision.obligations));
+    }
+    body.written("facts", |out| facts(out, prepared, named))
         .written("readings", |out| readings(out, decision))
         .str("program", &hex(&decision.program))
         .str("engine", env!("CARGO_PKG_VERSION"))
@@ -220,6 +223,41 @@ fn reasons(out: &mut String, decision: &Decision, named: bool) {
         if named {
             out.push(',');
             write_string(out, &reason.message);
+        }
+        out.push(']');
+    });
+}
+
+/// `["notify","team"]`, `["redact",["$.path",0,4]]`, `["snapshot"]`, `["approve","team",1,60000]`,
+/// `["throttle",250]`.
+fn obligations(out: &mut String, obligations: &[Obligation]) {
+    use core::fmt::Write as _;
+    list(out, obligations, |out, obligation| {
+        match obligation {
+            Obligation::Notify(groups) => {
+                out.push_str("[\"notify\"");
+                for group in groups {
+                    out.push(',');
+                    write_string(out, group);
+                }
+            }
+            Obligation::Redact(spans) => {
+                out.push_str("[\"redact\"");
+                for (path, span) in spans {
+                    out.push_str(",[");
+                    write_string(out, path);
+                    let _ = write!(out, ",{},{}]", span.start, span.end);
+                }
+            }
+            Obligation::Snapshot => out.push_str("[\"snapshot\""),
+            Obligation::Approve(approvers) => {
+                out.push_str("[\"approve\",");
+                write_string(out, &approvers.group);
+                let _ = write!(out, ",{},{}", approvers.quorum, approvers.timeout_ms);
+            }
+            Obligation::Throttle(ms) => {
+                let _ = write!(out, "[\"throttle\",{ms}");
+            }
         }
         out.push(']');
     });

@@ -28,10 +28,11 @@ pub fn finding(effect: Effect) -> Option<Finding> {
 pub fn report(effect: Effect, config: &DetectorConfig, out: &mut Findings) {
     let vector = Vector::PolicyViolation;
     let threshold = config.threshold.get(vector as usize).copied().unwrap_or(0);
-    if let Some(finding) = finding(effect) {
-        if config.enabled.contains(vector) && finding.confidence >= threshold {
-            out.push(finding);
-        }
+    if let Some(finding) = finding(effect)
+        && config.enabled.contains(vector)
+        && finding.confidence >= threshold
+    {
+        out.push(finding);
     }
 }
 

@@ -483,11 +483,9 @@ fn largest(text: &str, from: usize) -> i64 {
         }
         let value = numeral(&body);
         let value = if power {
-            i64::try_from(value).ok().map_or(0, |exponent| {
-                product
-                    .checked_pow(u32::try_from(exponent).unwrap_or(u32::MAX).min(64))
-                    .unwrap_or(i64::MAX)
-            })
+            product
+                .checked_pow(u32::try_from(value).unwrap_or(u32::MAX).min(64))
+                .unwrap_or(i64::MAX)
         } else {
             value.saturating_mul(product)
         };

@@ -417,12 +417,10 @@ impl<'a> Page<'a> {
                 && contains(part(self.text, name_end, end), &["stylesheet", "import"])
             {
                 self.push(&ACTIVE_TAG, 58, (start, end));
-            } else if matches!(name.as_str(), "import" | "xml-stylesheet")
-                && at(self.bytes, start + 1) == b'?'
-            {
-                self.push(&ACTIVE_TAG, 62, (start, end));
-            } else if matches!(name.as_str(), "animate" | "set")
-                && contains(part(self.text, name_end, end), &["attributename"])
+            } else if (matches!(name.as_str(), "import" | "xml-stylesheet")
+                && at(self.bytes, start + 1) == b'?')
+                || (matches!(name.as_str(), "animate" | "set")
+                    && contains(part(self.text, name_end, end), &["attributename"]))
             {
                 self.push(&ACTIVE_TAG, 62, (start, end));
             }

@@ -81,7 +81,7 @@ fn value(text: &str, after: usize) -> Option<(usize, usize, u8)> {
     }
     match (assigned, quoted) {
         (true, true) if digit || symbol || value.len() >= 8 => Some((start, end, 75)),
-        (true, false) if digit && letter || symbol && letter => Some((start, end, 70)),
+        (true, false) if letter && (digit || symbol) => Some((start, end, 70)),
         (false, _) if digit && letter => Some((start, end, 65)),
         _ => None,
     }

@@ -2,16 +2,16 @@
 //!
 //! `composite = Σ w·d / Σ w`, rounded half up. A dimension at or above its critical mark lifts the
 //! composite to at least that mark, so that six calm dimensions cannot average away one that is on
-//! fire. An action of [`SEVERE_ACTION`] or more lifts it to at least [`SEVERE_FLOOR`] in the same
+//! fire. An action of `SEVERE_ACTION` or more lifts it to at least `SEVERE_FLOOR` in the same
 //! way: deleting what is sensitive for good is never a matter of course, whoever does it and
 //! however calm the rest is. When all weights are zero the composite is the highest dimension.
 
 use super::{Dimension, RiskConfig, RiskReport};
 
 /// An action this severe is never in the band that runs unseen.
-pub const SEVERE_ACTION: u8 = 80;
+const SEVERE_ACTION: u8 = 80;
 /// Where such an action's composite begins: in the middle of the band that is isolated or told.
-pub const SEVERE_FLOOR: u8 = 55;
+const SEVERE_FLOOR: u8 = 55;
 
 /// Computes composite and floor from the dimensions' scores.
 pub fn combine(report: &mut RiskReport, config: &RiskConfig) {

@@ -74,12 +74,10 @@ fn stretch(text: &str) -> usize {
             return text.len();
         }
     }
-    let mut chars = 0;
-    for (i, c) in text.char_indices() {
+    for (chars, (i, c)) in text.char_indices().enumerate() {
         if chars > 0 && (c.is_whitespace() || chars >= STRETCH_CHARS_MAX) && !selector(c) {
             return i;
         }
-        chars += 1;
         if c.is_ascii_whitespace() {
             return i + c.len_utf8();
         }

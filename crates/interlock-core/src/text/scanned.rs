@@ -285,7 +285,7 @@ impl<'a> Scanned<'a> {
     /// Adds the views that follow from the raw one of `segment`, which is the last.
     fn derive(&mut self, segment: usize, budget: &mut Budget, prefilter: &Prefilter) {
         let first = self.views.len().saturating_sub(1);
-        let mut queue = vec_of(first);
+        let mut queue = vec![first];
         for _ in 0..DECODE_DEPTH_MAX {
             let mut next = Vec::new();
             for parent in queue {
@@ -438,12 +438,6 @@ impl<'a> Scanned<'a> {
             end: clamp(to),
         }
     }
-}
-
-fn vec_of(first: usize) -> Vec<usize> {
-    let mut queue = Vec::with_capacity(1);
-    queue.push(first);
-    queue
 }
 
 struct Budget {

@@ -135,7 +135,7 @@ pub struct ActionBody {
     /// The tool.
     pub tool: String,
     /// Masked payload or arguments.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub payload: serde_json::Value,
     /// What was decided.
     pub effect: String,

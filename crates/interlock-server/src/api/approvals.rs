@@ -46,7 +46,7 @@ pub struct ApprovalBody {
     /// Why it is asked.
     pub reason: String,
     /// What the person is shown: masked arguments, reasons.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub detail: serde_json::Value,
     /// The digest that a grant binds to, hex.
     pub action_hash: String,

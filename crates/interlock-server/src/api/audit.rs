@@ -65,7 +65,7 @@ pub struct EntryBody {
     /// The link to the entry before, hex.
     pub link: String,
     /// The body.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub body: serde_json::Value,
 }
 

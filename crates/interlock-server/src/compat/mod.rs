@@ -1,4 +1,4 @@
 //! Foreign APIs: one folder each. They translate to the native model; none of their quirks leaks
 //! inward.
 
-pub mod vaultak;
+pub(crate) mod vaultak;

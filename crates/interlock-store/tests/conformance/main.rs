@@ -106,6 +106,7 @@ fn action(id: &str, seq: u64, agent_id: &str, at: i64) -> ActionRow {
         seq,
         agent_id: agent_id.to_owned(),
         agent_name: None,
+        claimed: None,
         session_id: String::new(),
         run_id: String::new(),
         step: None,

@@ -97,7 +97,7 @@ fn one_decision_each_in_memory() {
 fn one_decision_each_in_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&dir.path().join("db"), SqliteOptions::default()).unwrap();
-    let (approvals, people) = if soak() { (10_000, 8) } else { (500, 4) };
+    let (approvals, people) = if soak() { (2_000, 8) } else { (500, 4) };
     race(&store, approvals, people);
 }
 

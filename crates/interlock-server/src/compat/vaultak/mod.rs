@@ -18,11 +18,11 @@ use crate::api::policies::PolicyBody;
 use crate::auth::Caller;
 
 /// The path below which the whole API is served again.
-pub const PREFIX: &str = "/vaultak.com";
+pub(crate) const PREFIX: &str = "/vaultak.com";
 
 /// Whether the request comes from an SDK that compares upper-case decisions.
 #[must_use]
-pub fn is_sdk(headers: &HeaderMap) -> bool {
+pub(crate) fn is_sdk(headers: &HeaderMap) -> bool {
     match headers.get(header::USER_AGENT).map(|v| v.to_str()) {
         None => true,
         Some(Ok(agent)) => {
@@ -34,7 +34,7 @@ pub fn is_sdk(headers: &HeaderMap) -> bool {
 
 /// Gives the decision the letter case that the client compares with. A pause becomes `BLOCK`, as
 /// the SDKs would run a paused action; `effect` and `approval_id` keep the truth.
-pub fn adapt_check(headers: &HeaderMap, response: &mut CheckResponse) {
+pub(crate) fn adapt_check(headers: &HeaderMap, response: &mut CheckResponse) {
     if is_sdk(headers) {
         response.decision = match response.decision.as_str() {
             "allow" => "ALLOW",
@@ -47,7 +47,7 @@ pub fn adapt_check(headers: &HeaderMap, response: &mut CheckResponse) {
 /// Answers the MCP server's `{description, capabilities}` form of a check, which describes an agent
 /// and asks for a score of it; no action is meant, so nothing is decided or recorded.
 #[must_use]
-pub fn describe(caller: &Caller, body: &[u8]) -> Option<Response> {
+pub(crate) fn describe(caller: &Caller, body: &[u8]) -> Option<Response> {
     if !caller.bearer {
         return None;
     }
@@ -116,7 +116,7 @@ pub fn describe(caller: &Caller, body: &[u8]) -> Option<Response> {
 /// Policies as their MCP server reads them: wrapped, with `allow` and `deny`, the lowest number
 /// first.
 #[must_use]
-pub fn wrap_policies(policies: &[PolicyBody]) -> Value {
+pub(crate) fn wrap_policies(policies: &[PolicyBody]) -> Value {
     let items: Vec<Value> = policies
         .iter()
         .filter(|p| p.enabled)

@@ -1,0 +1,150 @@
+//! Bundles: the built-in ones, a change that is refused, and how large one may be.
+
+use std::fmt::Write as _;
+
+use interlock_core::model::{Effect, reason::code};
+use interlock_policy::{BUILT_IN, Source, built_in, compile, run_tests};
+
+use crate::world::{TENANT, World, check, end, expect, fired};
+
+const BLOCK_MAIL: &str = "interlock: 1\ndefault: allow\nrules:\n  - id: no-mail\n    match: { action: message_send }\n    effect: block\n";
+const MAIL: &str =
+    r#"{"agent_id":"bot","action_type":"message_send","arguments":{"to":"a@corp.internal"}}"#;
+
+#[test]
+fn the_tests_of_every_built_in_bundle_pass() {
+    for (name, _) in BUILT_IN {
+        let source = built_in(name).expect("it is built in");
+        let compiled = compile(&[source], 1).unwrap_or_else(|d| panic!("{name}: {d:?}"));
+        assert!(!compiled.tests.is_empty(), "{name} has no tests");
+        let failures = run_tests(&compiled.tests, &compiled);
+        assert!(failures.is_empty(), "{name}: {failures:#?}");
+        println!("{name}: {} tests", compiled.tests.len());
+    }
+}
+
+#[test]
+fn what_does_not_compile_keeps_the_last_good_bundle() {
+    let world = World::policy(BLOCK_MAIL);
+    let runtime = world.open();
+    let before = runtime
+        .bundle(TENANT)
+        .expect("a bundle")
+        .compiled
+        .program
+        .digest();
+    for bad in [
+        "interlock: 1\nrules: [",
+        "interlock: 1\ndefault: allow\nrules:\n  - id: x\n    when: facts.sql.unbouded\n    effect: block\n",
+        "interlock: 1\ndefault: allow\nrules:\n  - id: x\n    when: risk.composite > 'high'\n    effect: block\n",
+        "interlock: 1\ndefault: allow\nruels: []\n",
+    ] {
+        let error = runtime
+            .reload_base(vec![Source::new("bad.yaml", bad)], &[TENANT.to_owned()])
+            .expect_err("it does not compile");
+        assert_eq!(error.code(), "policy.invalid", "{error}");
+        assert!(error.to_string().contains("bad.yaml"), "{error}");
+        let error = runtime
+            .publish_bundle(TENANT, "author", "team.yaml", bad, None)
+            .expect_err("it does not compile");
+        assert_eq!(error.code(), "policy.invalid", "{error}");
+        assert_eq!(
+            runtime
+                .bundle(TENANT)
+                .expect("a bundle")
+                .compiled
+                .program
+                .digest(),
+            before
+        );
+        expect(&runtime, MAIL, Effect::Block, code::RULE);
+    }
+    end(runtime);
+}
+
+#[test]
+fn revisions_only_go_up() {
+    let world = World::policy("interlock: 1\ndefault: allow\n");
+    let runtime = world.open();
+    let mut latest = runtime.bundle(TENANT).expect("a bundle").revision;
+    for text in [BLOCK_MAIL, "interlock: 1\ndefault: allow\n", BLOCK_MAIL] {
+        let (_, loaded) = runtime
+            .publish_bundle(TENANT, "author", "team.yaml", text, None)
+            .expect("it compiles");
+        assert!(
+            loaded.revision > latest,
+            "{} after {latest}",
+            loaded.revision
+        );
+        latest = loaded.revision;
+    }
+    expect(&runtime, MAIL, Effect::Block, code::RULE);
+    // Whoever edited an older one is told so, and what is in force stays.
+    let error = runtime
+        .publish_bundle(
+            TENANT,
+            "author",
+            "team.yaml",
+            "interlock: 1\ndefault: allow\n",
+            Some(1),
+        )
+        .expect_err("not the revision in force");
+    println!("{error}");
+    expect(&runtime, MAIL, Effect::Block, code::RULE);
+    end(runtime);
+    // The next start has the same.
+    let runtime = world.open();
+    assert_eq!(runtime.bundle(TENANT).expect("a bundle").revision, latest);
+    expect(&runtime, MAIL, Effect::Block, code::RULE);
+    end(runtime);
+}
+
+#[test]
+fn ten_thousand_rules_load() {
+    let mut text = String::from("interlock: 1\ndefault: allow\nrules:\n");
+    for n in 0..9_999 {
+        let _ = writeln!(
+            text,
+            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}"
+        );
+    }
+    let mut over = text.clone();
+    for n in 9_999..10_001 {
+        let _ = writeln!(
+            over,
+            "  - {{ id: rule-{n}, match: {{ tool: [\"tool-{n}\"] }}, effect: block }}"
+        );
+    }
+    let started = std::time::Instant::now();
+    let world = World::policy(&text);
+    let runtime = world.open();
+    println!("9,999 rules loaded in {:?}", started.elapsed());
+    let hit = check(
+        &runtime,
+        r#"{"agent_id":"bot","action_type":"llm_call","tool":"tool-9998"}"#,
+    );
+    assert_eq!(fired(&hit), ["rule-9998"]);
+    expect(
+        &runtime,
+        r#"{"agent_id":"bot","action_type":"llm_call","tool":"tool-x"}"#,
+        Effect::Allow,
+        code::DEFAULT,
+    );
+    let error = runtime
+        .reload_base(vec![Source::new("over.yaml", over)], &[TENANT.to_owned()])
+        .expect_err("too many");
+    assert!(
+        error.to_string().contains("10000") || error.to_string().contains("10,000"),
+        "{error}"
+    );
+    assert_eq!(
+        check(
+            &runtime,
+            r#"{"agent_id":"bot","action_type":"llm_call","tool":"tool-9998"}"#
+        )
+        .decision
+        .effect,
+        Effect::Block
+    );
+    end(runtime);
+}

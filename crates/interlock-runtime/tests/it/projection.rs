@@ -1,0 +1,104 @@
+//! Rows are made from the journal, and can be made again.
+
+use interlock_core::model::{OutcomeStatus, Principal};
+use interlock_runtime::Runtime;
+use interlock_store::{ActionFilter, ActionRow, Alert};
+
+use crate::world::{SECOND, TENANT, World, check, end, outcome};
+
+fn rows(runtime: &Runtime) -> (Vec<ActionRow>, Vec<Alert>) {
+    let store = runtime.store();
+    let actions = store
+        .actions(TENANT, &ActionFilter::default(), 1_000)
+        .expect("actions");
+    let alerts = store.alerts(TENANT, None, None, 1_000).expect("alerts");
+    (actions, alerts)
+}
+
+/// The rows, once there are `n`.
+fn wait_for(runtime: &Runtime, n: usize) -> (Vec<ActionRow>, Vec<Alert>) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let rows = rows(runtime);
+        if rows.0.len() >= n && rows.0.iter().filter(|a| a.outcome.is_some()).count() >= n / 2 {
+            return rows;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{} of {n} rows",
+            rows.0.len()
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn without_payload(mut rows: (Vec<ActionRow>, Vec<Alert>)) -> (Vec<ActionRow>, Vec<Alert>) {
+    for row in &mut rows.0 {
+        row.payload.clear();
+    }
+    rows
+}
+
+#[test]
+fn rows_appear_and_can_be_made_again() {
+    let world = World::new();
+    let runtime = world.open();
+    for n in 0..10 {
+        world.advance(30 * SECOND);
+        let read = check(
+            &runtime,
+            &format!(
+                r#"{{"agent_id":"bot","action_type":"file_read","tool":"read_file","resource":"/srv/app/{n}.md","run_id":"r","step":{n},"arguments":{{"path":"/srv/app/{n}.md"}}}}"#
+            ),
+        );
+        runtime
+            .outcome(
+                &Principal::local(),
+                read.id,
+                &outcome(OutcomeStatus::Succeeded),
+            )
+            .expect("an outcome");
+        check(
+            &runtime,
+            &format!(
+                r#"{{"agent_id":"vandal-{n}","action_type":"database_write","resource":"postgres://prod/t{n}","arguments":{{"sql":"DELETE FROM t{n}"}}}}"#
+            ),
+        );
+    }
+    let before = wait_for(&runtime, 20);
+    assert_eq!((before.0.len(), before.1.len()), (20, 10));
+    assert!(
+        before.0.iter().all(|a| a.payload != "null"),
+        "payloads are shown"
+    );
+    let seqs: Vec<u64> = before.0.iter().map(|a| a.seq).collect();
+    assert!(seqs.is_sorted_by(|a, b| a > b), "newest first: {seqs:?}");
+
+    let alert = before.1[3].row.id.clone();
+    runtime
+        .store()
+        .acknowledge_alert(TENANT, &alert, "ann", 5)
+        .expect("acknowledged");
+    let before = rows(&runtime);
+    let stats = runtime.store().stats(TENANT).expect("stats");
+    end(runtime);
+
+    // Opened again, nothing is projected twice.
+    let runtime = world.open();
+    assert_eq!(rows(&runtime), before);
+    runtime.store().reset_projection().expect("reset");
+    assert_eq!(rows(&runtime).0.len(), 0);
+    end(runtime);
+
+    let runtime = world.open();
+    let after = rows(&runtime);
+    let acknowledged = after
+        .1
+        .iter()
+        .find(|a| a.row.id == alert)
+        .expect("the alert is back");
+    assert_eq!(acknowledged.acknowledged, Some((5, "ann".to_owned())));
+    assert_eq!(without_payload(after), without_payload(before));
+    assert_eq!(runtime.store().stats(TENANT).expect("stats"), stats);
+    end(runtime);
+}

@@ -1,0 +1,8 @@
+//! The server end to end, over TCP.
+
+mod bad_input;
+mod client;
+mod keys;
+mod kill;
+mod published;
+mod robust;

@@ -64,6 +64,19 @@ pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Appends a name of the product's own, such as that of a fact, as a JSON string: letters, digits,
+/// `_`, `-` and `.`, so that nothing in it needs an escape.
+pub(crate) fn write_name(out: &mut String, name: &'static str) {
+    debug_assert!(
+        name.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')),
+        "`{name}` is no name"
+    );
+    out.push('"');
+    out.push_str(name);
+    out.push('"');
+}
+
 /// Appends `number` in decimal.
 pub fn write_int(out: &mut String, number: i64) {
     if number < 0 {

@@ -1,7 +1,7 @@
 //! The body of a decision's record: typed, content-free facts always, names unless the content mode
 //! says `none`.
 
-use super::body::{Body, BodyError, write_hex, write_int, write_string};
+use super::body::{Body, BodyError, write_hex, write_int, write_name, write_string};
 use super::frame::Kind;
 use super::hex;
 use crate::engine::Prepared;
@@ -164,7 +164,7 @@ fn terms(out: &mut String, decision: &Decision) {
         decision.risk.dimensions.iter().flat_map(|d| d.terms.iter()),
         |out, term| {
             out.push('[');
-            write_string(out, term.code);
+            write_name(out, term.code);
             out.push(',');
             write_int(out, i64::from(term.points));
             if let Some(value) = term.value {
@@ -179,7 +179,7 @@ fn terms(out: &mut String, decision: &Decision) {
 fn findings(out: &mut String, decision: &Decision) {
     list(out, decision.findings.items(), |out, finding| {
         out.push('[');
-        write_string(out, finding.code.code);
+        write_name(out, finding.code.code);
         out.push(',');
         write_int(out, i64::from(finding.confidence));
         out.push(',');
@@ -219,7 +219,7 @@ fn rules(out: &mut String, fired: &[FiredRule]) {
 fn reasons(out: &mut String, decision: &Decision, named: bool) {
     list(out, &decision.reasons, |out, reason| {
         out.push('[');
-        write_string(out, reason.code);
+        write_name(out, reason.code);
         if named {
             out.push(',');
             write_string(out, &reason.message);
@@ -278,7 +278,7 @@ fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, 
         out.push(',');
     }
     *first = false;
-    write_string(out, spec.name);
+    write_name(out, spec.name);
     out.push(':');
     match value {
         FactRef::Bool(b) => out.push_str(if b { "true" } else { "false" }),

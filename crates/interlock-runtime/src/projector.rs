@@ -133,7 +133,9 @@ pub(crate) enum ProjectError {
     #[error("the journal cannot be read: {0}")]
     Journal(String),
     /// The stored position is not one.
-    #[error("the stored position of the projection is damaged: remove `interlock.db` only if its keys and policies are kept elsewhere, or restore it")]
+    #[error(
+        "the stored position of the projection is damaged: remove `interlock.db` only if its keys and policies are kept elsewhere, or restore it"
+    )]
     Position,
 }
 

@@ -228,7 +228,7 @@ fn sync(present: &Path) -> Found {
 
 fn clock(data: &Path) -> Found {
     const NAME: &str = "clock";
-    const TODO: &str =
+    const REMEDY: &str =
         "set the clock and keep it in step (NTP): windows, schedules and expiries go by it";
     let now = SystemTime::now();
     if now
@@ -236,7 +236,7 @@ fn clock(data: &Path) -> Found {
         .unwrap_or_default()
         < CLOCK_MIN
     {
-        return Found::bad(NAME, Status::Fail, "the clock stands before 2026", TODO);
+        return Found::bad(NAME, Status::Fail, "the clock stands before 2026", REMEDY);
     }
     let newest = std::fs::read_dir(data.join("log").join("journal"))
         .into_iter()
@@ -254,7 +254,7 @@ fn clock(data: &Path) -> Found {
                 "the journal was written {} s after now: the clock went back",
                 ahead.as_secs()
             ),
-            TODO,
+            REMEDY,
         );
     }
     Found::ok(
@@ -356,11 +356,11 @@ fn journal(data: &Path, running: bool) -> Found {
 
 fn policy(names: &[String]) -> Found {
     const NAME: &str = "policy";
-    const TODO: &str = "run `interlock policy check` for every problem with its line";
+    const REMEDY: &str = "run `interlock policy check` for every problem with its line";
     let listed = names.join("`, `");
     let sources = match policies(names) {
         Ok(sources) => sources,
-        Err(error) => return Found::bad(NAME, Status::Fail, format!("{error:#}"), TODO),
+        Err(error) => return Found::bad(NAME, Status::Fail, format!("{error:#}"), REMEDY),
     };
     match interlock_policy::compile(&sources, 1) {
         Ok(compiled) if compiled.warnings.is_empty() => Found::ok(
@@ -377,7 +377,7 @@ fn policy(names: &[String]) -> Found {
                 "`{listed}` compiles with {} warnings",
                 compiled.warnings.len()
             ),
-            TODO,
+            REMEDY,
         ),
         Err(found) => {
             let errors = found.iter().filter(|d| d.is_error()).count();
@@ -385,7 +385,7 @@ fn policy(names: &[String]) -> Found {
                 NAME,
                 Status::Fail,
                 format!("`{listed}` has {errors} errors and does not load"),
-                TODO,
+                REMEDY,
             )
         }
     }

@@ -19,10 +19,6 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// An action to decide on. Further fields are kept in `metadata`.
 #[derive(Debug, ToSchema)]
-#[allow(
-    dead_code,
-    reason = "documents the request; the body is read by `Action::from_json`"
-)]
 pub struct CheckRequest {
     /// Who acts; 1 to 256 bytes.
     #[schema(

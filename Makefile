@@ -39,3 +39,4 @@ generate:
 tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
+	@sh scripts/chromium.sh

@@ -18,6 +18,10 @@ import time
 import urllib.error
 import urllib.request
 
+import browser
+import record
+import verify_page
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = ROOT.parent / "shared" / "clients"
 KEY = "vtk_acceptance_0123456789abcdef0123456789abcdef"
@@ -51,6 +55,7 @@ class Server:
 
     def __init__(self, binary, *options):
         self.directory = tempfile.mkdtemp(prefix="interlock-acceptance-")
+        self.evidence = None
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = open(os.path.join(self.directory, "server.log"), "w+")
@@ -132,7 +137,29 @@ def verify(binary, server):
         timeout=300,
     )
     assert rust.returncode == 0, rust.stdout + rust.stderr
+    server.evidence = log, body["vkey"], checkpoint
     return python.stdout.strip().splitlines()[-1]
+
+
+def proofs(server):
+    """What the API proves, checked by the Python verifier."""
+
+    def more():
+        for n in range(40):
+            post(server, "/api/check", {"agent_id": "prover", "action_type": "file_read", "resource": f"/tmp/{n}"})
+
+    return record.proofs(server.base, KEY, server.directory, more)
+
+
+def tiles(binary, server):
+    """The tiles that the stopped server's record is exported as."""
+    _, vkey, _ = server.evidence
+    out = os.path.join(server.directory, "evidence")
+    subprocess.run(
+        [binary, "audit", "export", "--data", server.data, "--format", "tiles", "--out", out],
+        check=True, capture_output=True, timeout=60,
+    )
+    return record.tiles(os.path.join(out, "default"), vkey)
 
 
 def published_examples(server):
@@ -231,7 +258,13 @@ def main():
         if wanted("readme"):
             check("README example", readme_example, server)
         if wanted("verify"):
+            check("proofs of the API hold outside", proofs, server)
             check("record verified after all that", verify, binary, server)
+            check("record exported as tiles", tiles, binary, server)
+            if browser.find():
+                check("verify.html in Chromium", lambda: verify_page.journeys(*server.evidence, binary))
+            else:
+                skip("verify.html in Chromium", "no Chromium is installed")
     finally:
         if server.process.poll() is None:
             server.stop()

@@ -4,6 +4,7 @@ mod crash;
 mod journal;
 mod kill;
 mod mutation;
+mod others;
 mod recovery;
 mod support;
 mod vault;

@@ -1,15 +1,20 @@
 //! The REST API of Interlock.
 
+mod admission;
 pub mod api;
 mod app;
 pub mod auth;
 mod compat;
+mod connection;
 mod error;
+mod limits;
 mod metrics;
 mod serve;
+mod wrong_keys;
 
 pub use app::{App, AppOptions};
 pub use error::{ApiError, ApiResult, ErrorBody};
+pub use limits::Limits;
 pub use serve::{ServeError, serve};
 
 use axum::Router;
@@ -115,6 +120,10 @@ pub fn router(app: App) -> Router {
         .fallback(api::health::no_such_path)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            admission::admit,
+        ))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::map_response(error::with_code))
         .with_state(app)

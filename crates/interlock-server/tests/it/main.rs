@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod client;
+mod hardening;
 mod keys;
 mod kill;
 mod published;

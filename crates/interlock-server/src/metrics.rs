@@ -56,6 +56,11 @@ fn load(app: &App, out: &mut String) {
     let admission = app.admission();
     let _ = writeln!(
         out,
+        "# HELP interlock_policy_stale Whether newer policies do not compile.\n# TYPE interlock_policy_stale gauge\ninterlock_policy_stale {}",
+        u8::from(app.runtime().stale_policy().is_some())
+    );
+    let _ = writeln!(
+        out,
         "# HELP interlock_connections Open connections.\n# TYPE interlock_connections gauge\ninterlock_connections {}",
         admission.connections_open()
     );

@@ -108,6 +108,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
 
 /// An agent to register.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 256)]
@@ -222,6 +223,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// A permission profile; an absent field stays, `null` lifts the limit.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// Globs of allowed action types.
     #[serde(default, deserialize_with = "present")]

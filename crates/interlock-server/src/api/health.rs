@@ -18,6 +18,10 @@ pub struct Health {
     pub version: String,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// Since when the policies in force are not the newest, because the newest do not compile;
+    /// `/api/stats` says why. Absent when they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_stale_since: Option<String>,
 }
 
 fn health(app: &App) -> Json<Health> {
@@ -25,6 +29,7 @@ fn health(app: &App) -> Json<Health> {
         status: "ok".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: app.uptime().as_secs(),
+        policy_stale_since: app.runtime().stale_policy().map(|s| super::time(s.since)),
     })
 }
 

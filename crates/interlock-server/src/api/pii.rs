@@ -14,6 +14,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// A text to mask.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MaskRequest {
     /// The text.
     #[schema(max_length = 131072)]

@@ -17,6 +17,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// A policy to add.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyRequest {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 256)]

@@ -6,6 +6,7 @@ mod app;
 pub mod auth;
 mod compat;
 mod connection;
+mod document;
 mod error;
 mod limits;
 mod metrics;
@@ -99,12 +100,15 @@ fn documented() -> OpenApiRouter<App> {
 /// The OpenAPI 3.1 document of everything below `/api`.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    let mut document = documented().into_openapi();
+    document::complete(&mut document);
+    document
 }
 
 /// The whole router.
 pub fn router(app: App) -> Router {
-    let (documented, document) = documented().split_for_parts();
+    let (documented, mut document) = documented().split_for_parts();
+    document::complete(&mut document);
     let api = documented
         .route("/api/noop", axum::routing::post(api::health::noop))
         .route("/metrics", axum::routing::get(metrics::render))

@@ -76,7 +76,7 @@ impl From<Agent> for AgentBody {
 
 /// Lists all agents with their profiles.
 #[utoipa::path(
-    get, path = "/api/agents", tag = "agents",
+    get, path = "/api/agents", operation_id = "list_agents", tag = "agents",
     responses(
         (status = 200, description = "The agents", body = Vec<AgentBody>),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -120,10 +120,14 @@ pub struct RegisterRequest {
 
 /// Registers an agent.
 #[utoipa::path(
-    post, path = "/api/agents", tag = "agents",
+    post, path = "/api/agents", operation_id = "register_agent", tag = "agents",
     request_body = RegisterRequest,
     responses(
-        (status = 201, description = "It is registered", body = AgentBody),
+        (status = 201, description = "It is registered", body = AgentBody,
+            links(
+                ("update" = (operation_id = "update_agent", parameters(("id" = "$response.body#/agent_id")))),
+                ("profile" = (operation_id = "set_profile", parameters(("id" = "$response.body#/agent_id")))),
+            )),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not administer", body = ErrorBody),
@@ -167,7 +171,7 @@ pub struct AgentPatch {
 
 /// Changes an agent: name, pause, kill switch.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}", tag = "agents",
+    patch, path = "/api/agents/{id}", operation_id = "update_agent", tag = "agents",
     params(("id" = String, Path, description = "The agent's id")),
     request_body = AgentPatch,
     responses(
@@ -249,7 +253,7 @@ pub struct ProfilePatch {
 
 /// Changes an agent's permission profile; every field is enforced whatever the policies say.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}/profile", tag = "agents",
+    patch, path = "/api/agents/{id}/profile", operation_id = "set_profile", tag = "agents",
     params(("id" = String, Path, description = "The agent's id; it is registered if it is not known")),
     request_body = ProfilePatch,
     responses(

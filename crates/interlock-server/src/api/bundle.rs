@@ -96,7 +96,7 @@ fn has(headers: &HeaderMap, tag: &str) -> bool {
 /// The bundle in force, signed. A client that enforces by itself checks the manifest, that the
 /// number is not lower than the one it has, and the texts.
 #[utoipa::path(
-    get, path = "/api/bundle", tag = "policies",
+    get, path = "/api/bundle", operation_id = "get_bundle", tag = "policies",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has")),
     responses(
         (status = 200, description = "The bundle", body = BundleBody,
@@ -164,7 +164,7 @@ pub struct RevisionBody {
 
 /// The revisions of the tenant's bundles, newest first.
 #[utoipa::path(
-    get, path = "/api/bundle/history", tag = "policies",
+    get, path = "/api/bundle/history", operation_id = "list_bundle_revisions", tag = "policies",
     params(HistoryQuery),
     responses(
         (status = 200, description = "The revisions", body = Vec<RevisionBody>),
@@ -226,7 +226,7 @@ pub struct PublishRequest {
 
 /// Publishes a bundle: it compiles as a whole, or what is in force stays.
 #[utoipa::path(
-    post, path = "/api/bundle", tag = "policies",
+    post, path = "/api/bundle", operation_id = "publish_bundle", tag = "policies",
     request_body = PublishRequest,
     responses(
         (status = 200, description = "It is in force", body = BundleBody),

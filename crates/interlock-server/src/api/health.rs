@@ -35,7 +35,7 @@ fn health(app: &App) -> Json<Health> {
 
 /// The process is alive.
 #[utoipa::path(
-    get, path = "/healthz", tag = "system",
+    get, path = "/healthz", operation_id = "healthz", tag = "system",
     responses((status = 200, description = "Alive", body = Health))
 )]
 pub async fn healthz(State(app): State<App>) -> Json<Health> {
@@ -44,7 +44,7 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 
 /// The server takes decisions.
 #[utoipa::path(
-    get, path = "/readyz", tag = "system",
+    get, path = "/readyz", operation_id = "readyz", tag = "system",
     responses((status = 200, description = "Ready", body = Health))
 )]
 pub async fn readyz(State(app): State<App>) -> Json<Health> {

@@ -42,7 +42,7 @@ pub struct StatsBody {
 
 /// Sums over the tenant.
 #[utoipa::path(
-    get, path = "/api/stats", tag = "system",
+    get, path = "/api/stats", operation_id = "get_stats", tag = "system",
     responses(
         (status = 200, description = "The sums", body = StatsBody),
         (status = 401, description = "No valid key", body = ErrorBody),

@@ -3,6 +3,7 @@
 
 mod agents;
 mod approvals;
+mod bundle_key;
 mod bundles;
 mod check;
 mod clock;
@@ -13,6 +14,7 @@ mod open;
 mod outcome;
 mod projector;
 mod recorded;
+mod reload;
 mod runs;
 mod settings;
 mod shown;
@@ -25,6 +27,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use reload::Stale;
 pub use stats::Snapshot;
 
 use std::sync::Arc;

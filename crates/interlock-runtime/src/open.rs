@@ -125,10 +125,19 @@ impl Runtime {
         let empty = interlock_policy::compile(&nothing, 0)
             .map_err(|d| OpenError::Internal(crate::bundles::render(&d)))?
             .program;
+        let bundle_key =
+            crate::bundle_key::open(&options.data).map_err(|source| OpenError::Directory {
+                path: options.data.display().to_string(),
+                source,
+            })?;
         let runtime = Self {
             inner: Arc::new(Inner {
+                bundles: crate::bundles::Bundles::new(
+                    options.policies,
+                    bundle_key,
+                    Arc::clone(&options.clock),
+                ),
                 clock: options.clock,
-                bundles: crate::bundles::Bundles::new(options.policies),
                 empty,
                 memory: crate::memory::Memory::new(),
                 agents: crate::agents::Agents::default(),

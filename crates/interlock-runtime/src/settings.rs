@@ -44,7 +44,7 @@ impl Changed {
 
 impl Runtime {
     /// Writes a change of configuration into the record.
-    fn record_change(
+    pub(crate) fn record_change(
         &self,
         tenant: &str,
         kind: Kind,
@@ -236,33 +236,20 @@ impl Runtime {
         Ok((bundle, loaded))
     }
 
-    /// Replaces what every tenant has below its own; keeps the last good one when the new one does
-    /// not compile.
+    /// Publishes the text that a bundle had at an earlier revision as a new one.
     ///
     /// # Errors
-    /// What does not compile.
-    pub fn reload_base(&self, base: Vec<Source>, tenants: &[String]) -> Result<(), RuntimeError> {
-        let before = self.inner.bundles.set_base(base);
-        for tenant in tenants {
-            if let Err(error) = self.inner.bundles.reload(tenant, &*self.inner.store) {
-                self.inner.bundles.set_base(before);
-                for tenant in tenants {
-                    // The old base compiled before.
-                    let _ = self.inner.bundles.reload(tenant, &*self.inner.store);
-                }
-                return Err(error);
-            }
-        }
-        for tenant in tenants {
-            self.record_change(
-                tenant,
-                Kind::PolicyChange,
-                "operator",
-                "base-reloaded",
-                "base",
-            )?;
-        }
-        Ok(())
+    /// As [`Self::publish_bundle`], and when there is no such revision.
+    pub fn revert_bundle(
+        &self,
+        tenant: &str,
+        by: &str,
+        name: &str,
+        revision: u64,
+        expected: Option<u64>,
+    ) -> Result<(Bundle, Arc<Loaded>), RuntimeError> {
+        let old = self.inner.store.bundle(tenant, name, Some(revision))?;
+        self.publish_bundle(tenant, by, name, &old.text, expected)
     }
 
     /// Makes a tenant usable: its policies, agents and pauses.

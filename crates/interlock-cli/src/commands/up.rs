@@ -1,5 +1,7 @@
 //! `interlock up`
 
+mod watch;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +24,10 @@ use crate::output::Output;
 ///
 /// The first start makes the data directory, an admin key (printed once, or taken from
 /// INTERLOCK_ADMIN_KEY), and puts the default bundle in force.
+///
+/// Policy files are watched: what is written there is in force within two seconds, or at once on
+/// SIGHUP. When it does not compile, the last good policies stay in force, the error is printed, and
+/// /readyz and /api/stats say since when.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  interlock up\n  interlock up --policy policies/ --durability batch\n  interlock up --demo            run the demo against it, then keep serving"
@@ -121,6 +127,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     } else {
         args.data.data.clone()
     };
+    // Taken before they are read, so that no change falls between.
+    let marks = watch::marks(&args.policy);
     let options = Options {
         policies: policies(&args.policy)?,
         durability: durability(&args.durability),
@@ -147,6 +155,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         .clone()
         .or_else(|| std::env::var("INTERLOCK_ADMIN_KEY").ok());
     let run_demo = args.demo;
+    let watch = watch::Watch::start(runtime.clone(), args.policy.clone(), marks, out)?;
+    threads.spawn(reload_on_hangup(watch.reload()));
     let served = threads.block_on(interlock_server::serve(
         app,
         args.listen,
@@ -159,6 +169,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         },
         stopped(),
     ));
+    watch.stop();
     runtime.close();
     served?;
     Ok(0)
@@ -203,6 +214,21 @@ fn start_demo(address: SocketAddr, key: Option<String>) {
             }
         }
     });
+}
+
+/// Reads the policies again whenever the process gets SIGHUP.
+async fn reload_on_hangup(reload: watch::Reload) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => {
+            while hangup.recv().await.is_some() {
+                reload.now();
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP is not handled; policy files are watched all the same");
+        }
+    }
 }
 
 async fn stopped() {

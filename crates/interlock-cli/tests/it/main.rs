@@ -6,4 +6,5 @@ mod decide;
 mod doctor;
 mod help;
 mod policy;
+mod reload;
 mod server;

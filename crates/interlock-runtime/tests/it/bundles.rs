@@ -148,3 +148,109 @@ fn ten_thousand_rules_load() {
     );
     end(runtime);
 }
+
+/// What `GET /api/bundle` sends.
+fn travelling(loaded: &interlock_runtime::Loaded) -> Vec<u8> {
+    let sources: Vec<serde_json::Value> = loaded
+        .sources
+        .iter()
+        .map(|s| {
+            serde_json::json!({"name": s.name, "text": s.text, "layer": s.layer.map(interlock_policy::layer_name)})
+        })
+        .collect();
+    serde_json::json!({"manifest": loaded.manifest, "sources": sources})
+        .to_string()
+        .into_bytes()
+}
+
+#[test]
+fn every_bundle_has_a_number_and_a_signature() {
+    let world = World::policy("interlock: 1\ndefault: allow\n");
+    let runtime = world.open();
+    let vkey = runtime.bundle_vkey();
+    let key = interlock_core::audit::note::Verifier::parse(&vkey).expect("a key");
+    let taken = |held: Option<&interlock_policy::Manifest>| {
+        let loaded = runtime.bundle(TENANT).expect("a bundle");
+        interlock_policy::verify_bundle(&travelling(&loaded), &key, TENANT, held)
+            .expect("it is signed")
+            .manifest
+    };
+    let first = taken(None);
+    assert_eq!(first.number, 1);
+    // Tenant's own, base, and back: a number of its own for each.
+    let (bundle, _) = runtime
+        .publish_bundle(TENANT, "author", "team.yaml", BLOCK_MAIL, None)
+        .expect("it compiles");
+    let second = taken(Some(&first));
+    let base = |text: &str| vec![Source::new("base.yaml", text)];
+    let tenants = [TENANT.to_owned()];
+    runtime
+        .reload_base(base("interlock: 1\ndefault: block\n"), &tenants)
+        .expect("it compiles");
+    let third = taken(Some(&second));
+    // The same again is the same.
+    runtime
+        .reload_base(base("interlock: 1\ndefault: block\n"), &tenants)
+        .expect("it compiles");
+    assert_eq!(taken(Some(&third)), third);
+    runtime
+        .publish_bundle(
+            TENANT,
+            "author",
+            "team.yaml",
+            "interlock: 1\ndefault: allow\n",
+            None,
+        )
+        .expect("it compiles");
+    let fourth = taken(Some(&third));
+    let (reverted, _) = runtime
+        .revert_bundle(TENANT, "author", "team.yaml", bundle.revision, None)
+        .expect("there is one");
+    assert!(reverted.revision > bundle.revision);
+    assert_eq!(reverted.text, BLOCK_MAIL);
+    let fifth = taken(Some(&fourth));
+    assert_eq!(
+        [
+            first.number,
+            second.number,
+            third.number,
+            fourth.number,
+            fifth.number
+        ],
+        [1, 2, 3, 4, 5]
+    );
+    expect(&runtime, MAIL, Effect::Block, code::RULE);
+    assert!(
+        runtime
+            .revert_bundle(TENANT, "author", "team.yaml", 77, None)
+            .is_err()
+    );
+    // What does not compile has no number, and is said.
+    assert!(runtime.stale_policy().is_none());
+    runtime
+        .reload_base(base("interlock: 1\nrules: ["), &tenants)
+        .expect_err("it does not compile");
+    let stale = runtime
+        .stale_policy()
+        .expect("the last good one is in force");
+    assert!(stale.problem.contains("base.yaml"), "{}", stale.problem);
+    assert_eq!(taken(Some(&fifth)), fifth);
+    runtime
+        .reload_base(base("interlock: 1\ndefault: block\n"), &tenants)
+        .expect("the last good one again");
+    assert!(runtime.stale_policy().is_none());
+    end(runtime);
+    // A start with the base as it first was is a change, and has a number of its own; the key stays.
+    let runtime = world.open();
+    let loaded = runtime.bundle(TENANT).expect("a bundle");
+    let error = interlock_policy::verify_bundle(&travelling(&loaded), &key, "other", None);
+    assert!(error.is_err());
+    let sixth = interlock_policy::verify_bundle(&travelling(&loaded), &key, TENANT, Some(&fifth))
+        .expect("the same key signed it")
+        .manifest;
+    assert_eq!(sixth.number, 6);
+    end(runtime);
+    let runtime = world.open();
+    assert_eq!(runtime.bundle(TENANT).expect("a bundle").number, 6);
+    end(runtime);
+}

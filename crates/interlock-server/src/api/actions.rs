@@ -39,7 +39,7 @@ pub struct Reported {
 
 /// Logs an action that already ran: it is scored and recorded, nothing is enforced.
 #[utoipa::path(
-    post, path = "/api/actions", tag = "decisions",
+    post, path = "/api/actions", operation_id = "report_action", tag = "decisions",
     request_body = CheckRequest,
     responses(
         (status = 200, description = "It is in the record", body = Reported),
@@ -196,7 +196,7 @@ impl From<ActionRow> for ActionBody {
 
 /// Lists actions, newest first.
 #[utoipa::path(
-    get, path = "/api/actions", tag = "decisions",
+    get, path = "/api/actions", operation_id = "list_actions", tag = "decisions",
     params(ActionQuery),
     responses(
         (status = 200, description = "The actions", body = Vec<ActionBody>),
@@ -235,13 +235,13 @@ pub async fn list(
 #[serde(deny_unknown_fields)]
 pub struct OutcomeRequest {
     /// `succeeded`, `failed` or `not_run`.
-    #[schema(example = "succeeded")]
+    #[schema(example = "succeeded", pattern = "^(succeeded|failed|not_run)$")]
     pub status: String,
     /// How long it took.
     #[schema(minimum = 0, maximum = 31536000000i64)]
     pub latency_ms: Option<i64>,
     /// What it cost, a decimal.
-    #[schema(example = "0.012")]
+    #[schema(example = "0.012", pattern = r"^\d{1,9}(\.\d{1,9})?$")]
     pub cost_usd: Option<String>,
     /// Rows of the result.
     #[schema(minimum = 0)]
@@ -264,7 +264,7 @@ pub struct OutcomeResponse {
 
 /// Reports what became of an action, once; its result is scanned before the agent sees it.
 #[utoipa::path(
-    post, path = "/api/actions/{id}/outcome", tag = "decisions",
+    post, path = "/api/actions/{id}/outcome", operation_id = "report_outcome", tag = "decisions",
     params(("id" = String, Path, description = "The decision's id")),
     request_body = OutcomeRequest,
     responses(

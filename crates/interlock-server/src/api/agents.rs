@@ -76,7 +76,7 @@ impl From<Agent> for AgentBody {
 
 /// Lists all agents with their profiles.
 #[utoipa::path(
-    get, path = "/api/agents", tag = "agents",
+    get, path = "/api/agents", operation_id = "list_agents", tag = "agents",
     responses(
         (status = 200, description = "The agents", body = Vec<AgentBody>),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -108,6 +108,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
 
 /// An agent to register.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 256)]
@@ -119,10 +120,14 @@ pub struct RegisterRequest {
 
 /// Registers an agent.
 #[utoipa::path(
-    post, path = "/api/agents", tag = "agents",
+    post, path = "/api/agents", operation_id = "register_agent", tag = "agents",
     request_body = RegisterRequest,
     responses(
-        (status = 201, description = "It is registered", body = AgentBody),
+        (status = 201, description = "It is registered", body = AgentBody,
+            links(
+                ("update" = (operation_id = "update_agent", parameters(("id" = "$response.body#/agent_id")))),
+                ("profile" = (operation_id = "set_profile", parameters(("id" = "$response.body#/agent_id")))),
+            )),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not administer", body = ErrorBody),
@@ -166,7 +171,7 @@ pub struct AgentPatch {
 
 /// Changes an agent: name, pause, kill switch.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}", tag = "agents",
+    patch, path = "/api/agents/{id}", operation_id = "update_agent", tag = "agents",
     params(("id" = String, Path, description = "The agent's id")),
     request_body = AgentPatch,
     responses(
@@ -222,6 +227,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// A permission profile; an absent field stays, `null` lifts the limit.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// Globs of allowed action types.
     #[serde(default, deserialize_with = "present")]
@@ -247,7 +253,7 @@ pub struct ProfilePatch {
 
 /// Changes an agent's permission profile; every field is enforced whatever the policies say.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}/profile", tag = "agents",
+    patch, path = "/api/agents/{id}/profile", operation_id = "set_profile", tag = "agents",
     params(("id" = String, Path, description = "The agent's id; it is registered if it is not known")),
     request_body = ProfilePatch,
     responses(

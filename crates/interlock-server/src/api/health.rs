@@ -18,6 +18,10 @@ pub struct Health {
     pub version: String,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// Since when the policies in force are not the newest, because the newest do not compile;
+    /// `/api/stats` says why. Absent when they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_stale_since: Option<String>,
 }
 
 fn health(app: &App) -> Json<Health> {
@@ -25,12 +29,13 @@ fn health(app: &App) -> Json<Health> {
         status: "ok".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: app.uptime().as_secs(),
+        policy_stale_since: app.runtime().stale_policy().map(|s| super::time(s.since)),
     })
 }
 
 /// The process is alive.
 #[utoipa::path(
-    get, path = "/healthz", tag = "system",
+    get, path = "/healthz", operation_id = "healthz", tag = "system",
     responses((status = 200, description = "Alive", body = Health))
 )]
 pub async fn healthz(State(app): State<App>) -> Json<Health> {
@@ -39,7 +44,7 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 
 /// The server takes decisions.
 #[utoipa::path(
-    get, path = "/readyz", tag = "system",
+    get, path = "/readyz", operation_id = "readyz", tag = "system",
     responses((status = 200, description = "Ready", body = Health))
 )]
 pub async fn readyz(State(app): State<App>) -> Json<Health> {

@@ -275,7 +275,7 @@ fn malformed_changes_are_refused_by_name() {
             "/api/agents/bot",
             r#"{"asleep":true}"#,
             400,
-            "body.invalid",
+            "field.unknown",
         ),
         (
             "PATCH",

@@ -1,8 +1,11 @@
 //! The server end to end, over TCP.
 
 mod bad_input;
+mod bundle;
 mod client;
+mod hardening;
 mod keys;
 mod kill;
 mod published;
+mod refused;
 mod robust;

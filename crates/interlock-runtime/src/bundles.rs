@@ -29,6 +29,8 @@ pub(crate) struct Bundles {
     current: RwLock<HashMap<String, Arc<Loaded>>>,
     /// One change at a time, so that an older set of rows never replaces a newer one.
     changing: std::sync::Mutex<()>,
+    /// Held from looking at the rows until they are changed: what compiled is what is stored.
+    editing: std::sync::Mutex<()>,
 }
 
 /// The diagnostics as one text.
@@ -109,7 +111,13 @@ impl Bundles {
             base: RwLock::new(base),
             current: RwLock::default(),
             changing: std::sync::Mutex::default(),
+            editing: std::sync::Mutex::default(),
         }
+    }
+
+    /// One edit at a time.
+    pub(crate) fn editing(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in force for a tenant; `None` when nothing is, which denies side effects.

@@ -3,10 +3,13 @@
 
 mod agents;
 mod approvals;
+mod background;
 mod bundles;
+mod bytes;
 mod check;
 mod clock;
 mod error;
+mod fold;
 mod idempotency;
 mod memory;
 mod open;
@@ -16,7 +19,9 @@ mod recorded;
 mod runs;
 mod settings;
 mod shown;
+mod snapshot;
 mod stats;
+mod timer;
 
 pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
@@ -25,7 +30,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use settings::Spending;
 pub use stats::Snapshot;
+pub use timer::Ticked;
 
 use std::sync::Arc;
 
@@ -60,6 +67,9 @@ pub(crate) struct Inner {
     pub(crate) shown: Arc<shown::Shown>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub(crate) background: background::Background,
+    /// Held while the state of an approval is read, recorded and advanced.
+    pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) content: ContentMode,
@@ -98,6 +108,7 @@ impl Runtime {
 
     /// Projects what is recorded and stops. Decisions after this are refused by the journal.
     pub fn close(&self) {
+        self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self
             .inner

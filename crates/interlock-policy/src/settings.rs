@@ -403,7 +403,10 @@ fn read_budget(node: &Node, reports: &mut Reports<'_>) -> ProfileBudget {
                 "policy.wrong-value",
                 node.first_line(reports),
                 format!("`{name}` is not an amount of dollars below 9223372036"),
-                Some("write `budget_usd: { day: 20, month: 300.50 }`; days and months are UTC".to_owned()),
+                Some(
+                    "write `budget_usd: { day: 20, month: 300.50 }`; days and months are UTC"
+                        .to_owned(),
+                ),
             );
         }
         nano

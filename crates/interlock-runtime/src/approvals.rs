@@ -279,13 +279,12 @@ impl Runtime {
             .append(tenant, kind, bytes)
             .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
         if next.state.is_approved() {
-            self.inner
-                .memory
-                .approved(tenant, &row.asked.agent_id, now);
+            self.inner.memory.approved(tenant, &row.asked.agent_id, now);
         }
         self.inner.projector.wake();
         // Nobody else changes the row meanwhile, so that it takes the step that is on record.
-        let advanced = store.advance_approval(tenant, id, Some(row.approval.version), &event, now)?;
+        let advanced =
+            store.advance_approval(tenant, id, Some(row.approval.version), &event, now)?;
         drop(one);
         self.inner.changed.notify(tenant, id);
         Ok(Answered {

@@ -81,9 +81,8 @@ impl Background {
     /// Stops the threads and waits for them; the last snapshot is made on the way.
     pub(crate) fn stop(&self) {
         self.stop.stop();
-        let threads = std::mem::take(
-            &mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // The last handle on a runtime may be dropped by its own timer.
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {

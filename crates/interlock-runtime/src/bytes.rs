@@ -80,7 +80,11 @@ impl<'a> Reader<'a> {
         &mut self,
         take: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<Option<T>> {
-        Some(if self.flag()? { Some(take(self)?) } else { None })
+        Some(if self.flag()? {
+            Some(take(self)?)
+        } else {
+            None
+        })
     }
 
     /// Nothing, if everything was read.

@@ -15,10 +15,27 @@ use interlock_store::journal::{Entry, Journal, JournalError, Position};
 
 use crate::bytes::Reader;
 use crate::idempotency::Idempotency;
+use crate::members::pick;
 use crate::memory::Memory;
 use crate::outcome::{Granted, Open, OpenDecisions, record_time, summary};
 use crate::recorded;
 use crate::runs::Runs;
+
+/// The members of a decision's record that the fold reads.
+const DECISION: &[&str] = &[
+    "ts",
+    "id",
+    "agent",
+    "run",
+    "run_seq",
+    "session",
+    "action_hash",
+    "effect",
+    "state",
+    "idempotency",
+    "approval",
+    "reported",
+];
 
 /// Everything that a restart restores from the journal.
 #[derive(Debug)]
@@ -122,11 +139,12 @@ impl Folded {
 
     fn entry(&self, tenant: &str, entry: &Entry) {
         // A body that does not parse, or lacks what is needed, belongs to a later version.
-        if matches!(
-            entry.kind,
-            Kind::Decision | Kind::Outcome | Kind::ApprovalFinal
-        ) && let Ok(body) = Value::parse(&entry.body)
-        {
+        let parsed = match entry.kind {
+            Kind::Decision => pick(&entry.body, DECISION).and_then(|b| Value::parse(&b).ok()),
+            Kind::Outcome | Kind::ApprovalFinal => Value::parse(&entry.body).ok(),
+            _ => None,
+        };
+        if let Some(body) = parsed {
             let _ = match entry.kind {
                 Kind::Decision => self.decision(tenant, entry, &body),
                 Kind::Outcome => self.outcome(tenant, &body),

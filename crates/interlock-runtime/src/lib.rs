@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod fold;
 mod idempotency;
+mod members;
 mod memory;
 mod open;
 mod outcome;

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use interlock_core::model::{Effect, UnixNanos};
 use interlock_core::program::rule::ProfileBudget;
 use interlock_core::state::{
-    AGENTS_MAX, AgentTable, BudgetPeriod, Footprint, OutcomeSummary, Readings, SESSIONS_MAX, SessionTable,
-    StableHash, Switches, SwitchesFull, Taint,
+    AGENTS_MAX, AgentTable, BudgetPeriod, Footprint, OutcomeSummary, Readings, SESSIONS_MAX,
+    SessionTable, StableHash, Switches, SwitchesFull, Taint,
 };
 
 /// Locks that agents are spread over.

@@ -99,8 +99,7 @@ pub(crate) fn read(dir: &Path, journal: &Journal) -> Result<Option<Folded>, Snap
         last: Some(last),
     };
     let parts = parts(&mut from).ok_or(SnapshotError::Damaged)?;
-    let folded =
-        Folded::from_parts(&mut parts.into_iter(), at).ok_or(SnapshotError::Damaged)?;
+    let folded = Folded::from_parts(&mut parts.into_iter(), at).ok_or(SnapshotError::Damaged)?;
     Ok(Some(folded))
 }
 
@@ -232,3 +231,6 @@ fn write_parts(
         .and_then(|()| out.to.get_ref().sync_all())
         .map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

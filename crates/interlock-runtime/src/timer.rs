@@ -68,13 +68,13 @@ impl Runtime {
                 .str("state", row.approval.state.name())
                 .int("version", row.approval.version)
                 .str("action_hash", &row.approval.request.digest.to_hex());
-            let recorded = body
-                .finish()
-                .map_err(|e| e.to_string())
-                .and_then(|bytes| {
-                    let appended = self.inner.journal.append(tenant, Kind::ApprovalFinal, bytes);
-                    appended.map_err(|e| e.to_string())
-                });
+            let recorded = body.finish().map_err(|e| e.to_string()).and_then(|bytes| {
+                let appended = self
+                    .inner
+                    .journal
+                    .append(tenant, Kind::ApprovalFinal, bytes);
+                appended.map_err(|e| e.to_string())
+            });
             if let Err(error) = recorded {
                 tracing::error!(%error, id = row.asked.id, "an approval expired and its record could not be written");
             }

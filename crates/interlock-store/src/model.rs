@@ -123,7 +123,10 @@ impl AgentProfile {
         }
         for budget in [self.budget_day_nano_usd, self.budget_month_nano_usd] {
             if budget.is_some_and(|nano| nano < 0) {
-                return Err(StoreError::invalid("budget_usd", "is below zero".to_owned()));
+                return Err(StoreError::invalid(
+                    "budget_usd",
+                    "is below zero".to_owned(),
+                ));
             }
         }
         check_milli("max_risk_score", self.max_risk_milli)

@@ -105,7 +105,7 @@ impl Runtime {
     /// Changes an agent: its name, whether it is paused, what its kill switch does.
     ///
     /// # Errors
-    /// When there is no such agent.
+    /// When there is no such agent, or the change cannot be recorded: a pause holds all the same.
     pub fn update_agent(
         &self,
         tenant: &str,
@@ -113,13 +113,25 @@ impl Runtime {
         agent_id: &str,
         change: &AgentChange,
     ) -> Result<Agent, RuntimeError> {
-        let row = self.inner.store.update_agent(tenant, agent_id, change)?;
+        let record =
+            || self.record_change(tenant, Kind::ConfigChange, by, "agent-changed", agent_id);
+        let store = &self.inner.store;
+        // A stop holds before it is on record, its end only after: whatever fails between the two
+        // leaves the agent stopped. The same goes for the kill switch.
+        let resumes = change.paused == Some(false);
+        if resumes {
+            store.agent(tenant, agent_id)?;
+            record()?;
+        }
+        let row = store.update_agent(tenant, agent_id, change)?;
         self.inner.agents.set(tenant, &row);
         self.inner
             .memory
             .pause(tenant, agent_id, row.paused)
             .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
-        self.record_change(tenant, Kind::ConfigChange, by, "agent-changed", agent_id)?;
+        if !resumes {
+            record()?;
+        }
         Ok(row)
     }
 
@@ -329,7 +341,7 @@ impl Runtime {
     /// Stops everything of a tenant, or lets it go on.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails, or the change cannot be recorded: a stop holds all the same.
     pub fn set_kill_switch(
         &self,
         tenant: &str,
@@ -337,6 +349,11 @@ impl Runtime {
         on: bool,
         reason: &str,
     ) -> Result<(), RuntimeError> {
+        let what = if on { "kill-on" } else { "kill-off" };
+        let record = || self.record_change(tenant, Kind::Kill, by, what, tenant);
+        if !on {
+            record()?;
+        }
         self.inner.store.set_kill_switch(
             tenant,
             &interlock_store::KillSwitch {
@@ -350,12 +367,6 @@ impl Runtime {
             .memory
             .kill(tenant, on)
             .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
-        self.record_change(
-            tenant,
-            Kind::Kill,
-            by,
-            if on { "kill-on" } else { "kill-off" },
-            tenant,
-        )
+        if on { record() } else { Ok(()) }
     }
 }

@@ -297,21 +297,21 @@ pub struct ProfilePatch {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetRequest {
-    /// In a day, UTC.
+    /// In a day, UTC: a decimal text; a number is taken as well.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,9}([.][0-9]{1,9})?$")]
     pub day: Option<Amount>,
-    /// In a month, UTC.
+    /// In a month, UTC: a decimal text; a number is taken as well.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,9}([.][0-9]{1,9})?$")]
     pub month: Option<Amount>,
 }
 
 /// An amount of money: a decimal text, or a number.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Amount {
     /// Exact, with at most nine decimals.
-    #[schema(pattern = "^[0-9]{1,9}([.][0-9]{1,9})?$")]
     Text(String),
     /// Rounded to nine decimals.
-    #[schema(minimum = 0, maximum = 999999999)]
     Number(f64),
 }
 

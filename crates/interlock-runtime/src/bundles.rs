@@ -45,6 +45,8 @@ pub(crate) struct Bundles {
     stale: Mutex<Option<Stale>>,
     signer: Signer,
     clock: Arc<dyn Clock>,
+    /// Held from looking at the rows until they are changed: what compiled is what is stored.
+    editing: Mutex<()>,
 }
 
 /// The diagnostics as one text.
@@ -128,7 +130,13 @@ impl Bundles {
             stale: Mutex::default(),
             signer,
             clock,
+            editing: Mutex::default(),
         }
+    }
+
+    /// One edit at a time.
+    pub(crate) fn editing(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in force for a tenant; `None` when nothing is, which denies side effects.

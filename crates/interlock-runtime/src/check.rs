@@ -21,7 +21,7 @@ use crate::bundles::Loaded;
 use crate::clock::new_id;
 use crate::error::RuntimeError;
 use crate::idempotency::{self, Seen};
-use crate::outcome::Open;
+use crate::outcome::{Granted, Open};
 use crate::runs::RunLink;
 use crate::{Runtime, rfc3339};
 
@@ -230,6 +230,9 @@ impl Runtime {
                     .begin_new(principal, action, options, now, Some(key.clone()))
                     .inspect_err(|_| inner.idempotency.give_back(&key)),
                 Seen::Same(checked) => Ok(Begun::Stored(checked)),
+                Seen::Recorded(seq) => self
+                    .recorded(&principal.tenant, seq)
+                    .map(|checked| Begun::Stored(Box::new(checked))),
                 Seen::Underway => Ok(Begun::Underway(key)),
                 Seen::Other => Err(RuntimeError::IdempotencyConflict(action.idempotency_key)),
             };
@@ -318,13 +321,14 @@ impl Runtime {
             .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
         if options.reported.is_none() {
             inner.open.insert(
-                &principal.tenant,
                 id,
                 Open {
+                    tenant: Arc::clone(&principal.tenant),
                     agent: action.agent_id.clone(),
                     session: action.session_id.clone(),
                     run: action.run_id.clone(),
                     permitted: decision.effect.permits(),
+                    granted: found.as_ref().map(|f| Granted::at(f.approval, now)),
                 },
             );
         }
@@ -418,7 +422,7 @@ impl Runtime {
         };
         if let Some(found) = found {
             let holds = decision.effect.permits();
-            let fence = u64::try_from(now).unwrap_or(0);
+            let fence = Granted::at(found.approval, now).fence;
             if let Err(error) = self.claim(principal, found, loaded, holds, fence, now)
                 && holds
             {

@@ -4,11 +4,15 @@
 mod agents;
 mod approvals;
 mod bundle_key;
+mod background;
 mod bundles;
+mod bytes;
 mod check;
 mod clock;
 mod error;
+mod fold;
 mod idempotency;
+mod members;
 mod memory;
 mod open;
 mod outcome;
@@ -18,7 +22,9 @@ mod reload;
 mod runs;
 mod settings;
 mod shown;
+mod snapshot;
 mod stats;
+mod timer;
 
 pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
@@ -28,7 +34,9 @@ pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use reload::Stale;
+pub use settings::Spending;
 pub use stats::Snapshot;
+pub use timer::Ticked;
 
 use std::sync::Arc;
 
@@ -63,6 +71,9 @@ pub(crate) struct Inner {
     pub(crate) shown: Arc<shown::Shown>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub(crate) background: background::Background,
+    /// Held while the state of an approval is read, recorded and advanced.
+    pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) content: ContentMode,
@@ -101,6 +112,7 @@ impl Runtime {
 
     /// Projects what is recorded and stops. Decisions after this are refused by the journal.
     pub fn close(&self) {
+        self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self
             .inner

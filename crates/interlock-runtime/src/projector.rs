@@ -52,14 +52,20 @@ impl Wake {
 }
 
 /// Projects until stopped.
-pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Shown) {
+pub(crate) fn run(
+    journal: &Journal,
+    store: &dyn Store,
+    wake: &Wake,
+    shown: &Shown,
+    deciding: &Mutex<()>,
+) {
     loop {
         let go_on = wake.wait();
         // Gathering for a moment makes one transaction of many decisions.
         if go_on {
             std::thread::sleep(Duration::from_millis(20));
         }
-        if let Err(error) = catch_up(journal, store, shown) {
+        if let Err(error) = catch_up(journal, store, shown, deciding) {
             tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
             std::thread::sleep(Duration::from_millis(500));
             if go_on {
@@ -77,6 +83,7 @@ pub(crate) fn catch_up(
     journal: &Journal,
     store: &dyn Store,
     shown: &Shown,
+    deciding: &Mutex<()>,
 ) -> Result<(), ProjectError> {
     let mut position = match store.projection_position()? {
         Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
@@ -96,6 +103,9 @@ pub(crate) fn catch_up(
             .map_err(|e| ProjectError::Journal(e.to_string()))?;
         if batch.is_empty() {
             return Ok(());
+        }
+        for (tenant, entry) in &batch {
+            crate::approvals::follow(store, deciding, tenant, entry)?;
         }
         store.apply_batch(&mut |tx| {
             for (tenant, entry) in &batch {

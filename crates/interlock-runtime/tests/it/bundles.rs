@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use interlock_core::model::{Effect, reason::code};
 use interlock_policy::{BUILT_IN, Source, built_in, compile, run_tests};
+use interlock_runtime::RuntimeError;
+use interlock_store::{Days, NewPolicy, PolicyChange, StoreError};
 
 use crate::world::{TENANT, World, check, end, expect, fired};
 
@@ -60,6 +62,73 @@ fn what_does_not_compile_keeps_the_last_good_bundle() {
         expect(&runtime, MAIL, Effect::Block, code::RULE);
     }
     end(runtime);
+}
+
+#[test]
+fn a_row_that_does_not_compile_is_never_stored() {
+    let world = World::policy(
+        "interlock: 1\ndefault: allow\nrules:\n  - id: policy/taken\n    match: { action: message_send }\n    effect: block\n",
+    );
+    let runtime = world.open();
+    let row = |id: &str| NewPolicy {
+        id: id.to_owned(),
+        name: "a row".to_owned(),
+        action_type: Some("payment".to_owned()),
+        resource_pattern: None,
+        effect: Effect::Block,
+        max_risk_milli: None,
+        time_start: None,
+        time_end: None,
+        days: Days::default(),
+        priority: 1,
+    };
+    let stored = || {
+        let epochs = runtime.store().epochs(TENANT).expect("epochs");
+        (
+            epochs.policy,
+            runtime.store().policies(TENANT).expect("rows"),
+        )
+    };
+    let none = stored();
+    let error = runtime
+        .insert_policy(TENANT, "admin", &row("taken"))
+        .expect_err("the id of a rule");
+    assert_eq!(error.code(), "policy.invalid", "{error}");
+    // Not even for a moment: the revision would show it.
+    assert_eq!(stored(), none);
+    runtime
+        .insert_policy(TENANT, "admin", &row("free"))
+        .expect("added");
+    let one = stored();
+    assert!(one.0 > none.0);
+    assert!(matches!(
+        runtime.insert_policy(TENANT, "admin", &row("free")),
+        Err(RuntimeError::Store(StoreError::Exists { .. }))
+    ));
+    let early = PolicyChange {
+        time_end: Some(Some(25)),
+        ..PolicyChange::default()
+    };
+    assert!(
+        runtime
+            .update_policy(TENANT, "admin", "free", &early)
+            .is_err()
+    );
+    assert!(runtime.delete_policy(TENANT, "admin", "nothing").is_err());
+    assert_eq!(stored(), one);
+    let off = PolicyChange {
+        enabled: Some(false),
+        ..PolicyChange::default()
+    };
+    runtime
+        .update_policy(TENANT, "admin", "free", &off)
+        .expect("changed");
+    runtime
+        .delete_policy(TENANT, "admin", "free")
+        .expect("removed");
+    assert!(stored().1.is_empty());
+    end(runtime);
+    end(world.open());
 }
 
 #[test]

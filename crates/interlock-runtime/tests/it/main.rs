@@ -2,10 +2,12 @@
 
 mod approvals;
 mod baseline;
+mod budget;
 mod bundles;
 mod faults;
 mod idempotency;
 mod profile;
 mod projection;
 mod restart;
+mod timer;
 mod world;

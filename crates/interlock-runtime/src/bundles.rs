@@ -129,6 +129,11 @@ impl Bundles {
         )
     }
 
+    /// Shows `look` what every tenant has below its own.
+    pub(crate) fn with_base<T>(&self, look: impl FnOnce(&[Source]) -> T) -> T {
+        look(&self.base.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn compile(
         &self,
         tenant: &str,

@@ -15,6 +15,7 @@ mod projector;
 mod recorded;
 mod runs;
 mod settings;
+mod shared;
 mod shown;
 mod stats;
 
@@ -25,6 +26,10 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use shared::{
+    CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
+    is_message, owner,
+};
 pub use stats::Snapshot;
 
 use std::sync::Arc;
@@ -96,7 +101,8 @@ impl Runtime {
         self.inner.stats.snapshot()
     }
 
-    /// Projects what is recorded and stops. Decisions after this are refused by the journal.
+    /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
+    /// another process may open the data directory at once.
     pub fn close(&self) {
         self.inner.projector.stop();
         let thread = self

@@ -1,6 +1,7 @@
 //! Starting: the journal is recovered, state is folded from it, policies are put in force.
 
 use std::ops::ControlFlow;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +20,7 @@ use thiserror::Error;
 use crate::check::Checked;
 use crate::clock::{Clock, SystemClock};
 use crate::error::RuntimeError;
-use crate::outcome::{Open, record_time, summary};
+use crate::outcome::{Open, Settled, record_time, summary};
 use crate::{Inner, Runtime, projector, recorded};
 
 /// How a runtime is started.
@@ -37,12 +38,17 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Tenants to open.
     pub tenants: Vec<String>,
+    /// Size of a segment of the journal, bytes.
+    pub segment_bytes: u64,
+    /// Bytes kept in reserve for an orderly end when the disk is full.
+    pub reserve_bytes: u64,
 }
 
 impl Options {
     /// The defaults on `data`: strict durability, full content, the default starter bundle.
     #[must_use]
     pub fn on(data: &Path) -> Self {
+        let journal = JournalOptions::default();
         Self {
             data: data.to_owned(),
             policies: interlock_policy::built_in("default").into_iter().collect(),
@@ -50,6 +56,8 @@ impl Options {
             content: ContentMode::Full,
             clock: Arc::new(SystemClock::default()),
             tenants: vec![crate::DEFAULT_TENANT.to_owned()],
+            segment_bytes: journal.segment_bytes,
+            reserve_bytes: journal.reserve_bytes,
         }
     }
 }
@@ -69,6 +77,14 @@ pub enum OpenError {
     /// Another process has the data directory open.
     #[error("data directory `{0}` is in use by another server: stop it, or give another directory")]
     InUse(String),
+    /// The socket for the other processes cannot be made.
+    #[error("cannot make the socket in data directory `{path}`: {source}")]
+    Socket {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -89,15 +105,22 @@ impl Runtime {
     /// # Errors
     /// When another process owns it, the record is corrupt, or the policies do not compile.
     pub fn open(options: Options) -> Result<(Self, Recovery), OpenError> {
-        std::fs::create_dir_all(&options.data).map_err(|source| OpenError::Directory {
-            path: options.data.display().to_string(),
-            source,
-        })?;
+        // What is in it is for its owner alone; a directory that is there is left as it is.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&options.data)
+            .map_err(|source| OpenError::Directory {
+                path: options.data.display().to_string(),
+                source,
+            })?;
         let clock = Arc::clone(&options.clock);
         let (journal, recovery) = Journal::open(
             &options.data,
             JournalOptions {
                 durability: options.durability,
+                segment_bytes: options.segment_bytes,
+                reserve_bytes: options.reserve_bytes,
                 clock: Arc::new(move || u64::try_from(clock.now()).unwrap_or(0)),
                 ..JournalOptions::default()
             },
@@ -229,6 +252,15 @@ impl Runtime {
         } else {
             let (outcome, taint) = summary(body)?;
             inner.open.remove(tenant, id);
+            inner.open.settled(
+                tenant,
+                id,
+                Settled {
+                    agent: text("agent").to_owned(),
+                    status: outcome.status,
+                    seq: entry.seq,
+                },
+            );
             inner
                 .memory
                 .settle(tenant, text("agent"), id.as_u128(), &outcome, at);

@@ -17,6 +17,8 @@ use crate::{Runtime, rfc3339};
 
 /// Decisions whose outcome can still be reported; past it the oldest becomes unknown.
 const OPEN_MAX: usize = 100_000;
+/// Settled decisions of which a repeated report is answered; past it the oldest is forgotten.
+const SETTLED_MAX: usize = 10_000;
 
 /// What must be known of a decision to take its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +29,20 @@ pub(crate) struct Open {
     pub(crate) permitted: bool,
 }
 
+/// What must be known of an outcome to answer the same report again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) agent: String,
+    pub(crate) status: OutcomeStatus,
+    pub(crate) seq: u64,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     open: HashMap<(String, Uuid), Open>,
     order: VecDeque<(String, Uuid)>,
+    settled: HashMap<(String, Uuid), Settled>,
+    settled_order: VecDeque<(String, Uuid)>,
 }
 
 /// Decisions that wait for their outcome.
@@ -53,6 +65,24 @@ impl OpenDecisions {
     fn get(&self, tenant: &str, id: Uuid) -> Option<Open> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.open.get(&(tenant.to_owned(), id)).cloned()
+    }
+
+    /// Notes that an outcome is recorded.
+    pub(crate) fn settled(&self, tenant: &str, id: Uuid, settled: Settled) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (tenant.to_owned(), id);
+        inner.settled_order.push_back(key.clone());
+        inner.settled.insert(key, settled);
+        while inner.settled_order.len() > SETTLED_MAX {
+            if let Some(oldest) = inner.settled_order.pop_front() {
+                inner.settled.remove(&oldest);
+            }
+        }
+    }
+
+    fn find_settled(&self, tenant: &str, id: Uuid) -> Option<Settled> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.settled.get(&(tenant.to_owned(), id)).cloned()
     }
 
     pub(crate) fn remove(&self, tenant: &str, id: Uuid) -> Option<Open> {
@@ -145,6 +175,15 @@ impl Runtime {
                 return Err(RuntimeError::AuditUnavailable(error.to_string()));
             }
         };
+        self.inner.open.settled(
+            tenant,
+            id,
+            Settled {
+                agent: open.agent.clone(),
+                status: outcome.status,
+                seq: appended.seq,
+            },
+        );
         self.inner.memory.settle(
             tenant,
             &open.agent,
@@ -158,6 +197,43 @@ impl Runtime {
             findings,
             tainted,
             seq: appended.seq,
+        })
+    }
+}
+
+impl Runtime {
+    /// As [`Self::outcome`]. A report that is made `again`, because its first answer was lost, is
+    /// answered like the first when that was recorded with the same status.
+    pub(crate) fn outcome_again(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        outcome: &Outcome,
+        again: bool,
+    ) -> Result<OutcomeReply, RuntimeError> {
+        let refused = match self.outcome(principal, id, outcome) {
+            Err(error @ (RuntimeError::NotFound(_) | RuntimeError::Conflict(_))) if again => error,
+            result => return result,
+        };
+        let settled = self.inner.open.find_settled(&principal.tenant, id);
+        let Some(settled) = settled.filter(|first| first.status == outcome.status) else {
+            return Err(refused);
+        };
+        let foreign = principal
+            .agent
+            .as_deref()
+            .is_some_and(|a| a != settled.agent);
+        if principal.role == Role::Agent && foreign {
+            return Err(refused);
+        }
+        let mut findings = Findings::default();
+        if let Some(text) = outcome.result.as_deref() {
+            detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
+        }
+        Ok(OutcomeReply {
+            tainted: findings.has(Vector::PromptInjection),
+            findings,
+            seq: settled.seq,
         })
     }
 }

@@ -7,3 +7,4 @@ mod doctor;
 mod help;
 mod policy;
 mod server;
+mod shared;

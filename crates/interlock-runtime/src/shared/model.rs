@@ -463,17 +463,18 @@ pub(crate) fn action_json(action: &Action) -> String {
     {
         field("timestamp", &text(&at.to_string()));
     }
-    // What was nested as deep as may be is not nested deeper here.
-    let mut metadata = Object::new();
-    for (name, value) in action.metadata.iter() {
-        if KNOWN.contains(&name) {
-            metadata.insert(name, value.clone());
-        } else {
+    // In their order. At the top where they can be, so that what was nested as deep as may be is
+    // not nested deeper here.
+    if action
+        .metadata
+        .iter()
+        .any(|(name, _)| KNOWN.contains(&name))
+    {
+        field("metadata", &Value::Object(action.metadata.clone()));
+    } else {
+        for (name, value) in action.metadata.iter() {
             field(name, value);
         }
-    }
-    if !metadata.is_empty() {
-        field("metadata", &Value::Object(metadata));
     }
     out.push('}');
     out

@@ -187,10 +187,7 @@ fn outcomes_and_reports_go_the_same_way() {
         )
         .unwrap();
     let runtime = owner.runtime().unwrap();
-    let entry = runtime
-        .journal()
-        .read("default", reported.seq, 1)
-        .unwrap();
+    let entry = runtime.journal().read("default", reported.seq, 1).unwrap();
     let body = String::from_utf8(entry[0].body.clone()).unwrap();
     assert!(
         body.contains(r#""risk_milli":7"#) && body.contains(r#""key":"k""#),
@@ -228,8 +225,9 @@ fn a_client_waits_for_a_person_and_uses_the_grant() {
         let waiting = [scope.spawn(|| wait(&client)), scope.spawn(|| wait(&owner))];
         start.wait();
         // Other calls do not queue behind the wait.
-        for _ in 0..20 {
-            check(&client, r#"{"agent_id":"bot","action_type":"file_read"}"#).unwrap();
+        for n in 0..20 {
+            let json = format!(r#"{{"agent_id":"o{n}","action_type":"file_read"}}"#);
+            check(&client, &json).unwrap();
         }
         std::thread::sleep(Duration::from_millis(100));
         let approver = principal(Role::Approver, None);
@@ -244,7 +242,8 @@ fn a_client_waits_for_a_person_and_uses_the_grant() {
         }
     });
     let granted = check(&client, &format!(r#"{refund},"approval_id":"{id}"}}"#)).unwrap();
-    assert_eq!(granted.decision.effect, Effect::Allow);
+    let reasons = &granted.decision.reasons;
+    assert_eq!(granted.decision.effect, Effect::Allow, "{reasons:?}");
     let short = client.wait_approval(&who, &id, Duration::from_millis(50));
     assert_eq!(short.unwrap().approval.state, State::Claimed);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use interlock_core::approval::State;
 use interlock_core::model::{Action, Outcome, Principal};
-use interlock_store::ApprovalRow;
+use interlock_store::{ApprovalRow, journal};
 use uuid::Uuid;
 
 use super::error::GateError;
@@ -555,7 +555,15 @@ impl Gate {
         let options = &self.0.options.runtime;
         let mut pause = PAUSE_MIN;
         loop {
-            match Link::connect(&options.data, attempt.deadline) {
+            // Where nobody holds the lock, a socket is left over; a forked child of the last owner may
+            // even keep it open, and nobody would answer.
+            let vacant = matches!(journal::holder(&options.data), Ok(None));
+            let found = if vacant && may_own {
+                Err(Lost::NotSent)
+            } else {
+                Link::connect(&options.data, attempt.deadline)
+            };
+            match found {
                 Ok(link) => return Ok(Role::Client(link)),
                 Err(Lost::Refused(why)) => return Err(self.refused(why)),
                 Err(_) if !may_own => {

@@ -1,6 +1,6 @@
 //! The owner's side: the socket in the data directory, and a thread for each client.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
@@ -64,7 +64,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Connections {
     next: u64,
-    open: HashMap<u64, UnixStream>,
+    open: BTreeMap<u64, UnixStream>,
 }
 
 /// Counts changes of approvals, for those who wait for one.

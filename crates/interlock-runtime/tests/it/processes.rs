@@ -72,7 +72,7 @@ fn work(data: &Path, policy: &str, input: impl BufRead, mut out: impl Write) {
                                 let done = outcome(OutcomeStatus::Succeeded);
                                 match gate.outcome(&who, checked.id, &done) {
                                     Ok(reply) => {
-                                        say(format!("settled {} {}", checked.id, reply.seq))
+                                        say(format!("settled {} {}", checked.id, reply.seq));
                                     }
                                     Err(error) => say(format!("error {error}")),
                                 }
@@ -203,9 +203,12 @@ impl Drop for Worker {
     }
 }
 
-/// The decisions on record: key, then id and sequence number of each that has it.
+/// The key, then id and sequence number of each decision that has it.
+type Decisions = BTreeMap<String, Vec<(String, u64)>>;
+
+/// The decisions on record, and those whose outcome is.
 /// Verified first.
-fn recorded(data: &Path) -> (BTreeMap<String, Vec<(String, u64)>>, BTreeSet<String>) {
+fn recorded(data: &Path) -> (Decisions, BTreeSet<String>) {
     let gate = Gate::open(options(data, ALLOW)).unwrap();
     let runtime = gate.runtime().expect("nobody else is there");
     let vkeys = [runtime.journal().vkey()];
@@ -217,7 +220,7 @@ fn recorded(data: &Path) -> (BTreeMap<String, Vec<(String, u64)>>, BTreeSet<Stri
     let report = verify(&DirSource::new(&data.join("log")), trust);
     let sound = matches!(report.verdict, Verdict::Ok { unsigned: 0, .. });
     assert!(sound, "{}", report.verdict);
-    let (mut decisions, mut settled) = (BTreeMap::<_, Vec<_>>::new(), BTreeSet::new());
+    let (mut decisions, mut settled) = (Decisions::new(), BTreeSet::new());
     runtime
         .journal()
         .for_each(Position::default(), &mut |_, entry| {

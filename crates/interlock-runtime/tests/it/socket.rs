@@ -209,10 +209,8 @@ proptest! {
         tenant in "[a-z]{0,8}",
     ) {
         let mut message = vec![0];
-        for text in [tenant.as_str()] {
-            message.extend_from_slice(&u32::try_from(text.len()).unwrap().to_le_bytes());
-            message.extend_from_slice(text.as_bytes());
-        }
+        message.extend_from_slice(&u32::try_from(tenant.len()).unwrap().to_le_bytes());
+        message.extend_from_slice(tenant.as_bytes());
         // No agent, no environment, a role, not elevated, no key, not reported, an action.
         message.extend_from_slice(b"\0\0\x05\0\0\0admin\0\0\0\0\0\0\x02\0\0\0{}");
         prop_assert!(is_message(&message));

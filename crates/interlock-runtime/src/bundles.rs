@@ -153,6 +153,11 @@ impl Bundles {
         self.signer.verifier().vkey()
     }
 
+    /// Shows `look` what every tenant has below its own.
+    pub(crate) fn with_base<T>(&self, look: impl FnOnce(&[Source]) -> T) -> T {
+        look(&self.base.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(crate) fn stale(&self) -> Option<Stale> {
         self.stale
             .lock()

@@ -20,6 +20,7 @@ use crate::memory::Memory;
 use crate::outcome::{Granted, Open, OpenDecisions, record_time, summary};
 use crate::recorded;
 use crate::runs::Runs;
+use crate::settled::{Settled, SettledDecisions};
 
 /// The members of a decision's record that the fold reads.
 const DECISION: &[&str] = &[
@@ -44,6 +45,7 @@ pub(crate) struct Folded {
     pub(crate) runs: Runs,
     pub(crate) open: OpenDecisions,
     pub(crate) answers: Idempotency,
+    pub(crate) settled: SettledDecisions,
     /// Which entries are in it.
     pub(crate) at: Folding,
 }
@@ -83,7 +85,7 @@ impl Last {
 
 impl Folded {
     /// How many parts a snapshot has.
-    pub(crate) const PARTS: usize = Memory::PARTS + 3;
+    pub(crate) const PARTS: usize = Memory::PARTS + 4;
 
     /// The fold of no entry.
     pub(crate) fn new() -> Self {
@@ -92,6 +94,7 @@ impl Folded {
             runs: Runs::default(),
             open: OpenDecisions::default(),
             answers: Idempotency::default(),
+            settled: SettledDecisions::default(),
             at: Folding::default(),
         }
     }
@@ -147,7 +150,7 @@ impl Folded {
         if let Some(body) = parsed {
             let _ = match entry.kind {
                 Kind::Decision => self.decision(tenant, entry, &body),
-                Kind::Outcome => self.outcome(tenant, &body),
+                Kind::Outcome => self.outcome(tenant, entry, &body),
                 _ => self.approved(tenant, &body),
             };
         }
@@ -199,11 +202,20 @@ impl Folded {
         Some(())
     }
 
-    fn outcome(&self, tenant: &str, body: &Value) -> Option<()> {
+    fn outcome(&self, tenant: &str, entry: &Entry, body: &Value) -> Option<()> {
         let id: uuid::Uuid = text(body, "id").parse().ok()?;
         let at = record_time(body)?;
         let (outcome, taint) = summary(body)?;
         self.open.remove(tenant, id);
+        self.settled.insert(
+            id,
+            Settled {
+                tenant: tenant.to_owned(),
+                agent: text(body, "agent").to_owned(),
+                status: outcome.status,
+                seq: entry.seq,
+            },
+        );
         self.memory
             .settle(tenant, text(body, "agent"), id.as_u128(), &outcome, at);
         self.memory.taint(tenant, text(body, "session"), &taint);
@@ -226,6 +238,7 @@ impl Folded {
             .chain(std::iter::once_with(|| self.runs.to_bytes()))
             .chain(std::iter::once_with(|| self.open.to_bytes()))
             .chain(std::iter::once_with(|| self.answers.to_bytes()))
+            .chain(std::iter::once_with(|| self.settled.to_bytes()))
     }
 
     /// Reads the parts of a snapshot; `None` when they are not what [`Self::parts`] gives.
@@ -234,13 +247,15 @@ impl Folded {
         at: Folding,
     ) -> Option<Self> {
         let memory = Memory::from_parts(parts)?;
-        let (runs, open, answers) = (parts.next()?, parts.next()?, parts.next()?);
+        let (runs, open) = (parts.next()?, parts.next()?);
+        let (answers, settled) = (parts.next()?, parts.next()?);
         parts.next().is_none().then_some(())?;
         Some(Self {
             memory,
             runs: Runs::from_bytes(&mut Reader(runs))?,
             open: OpenDecisions::from_bytes(&mut Reader(open))?,
             answers: Idempotency::from_bytes(&mut Reader(answers))?,
+            settled: SettledDecisions::from_bytes(&mut Reader(settled))?,
             at,
         })
     }

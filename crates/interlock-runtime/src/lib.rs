@@ -3,8 +3,8 @@
 
 mod agents;
 mod approvals;
-mod bundle_key;
 mod background;
+mod bundle_key;
 mod bundles;
 mod bytes;
 mod check;
@@ -21,6 +21,8 @@ mod recorded;
 mod reload;
 mod runs;
 mod settings;
+mod settled;
+mod shared;
 mod shown;
 mod snapshot;
 mod stats;
@@ -35,6 +37,10 @@ pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use reload::Stale;
 pub use settings::Spending;
+pub use shared::{
+    CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
+    is_message, owner,
+};
 pub use stats::Snapshot;
 pub use timer::Ticked;
 
@@ -68,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) idempotency: idempotency::Idempotency,
     pub(crate) runs: runs::Runs,
     pub(crate) open: outcome::OpenDecisions,
+    pub(crate) settled: settled::SettledDecisions,
     pub(crate) shown: Arc<shown::Shown>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -110,7 +117,8 @@ impl Runtime {
         self.inner.stats.snapshot()
     }
 
-    /// Projects what is recorded and stops. Decisions after this are refused by the journal.
+    /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
+    /// another process may open the data directory at once.
     pub fn close(&self) {
         self.inner.background.stop();
         self.inner.projector.stop();

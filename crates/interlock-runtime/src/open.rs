@@ -1,5 +1,6 @@
 //! Starting: the journal is recovered, state is folded from it, policies are put in force.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -29,12 +30,17 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Tenants to open.
     pub tenants: Vec<String>,
+    /// Size of a segment of the journal, bytes.
+    pub segment_bytes: u64,
+    /// Bytes kept in reserve for an orderly end when the disk is full.
+    pub reserve_bytes: u64,
 }
 
 impl Options {
     /// The defaults on `data`: strict durability, full content, the default starter bundle.
     #[must_use]
     pub fn on(data: &Path) -> Self {
+        let journal = JournalOptions::default();
         Self {
             data: data.to_owned(),
             policies: interlock_policy::built_in("default").into_iter().collect(),
@@ -42,6 +48,8 @@ impl Options {
             content: ContentMode::Full,
             clock: Arc::new(SystemClock::default()),
             tenants: vec![crate::DEFAULT_TENANT.to_owned()],
+            segment_bytes: journal.segment_bytes,
+            reserve_bytes: journal.reserve_bytes,
         }
     }
 }
@@ -61,6 +69,14 @@ pub enum OpenError {
     /// Another process has the data directory open.
     #[error("data directory `{0}` is in use by another server: stop it, or give another directory")]
     InUse(String),
+    /// The socket for the other processes cannot be made.
+    #[error("cannot make the socket in data directory `{path}`: {source}")]
+    Socket {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -81,15 +97,22 @@ impl Runtime {
     /// # Errors
     /// When another process owns it, the record is corrupt, or the policies do not compile.
     pub fn open(options: Options) -> Result<(Self, Recovery), OpenError> {
-        std::fs::create_dir_all(&options.data).map_err(|source| OpenError::Directory {
-            path: options.data.display().to_string(),
-            source,
-        })?;
+        // What is in it is for its owner alone; a directory that is there is left as it is.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&options.data)
+            .map_err(|source| OpenError::Directory {
+                path: options.data.display().to_string(),
+                source,
+            })?;
         let clock = Arc::clone(&options.clock);
         let (journal, recovery) = Journal::open(
             &options.data,
             JournalOptions {
                 durability: options.durability,
+                segment_bytes: options.segment_bytes,
+                reserve_bytes: options.reserve_bytes,
                 clock: Arc::new(move || u64::try_from(clock.now()).unwrap_or(0)),
                 ..JournalOptions::default()
             },
@@ -148,6 +171,7 @@ impl Runtime {
                 idempotency: folded.answers,
                 runs: folded.runs,
                 open: folded.open,
+                settled: folded.settled,
                 shown: Arc::default(),
                 projector: Arc::default(),
                 thread: Mutex::default(),

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::bytes::{Reader, put_option, put_text, put_u64};
 use crate::error::RuntimeError;
+use crate::settled::Settled;
 use crate::{Runtime, rfc3339};
 
 /// Decisions whose outcome can still be reported; past it the oldest becomes unknown.
@@ -218,6 +219,15 @@ impl Runtime {
                 return Err(RuntimeError::AuditUnavailable(error.to_string()));
             }
         };
+        self.inner.settled.insert(
+            id,
+            Settled {
+                tenant: tenant.to_owned(),
+                agent: open.agent.clone(),
+                status: outcome.status,
+                seq: appended.seq,
+            },
+        );
         self.inner.memory.settle(
             tenant,
             &open.agent,
@@ -234,6 +244,43 @@ impl Runtime {
             findings,
             tainted,
             seq: appended.seq,
+        })
+    }
+}
+
+impl Runtime {
+    /// As [`Self::outcome`]. A report that is made `again`, because its first answer was lost, is
+    /// answered like the first when that was recorded with the same status.
+    pub(crate) fn outcome_again(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        outcome: &Outcome,
+        again: bool,
+    ) -> Result<OutcomeReply, RuntimeError> {
+        let refused = match self.outcome(principal, id, outcome) {
+            Err(error @ (RuntimeError::NotFound(_) | RuntimeError::Conflict(_))) if again => error,
+            result => return result,
+        };
+        let settled = self.inner.settled.get(&principal.tenant, id);
+        let Some(settled) = settled.filter(|first| first.status == outcome.status) else {
+            return Err(refused);
+        };
+        let foreign = principal
+            .agent
+            .as_deref()
+            .is_some_and(|a| a != settled.agent);
+        if principal.role == Role::Agent && foreign {
+            return Err(refused);
+        }
+        let mut findings = Findings::default();
+        if let Some(text) = outcome.result.as_deref() {
+            detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
+        }
+        Ok(OutcomeReply {
+            tainted: findings.has(Vector::PromptInjection),
+            findings,
+            seq: settled.seq,
         })
     }
 }

@@ -152,11 +152,11 @@ fn span(item: &Value, index: usize) -> Option<Span> {
     })
 }
 
-fn finding_code(code: &str) -> Option<&'static FindingCode> {
+/// The finding of a code.
+pub(crate) fn finding_code(code: &str) -> Option<&'static FindingCode> {
     DETECTORS
         .iter()
-        .flat_map(|detector| detector.codes())
-        .copied()
+        .flat_map(|detector| detector.codes().iter().copied().chain([detector.failed()]))
         .find(|spec| spec.code == code)
 }
 

@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::Role;
 use interlock_policy::Source;
-use interlock_runtime::{DEFAULT_TENANT, Options, Runtime, SystemClock};
+use interlock_runtime::{
+    DEFAULT_TENANT, OpenError, Options, OwnerKind, Runtime, Socket, SystemClock, owner,
+};
 use interlock_server::{App, AppOptions};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
@@ -85,6 +87,21 @@ fn durability(name: &str) -> Durability {
     }
 }
 
+/// Says who owns the directory, where that is no server.
+fn in_use(error: OpenError, data: &Path) -> anyhow::Error {
+    if let OpenError::InUse(_) = error
+        && let Some(owner) = owner(data)
+        && owner.kind == OwnerKind::Embedded
+    {
+        return anyhow::anyhow!(
+            "data directory `{}` is in use by process {}, which embeds Interlock and decides for every process on it: stop it, or give another directory",
+            data.display(),
+            owner.process
+        );
+    }
+    error.into()
+}
+
 /// Makes the first admin key; returns it if it was made now and must be shown.
 fn first_key(runtime: &Runtime, ring: &KeyRing) -> Result<Option<String>> {
     let binding = Binding {
@@ -136,7 +153,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         clock: Arc::new(SystemClock::default()),
         ..Options::on(&data)
     };
-    let (runtime, recovery) = Runtime::open(options)?;
+    let (runtime, recovery) = Runtime::open(options).map_err(|error| in_use(error, &data))?;
     if let Some((_, bytes)) = recovery.cut {
         out.note(&format!(
             "the last write was torn: {bytes} bytes that were never acknowledged were cut"
@@ -144,6 +161,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     }
     let ring = KeyRing::open(&data.join("pepper"))?;
     let key = first_key(&runtime, &ring)?;
+    // Workers, hooks and wrappers on this directory become clients of this process.
+    let socket = Socket::serve(&runtime, &data, OwnerKind::Server)
+        .with_context(|| format!("cannot make the socket in `{}`", data.display()))?;
     let app = App::new(AppOptions {
         runtime: runtime.clone(),
         keyring: ring,
@@ -170,6 +190,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         stopped(),
     ));
     watch.stop();
+    socket.close();
     runtime.close();
     served?;
     Ok(0)

@@ -8,3 +8,4 @@ mod help;
 mod policy;
 mod reload;
 mod server;
+mod shared;

@@ -252,13 +252,7 @@ fn of_eight_racing_executors_one_runs() {
 fn a_grant_lifts_no_block() {
     let world = World::policy(ASK);
     let runtime = world.open();
-    let (_, id) = ask(&runtime, 100);
-    answer(&runtime, &id, "ann", true);
-    // Between asking and running the agent is paused.
-    let pause = |on| interlock_store::AgentChange {
-        paused: Some(on),
-        ..interlock_store::AgentChange::default()
-    };
+    // Before its first action: the projection would make it known as well.
     let new = interlock_store::NewAgent {
         agent_id: "bot".to_owned(),
         name: "bot".to_owned(),
@@ -266,6 +260,13 @@ fn a_grant_lifts_no_block() {
     runtime
         .register_agent(TENANT, "admin", &new)
         .expect("registered");
+    let (_, id) = ask(&runtime, 100);
+    answer(&runtime, &id, "ann", true);
+    // Between asking and running the agent is paused.
+    let pause = |on| interlock_store::AgentChange {
+        paused: Some(on),
+        ..interlock_store::AgentChange::default()
+    };
     runtime
         .update_agent(TENANT, "admin", "bot", &pause(true))
         .expect("paused");

@@ -8,7 +8,8 @@
 //!
 //! ```text
 //! keys/journal-<id>.seed       private keys; not part of what is handed to an auditor
-//! log/LOCK                     held by the writer; its last epoch
+//! log/OWNER                    locked by the writer; nothing else opens it
+//! log/LOCK                     the writer's last epoch
 //! log/journal/<n>.seg          segments of records; <n>.snap at the end of each
 //! log/journal/reserve          space for an orderly end when the disk is full
 //! log/logs/<id>/               genesis.json, checkpoint, checkpoints.log, tile/
@@ -20,6 +21,7 @@
 mod error;
 pub mod fault;
 mod keyfile;
+mod lock;
 mod publish;
 mod queue;
 mod read;
@@ -33,6 +35,7 @@ mod writer;
 pub use error::JournalError;
 pub use interlock_core::audit::body::Body;
 pub use interlock_core::audit::frame::Kind;
+pub use lock::Holder;
 pub use state::Position;
 pub use time::rfc3339;
 pub use verify::DirSource;
@@ -56,6 +59,7 @@ use writer::{Publishing, Writer, WriterStart};
 
 /// Tenant of the node's own log: starts, stops, gaps, key rotations.
 pub const NODE_LOG: &str = "_node";
+const OWNER: &str = "log/OWNER";
 const LOCK: &str = "log/LOCK";
 const SPARE: &str = "log/journal/spare.tmp";
 const RESERVE: &str = "log/journal/reserve";
@@ -207,10 +211,11 @@ struct Shared {
     signers: RwLock<Vec<Signer>>,
     spare: Mutex<Option<Arc<dyn File>>>,
     tiles: Mutex<()>,
-    _lock: LockHolder,
+    lock: LockHolder,
 }
 
-struct LockHolder(#[expect(dead_code, reason = "held for its drop")] Lock);
+/// Empty once the journal is closed.
+struct LockHolder(Mutex<Option<Lock>>);
 
 impl std::fmt::Debug for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -361,6 +366,9 @@ impl Inner {
         if let Some(publisher) = threads.publisher {
             let _ = publisher.join();
         }
+        // Nothing writes any more; the next owner need not wait for handles that only read.
+        let lock = &self.shared.lock.0;
+        drop(lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         result
     }
 }
@@ -501,7 +509,7 @@ impl Journal {
             signers: RwLock::new(signers),
             spare,
             tiles: Mutex::new(()),
-            _lock: LockHolder(lock),
+            lock: LockHolder(Mutex::new(Some(lock))),
             options,
         });
         let journal = Self::start(shared, start, found.cut)?;
@@ -664,7 +672,20 @@ impl Journal {
         current.map_or_else(String::new, Verifier::vkey)
     }
 
-    /// Closes the journal in order: what is queued is written, signed and published.
+    /// The epoch of this writer: higher than that of every writer before it.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.shared().epoch
+    }
+
+    /// When an entry is acknowledged.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared().options.durability
+    }
+
+    /// Closes the journal in order: what is queued is written, signed and published. Then another
+    /// process may open it, though handles of this one can still read.
     ///
     /// # Errors
     ///
@@ -679,17 +700,27 @@ fn take_lock(vfs: &dyn Vfs) -> Result<Lock, JournalError> {
         vfs.create_dir(dir)
             .map_err(JournalError::io("creating the data directory"))?;
     }
+    let lock = vfs.lock(OWNER).map_err(|e| match e.kind() {
+        ErrorKind::WouldBlock => JournalError::Locked,
+        _ => JournalError::io("locking the journal")(e),
+    })?;
     match vfs.open(LOCK) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             vfs.create(LOCK)
-                .map_err(JournalError::io("creating the lock"))?;
+                .map_err(JournalError::io("creating the epoch's file"))?;
         }
-        other => drop(other.map_err(JournalError::io("opening the lock"))?),
+        other => drop(other.map_err(JournalError::io("opening the epoch's file"))?),
     }
-    vfs.lock(LOCK).map_err(|e| match e.kind() {
-        ErrorKind::WouldBlock => JournalError::Locked,
-        _ => JournalError::io("locking the journal")(e),
-    })
+    Ok(lock)
+}
+
+/// Which process has the journal below the data directory `dir` open; `None` when none has.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn holder(dir: &Path) -> std::io::Result<Option<Holder>> {
+    lock::holder(&dir.join(OWNER))
 }
 
 /// Acts on what recovery found: cuts the torn tail and rebuilds what is missing beside it.

@@ -233,12 +233,6 @@ impl Vault {
         options.file_bytes = options.file_bytes.clamp(4_096, 1 << 31);
         vfs.create_dir("keys")?;
         vfs.create_dir("vault")?;
-        if let Err(e) = vfs.open(LOCK) {
-            if e.kind() != ErrorKind::NotFound {
-                return Err(e.into());
-            }
-            vfs.create(LOCK)?;
-        }
         let lock = vfs.lock(LOCK).map_err(|e| match e.kind() {
             ErrorKind::WouldBlock => VaultError::Locked,
             _ => e.into(),

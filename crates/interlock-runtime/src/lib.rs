@@ -6,6 +6,7 @@ mod approvals;
 mod bundles;
 mod check;
 mod clock;
+mod content;
 mod error;
 mod idempotency;
 mod memory;
@@ -15,13 +16,13 @@ mod projector;
 mod recorded;
 mod runs;
 mod settings;
-mod shown;
 mod stats;
 
 pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
@@ -34,6 +35,7 @@ use interlock_core::model::UnixNanos;
 use interlock_core::program::Program;
 use interlock_store::Store;
 use interlock_store::journal::Journal;
+use interlock_store::vault::Vault;
 
 /// The tenant of a single-tenant installation.
 pub const DEFAULT_TENANT: &str = "default";
@@ -57,7 +59,9 @@ pub(crate) struct Inner {
     pub(crate) idempotency: idempotency::Idempotency,
     pub(crate) runs: runs::Runs,
     pub(crate) open: outcome::OpenDecisions,
-    pub(crate) shown: Arc<shown::Shown>,
+    pub(crate) vault: Vault,
+    /// Held by who erases.
+    pub(crate) erasing: std::sync::Mutex<()>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
     pub(crate) changed: settings::Changed,
@@ -70,6 +74,12 @@ impl Runtime {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The contents.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// The rows.

@@ -13,11 +13,13 @@ use interlock_policy::Source;
 use interlock_store::journal::{
     Durability, Entry, Journal, JournalError, JournalOptions, Position, Recovery,
 };
+use interlock_store::vault::{Vault, VaultError, VaultOptions};
 use interlock_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use thiserror::Error;
 
 use crate::check::Checked;
 use crate::clock::{Clock, SystemClock};
+use crate::content::About;
 use crate::error::RuntimeError;
 use crate::outcome::{Open, record_time, summary};
 use crate::{Inner, Runtime, projector, recorded};
@@ -72,6 +74,9 @@ pub enum OpenError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,7 +117,7 @@ impl Runtime {
         Ok((runtime, recovery))
     }
 
-    /// Wires an open journal and store.
+    /// Wires an open journal and store; the vault is opened below `options.data`.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -125,6 +130,11 @@ impl Runtime {
         let empty = interlock_policy::compile(&nothing, 0)
             .map_err(|d| OpenError::Internal(crate::bundles::render(&d)))?
             .program;
+        let vault = Vault::open(&options.data, VaultOptions::default()).map_err(|e| match e {
+            VaultError::Locked => OpenError::InUse(options.data.display().to_string()),
+            other => OpenError::Vault(other),
+        })?;
+        journal.attach(vault.clone());
         let runtime = Self {
             inner: Arc::new(Inner {
                 clock: options.clock,
@@ -137,7 +147,8 @@ impl Runtime {
                 idempotency: crate::idempotency::Idempotency::default(),
                 runs: crate::runs::Runs::default(),
                 open: crate::outcome::OpenDecisions::default(),
-                shown: Arc::default(),
+                vault,
+                erasing: Mutex::default(),
                 projector: Arc::default(),
                 thread: Mutex::default(),
                 changed: crate::settings::Changed::default(),
@@ -149,21 +160,22 @@ impl Runtime {
         for tenant in &options.tenants {
             runtime.open_tenant(tenant)?;
         }
+        runtime.complete_erasure()?;
         projector::catch_up(
             &runtime.inner.journal,
             &*runtime.inner.store,
-            &runtime.inner.shown,
+            &runtime.inner.vault,
         )
         .map_err(|e| OpenError::Internal(e.to_string()))?;
-        let (journal, store, wake, shown) = (
+        let (journal, store, wake, vault) = (
             runtime.inner.journal.clone(),
             Arc::clone(&runtime.inner.store),
             Arc::clone(&runtime.inner.projector),
-            Arc::clone(&runtime.inner.shown),
+            runtime.inner.vault.clone(),
         );
         let thread = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || projector::run(&journal, &*store, &wake, &shown))
+            .spawn(move || projector::run(&journal, &*store, &wake, &vault))
             .map_err(|e| OpenError::Internal(format!("cannot start a thread: {e}")))?;
         *runtime
             .inner
@@ -222,6 +234,7 @@ impl Runtime {
                     agent: text("agent").to_owned(),
                     session: text("session").to_owned(),
                     run: text("run").to_owned(),
+                    about: About::body(body),
                     permitted: effect.permits(),
                 },
             );

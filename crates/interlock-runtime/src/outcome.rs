@@ -5,13 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
-use interlock_core::audit::hex;
 use interlock_core::detectors::{self, DetectorConfig};
 use interlock_core::model::{Findings, Outcome, OutcomeStatus, Principal, Role, UnixNanos, Vector};
 use interlock_core::state::{OutcomeSummary, Taint};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::content::{About, of_result};
 use crate::error::RuntimeError;
 use crate::{Runtime, rfc3339};
 
@@ -24,6 +23,8 @@ pub(crate) struct Open {
     pub(crate) agent: String,
     pub(crate) session: String,
     pub(crate) run: String,
+    /// Whom its content is about.
+    pub(crate) about: About,
     pub(crate) permitted: bool,
 }
 
@@ -123,9 +124,6 @@ impl Runtime {
         if let Some(rows) = outcome.rows {
             body.int("rows", rows);
         }
-        if let Some(result) = &outcome.result {
-            body.str("result_hash", &hex(&Sha256::digest(result.as_bytes())));
-        }
         body.strs("findings", findings.items().iter().map(|f| f.code.code))
             .bool("untrusted", taint.untrusted)
             .bool("private", taint.private);
@@ -138,7 +136,18 @@ impl Runtime {
                 "the outcome was reported already".to_owned(),
             ));
         }
-        let appended = match self.inner.journal.append(tenant, Kind::Outcome, bytes) {
+        let content = of_result(
+            self.inner.content,
+            tenant,
+            &open.agent,
+            &open.about,
+            outcome.result.as_deref(),
+        );
+        let appended = self
+            .inner
+            .journal
+            .append_content(tenant, Kind::Outcome, bytes, content);
+        let appended = match appended {
             Ok(appended) => appended,
             Err(error) => {
                 self.inner.open.insert(tenant, id, open);

@@ -44,7 +44,7 @@ impl Changed {
 
 impl Runtime {
     /// Writes a change of configuration into the record.
-    fn record_change(
+    pub(crate) fn record_change(
         &self,
         tenant: &str,
         kind: Kind,

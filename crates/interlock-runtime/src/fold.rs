@@ -12,8 +12,10 @@ use interlock_core::audit::frame::Kind;
 use interlock_core::model::{Effect, Value};
 use interlock_core::state::Footprint;
 use interlock_store::journal::{Entry, Journal, JournalError, Position};
+use interlock_store::vault::CONTENT_MEMBER;
 
 use crate::bytes::Reader;
+use crate::content::About;
 use crate::idempotency::Idempotency;
 use crate::members::pick;
 use crate::memory::Memory;
@@ -36,6 +38,7 @@ const DECISION: &[&str] = &[
     "idempotency",
     "approval",
     "reported",
+    CONTENT_MEMBER,
 ];
 
 /// Everything that a restart restores from the journal.
@@ -195,6 +198,7 @@ impl Folded {
                 agent: text("agent").to_owned(),
                 session: text("session").to_owned(),
                 run: run.to_owned(),
+                about: About::body(body),
                 permitted: effect.permits(),
                 granted: used.map(|approval| Granted::at(approval, at)),
             },

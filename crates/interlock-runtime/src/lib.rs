@@ -9,6 +9,7 @@ mod bundles;
 mod bytes;
 mod check;
 mod clock;
+mod content;
 mod error;
 mod fold;
 mod idempotency;
@@ -23,7 +24,6 @@ mod runs;
 mod settings;
 mod settled;
 mod shared;
-mod shown;
 mod snapshot;
 mod stats;
 mod timer;
@@ -32,6 +32,7 @@ pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
@@ -51,6 +52,7 @@ use interlock_core::model::UnixNanos;
 use interlock_core::program::Program;
 use interlock_store::Store;
 use interlock_store::journal::Journal;
+use interlock_store::vault::Vault;
 
 /// The tenant of a single-tenant installation.
 pub const DEFAULT_TENANT: &str = "default";
@@ -75,7 +77,9 @@ pub(crate) struct Inner {
     pub(crate) runs: runs::Runs,
     pub(crate) open: outcome::OpenDecisions,
     pub(crate) settled: settled::SettledDecisions,
-    pub(crate) shown: Arc<shown::Shown>,
+    pub(crate) vault: Vault,
+    /// Held by who erases.
+    pub(crate) erasing: std::sync::Mutex<()>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
     pub(crate) background: background::Background,
@@ -91,6 +95,12 @@ impl Runtime {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The contents.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// The rows.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use interlock_core::audit::record::ContentMode;
 use interlock_policy::Source;
 use interlock_store::journal::{Durability, Journal, JournalError, JournalOptions, Recovery};
+use interlock_store::vault::{Vault, VaultError, VaultOptions};
 use interlock_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use thiserror::Error;
 
@@ -80,6 +81,9 @@ pub enum OpenError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -127,7 +131,7 @@ impl Runtime {
         Ok((runtime, recovery))
     }
 
-    /// Wires an open journal and store.
+    /// Wires an open journal and store; the vault is opened below `options.data`.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -145,6 +149,11 @@ impl Runtime {
                 path: options.data.display().to_string(),
                 source,
             })?;
+        let vault = Vault::open(&options.data, VaultOptions::default()).map_err(|e| match e {
+            VaultError::Locked => OpenError::InUse(options.data.display().to_string()),
+            other => OpenError::Vault(other),
+        })?;
+        journal.attach(vault.clone());
         let snapshots = crate::snapshot::directory(&options.data);
         let mut folded = crate::background::restore(&snapshots, &journal);
         let mut snapshot_entries = folded.at.entries;
@@ -172,7 +181,8 @@ impl Runtime {
                 runs: folded.runs,
                 open: folded.open,
                 settled: folded.settled,
-                shown: Arc::default(),
+                vault,
+                erasing: Mutex::default(),
                 projector: Arc::default(),
                 thread: Mutex::default(),
                 background: crate::background::Background::default(),
@@ -185,23 +195,24 @@ impl Runtime {
         for tenant in &options.tenants {
             runtime.open_tenant(tenant)?;
         }
+        runtime.complete_erasure()?;
         projector::catch_up(
             &runtime.inner.journal,
             &*runtime.inner.store,
-            &runtime.inner.shown,
+            &runtime.inner.vault,
             &runtime.inner.deciding,
         )
         .map_err(|e| OpenError::Internal(e.to_string()))?;
-        let (journal, store, wake, shown, deciding) = (
+        let (journal, store, wake, vault, deciding) = (
             runtime.inner.journal.clone(),
             Arc::clone(&runtime.inner.store),
             Arc::clone(&runtime.inner.projector),
-            Arc::clone(&runtime.inner.shown),
+            runtime.inner.vault.clone(),
             Arc::clone(&runtime.inner.deciding),
         );
         let thread = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || projector::run(&journal, &*store, &wake, &shown, &deciding))
+            .spawn(move || projector::run(&journal, &*store, &wake, &vault, &deciding))
             .map_err(|e| OpenError::Internal(format!("cannot start a thread: {e}")))?;
         *runtime
             .inner

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
-use interlock_core::audit::hex;
 use interlock_core::detectors::{self, DetectorConfig};
 use interlock_core::model::{Findings, Outcome, OutcomeStatus, Principal, Role, UnixNanos, Vector};
 use interlock_core::state::{OutcomeSummary, Taint};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::bytes::{Reader, put_option, put_text, put_u64};
+use crate::content::{About, of_result};
 use crate::error::RuntimeError;
 use crate::settled::Settled;
 use crate::{Runtime, rfc3339};
@@ -27,6 +26,8 @@ pub(crate) struct Open {
     pub(crate) agent: String,
     pub(crate) session: String,
     pub(crate) run: String,
+    /// Whom its content is about.
+    pub(crate) about: About,
     pub(crate) permitted: bool,
     /// The grant that it used.
     pub(crate) granted: Option<Granted>,
@@ -89,6 +90,7 @@ impl OpenDecisions {
             for text in [&*open.tenant, &open.agent, &open.session, &open.run] {
                 put_text(&mut out, text);
             }
+            open.about.write(&mut out);
             out.push(u8::from(open.permitted));
             put_option(&mut out, open.granted, |out, granted| {
                 out.extend_from_slice(granted.approval.as_bytes());
@@ -114,6 +116,7 @@ impl OpenDecisions {
                     agent: from.text()?,
                     session: from.text()?,
                     run: from.text()?,
+                    about: About::read(from)?,
                     permitted: from.flag()?,
                     granted: from.option(|from| {
                         Some(Granted {
@@ -192,9 +195,6 @@ impl Runtime {
         if let Some(rows) = outcome.rows {
             body.int("rows", rows);
         }
-        if let Some(result) = &outcome.result {
-            body.str("result_hash", &hex(&Sha256::digest(result.as_bytes())));
-        }
         if let Some(granted) = &open.granted {
             // What the projector needs to tell the approval, should this process end before it does.
             body.str("approval", &granted.approval.to_string())
@@ -212,7 +212,18 @@ impl Runtime {
                 "the outcome was reported already".to_owned(),
             ));
         }
-        let appended = match self.inner.journal.append(tenant, Kind::Outcome, bytes) {
+        let content = of_result(
+            self.inner.content,
+            tenant,
+            &open.agent,
+            &open.about,
+            outcome.result.as_deref(),
+        );
+        let appended = self
+            .inner
+            .journal
+            .append_content(tenant, Kind::Outcome, bytes, content);
+        let appended = match appended {
             Ok(appended) => appended,
             Err(error) => {
                 self.inner.open.insert(id, open);

@@ -614,6 +614,10 @@ pub struct ActionRow {
     pub claimed: Option<String>,
     /// The payload with its content masked, as JSON.
     pub payload: String,
+    /// The number of the vault's key that seals its content.
+    pub vault_key: Option<u32>,
+    /// Whether its content was erased.
+    pub erased: bool,
     /// When it was decided.
     pub at: UnixNanos,
     /// How it ended.

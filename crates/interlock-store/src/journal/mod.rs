@@ -16,7 +16,8 @@
 //! ```
 //!
 //! **Invariant:** an entry is acknowledged after its sync (under strict durability), and a
-//! checkpoint covers synced entries only. **Invariant:** a failed sync is never tried again.
+//! checkpoint covers synced entries only. **Invariant:** what an entry commits to is in the vault
+//! before the entry is written, and synced before the entry is. **Invariant:** a failed sync is never tried again.
 
 mod error;
 pub mod fault;
@@ -26,6 +27,7 @@ mod publish;
 mod queue;
 mod read;
 mod recover;
+mod seal;
 mod state;
 mod time;
 mod verify;
@@ -40,6 +42,7 @@ pub use state::Position;
 pub use time::rfc3339;
 pub use verify::DirSource;
 
+use crate::vault::{CONTENT_MEMBER_BYTES_MAX, Deferred, Vault};
 use interlock_core::audit::body::kind_name;
 use interlock_core::audit::frame::{BODY_BYTES_MAX, record_bytes};
 use interlock_core::audit::note::{Signer, Verifier};
@@ -212,6 +215,8 @@ struct Shared {
     spare: Mutex<Option<Arc<dyn File>>>,
     tiles: Mutex<()>,
     lock: LockHolder,
+    /// Where content goes that entries commit to.
+    vault: OnceLock<Vault>,
 }
 
 /// Empty once the journal is closed.
@@ -510,6 +515,7 @@ impl Journal {
             spare,
             tiles: Mutex::new(()),
             lock: LockHolder(Mutex::new(Some(lock))),
+            vault: OnceLock::new(),
             options,
         });
         let journal = Self::start(shared, start, found.cut)?;
@@ -554,13 +560,21 @@ impl Journal {
         tenant: &str,
         kind: Kind,
         body: Vec<u8>,
+        content: Option<Deferred>,
         done: queue::Done,
     ) -> Result<Item, JournalError> {
         if tenant.is_empty() || tenant.len() > 512 {
             return Err(JournalError::Body("tenant name is empty or over 512 bytes"));
         }
         let limit = (self.shared().options.segment_bytes as usize) - SEGMENT_HEADER_BYTES;
-        if body.len() > BODY_BYTES_MAX || record_bytes(body.len()) > limit {
+        let bytes = match &content {
+            None => body.len(),
+            Some(_) if self.shared().vault.get().is_none() => {
+                return Err(JournalError::Body("has content, and there is no vault"));
+            }
+            Some(_) => body.len() + CONTENT_MEMBER_BYTES_MAX,
+        };
+        if bytes > BODY_BYTES_MAX || record_bytes(bytes) > limit {
             return Err(JournalError::Body("longer than 65,535 bytes or a segment"));
         }
         // A NUL cannot occur in JSON, and without one no body can hold what looks like a record.
@@ -576,6 +590,7 @@ impl Journal {
             tenant: tenant.into(),
             kind,
             body,
+            content,
             done,
         })
     }
@@ -594,9 +609,25 @@ impl Journal {
         kind: Kind,
         body: Vec<u8>,
     ) -> Result<Appended, JournalError> {
+        self.append_content(tenant, kind, body, None)
+    }
+
+    /// As [`Journal::append`], with content for the vault: it is kept no later than the entry that
+    /// commits to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::append`], and [`JournalError::Content`] when the vault does not take it.
+    pub fn append_content(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        content: Option<Deferred>,
+    ) -> Result<Appended, JournalError> {
         let (reply, answer) = sync_channel(1);
         let done = Box::new(move |result| drop(reply.send(result)));
-        let item = self.item(tenant, kind, body, done)?;
+        let item = self.item(tenant, kind, body, content, done)?;
         let patience = self.shared().options.queue_wait;
         self.shared().queue.push(item, patience)?;
         answer.recv().unwrap_or(Err(JournalError::Closed))
@@ -616,8 +647,31 @@ impl Journal {
         body: Vec<u8>,
         done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
     ) -> Result<(), JournalError> {
-        let item = self.item(tenant, kind, body, Box::new(done))?;
+        self.append_content_with(tenant, kind, body, None, done)
+    }
+
+    /// As [`Journal::append_content`], without waiting: `content` is made, and `done` called, on
+    /// the writer's thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::append_with`], and when there is content and no vault is attached. That the
+    /// vault does not take it is told to `done`.
+    pub fn append_content_with(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        content: Option<Deferred>,
+        done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let item = self.item(tenant, kind, body, content, Box::new(done))?;
         self.shared().queue.push(item, Duration::ZERO)
+    }
+
+    /// Where content goes from now on; the first one attached stays.
+    pub fn attach(&self, vault: Vault) {
+        let _ = self.shared().vault.set(vault);
     }
 
     /// Syncs what was acknowledged; of use when durability is not strict.

@@ -14,7 +14,8 @@ const APPLICATION_ID: i64 = 0x494c_434b;
 /// migration that has shipped is never changed.
 const MIGRATIONS: &[&str] = &[
     include_str!("schema_1.sql"),
-    include_str!("schema_2_budget.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
 ];
 
 /// Brings the schema up to date in one transaction.

@@ -1,5 +1,6 @@
 //! Tests of the store from outside.
 
+mod content;
 mod crash;
 mod journal;
 mod kill;

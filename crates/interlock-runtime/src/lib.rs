@@ -28,7 +28,7 @@ pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
-    is_message, owner,
+    owner,
 };
 pub use stats::Snapshot;
 

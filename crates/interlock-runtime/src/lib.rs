@@ -40,7 +40,7 @@ pub use reload::Stale;
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
-    is_message, owner,
+    owner,
 };
 pub use stats::Snapshot;
 pub use timer::Ticked;

@@ -20,6 +20,7 @@ use super::message::{
 };
 use super::model::action_json;
 use super::socket::{Socket, policy};
+use super::wire::Names;
 use crate::Runtime;
 use crate::bundles::Bundles;
 use crate::check::{CheckOptions, Checked};
@@ -100,6 +101,8 @@ struct Seat {
     process: u32,
     /// One of this process changes the seat at a time.
     turn: Arc<Turn>,
+    /// What this process has learnt from owners; kept for good, so kept once.
+    names: Arc<Names>,
     /// Whether this process may take over when the owner goes.
     successor: bool,
     role: Option<Role>,
@@ -207,6 +210,7 @@ impl Gate {
             seat: ArcSwap::from_pointee(Seat {
                 process: std::process::id(),
                 turn: Arc::default(),
+                names: Arc::default(),
                 successor: true,
                 role: Some(Role::Unconnected),
             }),
@@ -423,6 +427,7 @@ impl Gate {
         let closed = Arc::new(Seat {
             process: seat.process,
             turn: Arc::clone(&seat.turn),
+            names: Arc::clone(&seat.names),
             successor: false,
             role: Some(Role::Closed),
         });
@@ -447,6 +452,7 @@ impl Gate {
         let own = Arc::new(Seat {
             process,
             turn: Arc::default(),
+            names: Arc::default(),
             successor: seat.successor,
             role: Some(match seat.role {
                 Some(Role::Closed) => Role::Closed,
@@ -527,7 +533,7 @@ impl Gate {
         if !Arc::ptr_eq(&self.0.seat.load_full(), seen) {
             return Ok(());
         }
-        let role = self.find(seen.successor, attempt)?;
+        let role = self.find(seen, attempt)?;
         let successor = match &role {
             Role::Client(link) => link.owner().settings == self.settings(),
             _ => seen.successor,
@@ -535,6 +541,7 @@ impl Gate {
         let seat = Arc::new(Seat {
             process: seen.process,
             turn: Arc::clone(&seen.turn),
+            names: Arc::clone(&seen.names),
             successor,
             role: Some(role),
         });
@@ -551,7 +558,8 @@ impl Gate {
     }
 
     /// Connects to the owner, or becomes it, whichever comes first.
-    fn find(&self, may_own: bool, attempt: &mut Attempt) -> Result<Role, GateError> {
+    fn find(&self, seen: &Seat, attempt: &mut Attempt) -> Result<Role, GateError> {
+        let may_own = seen.successor;
         let options = &self.0.options.runtime;
         let mut pause = PAUSE_MIN;
         loop {
@@ -561,7 +569,7 @@ impl Gate {
             let found = if vacant && may_own {
                 Err(Lost::NotSent)
             } else {
-                Link::connect(&options.data, attempt.deadline)
+                Link::connect(&options.data, &seen.names, attempt.deadline)
             };
             match found {
                 Ok(link) => return Ok(Role::Client(link)),

@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use interlock_store::journal;
@@ -27,7 +27,7 @@ pub(crate) struct Link {
     owner: Owner,
     /// Its process id as this process sees it, which is another one across namespaces.
     process: u32,
-    names: Names,
+    names: Arc<Names>,
     pool: Mutex<Pool>,
     freed: Condvar,
 }
@@ -55,13 +55,17 @@ pub(crate) enum Lost {
 
 impl Link {
     /// Finds the owner of `data` and greets it.
-    pub(crate) fn connect(data: &Path, deadline: Instant) -> Result<Self, Lost> {
+    pub(crate) fn connect(
+        data: &Path,
+        names: &Arc<Names>,
+        deadline: Instant,
+    ) -> Result<Self, Lost> {
         let (frames, owner, process) = greet(data, deadline)?;
         Ok(Self {
             data: data.to_owned(),
             owner,
             process,
-            names: Names::default(),
+            names: Arc::clone(names),
             pool: Mutex::new(Pool {
                 idle: vec![frames],
                 open: 1,

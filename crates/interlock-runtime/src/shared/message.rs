@@ -15,7 +15,7 @@ use interlock_store::ApprovalRow;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::wire::{Names, Wire, decode, encode, structure, variants};
+use super::wire::{structure, variants};
 use crate::bundles::Bundles;
 use crate::check::{CheckOptions, Checked};
 use crate::error::RuntimeError;
@@ -261,26 +261,5 @@ impl Failure {
     }
 }
 
-/// Reads bytes as any message of either side; for tests and fuzzing of the codec. Answers whether
-/// they were one, having written it again in the same bytes.
-///
-/// # Panics
-/// When a message that was read is written in other bytes.
-#[must_use]
-pub fn is_message(bytes: &[u8]) -> bool {
-    fn one<T: Wire>(bytes: &[u8], names: &Names) -> bool {
-        decode::<T>(bytes, names).is_ok_and(|message| {
-            assert_eq!(encode(&message), bytes, "a message has one form");
-            true
-        })
-    }
-    let names = Names::default();
-    let any = [
-        one::<Hello>,
-        one::<Welcome>,
-        one::<Request>,
-        one::<Response>,
-    ];
-    any.iter()
-        .fold(false, |found, one| one(bytes, &names) | found)
-}
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ mod wire;
 pub use error::GateError;
 pub use gate::{Gate, GateOptions, Place};
 pub use link::owner;
-pub use message::{Owner, OwnerKind, PolicyEpoch, is_message};
+pub use message::{Owner, OwnerKind, PolicyEpoch};
 pub use socket::{CONNECTIONS_MAX, Socket};
 
 use crate::Runtime;

@@ -189,9 +189,10 @@ fn outcomes_and_reports_go_the_same_way() {
     let runtime = owner.runtime().unwrap();
     let entry = runtime.journal().read("default", reported.seq, 1).unwrap();
     let body = String::from_utf8(entry[0].body.clone()).unwrap();
+    assert!(body.contains(r#""risk_milli":7"#), "{body}");
     assert!(
-        body.contains(r#""risk_milli":7"#) && body.contains(r#""key":"k""#),
-        "{body}"
+        !body.contains(r#""key":"k""#),
+        "a client has no key: {body}"
     );
     let epoch = client.policy("default").unwrap();
     assert_eq!(epoch, owner.policy("default").unwrap());
@@ -278,7 +279,7 @@ fn nobody_takes_over_with_other_policies() {
     let directory = tempfile::tempdir().unwrap();
     let strict = Gate::open(options(directory.path(), "interlock: 1\ndefault: block\n")).unwrap();
     let mut other = options(directory.path(), ALLOW);
-    other.patience = Duration::from_millis(400);
+    other.patience = Duration::from_millis(1_500);
     let other = Gate::open(other).unwrap();
     let json = r#"{"agent_id":"a","action_type":"x"}"#;
     assert_eq!(check(&other, json).unwrap().decision.effect, Effect::Block);
@@ -287,7 +288,7 @@ fn nobody_takes_over_with_other_policies() {
     let error = check(&other, json).unwrap_err();
     assert_eq!(error.code(), "owner.unavailable", "{error}");
     assert!(error.to_string().contains("other policies"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     // It goes on once there is an owner again.
     let again = Gate::open(options(directory.path(), "interlock: 1\ndefault: block\n")).unwrap();
     assert_eq!(check(&other, json).unwrap().decision.effect, Effect::Block);

@@ -241,11 +241,18 @@ fn recorded(data: &Path) -> (Decisions, BTreeSet<String>) {
 #[test]
 fn four_workers_share_one_limit() {
     let directory = tempfile::tempdir().unwrap();
-    let started: Vec<_> = (0..4)
-        .map(|_| Worker::start(directory.path(), LIMIT))
-        .collect();
-    let places: Vec<&str> = started.iter().map(|(_, place)| place.as_str()).collect();
-    assert_eq!(places, ["owner 1", "client 1", "client 1", "client 1"]);
+    // All at once on a directory that is not there yet.
+    let data = directory.path().join("data");
+    let data = data.as_path();
+    let started: Vec<_> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..4)
+            .map(|_| scope.spawn(move || Worker::start(data, LIMIT)))
+            .collect();
+        starting.into_iter().map(|s| s.join().unwrap()).collect()
+    });
+    let mut places: Vec<&str> = started.iter().map(|(_, place)| place.as_str()).collect();
+    places.sort_unstable();
+    assert_eq!(places, ["client 1", "client 1", "client 1", "owner 1"]);
     let mut workers: Vec<Worker> = started.into_iter().map(|(worker, _)| worker).collect();
     for (n, worker) in workers.iter_mut().enumerate() {
         worker.tell(&format!("load bot w{n} 10"));
@@ -256,7 +263,7 @@ fn four_workers_share_one_limit() {
     for worker in workers {
         worker.end();
     }
-    let (decisions, _) = recorded(directory.path());
+    let (decisions, _) = recorded(data);
     assert_eq!(decisions.len(), 40);
 }
 

@@ -24,6 +24,7 @@ fn forked(gate: Gate) -> Gate {
     let mut seat = gate.0.seat.swap(Arc::new(Seat {
         process: std::process::id(),
         turn: Arc::default(),
+        names: Arc::default(),
         successor: false,
         role: None,
     }));

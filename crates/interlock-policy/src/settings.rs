@@ -415,7 +415,8 @@ fn read_budget(node: &Node, reports: &mut Reports<'_>) -> ProfileBudget {
         day_nano_usd: dollars("day"),
         month_nano_usd: dollars("month"),
     };
-    if fields.get("day").is_none() && fields.get("month").is_none() {
+    let named = fields.get("day").is_some() || fields.get("month").is_some();
+    if matches!(node.kind, Kind::Map(_)) && !named {
         reports.error(
             "policy.missing-field",
             node.first_line(reports),

@@ -51,27 +51,6 @@ fn a_missing_outcome_becomes_unknown_once_and_may_still_come() {
 }
 
 #[test]
-fn one_tick_does_a_bounded_share() {
-    let world = World::policy(ASK);
-    let runtime = world.open();
-    // An agent has 256 in flight at most; four are in as many shards or fewer.
-    for n in 0..1_000 {
-        check(
-            &runtime,
-            &call(n).replace("bot-", &format!("many-{}-", n % 4)),
-        );
-    }
-    world.advance(HOUR);
-    let mut ticks = Vec::new();
-    while let unknown @ 1.. = runtime.tick().unknown {
-        ticks.push(unknown);
-    }
-    println!("unknown by tick: {ticks:?}");
-    assert_eq!(ticks.iter().sum::<usize>(), 1_000);
-    end(runtime);
-}
-
-#[test]
 fn approvals_run_out_by_themselves_and_on_record() {
     let world = World::policy(ASK);
     let runtime = world.open();

@@ -5,5 +5,6 @@ mod command;
 mod decide;
 mod doctor;
 mod help;
+mod kill;
 mod policy;
 mod server;

@@ -24,6 +24,7 @@ fmt:
 bench:
 	$(CARGO) bench -p interlock-core -p interlock-policy -p interlock-runtime
 	$(CARGO) run --release -p xtask -- load
+	$(CARGO) run --release -p interlock-store --example verify_speed
 
 soak:
 	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture

@@ -145,7 +145,7 @@ def proofs(server):
     """What the API proves, checked by the Python verifier."""
 
     def more():
-        for n in range(40):
+        for n in range(140):
             post(server, "/api/check", {"agent_id": "prover", "action_type": "file_read", "resource": f"/tmp/{n}"})
 
     return record.proofs(server.base, KEY, server.directory, more)

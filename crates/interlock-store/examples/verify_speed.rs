@@ -3,8 +3,7 @@
 //! `cargo run --release -p interlock-store --example verify_speed -- [entries] [runs]`
 //!
 //! Prints the best run of each, start of the process included; what is not installed is said. The
-//! HTML verifier runs in Node.js, whose engine is Chromium's; `scripts/verify_page.py --speed`
-//! times the page itself.
+//! HTML verifier runs in Node.js and, by `scripts/verify_page.py --speed`, in Chromium.
 
 use interlock_core::audit::verify::{Trust, verify};
 use interlock_store::journal::{Body, DirSource, Durability, Journal, JournalOptions, Kind};
@@ -119,4 +118,11 @@ fn main() {
         );
     }
     println!("{expected}");
+    let page = Command::new("python3")
+        .arg(verifiers.join("../scripts/verify_page.py"))
+        .arg(&log)
+        .args(["--vkey", &vkey, "--speed", "--checkpoint"])
+        .arg(&checkpoint)
+        .status();
+    assert!(page.is_ok_and(|status| status.success()), "the page failed");
 }

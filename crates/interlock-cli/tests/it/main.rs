@@ -5,6 +5,7 @@ mod command;
 mod decide;
 mod doctor;
 mod help;
+mod kill;
 mod policy;
 mod reload;
 mod server;

@@ -4,6 +4,7 @@ mod approvals;
 mod baseline;
 mod budget;
 mod bundles;
+mod disk;
 mod faults;
 mod gate;
 mod idempotency;

@@ -3,6 +3,7 @@
 mod approvals;
 mod baseline;
 mod bundles;
+mod content;
 mod faults;
 mod idempotency;
 mod profile;

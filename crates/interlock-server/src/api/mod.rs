@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod audit;
 pub mod bundle;
 pub mod check;
+pub mod content;
 pub mod health;
 pub mod keys;
 pub mod kill;

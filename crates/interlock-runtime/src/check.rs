@@ -181,10 +181,10 @@ impl Runtime {
                 );
             }
         };
-        if let Err(error) = self
-            .inner
-            .journal
-            .append_content_with(&tenant, Kind::Decision, body, content, finish)
+        if let Err(error) =
+            self.inner
+                .journal
+                .append_content_with(&tenant, Kind::Decision, body, content, finish)
         {
             self.undo(&footprint, id, at, taken.as_ref());
             call(

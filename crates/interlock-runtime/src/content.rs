@@ -8,9 +8,7 @@
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::record::ContentMode;
-use interlock_core::model::{
-    Action, Capabilities, Environment, Object, Observed, User, Value,
-};
+use interlock_core::model::{Action, Capabilities, Environment, Object, Observed, User, Value};
 use interlock_core::privacy;
 use interlock_store::journal::{Entry, JournalError};
 use interlock_store::vault::{
@@ -97,7 +95,11 @@ impl About {
 }
 
 /// The content of an action, to be made on the journal's thread.
-pub(crate) fn of_action(mode: ContentMode, tenant: &Arc<str>, mut action: Action) -> Option<Deferred> {
+pub(crate) fn of_action(
+    mode: ContentMode,
+    tenant: &Arc<str>,
+    mut action: Action,
+) -> Option<Deferred> {
     if mode == ContentMode::None {
         return None;
     }
@@ -165,7 +167,10 @@ fn weight(value: &Value) -> usize {
 }
 
 fn weight_of(object: &Object) -> usize {
-    object.iter().map(|(key, item)| 8 + key.len() + weight(item)).sum()
+    object
+        .iter()
+        .map(|(key, item)| 8 + key.len() + weight(item))
+        .sum()
 }
 
 /// Everything of an action that its record does not hold, as text. What is absent or empty makes no
@@ -201,7 +206,10 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
     let mut rest = serde_json::Map::new();
     if action.user != User::default() {
         let User { id, roles, ip } = &action.user;
-        rest.insert("user".to_owned(), json!({"id": id, "roles": roles, "ip": ip}));
+        rest.insert(
+            "user".to_owned(),
+            json!({"id": id, "roles": roles, "ip": ip}),
+        );
     }
     if action.environment != Environment::default() {
         let Environment {
@@ -252,7 +260,11 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
 
 /// The record of the vault that a body commits to.
 fn record_of(body: &Value) -> Option<RecordId> {
-    body.get(CONTENT_MEMBER)?.get("record")?.as_str()?.parse().ok()
+    body.get(CONTENT_MEMBER)?
+        .get("record")?
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 /// What a list shows of an action's content.
@@ -538,8 +550,8 @@ impl Runtime {
             Err(error) => return Err(RuntimeError::AuditUnavailable(error.to_string())),
         };
         let entry = entries.pop().ok_or(missing)?;
-        let body = Value::parse(&entry.body)
-            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+        let body =
+            Value::parse(&entry.body).map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
         Ok((entry, body))
     }
 
@@ -548,7 +560,7 @@ impl Runtime {
         entry: &Entry,
         body: &Value,
     ) -> Result<(RecordedContent, Record), RuntimeError> {
-        let none = RuntimeError::NotFound("content: the entry has none");
+        let none = RuntimeError::NotFound("content of this entry");
         let Some(id) = record_of(body) else {
             return Err(none);
         };
@@ -556,7 +568,11 @@ impl Runtime {
         let member = |name: &str| body.get(CONTENT_MEMBER).and_then(|c| c.get(name));
         let kept = matches!(member("kept"), Some(Value::Bool(true)));
         let mut fields = Vec::new();
-        for (name, commitment) in member("fields").and_then(Value::as_object).iter().flat_map(|o| o.iter()) {
+        for (name, commitment) in member("fields")
+            .and_then(Value::as_object)
+            .iter()
+            .flat_map(|o| o.iter())
+        {
             let commitment = commitment.as_str().unwrap_or_default();
             let text = record.fields.iter().find(|(n, _)| n == name);
             let text = match text {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use interlock_core::model::{Principal, Role};
 use interlock_runtime::RuntimeError;
+use interlock_store::vault::VaultError;
 use interlock_store::{KeyRecord, StoreError};
 
 use crate::App;
@@ -157,6 +158,17 @@ impl From<RuntimeError> for ApiError {
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
             RuntimeError::NotFound(what) => Self::not_found(what),
+            RuntimeError::Erased => Self::new(StatusCode::GONE, code, message),
+            RuntimeError::Invalid(field, _) => Self::field(field, code, message),
+            // Whoever reads the record must learn of it.
+            RuntimeError::Vault(VaultError::Unreadable(_)) => {
+                tracing::error!(%message, "content is not what the record commits to; restore the vault's files from a backup");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "content.damaged",
+                    message,
+                )
+            }
             RuntimeError::Policy(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             RuntimeError::Store(error) => match error {
                 StoreError::NotFound { what, .. } => Self::not_found(what),

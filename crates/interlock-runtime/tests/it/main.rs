@@ -5,6 +5,7 @@ mod baseline;
 mod budget;
 mod bundles;
 mod disk;
+mod content;
 mod faults;
 mod gate;
 mod idempotency;

@@ -137,6 +137,8 @@ pub struct ActionBody {
     /// Masked payload or arguments.
     #[schema(value_type = Value)]
     pub payload: serde_json::Value,
+    /// Whether its content was erased; the payload is `null` then.
+    pub erased: bool,
     /// What was decided.
     pub effect: String,
     /// What the reporting client decided, or the published form of `effect`.
@@ -171,6 +173,7 @@ impl From<ActionRow> for ActionBody {
                 .clone()
                 .unwrap_or_else(|| super::check::published(row.effect).to_owned()),
             payload: parse(&row.payload),
+            erased: row.erased,
             effect: row.effect.name().to_owned(),
             risk_score: f64::from(row.risk_milli) / 1_000.0,
             risk: row.risk,
@@ -246,7 +249,7 @@ pub struct OutcomeRequest {
     /// Rows of the result.
     #[schema(minimum = 0)]
     pub rows: Option<i64>,
-    /// The result's text; it is scanned, and only its hash is recorded.
+    /// The result's text; it is scanned, and kept apart from the record, which commits to it.
     #[schema(max_length = 131072)]
     pub result: Option<String>,
 }

@@ -8,6 +8,7 @@ pub mod audit;
 mod body;
 pub mod bundle;
 pub mod check;
+pub mod content;
 pub mod health;
 pub mod keys;
 pub mod kill;

@@ -4,6 +4,7 @@ mod bad_input;
 mod bundle;
 mod client;
 mod hardening;
+mod content;
 mod keys;
 mod kill;
 mod published;

@@ -363,7 +363,11 @@ impl Vault {
             if name.len() > usize::from(u16::MAX) {
                 return Err(VaultError::TooLarge);
             }
-            plain_bytes += if keep { 6 + name.len() + content.len() } else { 0 };
+            plain_bytes += if keep {
+                6 + name.len() + content.len()
+            } else {
+                0
+            };
         }
         let sealed_bytes = plain_bytes + TAG_BYTES;
         if sealed_bytes > RECORD_BYTES_MAX {

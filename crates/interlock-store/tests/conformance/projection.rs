@@ -35,7 +35,9 @@ fn erasure(store: &dyn Store) {
     put(store, "t", &rows);
     put(store, "u", &rows);
     for id in ["d1", "d2"] {
-        store.request_approval("t", &asked(id, 7, 1_000), 5).unwrap();
+        store
+            .request_approval("t", &asked(id, 7, 1_000), 5)
+            .unwrap();
     }
     store
         .apply_batch(&mut |batch| batch.erased("t", 3))

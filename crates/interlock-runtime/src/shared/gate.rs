@@ -22,7 +22,6 @@ use super::model::action_json;
 use super::socket::{Socket, policy};
 use super::wire::Names;
 use crate::Runtime;
-use crate::bundles::Bundles;
 use crate::check::{CheckOptions, Checked};
 use crate::clock::new_id;
 use crate::open::{OpenError, Options};
@@ -553,8 +552,7 @@ impl Gate {
     /// What a runtime of these options would have as its settings.
     fn settings(&self) -> [u8; 32] {
         let options = &self.0.options.runtime;
-        let bundles = Bundles::new(options.policies.clone());
-        settings(&bundles, options.durability, options.content)
+        settings(&options.policies, options.durability, options.content)
     }
 
     /// Connects to the owner, or becomes it, whichever comes first.

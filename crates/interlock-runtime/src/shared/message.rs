@@ -11,12 +11,12 @@
 //! Every message is a frame: its length (u32, little endian, 1 to 512 KiB), then its bytes.
 
 use interlock_core::model::{ActionError, Outcome, Principal};
+use interlock_policy::Source;
 use interlock_store::ApprovalRow;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::wire::{structure, variants};
-use crate::bundles::Bundles;
 use crate::check::{CheckOptions, Checked};
 use crate::error::RuntimeError;
 use crate::outcome::OutcomeReply;
@@ -92,7 +92,7 @@ variants!(Welcome { 0 => Owner(owner), 1 => Busy, 2 => Version(version) });
 
 /// The digest of what a process was started with.
 pub(crate) fn settings(
-    bundles: &Bundles,
+    base: &[Source],
     durability: Durability,
     content: ContentMode,
 ) -> [u8; 32] {
@@ -104,15 +104,13 @@ pub(crate) fn settings(
         Durability::Async => 2,
     }]);
     hash.update(content.name());
-    bundles.with_base(|base| {
-        for source in base {
-            for text in [&source.name, &source.text] {
-                hash.update((text.len() as u64).to_le_bytes());
-                hash.update(text);
-            }
-            hash.update([source.layer.map_or(0, |layer| layer as u8 + 1)]);
+    for source in base {
+        for text in [&source.name, &source.text] {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
         }
-    });
+        hash.update([source.layer.map_or(0, |layer| layer as u8 + 1)]);
+    }
     hash.finalize().into()
 }
 
@@ -238,7 +236,11 @@ impl From<RuntimeError> for Failure {
             RuntimeError::NotFound(what) => Self::NotFound(what),
             RuntimeError::Conflict(why) => Self::Conflict(why),
             RuntimeError::Forbidden(why) => Self::Forbidden(why),
-            error @ (RuntimeError::Store(_) | RuntimeError::Policy(_)) => {
+            error @ (RuntimeError::Store(_)
+            | RuntimeError::Policy(_)
+            | RuntimeError::Erased
+            | RuntimeError::Invalid(..)
+            | RuntimeError::Vault(_)) => {
                 Self::Other((error.code(), error.to_string()))
             }
         }

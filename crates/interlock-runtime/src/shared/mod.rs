@@ -35,10 +35,8 @@ impl Runtime {
     /// A digest of what this runtime was started with; see [`Owner::settings`].
     #[must_use]
     pub fn settings_digest(&self) -> [u8; 32] {
-        message::settings(
-            &self.inner.bundles,
-            self.inner.journal.durability(),
-            self.inner.content,
-        )
+        self.inner.bundles.with_base(|base| {
+            message::settings(base, self.inner.journal.durability(), self.inner.content)
+        })
     }
 }

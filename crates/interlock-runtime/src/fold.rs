@@ -229,10 +229,7 @@ impl Folded {
     }
 
     /// Reads the parts of a snapshot; `None` when they are not what [`Self::parts`] gives.
-    pub(crate) fn from_parts<'a>(
-        parts: &mut dyn Iterator<Item = &'a [u8]>,
-        at: Folding,
-    ) -> Option<Self> {
+    pub(crate) fn from_parts(parts: &mut dyn Iterator<Item = &[u8]>, at: Folding) -> Option<Self> {
         let memory = Memory::from_parts(parts)?;
         let (runs, open, answers) = (parts.next()?, parts.next()?, parts.next()?);
         parts.next().is_none().then_some(())?;

@@ -246,10 +246,7 @@ impl Folded {
     }
 
     /// Reads the parts of a snapshot; `None` when they are not what [`Self::parts`] gives.
-    pub(crate) fn from_parts<'a>(
-        parts: &mut dyn Iterator<Item = &'a [u8]>,
-        at: Folding,
-    ) -> Option<Self> {
+    pub(crate) fn from_parts(parts: &mut dyn Iterator<Item = &[u8]>, at: Folding) -> Option<Self> {
         let memory = Memory::from_parts(parts)?;
         let (runs, open) = (parts.next()?, parts.next()?);
         let (answers, settled) = (parts.next()?, parts.next()?);

@@ -156,7 +156,7 @@ impl Memory {
     }
 
     /// Reads the parts of a snapshot.
-    pub(crate) fn from_parts<'a>(parts: &mut dyn Iterator<Item = &'a [u8]>) -> Option<Self> {
+    pub(crate) fn from_parts(parts: &mut dyn Iterator<Item = &[u8]>) -> Option<Self> {
         let agents = (0..SHARDS)
             .map(|_| Some(Mutex::new(AgentTable::from_bytes(parts.next()?).ok()?)))
             .collect::<Option<_>>()?;

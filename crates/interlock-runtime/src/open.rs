@@ -159,7 +159,12 @@ impl Runtime {
         let mut snapshot_entries = folded.at.entries;
         if folded.advance(&journal, u64::MAX)? >= SNAPSHOT_ENTRIES {
             // So that the next start need not do this again.
-            match crate::snapshot::write(&snapshots, &journal, &folded) {
+            // What was found on disk is durable, the entry of this start may not be yet.
+            let made = journal
+                .sync()
+                .map_err(crate::snapshot::SnapshotError::from)
+                .and_then(|()| crate::snapshot::write(&snapshots, &journal, &folded));
+            match made {
                 Ok(_) => snapshot_entries = folded.at.entries,
                 Err(error) => tracing::warn!(%error, "no state snapshot could be made"),
             }

@@ -242,7 +242,7 @@ def schemathesis(venv, server, examples, report, environment, *options):
         (entry["request"]["method"], urllib.parse.urlsplit(entry["request"]["url"]).path, entry["response"]["status"])
         for entry in json.loads(pathlib.Path(har).read_text())["log"]["entries"]
     ]
-    return next((l.strip() for l in result.stdout.splitlines() if "generated" in l), ""), seen
+    return next((l.strip() for l in result.stdout.splitlines() if re.search(r"\d+ generated", l)), ""), seen
 
 
 def openapi(venv, server, examples):

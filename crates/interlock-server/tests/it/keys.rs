@@ -187,7 +187,8 @@ GET    /api/policies                        -      +          +          +      
 POST   /api/policies                        -      -          +          -      +
 PATCH  /api/policies/x                      -      -          +          -      +
 DELETE /api/policies/x                      -      -          +          -      +
-GET    /api/bundle                          -      +          +          +      +
+GET    /api/bundle                          +      +          +          +      +
+GET    /api/bundle/history                  -      +          +          +      +
 POST   /api/bundle                          -      -          +          -      +
 GET    /api/stats                           -      +          +          +      +
 GET    /api/approvals                       -      +          +          +      +

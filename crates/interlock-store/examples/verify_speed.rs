@@ -37,7 +37,9 @@ fn write(dir: &Path, entries: u64) -> (String, String) {
     for n in 0..entries {
         let tenant = ["acme", "globex", "initech"][(n % 3) as usize];
         let done = done.clone();
-        let answered = move |result: Result<_, _>| drop(done.send(result.is_ok()));
+        let answered = move |result: Result<_, _>| {
+            let _ = done.send(result.is_ok());
+        };
         journal
             .append_with(tenant, Kind::Decision, body(n), answered)
             .expect("there is room in the queue");

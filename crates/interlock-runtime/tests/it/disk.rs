@@ -248,8 +248,7 @@ fn a_flipped_byte_is_named() {
     let damaged = disk.fork();
     damaged.put(SEGMENT, Some(bytes));
     let error = open(&world, &damaged)
-        .err()
-        .expect("it is refused")
+        .expect_err("it is refused")
         .to_string();
     assert!(error.contains("corrupt"), "{error}");
     assert!(error.contains("0000000000000000.seg"), "{error}");

@@ -5,6 +5,7 @@ mod bundle;
 mod client;
 mod hardening;
 mod content;
+mod disk;
 mod keys;
 mod kill;
 mod published;

@@ -79,6 +79,14 @@ impl About {
         })
     }
 
+    /// Itself; the agent, when a crash lost the record that it rests on.
+    pub(crate) fn held(&self, vault: &Vault) -> Self {
+        match self {
+            Self::Recorded(id) if vault.key_number(*id).is_err() => Self::Agent,
+            other => other.clone(),
+        }
+    }
+
     fn subject(&self, tenant: &str, agent: &str) -> Subject {
         match self {
             Self::User(id) => Subject::User {

@@ -216,7 +216,7 @@ impl Runtime {
             self.inner.content,
             tenant,
             &open.agent,
-            &open.about,
+            &open.about.held(&self.inner.vault),
             outcome.result.as_deref(),
         );
         let appended = self

@@ -47,7 +47,8 @@ pub(crate) struct Args {
     /// before, `async` at most 1 s before.
     #[arg(long, default_value = "strict", value_parser = ["strict", "batch", "async"])]
     durability: String,
-    /// How much of an action the record may hold: `full`, `hashes` or `none`.
+    /// What is kept of an action: `full` its contents in the vault, `hashes` commitments to them,
+    /// `none` neither them nor names.
     #[arg(long, default_value = "full", value_parser = ["full", "hashes", "none"])]
     content: String,
     /// Listen on an address that is reachable from outside without TLS.

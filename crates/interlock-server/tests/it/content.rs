@@ -164,10 +164,3 @@ fn what_is_wrong_is_named() {
         );
     }
 }
-
-#[test]
-fn tmp_write_openapi() {
-    let mut text = serde_json::to_string_pretty(&interlock_server::openapi()).unwrap();
-    text.push('\n');
-    std::fs::write("../../docs/openapi.json", text).unwrap();
-}

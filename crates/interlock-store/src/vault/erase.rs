@@ -6,7 +6,7 @@
 
 use super::frame::count_of;
 use super::slots::Who;
-use super::{Subject, Vault, VaultError, file_path, flush};
+use super::{Subject, Vault, VaultError, file_path, flush_early};
 use interlock_core::audit::hex;
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -65,7 +65,7 @@ impl Vault {
         let key = {
             let mut inner = self.inner();
             // What is sealed already is to be erased too.
-            flush(&mut inner)?;
+            flush_early(&mut inner)?;
             match inner.slots.find(who) {
                 Some(key) => key,
                 None => return Ok(None),

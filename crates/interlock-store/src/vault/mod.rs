@@ -75,6 +75,12 @@ pub enum VaultError {
     /// Another process has the vault open.
     #[error("vault is locked by another process")]
     Locked,
+    /// As many subjects have had a key as there may be.
+    #[error("vault has held keys of {0} subjects, which is its limit")]
+    Full(u32),
+    /// What was sealed could not be written meanwhile.
+    #[error("vault could not write what was sealed")]
+    Lost,
     /// An earlier sync failed, after which the disk cannot be trusted until it is reread.
     #[error("vault stopped after a failed sync; restart to reread it")]
     Poisoned,
@@ -195,6 +201,8 @@ struct Inner {
     dirty: bool,
     /// Whether a sync failed.
     failed: bool,
+    /// Whether sealed records were lost before who sealed them had them written.
+    lost: bool,
 }
 
 /// The vault; clones share it.
@@ -324,6 +332,7 @@ impl Vault {
             pending: Vec::new(),
             dirty: false,
             failed: false,
+            lost: false,
         });
         Ok(Self {
             shared: Arc::new(Shared {
@@ -449,7 +458,12 @@ impl Vault {
     ///
     /// Those of the system.
     pub fn flush(&self) -> Result<(), VaultError> {
-        flush(&mut self.inner())
+        let mut inner = self.inner();
+        if std::mem::take(&mut inner.lost) {
+            inner.pending.clear();
+            return Err(VaultError::Lost);
+        }
+        flush(&mut inner)
     }
 
     /// Makes what was written durable. After a failure nothing more is taken.
@@ -463,6 +477,9 @@ impl Vault {
             if !std::mem::take(&mut inner.dirty) {
                 return Ok(());
             }
+            if inner.failed {
+                return Err(VaultError::Poisoned);
+            }
             inner.file.clone()
         };
         // Readers go on meanwhile.
@@ -475,7 +492,7 @@ impl Vault {
 
     /// Begins another file.
     fn roll(&self, inner: &mut Inner) -> Result<(), VaultError> {
-        flush(inner)?;
+        flush_early(inner)?;
         if let Err(error) = inner.file.sync() {
             inner.failed = true;
             return Err(error.into());
@@ -562,6 +579,13 @@ impl Vault {
     }
 }
 
+/// [`flush`] before who staged the records asks for it: if it fails, they are told when they do.
+fn flush_early(inner: &mut Inner) -> Result<(), VaultError> {
+    let flushed = flush(inner);
+    inner.lost |= flushed.is_err();
+    flushed
+}
+
 /// Writes keys, then the records that they seal.
 fn flush(inner: &mut Inner) -> Result<(), VaultError> {
     if inner.pending.is_empty() {
@@ -574,6 +598,7 @@ fn flush(inner: &mut Inner) -> Result<(), VaultError> {
             .map_err(VaultError::from),
         Err(error) => Err(error),
     };
+    inner.failed |= inner.slots.failed();
     let bytes = inner.pending.len() as u32;
     inner.pending.clear();
     inner.pending.shrink_to(PENDING_BYTES_KEPT);

@@ -70,6 +70,8 @@ pub(super) struct Slots {
     /// How many of them are on disk.
     durable: usize,
     live: HashMap<Who, u32>,
+    /// Whether a sync failed.
+    failed: bool,
 }
 
 /// The wrapped key is bound to its slot and subject.
@@ -114,6 +116,7 @@ impl Slots {
             slots,
             durable,
             live,
+            failed: false,
         };
         if let Some(last) = slots.slots.iter().rposition(|slot| slot.state == LIVE) {
             // The wrong wrapping key shall be noticed now, not at the first reading.
@@ -139,10 +142,11 @@ impl Slots {
         };
         let bytes: Vec<u8> = new.iter().flat_map(Slot::encode).collect();
         let offset = (self.durable * SLOT_BYTES) as u64;
-        let written = self
-            .file
-            .write_at(&bytes, offset)
-            .and_then(|()| self.file.sync());
+        let mut written = self.file.write_at(&bytes, offset);
+        if written.is_ok() {
+            written = self.file.sync();
+            self.failed |= written.is_err();
+        }
         match written {
             Ok(()) => self.durable = self.slots.len(),
             Err(_) => {
@@ -152,6 +156,11 @@ impl Slots {
             }
         }
         Ok(written?)
+    }
+
+    /// Whether a sync of new keys failed, after which no more may be drawn.
+    pub(super) fn failed(&self) -> bool {
+        self.failed
     }
 
     /// The key of a subject, drawn if it has none; for use after [`Slots::flush`].
@@ -166,7 +175,7 @@ impl Slots {
         }
         let number = self.slots.len() as u32;
         if number >= most {
-            return Err(VaultError::Corrupt("no slot is left for another subject"));
+            return Err(VaultError::Full(most));
         }
         let key = random::<32>()?;
         let nonce = *random::<24>()?;

@@ -139,6 +139,51 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn what_is_lost_before_its_time_is_told_to_who_sealed_it() {
+    let person = Subject::User {
+        tenant: "t".into(),
+        id: "ada".to_owned(),
+    };
+    for by_erasure in [false, true] {
+        let disk = FaultVfs::new();
+        let vault = open(&disk);
+        vault.put("1:t:user:ada", &[("x", &[1; 7_000])]).unwrap();
+        vault.sync().unwrap();
+        let seal = |bytes: usize| vault.stage(Owner::Name("ada"), true, &[("x", &vec![2; bytes])]);
+        seal(500).unwrap();
+        disk.set_quota(Some(disk.used_bytes()));
+        // What was sealed is written early: by the next file, or by an erasure.
+        if by_erasure {
+            assert!(vault.erase(&person, "officer", "").is_err());
+        } else {
+            assert!(seal(1_000).is_err());
+        }
+        assert!(matches!(vault.flush(), Err(VaultError::Lost)));
+        disk.set_quota(None);
+        vault.flush().unwrap();
+        let id = seal(500).unwrap().id;
+        vault.flush().unwrap();
+        assert_eq!(vault.get(id).unwrap().fields[0].1, [2; 500]);
+    }
+}
+
+#[test]
+fn the_number_of_subjects_has_a_limit() {
+    let options = VaultOptions {
+        subjects_max: 2,
+        ..VaultOptions::default()
+    };
+    let vault = Vault::open_with(Arc::new(FaultVfs::new()), options).unwrap();
+    vault.put("a", &[("x", b"")]).unwrap();
+    vault.put("b", &[("x", b"")]).unwrap();
+    assert!(matches!(
+        vault.put("c", &[("x", b"")]),
+        Err(VaultError::Full(2))
+    ));
+    vault.put("a", &[("x", b"")]).unwrap();
+}
+
+#[test]
 fn an_erasure_that_a_crash_cuts_off_is_completed() {
     let person = Subject::User {
         tenant: "t".into(),

@@ -91,11 +91,7 @@ pub(crate) enum Welcome {
 variants!(Welcome { 0 => Owner(owner), 1 => Busy, 2 => Version(version) });
 
 /// The digest of what a process was started with.
-pub(crate) fn settings(
-    base: &[Source],
-    durability: Durability,
-    content: ContentMode,
-) -> [u8; 32] {
+pub(crate) fn settings(base: &[Source], durability: Durability, content: ContentMode) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(b"interlock/settings/1\0");
     hash.update([match durability {
@@ -240,9 +236,7 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Policy(_)
             | RuntimeError::Erased
             | RuntimeError::Invalid(..)
-            | RuntimeError::Vault(_)) => {
-                Self::Other((error.code(), error.to_string()))
-            }
+            | RuntimeError::Vault(_)) => Self::Other((error.code(), error.to_string())),
         }
     }
 }

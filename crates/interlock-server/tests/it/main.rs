@@ -3,9 +3,9 @@
 mod bad_input;
 mod bundle;
 mod client;
-mod hardening;
 mod content;
 mod disk;
+mod hardening;
 mod keys;
 mod kill;
 mod published;

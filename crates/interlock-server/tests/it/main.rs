@@ -4,6 +4,5 @@ mod bad_input;
 mod client;
 mod disk;
 mod keys;
-mod kill;
 mod published;
 mod robust;

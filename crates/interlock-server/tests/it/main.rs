@@ -7,7 +7,6 @@ mod content;
 mod disk;
 mod hardening;
 mod keys;
-mod kill;
 mod published;
 mod refused;
 mod robust;

@@ -62,7 +62,9 @@ fn content_comes_back_until_it_is_erased() {
         (&*erasure.tenant, &*erasure.kind, erasure.key),
         ("clinic", "user", vault.key_number(stored[0].id).unwrap())
     );
-    assert!(!format!("{erasure:?}").contains("ada"), "nobody is named");
+    // The three letters alone may stand in a hexadecimal hash.
+    let written = format!("{erasure:?}");
+    assert!(!written.contains(":ada") && !written.contains("\"ada"));
     assert!(matches!(
         vault.erase(&person("grace"), "officer", ""),
         Err(VaultError::Unfinished)

@@ -145,6 +145,13 @@ impl Runtime {
         if let Err(error) = self.inner.journal.clone().close() {
             tracing::error!(%error, "the journal did not close cleanly; the next start recovers it");
         }
+        // An erasure that is underway comes to its end first.
+        let _erasing = self
+            .inner
+            .erasing
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.inner.vault.close();
     }
 }
 

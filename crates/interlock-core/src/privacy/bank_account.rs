@@ -91,7 +91,9 @@ fn find(text: &str, out: &mut Vec<Match>) {
             && at(i + 1).is_ascii_alphabetic()
             && at(i + 2).is_ascii_digit()
             && at(i + 3).is_ascii_digit()
-            && !(i > 0 && at(i - 1).is_ascii_alphanumeric());
+            && !(i > 0 && at(i - 1).is_ascii_alphanumeric())
+            // The groups of a UUID pass the check now and then.
+            && !(i > 1 && at(i - 1) == b'-' && at(i - 2).is_ascii_hexdigit());
         if !head {
             i += 1;
             continue;

@@ -72,7 +72,7 @@ fn number(seq: &str) -> ApiResult<u64> {
 /// The content of an entry, unmasked, checked against what the entry commits to. That it was read,
 /// and by whom, goes into the record first.
 #[utoipa::path(
-    get, path = "/api/audit/content/{seq}", tag = "audit",
+    get, path = "/api/audit/content/{seq}", operation_id = "get_content", tag = "audit",
     params(("seq" = u64, Path, description = "The sequence number of a decision or an outcome", example = 1)),
     responses(
         (status = 200, description = "The content", body = ContentBody),
@@ -119,7 +119,7 @@ pub struct ContentMatch {
 
 /// Holds presented content against what an entry commits to; of use where content is not kept.
 #[utoipa::path(
-    post, path = "/api/audit/content/{seq}/check", tag = "audit",
+    post, path = "/api/audit/content/{seq}/check", operation_id = "check_content", tag = "audit",
     params(("seq" = u64, Path, description = "The sequence number of a decision or an outcome", example = 1)),
     request_body = ContentCheck,
     responses(
@@ -209,7 +209,7 @@ impl From<Option<ErasedSubject>> for ErasureBody {
 /// Destroys what is kept of the content about a person or an agent. It cannot be undone; the record
 /// keeps its proofs, and says that contents were erased.
 #[utoipa::path(
-    delete, path = "/api/subjects/{kind}/{id}", tag = "audit",
+    delete, path = "/api/subjects/{kind}/{id}", operation_id = "erase_subject", tag = "audit",
     params(
         ("kind" = String, Path, description = "`user`, by the `user.id` of actions, or `agent`, for what an agent did on behalf of nobody", example = "user", pattern = "^(user|agent)$"),
         ("id" = String, Path, description = "Whose content", example = "u-7", max_length = 256),

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use interlock_runtime::RuntimeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 
 /// The health of the server.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -45,10 +46,16 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 /// The server takes decisions.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "system",
-    responses((status = 200, description = "Ready", body = Health))
+    responses(
+        (status = 200, description = "Ready", body = Health),
+        (status = 503, description = "The record cannot be written, so everything with an effect is denied", body = crate::ErrorBody),
+    )
 )]
-pub async fn readyz(State(app): State<App>) -> Json<Health> {
-    health(&app)
+pub async fn readyz(State(app): State<App>) -> ApiResult<Json<Health>> {
+    match app.runtime().journal().stopped() {
+        None => Ok(health(&app)),
+        Some(error) => Err(RuntimeError::AuditUnavailable(error.to_string()).into()),
+    }
 }
 
 /// Does nothing, for measuring what HTTP costs.

@@ -148,7 +148,7 @@ fn what_is_wrong_is_named() {
     refused(&server.get("/api/audit/content/x"), 400, "field.invalid");
     refused(&server.get("/api/audit/content/999999"), 404, "not-found");
     let check = format!("/api/audit/content/{seq}/check");
-    refused(&server.post(&check, "{}"), 400, "body.invalid");
+    refused(&server.post(&check, "{}"), 400, "field.missing");
     let body = json!({"field": "nothing", "text": ""}).to_string();
     refused(&server.post(&check, &body), 404, "not-found");
     for path in [

@@ -139,6 +139,8 @@ fn a_failed_sync_is_a_503_and_nothing_answered_is_lost() {
             answered = until_refused(call, "journal stopped after a write error");
             // The disk says that all is well again; it lost data before it said so.
             assert_eq!(call("POST", "/api/check", &action(1)).status, 503);
+            assert_eq!(call("GET", "/readyz", "").status, 503);
+            assert_eq!(call("GET", "/healthz", "").status, 200);
         });
         recorded(&disk.after_crash(Survival::Nothing), &answered);
     }

@@ -595,6 +595,12 @@ impl Journal {
         })
     }
 
+    /// Why nothing can be appended any more, if that is so.
+    #[must_use]
+    pub fn stopped(&self) -> Option<JournalError> {
+        self.shared().queue.stopped()
+    }
+
     /// Appends a body to the log of `tenant`, which is created if need be, and waits until it is
     /// durable. The body begins as [`Body::new`] writes it.
     ///

@@ -160,6 +160,13 @@ impl Queue {
         Ok(())
     }
 
+    /// Why nothing more is let in.
+    pub(super) fn stopped(&self) -> Option<JournalError> {
+        let inner = self.lock();
+        let closing = || inner.closing.then_some(JournalError::Closed);
+        inner.closed.clone().or_else(closing)
+    }
+
     /// Lets no more in; the writer drains what is there.
     pub(super) fn close(&self) {
         self.lock().closing = true;

@@ -58,6 +58,9 @@ impl Vault {
         let Some((tenant, kind, name)) = subject.named() else {
             return Err(VaultError::Corrupt("a subject without a name"));
         };
+        if self.inner().closed {
+            return Err(VaultError::Closed);
+        }
         if self.unfinished()?.is_some() {
             return Err(VaultError::Unfinished);
         }
@@ -91,6 +94,9 @@ impl Vault {
     ///
     /// As [`Vault::erase`].
     pub fn resume_erasure(&self) -> Result<Option<Erased>, VaultError> {
+        if self.inner().closed {
+            return Err(VaultError::Closed);
+        }
         match self.unfinished()? {
             Some(erasure) => self.finish(erasure).map(Some),
             None => Ok(None),

@@ -81,6 +81,9 @@ pub enum VaultError {
     /// What was sealed could not be written meanwhile.
     #[error("vault could not write what was sealed")]
     Lost,
+    /// The vault was closed; another process may have it.
+    #[error("vault is closed")]
+    Closed,
     /// An earlier sync failed, after which the disk cannot be trusted until it is reread.
     #[error("vault stopped after a failed sync; restart to reread it")]
     Poisoned,
@@ -201,6 +204,8 @@ struct Inner {
     dirty: bool,
     /// Whether a sync failed.
     failed: bool,
+    /// Whether another process may have it.
+    closed: bool,
     /// Whether sealed records were lost before who sealed them had them written.
     lost: bool,
 }
@@ -216,7 +221,8 @@ struct Shared {
     options: VaultOptions,
     kek: Key,
     inner: Mutex<Inner>,
-    _lock: Lock,
+    /// Empty once the vault is closed.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -332,6 +338,7 @@ impl Vault {
             pending: Vec::new(),
             dirty: false,
             failed: false,
+            closed: false,
             lost: false,
         });
         Ok(Self {
@@ -340,7 +347,7 @@ impl Vault {
                 options,
                 kek,
                 inner,
-                _lock: lock,
+                lock: Mutex::new(Some(lock)),
             }),
         })
     }
@@ -393,6 +400,9 @@ impl Vault {
         let total = (FRAME_BYTES + sealed_bytes) as u32;
 
         let mut inner = self.inner();
+        if inner.closed {
+            return Err(VaultError::Closed);
+        }
         if inner.failed {
             return Err(VaultError::Poisoned);
         }
@@ -488,6 +498,22 @@ impl Vault {
             self.inner().failed = true;
         }
         Ok(synced?)
+    }
+
+    /// Takes no more, whoever holds a handle: another process may open the vault at once. What was
+    /// not synced may be lost.
+    pub fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.pending.clear();
+        drop(inner);
+        drop(
+            self.shared
+                .lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     /// Begins another file.

@@ -147,7 +147,7 @@ def proofs(server):
 
     def more():
         for n in range(140):
-            post(server, "/api/check", {"agent_id": "prover", "action_type": "file_read", "resource": f"/tmp/{n}"})
+            call(server, "POST", "/api/check", {"agent_id": "prover", "action_type": "file_read", "resource": f"/tmp/{n}"})
 
     return record.proofs(server.base, KEY, server.directory, more)
 
@@ -245,6 +245,7 @@ def things(server):
         "OLD_POLICY_ID": post("/api/policies", {**asks, "name": "old"})["id"],
         "KEY_ID": post("/api/keys", {"role": "auditor", "label": "to be revoked"})["id"],
         "AGENT_ID": "a",
+        "CONTENT_SEQ": str(blocked["record"]["seq"]),
     }
 
 

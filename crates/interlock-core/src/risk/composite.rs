@@ -37,7 +37,7 @@ pub fn combine(report: &mut RiskReport, config: &RiskConfig) {
         .critical
         .first()
         .is_some_and(|critical| *critical <= 100);
-    if floor.is_none()
+    if floor.is_none_or(|(mark, _)| SEVERE_FLOOR > mark)
         && action_floor
         && report.score(Dimension::Action) >= SEVERE_ACTION
         && report.score(Dimension::Agent) > 0
@@ -100,6 +100,15 @@ mod tests {
             ..RiskConfig::default()
         };
         assert_eq!(composite([1, 2, 3, 44, 5, 6, 7], &unweighted), (44, None));
+        // A low critical mark takes nothing from the floor of a severe action.
+        let low = RiskConfig {
+            critical: [90, 2, 101, 101, 101, 101, 101],
+            ..RiskConfig::default()
+        };
+        assert_eq!(
+            composite([80, 2, 0, 0, 0, 0, 0], &low),
+            (55, Some(Dimension::Action))
+        );
         // 1·1 / 2 is 0.5, which rounds up.
         let halves = RiskConfig {
             weights: [1, 1, 0, 0, 0, 0, 0],

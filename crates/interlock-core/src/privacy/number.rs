@@ -51,6 +51,8 @@ pub(super) struct Number<'a> {
     pub(super) separators: u8,
     /// A `+` stands before it.
     pub(super) plus: bool,
+    /// Bytes before its first digit that belong to it: `+`, and a parenthesis that closes in it.
+    lead: usize,
     /// It stands for itself: it neither continues a word nor is continued by one.
     pub(super) alone: bool,
     key: Announced,
@@ -71,6 +73,7 @@ impl<'a> Number<'a> {
             group_count: groups.len().min(GROUPS_MAX),
             separators: 0,
             plus: false,
+            lead: 0,
             alone: true,
             key: input.announced,
             around: Cell::new(None),
@@ -90,8 +93,10 @@ impl<'a> Number<'a> {
         let before = |n: usize| number.start.checked_sub(n).and_then(|i| bytes.get(i));
         number.plus = before(1) == Some(&b'+') || (before(1) == Some(&b'(') && before(2) == Some(&b'+'));
         if before(1) == Some(&b'(') {
+            number.lead = usize::from(number.separators & PARENTHESIS != 0);
             number.separators |= PARENTHESIS;
         }
+        number.lead += usize::from(before(number.lead + 1) == Some(&b'+'));
         Some(number)
     }
 
@@ -257,11 +262,9 @@ fn judge(input: &Input<'_>, groups: &[Group], whole: bool, out: &mut Vec<Match>)
         if let Finder::Number(_, _, judge) = kind.finder {
             let confidence = judge(&number);
             if confidence > best.map_or(0, |b| b.confidence) {
-                // A `+` is a part of a telephone number.
-                let plus = usize::from(number.plus && input.text.as_bytes().get(number.start.wrapping_sub(1)) == Some(&b'+'));
                 best = Some(Match {
                     kind,
-                    start: number.start - plus,
+                    start: number.start - number.lead,
                     end: number.end,
                     confidence,
                 });

@@ -7,7 +7,7 @@ use super::number::Number;
 
 const WORDS: &[&str] = &[
     "passport", "reisepass", "pasaporte", "passeport", "passaporto", "passaporte", "paspoort", "pass no",
-    "travel document", "paszport", "паспорт", "загранпаспорт", "护照", "旅券", "パスポート", "여권",
+    "travel document", "paszport", "паспорт", "Паспорт", "загранпаспорт", "护照", "旅券", "パスポート", "여권",
 ];
 
 kind! {

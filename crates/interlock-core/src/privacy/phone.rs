@@ -20,7 +20,7 @@ kind! {
         "telegram", "signal", "fax", "sms", "dial", "text me", "answering at", "telefon", "telefonnummer", "handy",
         "móvil", "movil", "teléfono", "telefono", "téléphone", "portable", "telefone", "celular", "cellulare",
         "gsm", "mobil", "telefoon", "puhelin", "ring me", "my number", "messages to", "hotline", "landline",
-        "desk", "телефон", "тел", "電話", "电话", "手机", "携帯", "전화", "โทร", "هاتف",
+        "desk", "телефон", "Телефон", "тел", "Тел", "電話", "电话", "手机", "携帯", "전화", "โทร", "هاتف",
     ];
     find Finder::Number(6, 15, judge);
     mask last_four;

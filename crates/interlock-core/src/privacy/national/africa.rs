@@ -10,7 +10,7 @@ kind! {
     /// An identity number of South Africa: date of birth, sex, citizenship, and a Luhn check digit.
     ZA = "za_id", Personal, 90;
     code "za-id", "an identity number of South Africa";
-    example "8001015009087";
+    example "SA ID 8001015009087";
     checksum "Luhn (mod 10)";
     source "http://www.dha.gov.za/";
     words &["south african id", "identity number", "id number", "rsa id", "sa id"];

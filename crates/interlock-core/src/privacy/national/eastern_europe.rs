@@ -9,7 +9,7 @@ kind! {
     /// A personal numeric code of Romania: sex and century, date of birth, county, serial, and a check digit modulo 11.
     RO = "ro_cnp", Personal, 90;
     code "ro-cnp", "a personal code of Romania";
-    example "1630615123457";
+    example "CNP 1630615123457";
     checksum "weights 2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9, mod 11";
     source "https://www.mai.gov.ro/";
     words &["cnp", "cod numeric personal"];
@@ -25,7 +25,7 @@ kind! {
     example "EGN 7523169263";
     checksum "weights 2, 4, 8, 5, 10, 9, 7, 3, 6, mod 11";
     source "https://www.grao.bg/";
-    words &["egn", "егн"];
+    words &["egn", "егн", "ЕГН"];
     find Finder::Number(10, 10, judge_bg);
     mask last_four;
     make Make::Dated(0, Date::Ymd);
@@ -51,7 +51,7 @@ kind! {
     example "AMKA 01013099997";
     checksum "Luhn (mod 10)";
     source "https://www.amka.gr/";
-    words &["amka", "αμκα"];
+    words &["amka", "αμκα", "ΑΜΚΑ"];
     find Finder::Number(11, 11, judge_gr);
     mask last_four;
     make Make::Dated(0, Date::Dmy);
@@ -64,7 +64,7 @@ kind! {
     example "AFM 094259216";
     checksum "powers of two mod 11";
     source "https://www.aade.gr/";
-    words &["afm", "αφμ"];
+    words &["afm", "αφμ", "ΑΦΜ"];
     find Finder::Number(9, 9, judge_afm);
     mask last_four;
     make Make::Redraw(0);
@@ -77,7 +77,7 @@ kind! {
     example "RNOKPP 1759013776";
     checksum "weights -1, 5, 7, 9, 4, 6, 10, 5, 7, mod 11";
     source "https://tax.gov.ua/";
-    words &["rnokpp", "рнокпп", "іпн", "ипн", "inn"];
+    words &["rnokpp", "рнокпп", "РНОКПП", "іпн", "ІПН", "ипн", "ИПН", "inn"];
     find Finder::Number(10, 10, judge_ua);
     mask last_four;
     make Make::Redraw(0);
@@ -90,7 +90,7 @@ kind! {
     example "112-233-445 95";
     checksum "weights 9 to 1, mod 101";
     source "https://sfr.gov.ru/";
-    words &["snils", "снилс"];
+    words &["snils", "снилс", "СНИЛС"];
     find Finder::Number(11, 11, judge_snils);
     mask last_four;
     make Make::Redraw(0);
@@ -103,7 +103,7 @@ kind! {
     example "INN 123456789047";
     checksum "two weighted sums mod 11";
     source "https://www.nalog.gov.ru/";
-    words &["inn", "инн"];
+    words &["inn", "инн", "ИНН"];
     find Finder::Number(12, 12, judge_inn);
     mask last_four;
     make Make::Redraw(0);
@@ -113,7 +113,7 @@ kind! {
     /// A personal code of Estonia or Lithuania: sex and century, date of birth, serial, and a check digit modulo 11.
     BALTIC = "baltic_personal_code", Personal, 90;
     code "baltic-personal-code", "a personal code of Estonia or Lithuania";
-    example "37605030299";
+    example "isikukood 37605030299";
     checksum "two sets of weights, mod 11";
     source "https://www.riigiteataja.ee/en/eli/522032019008/consolide";
     words &["isikukood", "asmens kodas", "personal code", "asmens"];

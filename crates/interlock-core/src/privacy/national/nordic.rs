@@ -24,7 +24,7 @@ kind! {
     /// A birth number of Norway: date of birth, serial, and two check digits modulo 11.
     NO = "no_fodselsnummer", Personal, 90;
     code "no-fodselsnummer", "a birth number of Norway";
-    example "15108695088";
+    example "fødselsnummer 15108695088";
     checksum "two weighted sums mod 11";
     source "https://www.skatteetaten.no/en/person/national-registry/identitetsnummer/fodselsnummer/";
     words &["fødselsnummer", "fodselsnummer", "personnummer", "fnr", "d-nummer"];

@@ -32,6 +32,8 @@ impl Words {
     pub(crate) const BIRTH: Self = Self(1 << 2);
     pub(crate) const COMMAND: Self = Self(1 << 3);
     pub(crate) const DIAGNOSIS: Self = Self(1 << 4);
+    /// The mark within client secrets of Azure, whose other marks break up the run.
+    pub(crate) const MARK: Self = Self(1 << 7);
     pub(crate) const NAME: Self = Self(1 << 5);
     pub(crate) const STREET: Self = Self(1 << 6);
 
@@ -53,6 +55,7 @@ pub(crate) static KEYWORD_LITERALS: &[Literals] = &[
     literals(Words::PRIVATE_KEY, Bound::None, &["-----begin"]),
     literals(Words::PASSWORD, Bound::None, secret::password::KEYWORDS),
     literals(Words::COMMAND, Bound::Start, secret::command_line::KEYWORDS),
+    literals(Words::MARK, Bound::None, &["q~"]),
     literals(Words::BIRTH, Bound::Start, date_of_birth::KEYWORDS),
     literals(Words::DIAGNOSIS, Bound::Start, super::health::DIAGNOSIS_WORDS),
 ];
@@ -161,7 +164,7 @@ fn direct(input: &Input<'_>) -> Vec<Match> {
         number::find(input, &mut all);
         code::find(input, &mut all);
     }
-    if input.flags.any(Flags::RUN) {
+    if input.flags.any(Flags::RUN) || input.words.0 & Words::MARK.0 != 0 {
         run::find(input, &mut all);
     }
     for index in TEXT_KINDS.iter() {

@@ -29,11 +29,16 @@ fn each_kinds_cases() {
         let (good, bad) = rest.split_once(" // ").expect("found and not found");
         // `{}` stands for nothing: no scanner takes this file for a leak.
         let cases = |list: &str| -> Vec<String> {
-            list.split(" | ").map(|t| t.trim().replace("{}", "")).collect()
+            list.split(" | ")
+                .map(|t| t.trim().replace("{}", ""))
+                .collect()
         };
         for text in cases(good) {
             if sure_of(name, &text) < ALARM {
-                let found: Vec<_> = find(&text).iter().map(|m| (m.kind.name, m.confidence)).collect();
+                let found: Vec<_> = find(&text)
+                    .iter()
+                    .map(|m| (m.kind.name, m.confidence))
+                    .collect();
                 wrong.push(format!("{name} is not found in `{text}`: {found:?}"));
             }
         }
@@ -46,8 +51,14 @@ fn each_kinds_cases() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let checked = KINDS.iter().filter(|k| k.checked());
-    let missing: Vec<_> = checked.filter(|k| !covered.contains(k.name)).map(|k| k.name).collect();
-    assert!(missing.is_empty(), "kinds with a check and no case: {missing:?}");
+    let missing: Vec<_> = checked
+        .filter(|k| !covered.contains(k.name))
+        .map(|k| k.name)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "kinds with a check and no case: {missing:?}"
+    );
 }
 
 #[test]
@@ -71,17 +82,64 @@ fn time_is_bounded_by_the_length() {
         1 << 19
     };
     for piece in [
-        "4", "4 ", "41 ", "4111 1111 1111 1111 ", "1.", "1-", "(1) ", "@", "a@", "a@b.", "a.b.c", "a@b.cc ", "://", "://a:b@",
-        "eyJ", "eyJ.", "aB3", "aB3-", "a1/", "=", "token=", "token=a1B2c3D4e5F6g7H8i9 ", "password", "password=", "-----BEGIN ",
-        "curl -u ", "curl -u a:", "born 1", "dob ", "icd-10 ", "00:", "00:1B:44:", "GB82", "AB123456C", "Q~", "ghp_", "0x",
-        "name is Ann ", "12 Main Street ", "12 ", "é1", "身份证1", "bc1q", "1A", "\u{a0}1", "+", "(+", "1 - ",
+        "4",
+        "4 ",
+        "41 ",
+        "4111 1111 1111 1111 ",
+        "1.",
+        "1-",
+        "(1) ",
+        "@",
+        "a@",
+        "a@b.",
+        "a.b.c",
+        "a@b.cc ",
+        "://",
+        "://a:b@",
+        "eyJ",
+        "eyJ.",
+        "aB3",
+        "aB3-",
+        "a1/",
+        "=",
+        "token=",
+        "token=a1B2c3D4e5F6g7H8i9 ",
+        "password",
+        "password=",
+        "-----BEGIN ",
+        "curl -u ",
+        "curl -u a:",
+        "born 1",
+        "dob ",
+        "icd-10 ",
+        "00:",
+        "00:1B:44:",
+        "GB82",
+        "AB123456C",
+        "Q~",
+        "ghp_",
+        "0x",
+        "name is Ann ",
+        "12 Main Street ",
+        "12 ",
+        "é1",
+        "身份证1",
+        "bc1q",
+        "1A",
+        "\u{a0}1",
+        "+",
+        "(+",
+        "1 - ",
     ] {
         let text = piece.repeat(size / piece.len());
         let start = Instant::now();
         let _ = find(&text);
         let spent = start.elapsed();
         let most = if size > 1 << 20 { 40 } else { 5 };
-        assert!(spent.as_secs() < most, "{piece:?} takes {spent:?} at {size} bytes");
+        assert!(
+            spent.as_secs() < most,
+            "{piece:?} takes {spent:?} at {size} bytes"
+        );
     }
 }
 

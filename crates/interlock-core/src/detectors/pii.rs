@@ -38,7 +38,14 @@ const RECIPIENT_KEYS: [&str; 14] = [
 ];
 /// Keys within such a field that hold the address itself.
 const ADDRESS_KEYS: [&str; 8] = [
-    "email", "address", "mail", "emailaddress", "email_address", "phone", "number", "name",
+    "email",
+    "address",
+    "mail",
+    "emailaddress",
+    "email_address",
+    "phone",
+    "number",
+    "name",
 ];
 /// Bytes up to which a text under such a key is a list of addresses and not a message.
 const RECIPIENT_BYTES_MAX: usize = 2_048;
@@ -107,8 +114,15 @@ impl Detector for Pii {
 fn telling(key: &str) -> bool {
     let bytes = key.as_bytes();
     let [.., a, b, c] = bytes else { return false };
-    let tail = [a.to_ascii_lowercase(), b.to_ascii_lowercase(), c.to_ascii_lowercase()];
-    matches!(&tail, b"ord" | b"swd" | b"pwd" | b"ase" | b"ode" | b"ort" | b"dob" | b"rth" | b"day" | b"ate")
+    let tail = [
+        a.to_ascii_lowercase(),
+        b.to_ascii_lowercase(),
+        c.to_ascii_lowercase(),
+    ];
+    matches!(
+        &tail,
+        b"ord" | b"swd" | b"pwd" | b"ase" | b"ode" | b"ort" | b"dob" | b"rth" | b"day" | b"ate"
+    )
 }
 
 fn look(
@@ -171,7 +185,9 @@ fn addresses(
         .map(|p| p.split_once('[').map_or(p, |(head, _)| head));
     let field = match parts.next() {
         Some(last) if is(&RECIPIENT_KEYS, last) => true,
-        Some(last) if is(&ADDRESS_KEYS, last) => parts.next().is_some_and(|p| is(&RECIPIENT_KEYS, p)),
+        Some(last) if is(&ADDRESS_KEYS, last) => {
+            parts.next().is_some_and(|p| is(&RECIPIENT_KEYS, p))
+        }
         _ => false,
     };
     if !field {
@@ -190,6 +206,12 @@ fn addresses(
         at = found.end;
     }
     let tail = text.get(at..).unwrap_or_default();
-    let words = if cx.action.action_type == ActionType::MessageSend { 4 } else { 2 };
-    rest <= found.len() * words && tail.split_whitespace().count() <= 1 && !tail.bytes().any(|b| b.is_ascii_digit())
+    let words = if cx.action.action_type == ActionType::MessageSend {
+        4
+    } else {
+        2
+    };
+    rest <= found.len() * words
+        && tail.split_whitespace().count() <= 1
+        && !tail.bytes().any(|b| b.is_ascii_digit())
 }

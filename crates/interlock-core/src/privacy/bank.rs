@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn accounts_and_what_looks_like_one() {
         assert!(sure_of("bank_routing_number", "routing number: 021000021") >= 50);
-        assert_eq!(sure_of("bank_routing_number", "routing number: 021000022"), 0);
+        assert_eq!(
+            sure_of("bank_routing_number", "routing number: 021000022"),
+            0
+        );
         assert_eq!(sure_of("bank_routing_number", "021000021"), 0);
         assert!(sure_of("bank_account_number", "account number: 000123456789") >= 50);
         assert_eq!(sure_of("bank_account_number", "order 000123456789"), 0);

@@ -78,7 +78,10 @@ fn account(bytes: &[u8], start: usize) -> Option<usize> {
         if b.is_ascii_alphanumeric() {
             *compact.get_mut(count)? = b.to_ascii_uppercase();
             count += 1;
-        } else if !matches!(b, b' ' | b'-' | b'.') || end == start || !bytes.get(end - 1)?.is_ascii_alphanumeric() {
+        } else if !matches!(b, b' ' | b'-' | b'.')
+            || end == start
+            || !bytes.get(end - 1)?.is_ascii_alphanumeric()
+        {
             return None;
         }
         end += 1;

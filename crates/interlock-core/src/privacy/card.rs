@@ -33,7 +33,13 @@ fn judge(number: &Number<'_>) -> u8 {
     }
     let grouped = matches!(
         number.groups(),
-        [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] | [6, 13] | [4, 4, 4, 1] | [4, 3, 3, 3]
+        [4, 4, 4, 4]
+            | [4, 6, 5]
+            | [4, 6, 4]
+            | [4, 4, 4, 4, 3]
+            | [6, 13]
+            | [4, 4, 4, 1]
+            | [4, 3, 3, 3]
     );
     match issuer(digits) {
         true if number.named() => 97,
@@ -61,7 +67,11 @@ fn issuer(digits: &[u8]) -> bool {
                 || matches!(three, 644..=649 | 508)
         }
         18 => two == 62,
-        19 => one == 4 || matches!(two, 62 | 65) || matches!(four, 6011 | 3528..=3589 | 5018 | 6304 | 6759),
+        19 => {
+            one == 4
+                || matches!(two, 62 | 65)
+                || matches!(four, 6011 | 3528..=3589 | 5018 | 6304 | 6759)
+        }
         _ => false,
     }
 }

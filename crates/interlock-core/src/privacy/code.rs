@@ -162,9 +162,15 @@ pub(super) fn find(input: &Input<'_>, out: &mut Vec<Match>) {
             i += 3;
         }
         let before = start.checked_sub(1).map_or(0, at);
-        let joined = matches!(before, b'_' | b'/' | b'+' | b'%' | b'\\' | b'@' | b'&' | b'~')
-            || matches!(at(i), b'_' | b'/' | b'+' | b'%' | b'\\' | b'@' | b'~' | b'=')
-            || (before == b'-' || before == b'.') && start > 1 && at(start - 2).is_ascii_alphanumeric();
+        let joined = matches!(
+            before,
+            b'_' | b'/' | b'+' | b'%' | b'\\' | b'@' | b'&' | b'~'
+        ) || matches!(
+            at(i),
+            b'_' | b'/' | b'+' | b'%' | b'\\' | b'@' | b'~' | b'='
+        ) || (before == b'-' || before == b'.')
+            && start > 1
+            && at(start - 2).is_ascii_alphanumeric();
         let length = digits + letters;
         if joined || digits < DIGITS_MIN || letters == 0 || !(CODE_MIN..=CODE_MAX).contains(&length)
         {

@@ -40,14 +40,80 @@ impl Announced {
 
 /// Words that announce a number that is nobody's.
 const OTHER_WORDS: &[&str] = &[
-    "order", "tracking", "invoice", "ref", "reference", "isbn", "issn", "sku", "ticket", "epoch",
-    "timestamp", "serial", "uuid", "guid", "version", "build", "commit", "parcel", "shipment",
-    "batch", "lot", "part", "model", "receipt", "transaction", "txn", "booking", "reservation",
-    "flight", "hash", "sha", "md5", "checksum", "revision", "bytes", "duration", "latency", "ean",
-    "upc", "gtin", "barcode", "doi", "arxiv", "port", "pid", "trace", "span", "job", "page",
-    "chapter", "figure", "latitude", "longitude", "lat", "lon", "coordinates", "item", "product",
-    "order_id", "bestellung", "rechnung", "commande", "facture", "pedido", "factura", "ordine",
-    "fattura", "nanoseconds", "milliseconds", "offset", "seed", "price", "total", "amount",
+    "order",
+    "tracking",
+    "invoice",
+    "ref",
+    "reference",
+    "isbn",
+    "issn",
+    "sku",
+    "ticket",
+    "epoch",
+    "timestamp",
+    "serial",
+    "uuid",
+    "guid",
+    "version",
+    "build",
+    "commit",
+    "parcel",
+    "shipment",
+    "batch",
+    "lot",
+    "part",
+    "model",
+    "receipt",
+    "transaction",
+    "txn",
+    "booking",
+    "reservation",
+    "flight",
+    "hash",
+    "sha",
+    "md5",
+    "checksum",
+    "revision",
+    "bytes",
+    "duration",
+    "latency",
+    "ean",
+    "upc",
+    "gtin",
+    "barcode",
+    "doi",
+    "arxiv",
+    "port",
+    "pid",
+    "trace",
+    "span",
+    "job",
+    "page",
+    "chapter",
+    "figure",
+    "latitude",
+    "longitude",
+    "lat",
+    "lon",
+    "coordinates",
+    "item",
+    "product",
+    "order_id",
+    "bestellung",
+    "rechnung",
+    "commande",
+    "facture",
+    "pedido",
+    "factura",
+    "ordine",
+    "fattura",
+    "nanoseconds",
+    "milliseconds",
+    "offset",
+    "seed",
+    "price",
+    "total",
+    "amount",
 ];
 
 #[derive(Debug)]
@@ -255,7 +321,11 @@ pub(super) fn around(text: &str, start: usize, end: usize) -> Announced {
             from += 1;
         }
     }
-    let before = TABLE.window(bytes, from.max(behind_last_number(bytes, from, start)), start);
+    let before = TABLE.window(
+        bytes,
+        from.max(behind_last_number(bytes, from, start)),
+        start,
+    );
     let to = bytes.len().min(end + AFTER_BYTES);
     let after = match bytes.get(end) {
         // What stands in the next field or line announces the next value.
@@ -263,7 +333,10 @@ pub(super) fn around(text: &str, start: usize, end: usize) -> Announced {
         _ => {
             let stop = bytes
                 .get(end..to)
-                .and_then(|t| t.iter().position(|b| matches!(b, b'\n' | b';' | b'|' | b':' | b'=')))
+                .and_then(|t| {
+                    t.iter()
+                        .position(|b| matches!(b, b'\n' | b';' | b'|' | b':' | b'='))
+                })
                 .map_or(to, |n| end + n);
             TABLE.window(bytes, end, stop)
         }

@@ -24,11 +24,38 @@ kind! {
 }
 
 pub(super) const KEYWORDS: &[&str] = &[
-    "dob", "d.o.b", "date of birth", "date_of_birth", "dateofbirth", "birth date", "birth_date",
-    "birthdate", "birthday", "born", "geboren", "geburtsdatum", "geb.", "fecha de nacimiento",
-    "nacido", "nacida", "né le", "née le", "date de naissance", "data di nascita", "nato il",
-    "nata il", "data de nascimento", "geboortedatum", "data urodzenia", "syntymäaika",
-    "fødselsdato", "födelsedatum", "дата рождения", "生年月日", "出生日期", "생년월일",
+    "dob",
+    "d.o.b",
+    "date of birth",
+    "date_of_birth",
+    "dateofbirth",
+    "birth date",
+    "birth_date",
+    "birthdate",
+    "birthday",
+    "born",
+    "geboren",
+    "geburtsdatum",
+    "geb.",
+    "fecha de nacimiento",
+    "nacido",
+    "nacida",
+    "né le",
+    "née le",
+    "date de naissance",
+    "data di nascita",
+    "nato il",
+    "nata il",
+    "data de nascimento",
+    "geboortedatum",
+    "data urodzenia",
+    "syntymäaika",
+    "fødselsdato",
+    "födelsedatum",
+    "дата рождения",
+    "生年月日",
+    "出生日期",
+    "생년월일",
 ];
 
 /// Bytes between the word and the date.
@@ -90,13 +117,15 @@ const fn found(start: usize, end: usize, confidence: u8) -> Match {
 
 /// Whether the word that ends here is a verb: `born`, `geboren`, `nato il`.
 fn story(bytes: &[u8], end: usize) -> bool {
-    ["born", "geboren", "nacido", "nacida", "né le", "née le", "nato il", "nata il", "birthday"]
-        .iter()
-        .any(|w| {
-            end.checked_sub(w.len())
-                .and_then(|s| bytes.get(s..end))
-                .is_some_and(|t| t.eq_ignore_ascii_case(w.as_bytes()))
-        })
+    [
+        "born", "geboren", "nacido", "nacida", "né le", "née le", "nato il", "nata il", "birthday",
+    ]
+    .iter()
+    .any(|w| {
+        end.checked_sub(w.len())
+            .and_then(|s| bytes.get(s..end))
+            .is_some_and(|t| t.eq_ignore_ascii_case(w.as_bytes()))
+    })
 }
 
 /// The end of the date that begins at `start`: `1984-07-12`, `12.7.1984`, `7/12/84`, `12 July 1984`,
@@ -166,7 +195,10 @@ fn date(bytes: &[u8], start: usize) -> Option<usize> {
         }
         let mut i = spaces(bytes, i);
         for particle in ["of ", "de "] {
-            if bytes.get(i..i + 3).is_some_and(|t| t.eq_ignore_ascii_case(particle.as_bytes())) {
+            if bytes
+                .get(i..i + 3)
+                .is_some_and(|t| t.eq_ignore_ascii_case(particle.as_bytes()))
+            {
                 i += 3;
             }
         }
@@ -183,7 +215,11 @@ fn date(bytes: &[u8], start: usize) -> Option<usize> {
 
 fn spaces(bytes: &[u8], mut i: usize) -> usize {
     let from = i;
-    while bytes.get(i).is_some_and(|b| matches!(b, b' ' | b',' | b'.' | b'-')) && i < from + 3 {
+    while bytes
+        .get(i)
+        .is_some_and(|b| matches!(b, b' ' | b',' | b'.' | b'-'))
+        && i < from + 3
+    {
         i += 1;
     }
     i
@@ -192,10 +228,33 @@ fn spaces(bytes: &[u8], mut i: usize) -> usize {
 /// The month whose name begins at `at`, and the end of the word.
 fn month(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     const HEADS: [(&str, u32); 27] = [
-        ("jan", 1), ("feb", 2), ("mar", 3), ("apr", 4), ("may", 5), ("jun", 6), ("jul", 7), ("aug", 8),
-        ("sep", 9), ("oct", 10), ("nov", 11), ("dec", 12), ("mai", 5), ("mär", 3), ("okt", 10), ("dez", 12),
-        ("ene", 1), ("abr", 4), ("ago", 8), ("dic", 12), ("fév", 2), ("avr", 4), ("aoû", 8), ("déc", 12),
-        ("gen", 1), ("mag", 5), ("ott", 10),
+        ("jan", 1),
+        ("feb", 2),
+        ("mar", 3),
+        ("apr", 4),
+        ("may", 5),
+        ("jun", 6),
+        ("jul", 7),
+        ("aug", 8),
+        ("sep", 9),
+        ("oct", 10),
+        ("nov", 11),
+        ("dec", 12),
+        ("mai", 5),
+        ("mär", 3),
+        ("okt", 10),
+        ("dez", 12),
+        ("ene", 1),
+        ("abr", 4),
+        ("ago", 8),
+        ("dic", 12),
+        ("fév", 2),
+        ("avr", 4),
+        ("aoû", 8),
+        ("déc", 12),
+        ("gen", 1),
+        ("mag", 5),
+        ("ott", 10),
     ];
     let (_, number) = HEADS.iter().find(|(head, _)| {
         bytes
@@ -203,7 +262,11 @@ fn month(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
             .is_some_and(|t| t.eq_ignore_ascii_case(head.as_bytes()))
     })?;
     let mut end = at;
-    while bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80) && end < at + 12 {
+    while bytes
+        .get(end)
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80)
+        && end < at + 12
+    {
         end += 1;
     }
     Some((*number, end))

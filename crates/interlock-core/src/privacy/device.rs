@@ -46,13 +46,14 @@ kind! {
     checksum "";
     source "https://standards.ieee.org/products-programs/regauth/tut/";
     words &["mac", "mac address", "ethernet", "bssid", "hwaddr", "wifi", "ether"];
-    find Finder::Text(Flags::LONG_NUMBER.and(Flags::RUN), Words::NONE, find_mac);
+    find Finder::Text(Flags::DIGIT, Words::NONE, find_mac);
     mask both_ends;
     make Make::Own(make_mac);
 }
 
 fn judge_imei(number: &Number<'_>) -> u8 {
-    let fits = number.plain() || number.grouped(&[2, 6, 6, 1], 7) || number.grouped(&[6, 2, 6, 1], 7);
+    let fits =
+        number.plain() || number.grouped(&[2, 6, 6, 1], 7) || number.grouped(&[6, 2, 6, 1], 7);
     if fits && luhn(number.digits()) && number.digits().first() != Some(&0) {
         number.sure(90, 0)
     } else {

@@ -39,7 +39,12 @@ impl Draw {
         let length = (name.len() as u64).to_be_bytes();
         let seed = hmac(
             key,
-            &[&length, name.as_bytes(), value.as_bytes(), &attempt.to_be_bytes()],
+            &[
+                &length,
+                name.as_bytes(),
+                value.as_bytes(),
+                &attempt.to_be_bytes(),
+            ],
         );
         Self {
             seed,

@@ -6,13 +6,48 @@ use super::mask::both_ends;
 use super::number::Number;
 
 const WORDS: &[&str] = &[
-    "driver license", "driver licence", "drivers license", "drivers licence", "driver's license",
-    "driver's licence", "driver’s license", "driver’s licence", "driving license", "driving licence",
-    "driving permit", "driver_license", "driving_licence", "driverslicense", "driverlicense", "dl no",
-    "dl number", "dl#", "dln", "dmv", "licence number", "license number", "license no", "lic", "führerschein",
-    "fuehrerschein", "permis de conduire", "permiso de conducir", "carnet de conducir", "licencia de conducir",
-    "patente di guida", "patente", "carta de condução", "cnh", "rijbewijs", "körkort", "førerkort", "prawo jazdy",
-    "водительское удостоверение", "驾驶证", "運転免許", "운전면허",
+    "driver license",
+    "driver licence",
+    "drivers license",
+    "drivers licence",
+    "driver's license",
+    "driver's licence",
+    "driver’s license",
+    "driver’s licence",
+    "driving license",
+    "driving licence",
+    "driving permit",
+    "driver_license",
+    "driving_licence",
+    "driverslicense",
+    "driverlicense",
+    "dl no",
+    "dl number",
+    "dl#",
+    "dln",
+    "dmv",
+    "licence number",
+    "license number",
+    "license no",
+    "lic",
+    "führerschein",
+    "fuehrerschein",
+    "permis de conduire",
+    "permiso de conducir",
+    "carnet de conducir",
+    "licencia de conducir",
+    "patente di guida",
+    "patente",
+    "carta de condução",
+    "cnh",
+    "rijbewijs",
+    "körkort",
+    "førerkort",
+    "prawo jazdy",
+    "водительское удостоверение",
+    "驾驶证",
+    "運転免許",
+    "운전면허",
 ];
 
 kind! {
@@ -74,8 +109,14 @@ fn judge_code(code: &Code<'_>) -> u8 {
 }
 
 fn judge_number(number: &Number<'_>) -> u8 {
-    let year = number.plain() && number.digits().len() == 8 && matches!(number.digits(), [2, 0, ..] | [1, 9, ..]);
-    if number.plus || year { 0 } else { number.sure(68, 0) }
+    let year = number.plain()
+        && number.digits().len() == 8
+        && matches!(number.digits(), [2, 0, ..] | [1, 9, ..]);
+    if number.plus || year {
+        0
+    } else {
+        number.sure(68, 0)
+    }
 }
 
 fn judge_uk(code: &Code<'_>) -> u8 {
@@ -84,7 +125,10 @@ fn judge_uk(code: &Code<'_>) -> u8 {
         return 0;
     };
     let shaped = super::code::shaped(head, "*****999999***AA")
-        && head.iter().take(5).all(|b| b.is_ascii_uppercase() || *b == b'9')
+        && head
+            .iter()
+            .take(5)
+            .all(|b| b.is_ascii_uppercase() || *b == b'9')
         && head.first().is_some_and(u8::is_ascii_uppercase);
     let (digits, _) = code.digits(5, 11);
     let [_, m1, m2, d1, d2, ..] = digits;
@@ -94,7 +138,11 @@ fn judge_uk(code: &Code<'_>) -> u8 {
     let born = matches!(m1, 0 | 1 | 5 | 6) && super::check::day_of_month(month, day);
     // The last digits of old forms are the issue's.
     let name = head.iter().filter(|b| b.is_ascii_digit()).count() <= 12;
-    if shaped && born && name { code.sure(92, 78) } else { 0 }
+    if shaped && born && name {
+        code.sure(92, 78)
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -111,8 +159,18 @@ mod tests {
         ] {
             assert!(sure_of("driving_licence", text) >= 50, "{text}");
         }
-        assert!(sure_of("driving_licence_number", "my driver's license number is 2270-66-1551") >= 50);
-        assert!(sure_of("driving_licence_number", "my driver's license number is 6940579") >= 50);
+        assert!(
+            sure_of(
+                "driving_licence_number",
+                "my driver's license number is 2270-66-1551"
+            ) >= 50
+        );
+        assert!(
+            sure_of(
+                "driving_licence_number",
+                "my driver's license number is 6940579"
+            ) >= 50
+        );
         assert!(sure_of("uk_driving_licence", "MORGA657054SM9IJ") >= 50);
         assert_eq!(sure_of("uk_driving_licence", "MORGA697054SM9IJ"), 0);
         assert_eq!(sure_of("driving_licence", "model F162823540116"), 0);

@@ -118,7 +118,13 @@ fn make(value: &str, draw: &mut Draw) -> String {
     let local = value.split('@').next().unwrap_or_default();
     let drawn: String = local
         .chars()
-        .map(|c| if c.is_ascii() { draw.like(c, false) } else { draw.like('x', false) })
+        .map(|c| {
+            if c.is_ascii() {
+                draw.like(c, false)
+            } else {
+                draw.like('x', false)
+            }
+        })
         .collect();
     // So few letters are soon drawn twice.
     let more: String = (local.len()..6).map(|_| draw.digit()).collect();

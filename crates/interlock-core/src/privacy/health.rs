@@ -11,8 +11,17 @@ use super::number::Number;
 use super::scan::{Input, Words};
 
 const RECORD_WORDS: &[&str] = &[
-    "mrn", "medical record", "patient id", "patient number", "patient no", "chart number", "hospital number",
-    "health record", "medical_record_number", "patientid", "mrn#",
+    "mrn",
+    "medical record",
+    "patient id",
+    "patient number",
+    "patient no",
+    "chart number",
+    "hospital number",
+    "health record",
+    "medical_record_number",
+    "patientid",
+    "mrn#",
 ];
 
 kind! {
@@ -113,12 +122,27 @@ kind! {
 }
 
 pub(super) const DIAGNOSIS_WORDS: &[&str] = &[
-    "icd-10", "icd10", "icd 10", "icd code", "icd_code", "diagnosis code", "diagnosis_code", "diagnosed with",
-    "diagnosis:", "diagnosis\":", "dx:", "dx code", "diagnose:",
+    "icd-10",
+    "icd10",
+    "icd 10",
+    "icd code",
+    "icd_code",
+    "diagnosis code",
+    "diagnosis_code",
+    "diagnosed with",
+    "diagnosis:",
+    "diagnosis\":",
+    "dx:",
+    "dx code",
+    "diagnose:",
 ];
 
 fn judge_record(number: &Number<'_>) -> u8 {
-    if number.plus || number.separators & !3 != 0 { 0 } else { number.sure(74, 0) }
+    if number.plus || number.separators & !3 != 0 {
+        0
+    } else {
+        number.sure(74, 0)
+    }
 }
 
 fn judge_record_code(code: &Code<'_>) -> u8 {
@@ -141,7 +165,9 @@ fn judge_npi(number: &Number<'_>) -> u8 {
 
 fn judge_dea(code: &Code<'_>) -> u8 {
     let compact = code.compact();
-    let first = compact.first().is_some_and(|b| b"ABCDEFGHJKLMPRSTUX".contains(b));
+    let first = compact
+        .first()
+        .is_some_and(|b| b"ABCDEFGHJKLMPRSTUX".contains(b));
     let (digits, count) = code.digits(2, 9);
     let at = |i: usize| digit(&digits, i);
     let odd = at(0) + at(2) + at(4);
@@ -159,7 +185,11 @@ fn judge_mbi(code: &Code<'_>) -> u8 {
     let letters = compact.iter().all(|b| !b"SLOIBZ".contains(b));
     // Digit, letter, either, digit, letter, either, digit, letter, letter, digit, digit.
     let shaped = code.shaped("9A*9A*9AA99") && compact.first() != Some(&b'0');
-    if letters && shaped { code.sure(92, 72) } else { 0 }
+    if letters && shaped {
+        code.sure(92, 72)
+    } else {
+        0
+    }
 }
 
 /// Bytes between the word and the code.
@@ -171,7 +201,10 @@ fn find_icd(input: &Input<'_>, out: &mut Vec<Match>) {
     let mut last = 0;
     let mut look = |from: usize, reach: usize, out: &mut Vec<Match>| {
         for i in from.max(last)..bytes.len().min(from + reach) {
-            if !at(i).is_ascii_uppercase() || i.checked_sub(1).is_some_and(|b| at(b).is_ascii_alphanumeric()) {
+            if !at(i).is_ascii_uppercase()
+                || i.checked_sub(1)
+                    .is_some_and(|b| at(b).is_ascii_alphanumeric())
+            {
                 continue;
             }
             if let Some(end) = icd(bytes, i) {
@@ -218,7 +251,13 @@ fn icd(bytes: &[u8], start: usize) -> Option<usize> {
 fn make_icd(original: &str, draw: &mut Draw) -> String {
     original
         .char_indices()
-        .map(|(i, c)| if i > 0 && c.is_ascii_digit() { draw.digit() } else { c })
+        .map(|(i, c)| {
+            if i > 0 && c.is_ascii_digit() {
+                draw.digit()
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -235,8 +274,16 @@ mod tests {
             ("icd_10", "ICD-10: E11.9", "see E11.9"),
             ("icd_10", "diagnosed with F32.1", "diagnosed with flu"),
             ("medical_record_number", "MRN: 00482915", "rows: 00482915"),
-            ("medical_record_code", "patient ID PT-4829153", "ticket PT-4829153"),
-            ("health_plan_member", "member ID XYZ123456789", "group XYZ123456789"),
+            (
+                "medical_record_code",
+                "patient ID PT-4829153",
+                "ticket PT-4829153",
+            ),
+            (
+                "health_plan_member",
+                "member ID XYZ123456789",
+                "group XYZ123456789",
+            ),
         ] {
             assert!(sure_of(kind, good) >= 50, "{good}");
             assert_eq!(sure_of(kind, bad), 0, "{bad}");

@@ -21,7 +21,7 @@ kind! {
         "ip", "ipv4", "ipv6", "address", "client", "visitor", "logged in from", "remote", "login from",
         "adresse", "dirección ip", "indirizzo ip", "source ip", "src",
     ];
-    find Finder::Text(Flags::LONG_NUMBER.and(Flags::RUN), Words::NONE, find);
+    find Finder::Text(Flags::DIGIT, Words::NONE, find);
     mask both_ends;
     make Make::Own(make);
 }
@@ -53,7 +53,11 @@ fn find(input: &Input<'_>, out: &mut Vec<Match>) {
         let end = start + token.trim_end_matches(['.', ':']).len();
         let token = text.get(start..end).unwrap_or_default();
         let joins = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        if start.checked_sub(1).is_some_and(|b| joins(at(b)) || at(b) == b'%') || joins(at(end)) {
+        if start
+            .checked_sub(1)
+            .is_some_and(|b| joins(at(b)) || at(b) == b'%')
+            || joins(at(end))
+        {
             continue;
         }
         let (host, length) = match token.split_once(':') {
@@ -115,16 +119,21 @@ fn version_before(text: &str, start: usize) -> bool {
         .to_ascii_lowercase();
     let head = String::from_utf8_lossy(&head);
     let head = head.trim_end_matches([' ', ':', '=', '"', '\'']);
-    ["version", "ver", " v", "release", " to", "build", "upgrade", "tag", "firmware", "@", "^", "~", ">", "=="]
-        .iter()
-        .any(|w| head.ends_with(w))
+    [
+        "version", "ver", " v", "release", " to", "build", "upgrade", "tag", "firmware", "@", "^",
+        "~", ">", "==",
+    ]
+    .iter()
+    .any(|w| head.ends_with(w))
         || head == "v"
 }
 
 /// An address of the ranges for documentation (RFC 5737, RFC 3849).
 fn make(original: &str, draw: &mut Draw) -> String {
     if original.contains(':') {
-        let groups: Vec<String> = (0..4).map(|_| format!("{:x}", draw.below(0x1_0000))).collect();
+        let groups: Vec<String> = (0..4)
+            .map(|_| format!("{:x}", draw.below(0x1_0000)))
+            .collect();
         return format!("2001:db8::{}", groups.join(":"));
     }
     let net = match draw.below(3) {

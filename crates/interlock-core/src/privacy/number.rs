@@ -91,7 +91,8 @@ impl<'a> Number<'a> {
             }
         }
         let before = |n: usize| number.start.checked_sub(n).and_then(|i| bytes.get(i));
-        number.plus = before(1) == Some(&b'+') || (before(1) == Some(&b'(') && before(2) == Some(&b'+'));
+        number.plus =
+            before(1) == Some(&b'+') || (before(1) == Some(&b'(') && before(2) == Some(&b'+'));
         if before(1) == Some(&b'(') {
             number.lead = usize::from(number.separators & PARENTHESIS != 0);
             number.separators |= PARENTHESIS;
@@ -222,9 +223,7 @@ fn chain_of(input: &Input<'_>, groups: &[Group], out: &mut Vec<Match>) {
         let most = (groups.len() - from).min(PART_GROUPS_MAX);
         let found = (1..=most).rev().find(|n| {
             let part = groups.get(from..from + n).unwrap_or_default();
-            *n < groups.len()
-                && separated(groups, from, from + n)
-                && judge(input, part, false, out)
+            *n < groups.len() && separated(groups, from, from + n) && judge(input, part, false, out)
         });
         from += found.unwrap_or(1);
     }
@@ -265,7 +264,7 @@ fn judge(input: &Input<'_>, groups: &[Group], whole: bool, out: &mut Vec<Match>)
                 best = Some(Match {
                     kind,
                     start: number.start - number.lead,
-                    end: number.end,
+                    end: number.end + extension_bytes(input.text, number.end),
                     confidence,
                 });
             }
@@ -304,8 +303,33 @@ fn spacing(text: &str, start: usize) -> bool {
         .is_some_and(|c| !c.is_alphanumeric() || c >= '\u{e00}')
 }
 
+/// The bytes of an extension behind a telephone number: `x123`, ` ext. 12`.
+fn extension_bytes(text: &str, end: usize) -> usize {
+    /// Digits of an extension.
+    const DIGITS_MAX: usize = 6;
+    let rest = text.get(end..).unwrap_or_default();
+    let mark = ["x", " x", " ext. ", " ext ", " ext.", "ext.", "ext"]
+        .iter()
+        .find(|m| {
+            rest.get(..m.len())
+                .is_some_and(|t| t.eq_ignore_ascii_case(m))
+        })
+        .map_or(0, |m| m.len());
+    let digits = rest
+        .bytes()
+        .skip(mark)
+        .take(DIGITS_MAX)
+        .take_while(u8::is_ascii_digit)
+        .count();
+    if mark > 0 && digits > 0 {
+        mark + digits
+    } else {
+        0
+    }
+}
+
 /// `x123` behind a telephone number.
-pub(super) fn extension(bytes: &[u8], at: usize) -> bool {
+fn extension(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at..at + 2), Some([b'x' | b'X', d]) if d.is_ascii_digit())
         || bytes
             .get(at..at + 3)
@@ -371,7 +395,9 @@ pub(super) fn recognise(text: &str, judge: fn(&Number<'_>) -> u8) -> u8 {
             i += 1;
         }
         if i > start {
-            let before = groups.last().map_or(0, |last| separator_at(bytes, last.end).1);
+            let before = groups
+                .last()
+                .map_or(0, |last| separator_at(bytes, last.end).1);
             groups.push(Group {
                 start,
                 end: i,

@@ -6,8 +6,23 @@ use super::mask::both_ends;
 use super::number::Number;
 
 const WORDS: &[&str] = &[
-    "passport", "reisepass", "pasaporte", "passeport", "passaporto", "passaporte", "paspoort", "pass no",
-    "travel document", "paszport", "паспорт", "Паспорт", "загранпаспорт", "护照", "旅券", "パスポート", "여권",
+    "passport",
+    "reisepass",
+    "pasaporte",
+    "passeport",
+    "passaporto",
+    "passaporte",
+    "paspoort",
+    "pass no",
+    "travel document",
+    "paszport",
+    "паспорт",
+    "Паспорт",
+    "загранпаспорт",
+    "护照",
+    "旅券",
+    "パスポート",
+    "여권",
 ];
 
 kind! {
@@ -39,8 +54,20 @@ kind! {
 
 fn judge_code(code: &Code<'_>) -> u8 {
     const SHAPES: [&str; 14] = [
-        "A999999", "AA99999", "A9999999", "AA999999", "A99999999", "AA9999999", "AA99999A", "AAA999999",
-        "99AA99999", "9AA999999", "A*******9", "A********", "AAA9999999", "AAA99999A",
+        "A999999",
+        "AA99999",
+        "A9999999",
+        "AA999999",
+        "A99999999",
+        "AA9999999",
+        "AA99999A",
+        "AAA999999",
+        "99AA99999",
+        "9AA999999",
+        "A*******9",
+        "A********",
+        "AAA9999999",
+        "AAA99999A",
     ];
     let digits = code.compact().iter().filter(|b| b.is_ascii_digit()).count();
     if digits >= 4 && code.upper() && SHAPES.iter().any(|s| code.shaped(s)) {
@@ -73,7 +100,11 @@ mod tests {
             assert!(sure_of("passport", text) >= 50, "{text}");
         }
         assert!(sure_of("passport_number", "his passport is 912803456") >= 50);
-        for text in ["part X1234567", "passport photo 2026", "passport x1234567y99"] {
+        for text in [
+            "part X1234567",
+            "passport photo 2026",
+            "passport x1234567y99",
+        ] {
             assert_eq!(sure_of("passport", text), 0, "{text}");
         }
         assert_eq!(sure_of("passport_number", "number 912803456"), 0);

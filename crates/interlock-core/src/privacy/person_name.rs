@@ -21,11 +21,48 @@ kind! {
 }
 
 pub(super) const CUES: &[&str] = &[
-    "my name is", "name is", "name:", "name=", "name\":", "name\" :", "full name", "full_name", "patient", "customer",
-    "employee", "applicant", "cardholder", "account holder", "beneficiary", "insured", "tenant",
-    "passenger", "guest", "mr.", "mrs.", "ms.", "dr.", "mr ", "mrs ", "ms ", "herr ", "frau ",
-    "señor ", "señora ", "monsieur ", "madame ", "signor ", "signora ", "nombre:", "nom:", "nome:",
-    "signed by", "this is", "i am", "i'm", "dear",
+    "my name is",
+    "name is",
+    "name:",
+    "name=",
+    "name\":",
+    "name\" :",
+    "full name",
+    "full_name",
+    "patient",
+    "customer",
+    "employee",
+    "applicant",
+    "cardholder",
+    "account holder",
+    "beneficiary",
+    "insured",
+    "tenant",
+    "passenger",
+    "guest",
+    "mr.",
+    "mrs.",
+    "ms.",
+    "dr.",
+    "mr ",
+    "mrs ",
+    "ms ",
+    "herr ",
+    "frau ",
+    "señor ",
+    "señora ",
+    "monsieur ",
+    "madame ",
+    "signor ",
+    "signora ",
+    "nombre:",
+    "nom:",
+    "nome:",
+    "signed by",
+    "this is",
+    "i am",
+    "i'm",
+    "dear",
 ];
 
 /// Bytes between the cue and the name.
@@ -105,9 +142,40 @@ fn name(text: &str, from: usize) -> Option<(usize, usize)> {
 /// Capitalised words that are no part of a name.
 fn common(word: &str) -> bool {
     [
-        "The", "This", "That", "Your", "Our", "We", "You", "Account", "Service", "Support", "Team", "Bank",
-        "Portal", "Care", "Data", "Name", "Date", "Address", "Number", "ID", "And", "Please", "Sir", "Madam",
-        "Customer", "Customers", "All", "Street", "Inc", "Ltd", "GmbH", "LLC", "Hospital", "University",
+        "The",
+        "This",
+        "That",
+        "Your",
+        "Our",
+        "We",
+        "You",
+        "Account",
+        "Service",
+        "Support",
+        "Team",
+        "Bank",
+        "Portal",
+        "Care",
+        "Data",
+        "Name",
+        "Date",
+        "Address",
+        "Number",
+        "ID",
+        "And",
+        "Please",
+        "Sir",
+        "Madam",
+        "Customer",
+        "Customers",
+        "All",
+        "Street",
+        "Inc",
+        "Ltd",
+        "GmbH",
+        "LLC",
+        "Hospital",
+        "University",
     ]
     .contains(&word)
 }
@@ -125,7 +193,8 @@ fn initials(value: &str) -> String {
 /// A name that is plainly made up, of as many words.
 fn make(original: &str, draw: &mut Draw) -> String {
     const SYLLABLES: [&str; 16] = [
-        "al", "be", "cor", "da", "el", "fi", "gra", "ho", "in", "ka", "lo", "mi", "nor", "ra", "so", "ti",
+        "al", "be", "cor", "da", "el", "fi", "gra", "ho", "in", "ka", "lo", "mi", "nor", "ra",
+        "so", "ti",
     ];
     let words: Vec<String> = original
         .split(' ')
@@ -162,7 +231,10 @@ mod tests {
     #[test]
     fn names_behind_a_cue() {
         assert_eq!(names("My name is Maria Gonzalez and"), ["Maria Gonzalez"]);
-        assert_eq!(names("Patient: José O'Neill-Smith, 42"), ["José O'Neill-Smith"]);
+        assert_eq!(
+            names("Patient: José O'Neill-Smith, 42"),
+            ["José O'Neill-Smith"]
+        );
         assert_eq!(names("{\"name\": \"Ada Lovelace\"}"), ["Ada Lovelace"]);
         assert_eq!(names("Dr. John F. Nash"), ["John F. Nash"]);
         for text in [

@@ -39,7 +39,10 @@ fn judge(number: &Number<'_>) -> u8 {
         return 68;
     }
     let plausible = (7..=13).contains(&number.digits().len())
-        && number.groups().iter().all(|g| *g >= 2 || number.separators & PARENTHESIS != 0 || *g == 1)
+        && number
+            .groups()
+            .iter()
+            .all(|g| *g >= 2 || number.separators & PARENTHESIS != 0 || *g == 1)
         && number.separators & SLASH == 0;
     if plausible && number.named() && !number.other() {
         return 62;
@@ -56,8 +59,20 @@ fn calling_code(digits: &[u8]) -> bool {
     match prefix(1) {
         1 | 7 => true,
         _ => match prefix(2) {
-            20 | 27 | 30..=34 | 36 | 39..=41 | 43..=49 | 51..=58 | 60..=66 | 81 | 82 | 84 | 86
-            | 90..=95 | 98 => true,
+            20
+            | 27
+            | 30..=34
+            | 36
+            | 39..=41
+            | 43..=49
+            | 51..=58
+            | 60..=66
+            | 81
+            | 82
+            | 84
+            | 86
+            | 90..=95
+            | 98 => true,
             _ => matches!(
                 prefix(3),
                 210..=269 | 290..=299 | 350..=389 | 420 | 421 | 423 | 500..=509 | 590..=599
@@ -99,22 +114,23 @@ fn labelled(number: &Number<'_>) -> bool {
     let rest = rest.strip_prefix(['-', ' ', '(']).unwrap_or(rest);
     (7..=13).contains(&number.digits().len())
         && number.separators & SLASH == 0
-        && ["office", "fax", "home", "mobile", "work", "cell", "desk"].iter().any(|w| {
-            rest.get(..w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w))
-                && !rest.as_bytes().get(w.len()).is_some_and(u8::is_ascii_alphabetic)
-        })
+        && ["office", "fax", "home", "mobile", "work", "cell", "desk"]
+            .iter()
+            .any(|w| {
+                rest.get(..w.len())
+                    .is_some_and(|t| t.eq_ignore_ascii_case(w))
+                    && !rest
+                        .as_bytes()
+                        .get(w.len())
+                        .is_some_and(u8::is_ascii_alphabetic)
+            })
 }
 
 /// A date or a time, or a sequence of small numbers, is not a telephone number.
 fn date_like(number: &Number<'_>) -> bool {
     let groups = number.groups();
     let length = |n: usize| groups.get(n).copied().unwrap_or(0);
-    let year = |at: usize| {
-        matches!(
-            number.digits().get(at..at + 2),
-            Some([1, 9] | [2, 0])
-        )
-    };
+    let year = |at: usize| matches!(number.digits().get(at..at + 2), Some([1, 9] | [2, 0]));
     let last = number.digits().len().saturating_sub(4);
     let dotted = number.separators == DOT && groups.len() == 4 && groups.iter().all(|g| *g <= 3);
     let year_first = length(0) == 4 && year(0) && length(1) <= 2 && length(2) <= 2;

@@ -21,19 +21,68 @@ kind! {
 }
 
 pub(super) const STREET_WORDS: &[&str] = &[
-    "street", "st.", "st,", "st ", "avenue", "ave", "road", "rd", "boulevard", "blvd", "lane", "ln", "drive",
-    "dr ", "dr,", "court", "ct ", "ct,", "place", "terrace", "square", "highway", "hwy", "parkway", "pkwy",
-    "close", "crescent", "po box", "p.o. box", "rue ", "chemin ", "via ", "viale ", "piazza ",
-    "calle ", "avenida ", "plaza ", "rua ", "travessa ", "ul. ", "ulica ",
+    "street",
+    "st.",
+    "st,",
+    "st ",
+    "avenue",
+    "ave",
+    "road",
+    "rd",
+    "boulevard",
+    "blvd",
+    "lane",
+    "ln",
+    "drive",
+    "dr ",
+    "dr,",
+    "court",
+    "ct ",
+    "ct,",
+    "place",
+    "terrace",
+    "square",
+    "highway",
+    "hwy",
+    "parkway",
+    "pkwy",
+    "close",
+    "crescent",
+    "po box",
+    "p.o. box",
+    "rue ",
+    "chemin ",
+    "via ",
+    "viale ",
+    "piazza ",
+    "calle ",
+    "avenida ",
+    "plaza ",
+    "rua ",
+    "travessa ",
+    "ul. ",
+    "ulica ",
 ];
 
 /// Street words that end a longer word.
-pub(super) const STREET_ENDINGS: &[&str] = &["strasse", "straße", "platz", "allee", "straat", "gatan", "vägen"];
+pub(super) const STREET_ENDINGS: &[&str] = &[
+    "strasse", "straße", "platz", "allee", "straat", "gatan", "vägen",
+];
 
 /// Words before a street whose number stands behind it.
 const LEADING: &[&str] = &[
-    "calle ", "avenida ", "plaza ", "rua ", "travessa ", "via ", "viale ", "piazza ", "ul. ", "ulica ",
-    "po box", "p.o. box",
+    "calle ",
+    "avenida ",
+    "plaza ",
+    "rua ",
+    "travessa ",
+    "via ",
+    "viale ",
+    "piazza ",
+    "ul. ",
+    "ulica ",
+    "po box",
+    "p.o. box",
 ];
 /// Bytes of one line of an address.
 const LINE_BYTES_MAX: usize = 60;
@@ -87,9 +136,8 @@ fn address(text: &str, word: usize, word_end: usize) -> Option<(usize, usize)> {
             .iter()
             .rposition(|b| matches!(b, b'\n' | b'"' | b':' | b';'))
             .map_or(from, |n| from + n + 1);
-        let digit = (line..word).find(|i| {
-            at(*i).is_ascii_digit() && !at(i.wrapping_sub(1)).is_ascii_alphanumeric()
-        });
+        let digit = (line..word)
+            .find(|i| at(*i).is_ascii_digit() && !at(i.wrapping_sub(1)).is_ascii_alphanumeric());
         match digit.and_then(|d| number_at(d).map(|e| (d, e))) {
             Some((start, end)) => {
                 // Between number and word: one to four capitalised words.
@@ -97,7 +145,9 @@ fn address(text: &str, word: usize, word_end: usize) -> Option<(usize, usize)> {
                 let words = name.split(' ').filter(|w| !w.is_empty());
                 let fits = words.clone().count() <= 5
                     && words.clone().count() >= 1
-                    && words.clone().any(|w| w.chars().next().is_some_and(char::is_uppercase))
+                    && words
+                        .clone()
+                        .any(|w| w.chars().next().is_some_and(char::is_uppercase))
                     && words.clone().all(|w| w.len() <= 20);
                 if !fits || at(word_end).is_ascii_alphabetic() {
                     return None;
@@ -138,8 +188,8 @@ fn tail(text: &str, end: usize) -> usize {
         if lines > 2 || matches!(b, b'"' | b':' | b';' | b'@') {
             break;
         }
-        let begins = b.is_ascii_alphanumeric()
-            && !bytes.get(i - 1).is_some_and(u8::is_ascii_alphanumeric);
+        let begins =
+            b.is_ascii_alphanumeric() && !bytes.get(i - 1).is_some_and(u8::is_ascii_alphanumeric);
         if begins && let Some(n) = post_code(bytes.get(i..).unwrap_or_default()) {
             return i + n;
         }
@@ -154,7 +204,9 @@ fn post_code(bytes: &[u8]) -> Option<usize> {
     let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
     if digits == 5 {
         let long = bytes.get(5) == Some(&b'-')
-            && bytes.get(6..10).is_some_and(|t| t.iter().all(u8::is_ascii_digit));
+            && bytes
+                .get(6..10)
+                .is_some_and(|t| t.iter().all(u8::is_ascii_digit));
         return Some(if long { 10 } else { 5 });
     }
     let shaped = |shape: &str| {
@@ -164,7 +216,9 @@ fn post_code(bytes: &[u8]) -> Option<usize> {
                 b'9' => b.is_ascii_digit(),
                 s => *b == s,
             })
-        }) && !bytes.get(shape.len()).is_some_and(u8::is_ascii_alphanumeric)
+        }) && !bytes
+            .get(shape.len())
+            .is_some_and(u8::is_ascii_alphanumeric)
     };
     [
         "AA99 9AA", "A99 9AA", "A9 9AA", "AA9 9AA", "AA9A 9AA", "A9A 9AA", "A9A 9A9",
@@ -178,7 +232,13 @@ fn post_code(bytes: &[u8]) -> Option<usize> {
 fn make(original: &str, draw: &mut Draw) -> String {
     original
         .chars()
-        .map(|c| if c.is_ascii() { draw.like(c, false) } else { draw.like('x', false) })
+        .map(|c| {
+            if c.is_ascii() {
+                draw.like(c, false)
+            } else {
+                draw.like('x', false)
+            }
+        })
         .collect()
 }
 
@@ -204,7 +264,10 @@ mod tests {
             addresses("10 Downing Street, London SW1A 2AA"),
             ["10 Downing Street, London SW1A 2AA"]
         );
-        assert_eq!(addresses("Hauptstraße 12, 10115 Berlin"), ["Hauptstraße 12, 10115"]);
+        assert_eq!(
+            addresses("Hauptstraße 12, 10115 Berlin"),
+            ["Hauptstraße 12, 10115"]
+        );
         assert_eq!(addresses("vive en Calle Mayor 12"), ["Calle Mayor 12"]);
         assert_eq!(addresses("send it to PO Box 1234"), ["PO Box 1234"]);
         for text in [

@@ -2,11 +2,13 @@
 
 use super::kind::Kind;
 use super::national::{
-    africa, australia, belgium, canada, central_europe, east_asia, eastern_europe, france, germany, india, ireland, italy, latin_america, middle_east, netherlands, new_zealand, nordic, poland, portugal, singapore, south_asia, spain, united_kingdom, united_states,
+    africa, australia, belgium, canada, central_europe, east_asia, eastern_europe, france, germany,
+    india, ireland, italy, latin_america, middle_east, netherlands, new_zealand, nordic, poland,
+    portugal, singapore, south_asia, spain, united_kingdom, united_states,
 };
 use super::{
-    bank, bank_account, card, date_of_birth, device, driving_licence, email, health, ip_address, passport, person_name, phone,
-    postal_address, secret, vehicle, wallet,
+    bank, bank_account, card, date_of_birth, device, driving_licence, email, health, ip_address,
+    passport, person_name, phone, postal_address, secret, vehicle, wallet,
 };
 
 /// All kinds, the most telling first: of two that overlap, the surer wins, then the longer, then the

@@ -59,7 +59,8 @@ fn fits(kind: &Kind, value: &str) -> bool {
     match kind.finder {
         Finder::Number(min, max, judge) => {
             let digits = value.bytes().filter(u8::is_ascii_digit).count();
-            (usize::from(min)..=usize::from(max)).contains(&digits) && number::recognise(value, judge) > 0
+            (usize::from(min)..=usize::from(max)).contains(&digits)
+                && number::recognise(value, judge) > 0
         }
         Finder::Code(_, _, judge) => code::recognise(value, judge) > 0,
         Finder::Run(_) | Finder::Text(..) => true,
@@ -126,7 +127,10 @@ mod tests {
             .iter()
             .filter(|k| !find(k.example).iter().any(|m| m.kind.name == k.name))
             .map(|k| {
-                let found: Vec<_> = find(k.example).iter().map(|m| (m.kind.name, m.confidence)).collect();
+                let found: Vec<_> = find(k.example)
+                    .iter()
+                    .map(|m| (m.kind.name, m.confidence))
+                    .collect();
                 format!("{}: {} {found:?}", k.name, k.example)
             })
             .collect();
@@ -152,7 +156,10 @@ mod tests {
             }
             // The mixed case of an address with few letters says less.
             if found * 8 > changed {
-                weak.push(format!("{}: {found} of {changed} changed ones pass", kind.name));
+                weak.push(format!(
+                    "{}: {found} of {changed} changed ones pass",
+                    kind.name
+                ));
             }
         }
         assert!(weak.is_empty(), "{}", weak.join("\n"));

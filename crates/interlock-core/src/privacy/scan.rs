@@ -57,7 +57,11 @@ pub(crate) static KEYWORD_LITERALS: &[Literals] = &[
     literals(Words::COMMAND, Bound::Start, secret::command_line::KEYWORDS),
     literals(Words::MARK, Bound::None, &["q~"]),
     literals(Words::BIRTH, Bound::Start, date_of_birth::KEYWORDS),
-    literals(Words::DIAGNOSIS, Bound::Start, super::health::DIAGNOSIS_WORDS),
+    literals(
+        Words::DIAGNOSIS,
+        Bound::Start,
+        super::health::DIAGNOSIS_WORDS,
+    ),
 ];
 
 /// The words of what identifies a person only together with something else; looked for where
@@ -68,13 +72,11 @@ static QUASI_LITERALS: &[Literals] = &[
     literals(Words::STREET, Bound::None, postal_address::STREET_ENDINGS),
 ];
 
-static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
-    Prefilter::new([(Vector::Pii, KEYWORD_LITERALS)].into_iter())
-});
+static PREFILTER: LazyLock<Prefilter> =
+    LazyLock::new(|| Prefilter::new([(Vector::Pii, KEYWORD_LITERALS)].into_iter()));
 
-static QUASI_PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
-    Prefilter::new([(Vector::Pii, QUASI_LITERALS)].into_iter())
-});
+static QUASI_PREFILTER: LazyLock<Prefilter> =
+    LazyLock::new(|| Prefilter::new([(Vector::Pii, QUASI_LITERALS)].into_iter()));
 
 /// A text to look through.
 #[derive(Debug, Clone)]

@@ -41,7 +41,11 @@ fn judge_vin(code: &Code<'_>) -> u8 {
     let digits = compact.iter().filter(|b| b.is_ascii_digit()).count();
     // The last four are digits everywhere.
     let serial = compact.iter().skip(13).all(u8::is_ascii_digit);
-    if compact.iter().any(|b| matches!(b, b'I' | b'O' | b'Q')) || digits < 4 || !code.plain() || !serial {
+    if compact.iter().any(|b| matches!(b, b'I' | b'O' | b'Q'))
+        || digits < 4
+        || !code.plain()
+        || !serial
+    {
         return 0;
     }
     // A and J are 1, B, K and S are 2, and so on; I, O and Q are left out.

@@ -34,11 +34,22 @@ kind! {
 
 fn judge_za(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    let valid = ymd(digits, 0) && digit(digits, 10) <= 2 && matches!(digit(digits, 11), 8 | 9) && luhn(digits);
+    let valid = ymd(digits, 0)
+        && digit(digits, 10) <= 1
+        && matches!(digit(digits, 11), 8 | 9)
+        && luhn(digits);
     let grouped = number.grouped(&[6, 4, 3], SPACE) || number.grouped(&[6, 4, 2, 1], SPACE);
-    if valid && (grouped || number.plain()) { number.sure(95, if grouped { 70 } else { 48 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(95, if grouped { 70 } else { 48 })
+    } else {
+        0
+    }
 }
 
 fn judge_ng(number: &Number<'_>) -> u8 {
-    if number.plain_or(&[4, 3, 4]) { number.sure(72, 0) } else { 0 }
+    if number.plain_or(&[4, 3, 4]) {
+        number.sure(72, 0)
+    } else {
+        0
+    }
 }

@@ -57,7 +57,11 @@ fn judge_tfn(number: &Number<'_>) -> u8 {
 
 fn judge_medicare(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    let valid = weighted(digits.get(..8).unwrap_or_default(), &[1, 3, 7, 9, 1, 3, 7, 9]) % 10 == digit(digits, 8)
+    let valid = weighted(
+        digits.get(..8).unwrap_or_default(),
+        &[1, 3, 7, 9, 1, 3, 7, 9],
+    ) % 10
+        == digit(digits, 8)
         && matches!(digits.first(), Some(2..=6));
     let grouped = matches!(number.groups(), [4, 5, 1] | [4, 5, 1, 1] | [4, 5, 2]);
     if valid && (number.plain() || grouped) {

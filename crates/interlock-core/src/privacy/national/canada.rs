@@ -41,5 +41,9 @@ fn judge_sin(number: &Number<'_>) -> u8 {
 }
 
 fn judge_health(number: &Number<'_>) -> u8 {
-    if luhn(number.digits()) && number.plain_or(&[4, 3, 3]) { number.sure(90, 0) } else { 0 }
+    if luhn(number.digits()) && number.plain_or(&[4, 3, 3]) {
+        number.sure(90, 0)
+    } else {
+        0
+    }
 }

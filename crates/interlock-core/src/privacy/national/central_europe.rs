@@ -75,7 +75,11 @@ fn judge_cz(number: &Number<'_>) -> u8 {
 fn judge_hu(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let valid = weighted(digits, &[3, 7, 3, 7, 3, 7, 3, 7]) % 10 == digit(digits, 8);
-    if valid && number.plain_or(&[3, 3, 3]) { number.sure(88, 0) } else { 0 }
+    if valid && number.plain_or(&[3, 3, 3]) {
+        number.sure(88, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_at(number: &Number<'_>) -> u8 {
@@ -83,7 +87,11 @@ fn judge_at(number: &Number<'_>) -> u8 {
     let sum = weighted(digits, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]);
     let grouped = number.grouped(&[4, 6], SPACE);
     let valid = sum % 11 == digit(digits, 3) && digits.first() != Some(&0) && dmy(digits, 4);
-    if valid && (grouped || number.plain()) { number.sure(92, if grouped { 62 } else { 0 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(92, if grouped { 62 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_ch(number: &Number<'_>) -> u8 {

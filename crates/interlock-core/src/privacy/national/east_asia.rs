@@ -1,6 +1,6 @@
 //! Numbers of China, Hong Kong, Taiwan, Japan and South Korea.
 
-use crate::privacy::check::{digit, weighted, ymd, yyyymmdd};
+use crate::privacy::check::{digit, value, weighted, ymd, yyyymmdd};
 use crate::privacy::code::Code;
 use crate::privacy::kind::{Date, Finder, Make, kind};
 use crate::privacy::mask::last_four;
@@ -87,31 +87,46 @@ kind! {
 
 /// The remainder of ISO/IEC 7064, MOD 11-2 over 17 digits; the check digit completes it to one.
 fn mod_11_2(digits: &[u8]) -> u32 {
-    let product = digits.iter().take(17).fold(0, |p, d| (p + u32::from(*d)) * 2 % 11);
+    let product = digits
+        .iter()
+        .take(17)
+        .fold(0, |p, d| (p + u32::from(*d)) * 2 % 11);
     (12 - product) % 11
 }
 
 /// Whether region and date of birth are such that a resident can have them.
 fn resident(digits: &[u8]) -> bool {
     let region = digit(digits, 0) * 10 + digit(digits, 1);
-    matches!(region, 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83) && yyyymmdd(digits, 6)
+    matches!(region, 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83)
+        && yyyymmdd(digits, 6)
 }
 
 fn judge_cn_x(code: &Code<'_>) -> u8 {
     let (digits, count) = code.digits(0, 17);
     let digits = digits.get(..count).unwrap_or_default();
     let valid = count == 17 && code.compact().last() == Some(&b'X') && mod_11_2(digits) == 10;
-    if valid && resident(digits) { code.sure(97, 94) } else { 0 }
+    if valid && resident(digits) {
+        code.sure(97, 94)
+    } else {
+        0
+    }
 }
 
 fn judge_cn(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    if number.plain() && mod_11_2(digits) == digit(digits, 17) && resident(digits) { number.sure(97, 92) } else { 0 }
+    if number.plain() && mod_11_2(digits) == digit(digits, 17) && resident(digits) {
+        number.sure(97, 92)
+    } else {
+        0
+    }
 }
 
 fn judge_hk(code: &Code<'_>) -> u8 {
     let compact = code.compact();
-    let letters = compact.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let letters = compact
+        .iter()
+        .take_while(|b| b.is_ascii_uppercase())
+        .count();
     let Some((last, head)) = compact.split_last() else {
         return 0;
     };
@@ -122,28 +137,45 @@ fn judge_hk(code: &Code<'_>) -> u8 {
     // One letter counts as if a space, with the value 36, stood before it.
     let space = if letters == 1 { 36 * 9 } else { 0 };
     let weights = (2..=9).rev().skip(usize::from(letters == 1));
-    let sum: u32 = head.iter().zip(weights).map(|(b, w)| value(*b) * w).sum::<u32>() + space;
+    let sum: u32 = head
+        .iter()
+        .zip(weights)
+        .map(|(b, w)| value(*b) * w)
+        .sum::<u32>()
+        + space;
     let check = (11 - sum % 11) % 11;
     let shaped = (1..=2).contains(&letters)
         && compact.len() == letters + 7
         && head.iter().skip(letters).all(u8::is_ascii_digit)
         && (last.is_ascii_digit() || *last == b'A');
     let marked = code.part().ends_with(')');
-    if shaped && check == value(*last) { code.sure(94, if marked { 84 } else { 0 }) } else { 0 }
+    if shaped && check == value(*last) {
+        code.sure(94, if marked { 84 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_tw(code: &Code<'_>) -> u8 {
     /// Letters in the order of their numbers from 10.
     const LETTERS: &[u8; 26] = b"ABCDEFGHJKLMNPQRSTUVXYWZIO";
     let compact = code.compact();
-    let Some(number) = compact.first().and_then(|b| LETTERS.iter().position(|l| l == b)) else {
+    let Some(number) = compact
+        .first()
+        .and_then(|b| LETTERS.iter().position(|l| l == b))
+    else {
         return 0;
     };
     let number = number as u32 + 10;
     let (digits, count) = code.digits(1, 10);
     let sum = number / 10 + number % 10 * 9 + weighted(&digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-    let valid = count == 9 && matches!(digits.first(), Some(1 | 2 | 8 | 9)) && sum.is_multiple_of(10);
-    if valid && code.plain() { code.sure(92, 0) } else { 0 }
+    let valid =
+        count == 9 && matches!(digits.first(), Some(1 | 2 | 8 | 9)) && sum.is_multiple_of(10);
+    if valid && code.plain() {
+        code.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_jp(number: &Number<'_>) -> u8 {
@@ -153,7 +185,11 @@ fn judge_jp(number: &Number<'_>) -> u8 {
         0 | 1 => 0,
         r => 11 - r,
     };
-    if check == digit(digits, 11) && number.plain_or(&[4, 4, 4]) { number.sure(92, 0) } else { 0 }
+    if check == digit(digits, 11) && number.plain_or(&[4, 4, 4]) {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_kr(number: &Number<'_>) -> u8 {
@@ -161,7 +197,10 @@ fn judge_kr(number: &Number<'_>) -> u8 {
     let sum = weighted(digits, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
     let checked = (11 - sum % 11) % 10 == digit(digits, 12);
     let grouped = number.grouped(&[6, 7], HYPHEN);
-    let valid = ymd(digits, 0) && matches!(digit(digits, 6), 1..=8) && (grouped || number.plain());
+    let valid = ymd(digits, 0)
+        && matches!(digit(digits, 6), 1..=8)
+        && value(digits.get(7..9).unwrap_or_default()) <= 96
+        && (grouped || number.plain());
     match (valid, grouped, checked) {
         (true, true, true) => number.sure(96, 86),
         (true, false, true) => number.sure(92, 0),

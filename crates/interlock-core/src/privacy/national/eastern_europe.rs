@@ -145,8 +145,12 @@ fn judge_ro(number: &Number<'_>) -> u8 {
     let valid = check == digit(digits, 12)
         && matches!(digits.first(), Some(1..=9))
         && ymd(digits, 1)
-        && matches!(county, 1..=52 | 70 | 80..=83);
-    if valid && number.plain() { number.sure(95, 48) } else { 0 }
+        && matches!(county, 1..=48 | 51 | 52 | 70 | 80..=83);
+    if valid && number.plain() {
+        number.sure(95, 48)
+    } else {
+        0
+    }
 }
 
 fn judge_bg(number: &Number<'_>) -> u8 {
@@ -154,29 +158,49 @@ fn judge_bg(number: &Number<'_>) -> u8 {
     let check = weighted(digits, &[2, 4, 8, 5, 10, 9, 7, 3, 6]) % 11 % 10;
     let month = (digit(digits, 2) * 10 + digit(digits, 3)) % 20;
     let born = day_of_month(month, digit(digits, 4) * 10 + digit(digits, 5));
-    if born && check == digit(digits, 9) && number.plain() { number.sure(92, 0) } else { 0 }
+    if born && check == digit(digits, 9) && number.plain() {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_hr(number: &Number<'_>) -> u8 {
-    if mod_11_10(number.digits()) && number.plain() { number.sure(92, 0) } else { 0 }
+    if mod_11_10(number.digits()) && number.plain() {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_gr(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    if dmy(digits, 0) && luhn(digits) && number.plain() { number.sure(92, 0) } else { 0 }
+    if dmy(digits, 0) && luhn(digits) && number.plain() {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_afm(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let sum = weighted(digits, &[256, 128, 64, 32, 16, 8, 4, 2]);
     let valid = sum % 11 % 10 == digit(digits, 8) && digits.iter().any(|d| *d != 0);
-    if valid && number.plain() { number.sure(88, 0) } else { 0 }
+    if valid && number.plain() {
+        number.sure(88, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_ua(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let sum = weighted(digits, &[10, 5, 7, 9, 4, 6, 10, 5, 7]);
-    if sum % 11 % 10 == digit(digits, 9) && number.plain() { number.sure(86, 0) } else { 0 }
+    if sum % 11 % 10 == digit(digits, 9) && number.plain() {
+        number.sure(86, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_snils(number: &Number<'_>) -> u8 {
@@ -184,7 +208,11 @@ fn judge_snils(number: &Number<'_>) -> u8 {
     let sum = weighted(digits, &[9, 8, 7, 6, 5, 4, 3, 2, 1]) % 101 % 100;
     let grouped = matches!(number.groups(), [3, 3, 3, 2]);
     let valid = u64::from(sum) == value(digits.get(9..).unwrap_or_default());
-    if valid && (grouped || number.plain()) { number.sure(94, if grouped { 80 } else { 0 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(94, if grouped { 80 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_inn(number: &Number<'_>) -> u8 {
@@ -192,7 +220,11 @@ fn judge_inn(number: &Number<'_>) -> u8 {
     let first = weighted(digits, &[7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10;
     let second = weighted(digits, &[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10;
     let valid = first == digit(digits, 10) && second == digit(digits, 11);
-    if valid && number.plain() { number.sure(92, 0) } else { 0 }
+    if valid && number.plain() {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_baltic(number: &Number<'_>) -> u8 {
@@ -201,13 +233,22 @@ fn judge_baltic(number: &Number<'_>) -> u8 {
         10 => weighted(digits, &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10,
         r => r,
     };
-    let valid = check == digit(digits, 10) && matches!(digits.first(), Some(1..=8)) && ymd(digits, 1);
-    if valid && number.plain() { number.sure(93, 45) } else { 0 }
+    let valid =
+        check == digit(digits, 10) && matches!(digits.first(), Some(1..=8)) && ymd(digits, 1);
+    if valid && number.plain() {
+        number.sure(93, 45)
+    } else {
+        0
+    }
 }
 
 fn judge_lv(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let sum = weighted(digits, &[1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
     let valid = (1_101 - sum) % 11 % 10 == digit(digits, 10) && dmy(digits, 0);
-    if valid && number.plain_or(&[6, 5]) { number.sure(90, 0) } else { 0 }
+    if valid && number.plain_or(&[6, 5]) {
+        number.sure(90, 0)
+    } else {
+        0
+    }
 }

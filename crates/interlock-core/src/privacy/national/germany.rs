@@ -49,8 +49,8 @@ kind! {
 fn judge_steuer(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let head = digits.get(..10).unwrap_or_default();
-    let most = (0..10u8).map(|d| head.iter().filter(|h| **h == d).count()).max();
-    let repeated = matches!(most, Some(2 | 3));
+    let times = |d: u8| head.iter().filter(|h| **h == d).count();
+    let repeated = (0..10).filter(|d| times(*d) > 1).count() == 1 && (0..10).all(|d| times(d) <= 3);
     let grouped = number.grouped(&[2, 3, 3, 3], SPACE);
     if repeated && digits.first() != Some(&0) && mod_11_10(digits) && (grouped || number.plain()) {
         number.sure(94, if grouped { 62 } else { 0 })
@@ -83,7 +83,11 @@ fn judge_ausweis(code: &Code<'_>) -> u8 {
         (9, [check]) => check.is_ascii_digit() && machine_readable(head) == u32::from(check - b'0'),
         _ => false,
     };
-    if valid && first && head.iter().all(used) { code.sure(88, 0) } else { 0 }
+    if valid && first && head.iter().all(used) {
+        code.sure(88, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_rvnr(code: &Code<'_>) -> u8 {
@@ -117,5 +121,9 @@ fn judge_rvnr(code: &Code<'_>) -> u8 {
     let day = digit(&digits, 2) * 10 + digit(&digits, 3);
     // Added 50 to the day where two people would have the same number.
     let born = day_of_month(digit(&digits, 4) * 10 + digit(&digits, 5), day % 50);
-    if born && sum % 10 == digit(&serial, 2) { code.sure(94, 76) } else { 0 }
+    if born && sum % 10 == digit(&serial, 2) {
+        code.sure(94, 76)
+    } else {
+        0
+    }
 }

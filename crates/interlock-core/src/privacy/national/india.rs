@@ -85,7 +85,10 @@ fn judge_pan(code: &Code<'_>) -> u8 {
 
 fn judge_gstin(code: &Code<'_>) -> u8 {
     let compact = code.compact();
-    let shaped = code.shaped("99AAAAA9999A*Z*") && holder(compact.get(5)) && code.plain();
+    let shaped = code.shaped("99AAAAA9999A*Z*")
+        && holder(compact.get(5))
+        && compact.get(12) != Some(&b'0')
+        && code.plain();
     let value = |b: u8| match b {
         b'0'..=b'9' => u32::from(b - b'0'),
         _ => u32::from(b.saturating_sub(b'A')) + 10,
@@ -99,10 +102,20 @@ fn judge_gstin(code: &Code<'_>) -> u8 {
             product / 36 + product % 36
         })
         .sum();
-    let valid = compact.last().is_some_and(|b| value(*b) == (36 - sum % 36) % 36);
-    if shaped && valid { code.sure(95, 85) } else { 0 }
+    let valid = compact
+        .last()
+        .is_some_and(|b| value(*b) == (36 - sum % 36) % 36);
+    if shaped && valid {
+        code.sure(95, 85)
+    } else {
+        0
+    }
 }
 
 fn judge_voter(code: &Code<'_>) -> u8 {
-    if code.shaped("AAA9999999") { code.sure(78, 0) } else { 0 }
+    if code.shaped("AAA9999999") {
+        code.sure(78, 0)
+    } else {
+        0
+    }
 }

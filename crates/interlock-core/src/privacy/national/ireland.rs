@@ -27,7 +27,8 @@ fn judge(code: &Code<'_>) -> u8 {
         Some(b) => u32::from(b.saturating_sub(b'A')) + 1,
     };
     let sum = weighted(digits.get(..7).unwrap_or_default(), &[8, 7, 6, 5, 4, 3, 2]) + second * 9;
-    let shaped = code.shaped("9999999A") || (code.shaped("9999999AA") && second <= 9);
+    let shaped = code.shaped("9999999A")
+        || (code.shaped("9999999AA") && matches!(compact.get(8), Some(b'A' | b'B' | b'H' | b'W')));
     if shaped && code.plain() && CHECK.get(sum as usize % 23) == compact.get(7) {
         code.sure(92, if compact.len() == 9 { 66 } else { 55 })
     } else {

@@ -1,6 +1,6 @@
 //! Numbers of Italy.
 
-use crate::privacy::check::luhn;
+use crate::privacy::check::{day_of_month, digit as digit_of, luhn};
 use crate::privacy::code::Code;
 use crate::privacy::kind::{Finder, Make, kind};
 use crate::privacy::mask::last_four;
@@ -35,7 +35,8 @@ kind! {
 fn judge_codice(code: &Code<'_>) -> u8 {
     /// The values of characters at odd places.
     const ODD: [u32; 26] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
+        23,
     ];
     let compact = code.compact();
     let digit = |b: u8| b.is_ascii_digit() || b"LMNPQRSTUV".contains(&b);
@@ -44,12 +45,26 @@ fn judge_codice(code: &Code<'_>) -> u8 {
         0..=5 | 8 | 11 => b.is_ascii_uppercase(),
         _ => digit(*b),
     }) && compact.get(8).is_some_and(|b| b"ABCDEHLMPRST".contains(b));
+    // A woman's day of birth has 40 added.
+    let (birth, count) = code.digits(9, 11);
+    let day = digit_of(&birth, 0) * 10 + digit_of(&birth, 1);
+    let months = b"ABCDEHLMPRST"
+        .iter()
+        .position(|m| Some(m) == compact.get(8));
+    let month = months.map_or(0, |m| m as u32 + 1);
+    if count == 2 && !day_of_month(month, if day > 40 { day - 40 } else { day }) {
+        return 0;
+    }
     let sum: u32 = compact
         .iter()
         .take(15)
         .enumerate()
         .map(|(i, b)| {
-            let value = if b.is_ascii_digit() { b - b'0' } else { b.saturating_sub(b'A') };
+            let value = if b.is_ascii_digit() {
+                b - b'0'
+            } else {
+                b.saturating_sub(b'A')
+            };
             if i % 2 == 0 {
                 ODD.get(usize::from(value)).copied().unwrap_or(0)
             } else {
@@ -58,7 +73,11 @@ fn judge_codice(code: &Code<'_>) -> u8 {
         })
         .sum();
     let valid = compact.last() == Some(&(b'A' + (sum % 26) as u8));
-    if shaped && valid { code.sure(97, 92) } else { 0 }
+    if shaped && valid {
+        code.sure(97, 92)
+    } else {
+        0
+    }
 }
 
 fn judge_vat(number: &Number<'_>) -> u8 {

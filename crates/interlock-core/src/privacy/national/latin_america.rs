@@ -2,10 +2,10 @@
 
 use crate::privacy::check::{digit, luhn, weighted, ymd};
 use crate::privacy::code::Code;
+use crate::privacy::draw::Draw;
 use crate::privacy::kind::{Date, Finder, Make, kind};
 use crate::privacy::mask::last_four;
 use crate::privacy::number::Number;
-use crate::privacy::draw::Draw;
 use crate::privacy::number::separator::{DOT, HYPHEN};
 
 kind! {
@@ -44,7 +44,7 @@ kind! {
     words &["curp"];
     find Finder::Code(18, 18, judge_curp);
     mask last_four;
-    make Make::Dated(4, Date::Ymd);
+    make Make::Own(make_curp);
 }
 
 kind! {
@@ -144,18 +144,28 @@ fn judge_cpf(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let head = |n: usize| digits.get(..n).unwrap_or_default();
     let constant = digits.windows(2).all(|w| matches!(w, [a, b] if a == b));
-    let valid = brazilian(head(9), 11) == digit(digits, 9) && brazilian(head(10), 11) == digit(digits, 10);
+    let valid =
+        brazilian(head(9), 11) == digit(digits, 9) && brazilian(head(10), 11) == digit(digits, 10);
     let grouped = number.grouped(&[3, 3, 3, 2], DOT | HYPHEN);
-    if valid && !constant && (grouped || number.plain()) { number.sure(95, if grouped { 90 } else { 0 }) } else { 0 }
+    if valid && !constant && (grouped || number.plain()) {
+        number.sure(95, if grouped { 90 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_cnpj(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let head = |n: usize| digits.get(..n).unwrap_or_default();
     let constant = digits.windows(2).all(|w| matches!(w, [a, b] if a == b));
-    let valid = brazilian(head(12), 9) == digit(digits, 12) && brazilian(head(13), 9) == digit(digits, 13);
+    let valid =
+        brazilian(head(12), 9) == digit(digits, 12) && brazilian(head(13), 9) == digit(digits, 13);
     let grouped = matches!(number.groups(), [2, 3, 3, 4, 2]);
-    if valid && !constant && (grouped || number.plain()) { number.sure(92, if grouped { 85 } else { 0 }) } else { 0 }
+    if valid && !constant && (grouped || number.plain()) {
+        number.sure(92, if grouped { 85 } else { 0 })
+    } else {
+        0
+    }
 }
 
 /// Whether letters of a name come first: four of them in the codes of Mexico, the second a vowel or X.
@@ -164,12 +174,36 @@ fn mexican(compact: &[u8]) -> bool {
         && compact.get(1).is_some_and(|b| b"AEIOUX".contains(b))
 }
 
+/// The states as the registry abbreviates them, and NE for those born abroad.
+#[rustfmt::skip]
+const STATES: [&str; 33] = [
+    "AS", "BC", "BS", "CC", "CH", "CL", "CM", "CS", "DF", "DG", "GR", "GT", "HG", "JC", "MC", "MN", "MS",
+    "NE", "NL", "NT", "OC", "PL", "QR", "QT", "SL", "SP", "SR", "TC", "TL", "TS", "VZ", "YN", "ZS",
+];
+
+/// A date from 1940 on, a state, and letters of nobody's name; the check digit is found by drawing.
+fn make_curp(_: &str, draw: &mut Draw) -> String {
+    let state = STATES.get(draw.below(33) as usize).copied().unwrap_or("DF");
+    let mut letters =
+        |n: usize, from: &[u8]| -> String { (0..n).map(|_| draw.pick(from)).collect() };
+    let name =
+        letters(1, b"BCDFGHJKLM") + &letters(1, b"AEIOU") + &letters(2, b"BCDFGHJKLMNPRSTVZ");
+    let sex = letters(1, b"HM");
+    let consonants = letters(3, b"BCDFGHJKLMNPRSTVZ");
+    let serial = letters(2, b"0123456789");
+    let (year, month, day) = (40 + draw.below(60), 1 + draw.below(12), 1 + draw.below(28));
+    format!("{name}{year}{month:02}{day:02}{sex}{state}{consonants}{serial}")
+}
+
 fn judge_curp(code: &Code<'_>) -> u8 {
     let compact = code.compact();
     let (born, _) = code.digits(4, 10);
     let shaped = code.shaped("AAAA999999AAAAAA*9")
         && mexican(compact)
         && matches!(compact.get(10), Some(b'H' | b'M' | b'X'))
+        && STATES
+            .iter()
+            .any(|s| compact.get(11..13) == Some(s.as_bytes()))
         && ymd(&born, 0);
     // The alphabet has an Ñ after N.
     let value = |b: u8| match b {
@@ -183,8 +217,14 @@ fn judge_curp(code: &Code<'_>) -> u8 {
         .zip((2..=18).rev())
         .map(|(b, w)| value(*b) * w)
         .sum();
-    let valid = compact.last().is_some_and(|b| value(*b) == (10 - sum % 10) % 10);
-    if shaped && valid { code.sure(97, 92) } else { 0 }
+    let valid = compact
+        .last()
+        .is_some_and(|b| value(*b) == (10 - sum % 10) % 10);
+    if shaped && valid {
+        code.sure(97, 92)
+    } else {
+        0
+    }
 }
 
 fn judge_rfc(code: &Code<'_>) -> u8 {
@@ -206,7 +246,11 @@ fn judge_cuit(number: &Number<'_>) -> u8 {
     let prefix = digit(digits, 0) * 10 + digit(digits, 1);
     let valid = check == digit(digits, 10) && matches!(prefix, 20 | 23 | 24 | 27 | 30 | 33 | 34);
     let grouped = number.grouped(&[2, 8, 1], HYPHEN);
-    if valid && (grouped || number.plain()) { number.sure(94, if grouped { 85 } else { 0 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(94, if grouped { 85 } else { 0 })
+    } else {
+        0
+    }
 }
 
 /// The check of Chile: 11 stands for 0, and 10 for K.
@@ -249,7 +293,10 @@ fn judge_rut_k(code: &Code<'_>) -> u8 {
 
 /// The last letter stays the check digit.
 fn make_rut_k(original: &str, draw: &mut Draw) -> String {
-    original.chars().map(|c| if c.is_ascii_digit() { draw.digit() } else { c }).collect()
+    original
+        .chars()
+        .map(|c| if c.is_ascii_digit() { draw.digit() } else { c })
+        .collect()
 }
 
 fn judge_nit(number: &Number<'_>) -> u8 {
@@ -257,7 +304,12 @@ fn judge_nit(number: &Number<'_>) -> u8 {
     let Some((last, head)) = number.digits().split_last() else {
         return 0;
     };
-    let sum: u32 = head.iter().rev().zip(WEIGHTS).map(|(d, w)| u32::from(*d) * w).sum();
+    let sum: u32 = head
+        .iter()
+        .rev()
+        .zip(WEIGHTS)
+        .map(|(d, w)| u32::from(*d) * w)
+        .sum();
     let check = match sum % 11 {
         r @ (0 | 1) => r,
         r => 11 - r,
@@ -273,5 +325,9 @@ fn judge_ec(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let province = digit(digits, 0) * 10 + digit(digits, 1);
     let valid = matches!(province, 1..=24 | 30) && digit(digits, 2) < 6 && luhn(digits);
-    if valid && number.plain_or(&[9, 1]) { number.sure(86, 0) } else { 0 }
+    if valid && number.plain_or(&[9, 1]) {
+        number.sure(86, 0)
+    } else {
+        0
+    }
 }

@@ -77,19 +77,32 @@ fn judge_tr(number: &Number<'_>) -> u8 {
     let even = weighted(digits, &[0, 1, 0, 1, 0, 1, 0, 1]);
     let tenth = (odd * 7 + 100 - even) % 10;
     let eleventh = weighted(digits, &[1; 10]) % 10;
-    let valid = tenth == digit(digits, 9) && eleventh == digit(digits, 10) && digits.first() != Some(&0);
-    if valid && number.plain() { number.sure(93, 0) } else { 0 }
+    let valid =
+        tenth == digit(digits, 9) && eleventh == digit(digits, 10) && digits.first() != Some(&0);
+    if valid && number.plain() {
+        number.sure(93, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_il(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let valid = luhn(digits) && digits.iter().any(|d| *d != 0);
-    if valid && number.plain_or(&[8, 1]) { number.sure(90, 0) } else { 0 }
+    if valid && number.plain_or(&[8, 1]) {
+        number.sure(90, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_sa(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    if luhn(digits) && matches!(digits.first(), Some(1 | 2)) && number.plain() { number.sure(88, 0) } else { 0 }
+    if luhn(digits) && matches!(digits.first(), Some(1 | 2)) && number.plain() {
+        number.sure(88, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_ae(number: &Number<'_>) -> u8 {
@@ -97,12 +110,21 @@ fn judge_ae(number: &Number<'_>) -> u8 {
     let year = matches!(digits.get(3..5), Some([1, 9] | [2, 0]));
     let grouped = number.grouped(&[3, 4, 7, 1], HYPHEN | SPACE);
     let valid = matches!(digits, [7, 8, 4, ..]) && year && luhn(digits);
-    if valid && (grouped || number.plain()) { number.sure(95, if grouped { 90 } else { 66 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(95, if grouped { 90 } else { 66 })
+    } else {
+        0
+    }
 }
 
 fn judge_eg(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let region = digit(digits, 7) * 10 + digit(digits, 8);
-    let valid = matches!(digits.first(), Some(2 | 3)) && ymd(digits, 1) && matches!(region, 1..=35 | 88);
-    if valid && number.plain() { number.sure(86, 0) } else { 0 }
+    let valid =
+        matches!(digits.first(), Some(2 | 3)) && ymd(digits, 1) && matches!(region, 1..=35 | 88);
+    if valid && number.plain() {
+        number.sure(86, 0)
+    } else {
+        0
+    }
 }

@@ -26,5 +26,9 @@ fn judge(number: &Number<'_>) -> u8 {
     let weights = weights.get(8 - head.len().min(8)..).unwrap_or_default();
     let sum = weighted(head, weights) + 110 - u32::from(*last);
     let nonzero = digits.iter().any(|d| *d != 0);
-    if sum.is_multiple_of(11) && nonzero && !number.plus { number.sure(90, 0) } else { 0 }
+    if sum.is_multiple_of(11) && nonzero && !number.plus {
+        number.sure(90, 0)
+    } else {
+        0
+    }
 }

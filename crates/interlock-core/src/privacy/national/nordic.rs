@@ -74,7 +74,9 @@ kind! {
 
 fn judge_se(number: &Number<'_>) -> u8 {
     let digits = number.digits();
-    let ten = digits.get(digits.len().saturating_sub(10)..).unwrap_or_default();
+    let ten = digits
+        .get(digits.len().saturating_sub(10)..)
+        .unwrap_or_default();
     let century = digits.len() == 10 || matches!(digits, [1, 9, ..] | [2, 0, ..]);
     // A coordination number has 60 added to the day.
     let day = (digit(ten, 4) * 10 + digit(ten, 5)) % 60;
@@ -94,7 +96,16 @@ fn judge_no(number: &Number<'_>) -> u8 {
     // A number for those who are not residents has 40 added to the day.
     let day = (digit(digits, 0) * 10 + digit(digits, 1)) % 40;
     let born = day_of_month(digit(digits, 2) * 10 + digit(digits, 3), day);
-    let valid = first.is_multiple_of(11) && second.is_multiple_of(11) && born;
+    // The serial says the century.
+    let year = digit(digits, 4) * 10 + digit(digits, 5);
+    let serial = value(digits.get(6..9).unwrap_or_default());
+    let century = match serial {
+        0..=499 => true,
+        500..=749 => !(40..54).contains(&year),
+        750..=899 => year < 40,
+        _ => true,
+    };
+    let valid = first.is_multiple_of(11) && second.is_multiple_of(11) && born && century;
     if valid && number.plain_or(&[6, 5]) {
         // One date in a hundred passes both sums by chance.
         number.sure(95, if number.plain() { 45 } else { 66 })
@@ -132,15 +143,27 @@ fn judge_fi(code: &Code<'_>) -> u8 {
     if count != 6 || more != 3 || !dmy(&born, 0) {
         return 0;
     }
+    // 000 and 001 are not given out, and from 900 on only for tests and for a time.
+    if !(2..900).contains(&value(individual.get(..3).unwrap_or_default())) {
+        return 0;
+    }
     let number = value(born.get(..6).unwrap_or_default()) * 1_000
         + value(individual.get(..3).unwrap_or_default());
-    if CHECK.get((number % 31) as usize) == compact.last() { code.sure(95, 86) } else { 0 }
+    if CHECK.get((number % 31) as usize) == compact.last() {
+        code.sure(95, 86)
+    } else {
+        0
+    }
 }
 
 fn judge_is(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let sum = weighted(digits, &[3, 2, 7, 6, 5, 4, 3, 2, 1]);
     let grouped = number.grouped(&[6, 4], HYPHEN);
-    let valid = sum.is_multiple_of(11) && dmy(digits, 0) && matches!(digits.last(), Some(0 | 8 | 9));
-    if valid && (grouped || number.plain()) { number.sure(92, if grouped { 66 } else { 0 }) } else { 0 }
+    let valid = sum.is_multiple_of(11) && dmy(digits, 0) && matches!(digits.last(), Some(0 | 9));
+    if valid && (grouped || number.plain()) {
+        number.sure(92, if grouped { 66 } else { 0 })
+    } else {
+        0
+    }
 }

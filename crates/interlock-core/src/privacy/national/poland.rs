@@ -36,11 +36,19 @@ fn judge_pesel(number: &Number<'_>) -> u8 {
     let sum = weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
     let month = (digit(digits, 2) * 10 + digit(digits, 3)) % 20;
     let born = day_of_month(month, digit(digits, 4) * 10 + digit(digits, 5));
-    if number.plain() && born && sum.is_multiple_of(10) { number.sure(92, 0) } else { 0 }
+    if number.plain() && born && sum.is_multiple_of(10) {
+        number.sure(92, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_nip(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let valid = weighted(digits, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == digit(digits, 9);
-    if valid && number.plain_or(&[3, 3, 2, 2]) | number.plain_or(&[3, 2, 2, 3]) { number.sure(86, 0) } else { 0 }
+    if valid && number.plain_or(&[3, 3, 2, 2]) | number.plain_or(&[3, 2, 2, 3]) {
+        number.sure(86, 0)
+    } else {
+        0
+    }
 }

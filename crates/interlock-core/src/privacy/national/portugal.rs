@@ -24,6 +24,11 @@ fn judge(number: &Number<'_>) -> u8 {
         0 | 1 => 0,
         r => 11 - r,
     };
-    let valid = check == digit(digits, 8) && matches!(digits.first(), Some(1..=3 | 5 | 6 | 7 | 8 | 9));
-    if valid && number.plain_or(&[3, 3, 3]) { number.sure(88, 0) } else { 0 }
+    let valid =
+        check == digit(digits, 8) && matches!(digits.first(), Some(1..=3 | 5 | 6 | 7 | 8 | 9));
+    if valid && number.plain_or(&[3, 3, 3]) {
+        number.sure(88, 0)
+    } else {
+        0
+    }
 }

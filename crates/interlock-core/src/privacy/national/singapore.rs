@@ -31,5 +31,9 @@ fn judge(code: &Code<'_>) -> u8 {
         _ => return 0,
     };
     let valid = letters.get((sum + offset) as usize % 11) == compact.last();
-    if valid && code.shaped("A9999999A") && code.plain() { code.sure(94, 72) } else { 0 }
+    if valid && code.shaped("A9999999A") && code.plain() {
+        code.sure(94, 72)
+    } else {
+        0
+    }
 }

@@ -63,7 +63,11 @@ fn judge_th(number: &Number<'_>) -> u8 {
     let sum = weighted(digits, &[13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
     let grouped = number.grouped(&[1, 4, 5, 2, 1], HYPHEN | SPACE);
     let valid = (11 - sum % 11) % 10 == digit(digits, 12) && matches!(digits.first(), Some(1..=8));
-    if valid && (grouped || number.plain()) { number.sure(94, if grouped { 88 } else { 0 }) } else { 0 }
+    if valid && (grouped || number.plain()) {
+        number.sure(94, if grouped { 88 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_my(number: &Number<'_>) -> u8 {
@@ -71,7 +75,11 @@ fn judge_my(number: &Number<'_>) -> u8 {
     let place = digit(digits, 6) * 10 + digit(digits, 7);
     let known = matches!(place, 1..=16 | 21..=59 | 60..=68 | 71 | 72 | 74..=79 | 82..=93 | 98 | 99);
     let grouped = number.grouped(&[6, 2, 4], HYPHEN);
-    if known && ymd(digits, 0) && (grouped || number.plain()) { number.sure(90, if grouped { 72 } else { 0 }) } else { 0 }
+    if known && ymd(digits, 0) && (grouped || number.plain()) {
+        number.sure(90, if grouped { 72 } else { 0 })
+    } else {
+        0
+    }
 }
 
 fn judge_id(number: &Number<'_>) -> u8 {
@@ -79,7 +87,11 @@ fn judge_id(number: &Number<'_>) -> u8 {
     let province = digit(digits, 0) * 10 + digit(digits, 1);
     let day = (digit(digits, 6) * 10 + digit(digits, 7)) % 40;
     let born = day_of_month(digit(digits, 8) * 10 + digit(digits, 9), day);
-    if number.plain() && (11..=96).contains(&province) && born { number.sure(93, 0) } else { 0 }
+    if number.plain() && (11..=96).contains(&province) && born {
+        number.sure(93, 0)
+    } else {
+        0
+    }
 }
 
 fn judge_pk(number: &Number<'_>) -> u8 {

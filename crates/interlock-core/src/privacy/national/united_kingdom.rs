@@ -31,7 +31,7 @@ kind! {
     checksum "";
     source "https://www.gov.uk/hmrc-internal-manuals/national-insurance-manual/nim39110";
     words &["nino", "national insurance", "ni number", "ni no"];
-    find Finder::Text(Flags::LONG_NUMBER.and(Flags::RUN).and(Flags::DIGIT), Words::NONE, find_nino);
+    find Finder::Text(Flags::DIGIT, Words::NONE, find_nino);
     mask last_four;
     make Make::Own(make_nino);
 }
@@ -54,7 +54,14 @@ fn judge_nhs(number: &Number<'_>) -> u8 {
     let check = 11 - weighted(digits, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
     let valid = check % 11 == digit(digits, 9) && check != 10 && digits.first() != Some(&0);
     if valid && number.plain_or(&[3, 3, 4]) {
-        number.sure(92, if number.grouped(&[3, 3, 4], SPACE) { 55 } else { 0 })
+        number.sure(
+            92,
+            if number.grouped(&[3, 3, 4], SPACE) {
+                55
+            } else {
+                0
+            },
+        )
     } else {
         0
     }
@@ -64,7 +71,9 @@ fn judge_utr(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let rest = digits.get(1..).unwrap_or_default();
     let sum = weighted(rest, &[6, 7, 8, 9, 10, 5, 4, 3, 2]);
-    let check = [2, 1, 9, 8, 7, 6, 5, 4, 3, 2, 1].get(sum as usize % 11).copied();
+    let check = [2, 1, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+        .get(sum as usize % 11)
+        .copied();
     if check == digits.first().map(|d| u32::from(*d)) && number.plain_or(&[5, 5]) {
         number.sure(85, 0)
     } else {
@@ -126,7 +135,9 @@ fn nino(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
         && used
         && digits.iter().all(u8::is_ascii_digit)
         && matches!(last, b'A'..=b'D');
-    let joined = bytes.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let joined = bytes
+        .get(i)
+        .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     (valid && !joined).then_some((i, spaced))
 }
 

@@ -68,7 +68,8 @@ fn judge_ssn(number: &Number<'_>) -> u8 {
 fn judge_itin(number: &Number<'_>) -> u8 {
     let digits = number.digits();
     let part = |from: usize, to: usize| value(digits.get(from..to).unwrap_or_default());
-    let given = digits.first() == Some(&9) && matches!(part(3, 5), 50..=65 | 70..=88 | 90..=92 | 94..=99);
+    let given =
+        digits.first() == Some(&9) && matches!(part(3, 5), 50..=65 | 70..=88 | 90..=92 | 94..=99);
     if !given || number.plus {
         0
     } else if number.grouped(&[3, 2, 4], HYPHEN) {
@@ -86,5 +87,9 @@ fn judge_ein(number: &Number<'_>) -> u8 {
         prefix,
         1..=6 | 10..=16 | 20..=27 | 30..=39 | 40..=48 | 50..=68 | 71..=77 | 80..=88 | 90..=95 | 98 | 99
     );
-    if given && (number.plain() || number.grouped(&[2, 7], HYPHEN)) { number.sure(78, 0) } else { 0 }
+    if given && (number.plain() || number.grouped(&[2, 7], HYPHEN)) {
+        number.sure(78, 0)
+    } else {
+        0
+    }
 }

@@ -31,30 +31,159 @@ const NAME_BYTES_MAX: usize = 96;
 
 /// Parts of names, without separators, that call a value secret.
 const SECRET_NAMES: [&str; 24] = [
-    "apikey", "apitoken", "secret", "token", "accesskey", "authkey", "privatekey", "signingkey", "encryptionkey", "masterkey",
-    "servicekey", "licensekey", "accountkey", "sharedaccesskey", "credential", "password", "passwd", "authorization",
-    "bearer", "appkey", "clientkey", "deploykey", "webhook", "apipass",
+    "apikey",
+    "apitoken",
+    "secret",
+    "token",
+    "accesskey",
+    "authkey",
+    "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "servicekey",
+    "licensekey",
+    "accountkey",
+    "sharedaccesskey",
+    "credential",
+    "password",
+    "passwd",
+    "authorization",
+    "bearer",
+    "appkey",
+    "clientkey",
+    "deploykey",
+    "webhook",
+    "apipass",
 ];
 /// Parts of names of vendors whose keys are hexadecimal or alphanumeric without a mark.
 const VENDOR_NAMES: [&str; 64] = [
-    "adafruit", "airtable", "algolia", "asana", "beamer", "bitbucket", "bittrex", "codecov", "coinbase", "cohere", "confluent",
-    "contentful", "datadog", "discord", "droneci", "dropbox", "etsy", "fastly", "finicity", "finnhub", "flickr",
-    "freshbooks", "gitter", "gocardless", "hubspot", "intercom", "jfrog", "kraken", "kucoin", "launchdarkly", "linkedin",
-    "looker", "mailchimp", "mailgun", "mapbox", "mattermost", "maxmind", "meraki", "messagebird", "mistral", "netlify",
-    "newrelic", "nytimes", "okta", "plaid", "rapidapi", "sendbird", "sentry", "shodan", "snyk", "sonar", "sourcegraph",
-    "squarespace", "sumologic", "travis", "trello", "twilio", "twitch", "twitter", "typeform", "wandb", "yandex", "zendesk", "opsgenie",
+    "adafruit",
+    "airtable",
+    "algolia",
+    "asana",
+    "beamer",
+    "bitbucket",
+    "bittrex",
+    "codecov",
+    "coinbase",
+    "cohere",
+    "confluent",
+    "contentful",
+    "datadog",
+    "discord",
+    "droneci",
+    "dropbox",
+    "etsy",
+    "fastly",
+    "finicity",
+    "finnhub",
+    "flickr",
+    "freshbooks",
+    "gitter",
+    "gocardless",
+    "hubspot",
+    "intercom",
+    "jfrog",
+    "kraken",
+    "kucoin",
+    "launchdarkly",
+    "linkedin",
+    "looker",
+    "mailchimp",
+    "mailgun",
+    "mapbox",
+    "mattermost",
+    "maxmind",
+    "meraki",
+    "messagebird",
+    "mistral",
+    "netlify",
+    "newrelic",
+    "nytimes",
+    "okta",
+    "plaid",
+    "rapidapi",
+    "sendbird",
+    "sentry",
+    "shodan",
+    "snyk",
+    "sonar",
+    "sourcegraph",
+    "squarespace",
+    "sumologic",
+    "travis",
+    "trello",
+    "twilio",
+    "twitch",
+    "twitter",
+    "typeform",
+    "wandb",
+    "yandex",
+    "zendesk",
+    "opsgenie",
 ];
 /// Ends of names that say that the value only leads to a secret, or is none.
 const OTHER_ENDS: [&str; 44] = [
-    "id", "ids", "name", "names", "file", "path", "url", "uri", "type", "size", "length", "count", "version", "hash", "sha",
-    "sha1", "sha256", "md5", "digest", "checksum", "expires", "expiry", "ttl", "algorithm", "arn", "endpoint", "header",
-    "prefix", "suffix", "format", "field", "pattern", "provider", "policy", "location", "limit", "index", "uuid",
-    "fingerprint", "thumbprint", "ref", "revision", "commit", "integrity",
+    "id",
+    "ids",
+    "name",
+    "names",
+    "file",
+    "path",
+    "url",
+    "uri",
+    "type",
+    "size",
+    "length",
+    "count",
+    "version",
+    "hash",
+    "sha",
+    "sha1",
+    "sha256",
+    "md5",
+    "digest",
+    "checksum",
+    "expires",
+    "expiry",
+    "ttl",
+    "algorithm",
+    "arn",
+    "endpoint",
+    "header",
+    "prefix",
+    "suffix",
+    "format",
+    "field",
+    "pattern",
+    "provider",
+    "policy",
+    "location",
+    "limit",
+    "index",
+    "uuid",
+    "fingerprint",
+    "thumbprint",
+    "ref",
+    "revision",
+    "commit",
+    "integrity",
 ];
 /// Parts of names of values that are given to everybody.
 const OTHER_PARTS: [&str; 12] = [
-    "public", "publishable", "csrf", "xsrf", "nonce", "nexttoken", "pagetoken", "continuation", "cursor", "authenticity",
-    "antiforgery", "synctoken",
+    "public",
+    "publishable",
+    "csrf",
+    "xsrf",
+    "nonce",
+    "nexttoken",
+    "pagetoken",
+    "continuation",
+    "cursor",
+    "authenticity",
+    "antiforgery",
+    "synctoken",
 ];
 
 const fn value_byte(b: u8) -> bool {
@@ -102,7 +231,11 @@ pub(super) fn cut_off(text: &str, end: usize) -> bool {
 fn plain(value: &str, makeup: &Makeup) -> bool {
     let slashes = value.bytes().filter(|b| *b == b'/').count();
     let dots = value.bytes().filter(|b| *b == b'.').count();
-    let path = slashes > 0 && (value.starts_with('/') || makeup.longest > 6 || makeup.upper == 0 || makeup.entropy < 4_000);
+    let path = slashes > 0
+        && (value.starts_with('/')
+            || makeup.longest > 6
+            || makeup.upper == 0
+            || makeup.entropy < 4_000);
     !path && dots <= 2 && !value.contains("--")
 }
 
@@ -117,7 +250,11 @@ fn called(input: &Input<'_>, start: usize, value: &str, makeup: &Makeup) -> Opti
     match strength {
         Strength::Secret => Some(66),
         // An identifier as a vendor's key: too many are only identifiers.
-        Strength::Vendor if !uuid && (makeup.hex && value.len() >= 32 || makeup.entropy >= 3_400) => Some(60),
+        Strength::Vendor
+            if !uuid && (makeup.hex && value.len() >= 32 || makeup.entropy >= 3_400) =>
+        {
+            Some(60)
+        }
         _ => None,
     }
 }
@@ -151,22 +288,23 @@ fn strength(name: &str) -> Strength {
 
 /// The words of a name in lower case.
 fn words(name: &str) -> impl Iterator<Item = String> {
-    name.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(|part| {
-        let bytes = part.as_bytes();
-        let begins = |i: &usize| {
-            *i == 0
-                || bytes.get(*i).is_some_and(u8::is_ascii_uppercase)
-                    && bytes.get(i - 1).is_some_and(u8::is_ascii_lowercase)
-        };
-        let starts: Vec<usize> = (0..bytes.len()).filter(begins).collect();
-        let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
-        starts
-            .iter()
-            .zip(ends)
-            .filter_map(|(s, e)| part.get(*s..e))
-            .map(str::to_ascii_lowercase)
-            .collect::<Vec<_>>()
-    })
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|part| {
+            let bytes = part.as_bytes();
+            let begins = |i: &usize| {
+                *i == 0
+                    || bytes.get(*i).is_some_and(u8::is_ascii_uppercase)
+                        && bytes.get(i - 1).is_some_and(u8::is_ascii_lowercase)
+            };
+            let starts: Vec<usize> = (0..bytes.len()).filter(begins).collect();
+            let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+            starts
+                .iter()
+                .zip(ends)
+                .filter_map(|(s, e)| part.get(*s..e))
+                .map(str::to_ascii_lowercase)
+                .collect::<Vec<_>>()
+        })
 }
 
 /// The last word of a name in lower case: `id` of `secretId`, `secret_id`, `SECRET-ID`.
@@ -203,32 +341,66 @@ pub(super) fn name_before(text: &str, start: usize) -> Option<String> {
         match at(end - 1) {
             b'=' | b':' | b'>' | b',' | b'(' | b'|' => sign = true,
             b' ' | b'\t' => spaces += 1,
-            b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b')' | b'{' | b'?' | b'+' | b'$' | b'@' => {}
+            b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b')' | b'{' | b'?' | b'+' | b'$' | b'@' => {
+            }
             _ => break,
         }
         end -= 1;
     }
     let name = |end: usize| {
         let mut begin = end;
-        while begin > from && (at(begin - 1).is_ascii_alphanumeric() || matches!(at(begin - 1), b'_' | b'-' | b'.')) {
+        while begin > from
+            && (at(begin - 1).is_ascii_alphanumeric()
+                || matches!(at(begin - 1), b'_' | b'-' | b'.'))
+        {
             begin -= 1;
         }
-        text.get(begin..end).filter(|n| !n.is_empty()).map(|n| (begin, n))
+        text.get(begin..end)
+            .filter(|n| !n.is_empty())
+            .map(|n| (begin, n))
     };
     let (begin, word) = name(end)?;
     let lower = word.to_ascii_lowercase();
     // A scheme, a verb or a type stands between name and value.
     let between = matches!(
         lower.as_str(),
-        "bearer" | "basic" | "is" | "are" | "was" | "string" | "str" | "value" | "xsd" | "const" | "text" | "char" | "new" | "api-token"
-            | "b" | "f" | "r" | "u" | "to" | "of" | "required" | "default"
+        "bearer"
+            | "basic"
+            | "is"
+            | "are"
+            | "was"
+            | "string"
+            | "str"
+            | "value"
+            | "xsd"
+            | "const"
+            | "text"
+            | "char"
+            | "new"
+            | "api-token"
+            | "b"
+            | "f"
+            | "r"
+            | "u"
+            | "to"
+            | "of"
+            | "required"
+            | "default"
     );
-    if between || (lower == "token" || lower == "api-key" || lower == "apikey") && !sign && spaces > 0 {
-        if matches!(lower.as_str(), "bearer" | "basic" | "token" | "api-token" | "api-key" | "apikey") && spaces > 0 {
+    if between
+        || (lower == "token" || lower == "api-key" || lower == "apikey") && !sign && spaces > 0
+    {
+        if matches!(
+            lower.as_str(),
+            "bearer" | "basic" | "token" | "api-token" | "api-key" | "apikey"
+        ) && spaces > 0
+        {
             return Some(lower);
         }
         let mut end = begin;
-        while end > from && !(at(end - 1).is_ascii_alphanumeric() || matches!(at(end - 1), b'_' | b'.')) {
+        while end > from
+            && !(at(end - 1).is_ascii_alphanumeric() || matches!(at(end - 1), b'_' | b'.'))
+        {
             end -= 1;
         }
         return name(end).map(|(_, n)| n.to_owned());
@@ -246,11 +418,27 @@ mod tests {
     fn names_are_read_in_every_notation() {
         let value = "9f8Gh2Kd7Lm3Qp5Rt8Vw1Xz4";
         for form in [
-            "client_secret={}", "client_secret = \"{}\"", "\"client_secret\": \"{}\"", "\\\"clientSecret\\\": \\\"{}\\\"",
-            "client_secret: {}", "clientSecret := `{}`", "string clientSecret = \"{}\";", "var appToken string = \"{}\"",
-            "$apiToken = '{}';", "<apiToken>{}</apiToken>", "API_TOKEN ?= {}", "API_TOKEN ::= {}", "--api-token {}",
-            "Authorization: Bearer {}", "Authorization: Token {}", "X-Api-Key: {}", "setSecret(\"api_token\", \"{}\")", "the token is {}",
-            "API_TOKEN+={}", "private static final String API_TOKEN = \"{}\";", "https://h/p?access_token={}&x=1",
+            "client_secret={}",
+            "client_secret = \"{}\"",
+            "\"client_secret\": \"{}\"",
+            "\\\"clientSecret\\\": \\\"{}\\\"",
+            "client_secret: {}",
+            "clientSecret := `{}`",
+            "string clientSecret = \"{}\";",
+            "var appToken string = \"{}\"",
+            "$apiToken = '{}';",
+            "<apiToken>{}</apiToken>",
+            "API_TOKEN ?= {}",
+            "API_TOKEN ::= {}",
+            "--api-token {}",
+            "Authorization: Bearer {}",
+            "Authorization: Token {}",
+            "X-Api-Key: {}",
+            "setSecret(\"api_token\", \"{}\")",
+            "the token is {}",
+            "API_TOKEN+={}",
+            "private static final String API_TOKEN = \"{}\";",
+            "https://h/p?access_token={}&x=1",
         ] {
             let text = form.replace("{}", value);
             assert!(sure_of("generic_secret", &text) >= 50, "{text}");
@@ -261,8 +449,17 @@ mod tests {
     fn what_is_called_otherwise_is_none() {
         let value = "9f8Gh2Kd7Lm3Qp5Rt8Vw1Xz4";
         for form in [
-            "secret_id = \"{}\"", "tokenName: {}", "commit {}", "csrf-token={}", "next_token: \"{}\"", "sha256:{}", "{}",
-            "\"credentialsId\": \"{}\"", "public_key = {}", "keyword: {}", "secretHash={}",
+            "secret_id = \"{}\"",
+            "tokenName: {}",
+            "commit {}",
+            "csrf-token={}",
+            "next_token: \"{}\"",
+            "sha256:{}",
+            "{}",
+            "\"credentialsId\": \"{}\"",
+            "public_key = {}",
+            "keyword: {}",
+            "secretHash={}",
         ] {
             let text = form.replace("{}", value);
             assert_eq!(sure_of("generic_secret", &text), 0, "{text}");
@@ -282,7 +479,13 @@ mod tests {
 
     #[test]
     fn last_words() {
-        for (name, last) in [("secretId", "id"), ("SECRET_ID", "id"), ("tokenURL", "url"), ("api-key", "key"), ("x", "x")] {
+        for (name, last) in [
+            ("secretId", "id"),
+            ("SECRET_ID", "id"),
+            ("tokenURL", "url"),
+            ("api-key", "key"),
+            ("x", "x"),
+        ] {
             assert_eq!(last_word(name), last, "{name}");
         }
     }

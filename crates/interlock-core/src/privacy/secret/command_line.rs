@@ -37,9 +37,13 @@ fn find(input: &Input<'_>, out: &mut Vec<Match>) {
         let end = bytes.len().min(command + COMMAND_BYTES_MAX);
         let window = bytes.get(command - 1..end).unwrap_or_default();
         for option in ["-u", "--user", "-p"] {
-            let marked = window.windows(option.len() + 1).enumerate().filter(|(_, w)| {
-                w.first().is_some_and(|b| matches!(b, b' ' | b'\n' | b'\t')) && w.get(1..) == Some(option.as_bytes())
-            });
+            let marked = window
+                .windows(option.len() + 1)
+                .enumerate()
+                .filter(|(_, w)| {
+                    w.first().is_some_and(|b| matches!(b, b' ' | b'\n' | b'\t'))
+                        && w.get(1..) == Some(option.as_bytes())
+                });
             for (at, _) in marked {
                 let after = command - 1 + at + 1 + option.len();
                 let sep = bytes.get(after).copied().unwrap_or(0);
@@ -88,21 +92,33 @@ fn credentials(text: &str, from: usize, alone: bool) -> Option<usize> {
             None => plain.push(c),
         }
     }
-    let (user, secret) = if alone { ("", plain.as_str()) } else { plain.split_once(':')? };
+    let (user, secret) = if alone {
+        ("", plain.as_str())
+    } else {
+        plain.split_once(':')?
+    };
     let braces = |s: &str| s.trim_start_matches('{').trim_end_matches('}').to_owned();
     let (user, secret) = (braces(user), braces(secret));
-    let word = ["pass", "password", "passwd", "pwd", "secret", "token", "apikey", "key"]
-        .iter()
-        .any(|w| w.eq_ignore_ascii_case(&secret));
+    let word = [
+        "pass", "password", "passwd", "pwd", "secret", "token", "apikey", "key",
+    ]
+    .iter()
+    .any(|w| w.eq_ignore_ascii_case(&secret));
     let variable = plain.contains("${") || plain.contains("$(");
     let given = if secret.is_empty() {
         // A key in place of the user: `-u key:`.
         let makeup = Makeup::of(&user);
-        user.len() >= 10 && makeup.digits > 0 && makeup.lower + makeup.upper > 0 && makeup.entropy >= 2_800
+        user.len() >= 10
+            && makeup.digits > 0
+            && makeup.lower + makeup.upper > 0
+            && makeup.entropy >= 2_800
     } else {
         secret.len() >= 3 && !word
     };
-    let stands_for = placeholder(&secret) || placeholder(&user) || user.starts_with('$') || secret.starts_with('$');
+    let stands_for = placeholder(&secret)
+        || placeholder(&user)
+        || user.starts_with('$')
+        || secret.starts_with('$');
     (given && !variable && !stands_for).then_some(end)
 }
 

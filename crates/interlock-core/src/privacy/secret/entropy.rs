@@ -81,7 +81,11 @@ impl Makeup {
                 3 => makeup.digits += 1,
                 _ => {}
             }
-            row = if matches!(class, 1 | 2) && class == last { row + 1 } else { 1 };
+            row = if matches!(class, 1 | 2) && class == last {
+                row + 1
+            } else {
+                1
+            };
             if matches!(class, 1 | 2) {
                 makeup.longest = makeup.longest.max(row);
             }

@@ -1,8 +1,8 @@
 //! JSON Web Tokens (RFC 7519): three base64url parts, the first of which says `alg`.
 
+use crate::privacy::draw::Draw;
 use crate::privacy::kind::{Finder, Make, Match, kind};
 use crate::privacy::mask::both_ends;
-use crate::privacy::draw::Draw;
 use crate::privacy::run::Run;
 use crate::privacy::scan::Input;
 
@@ -25,7 +25,8 @@ fn find(_: &Input<'_>, run: &Run<'_>, out: &mut Vec<Match>) {
     };
     let token = run.text.get(at..).unwrap_or_default();
     let mut parts = token.split('.');
-    let (Some(first), Some(second), Some(third)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(first), Some(second), Some(third)) = (parts.next(), parts.next(), parts.next())
+    else {
         return;
     };
     // An encrypted one may have no key in it: its second part is empty.

@@ -21,8 +21,19 @@ kind! {
 }
 
 pub(in crate::privacy) const KEYWORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "passcode", "pwd", "passwort", "contraseña", "mot de passe", "kennwort", "wachtwoord",
-    "пароль", "密码", "パスワード",
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "passwort",
+    "contraseña",
+    "mot de passe",
+    "kennwort",
+    "wachtwoord",
+    "пароль",
+    "密码",
+    "パスワード",
 ];
 
 /// Bytes of a password.
@@ -44,7 +55,14 @@ fn find(input: &Input<'_>, out: &mut Vec<Match>) {
 
 /// Whether a field of that name holds a password, and its text is one.
 pub(crate) fn field(key: &str, text: &str) -> bool {
-    const ENDS: [&str; 6] = ["password", "passwd", "passphrase", "passcode", "pwd", "passwort"];
+    const ENDS: [&str; 6] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "passwort",
+    ];
     let named = ENDS.iter().any(|w| {
         key.len()
             .checked_sub(w.len())
@@ -65,14 +83,20 @@ fn value(text: &str, after: usize) -> Option<(usize, usize, u8)> {
     let value = text.get(start..end)?;
     let digit = value.bytes().any(|b| b.is_ascii_digit());
     let letter = value.bytes().any(|b| b.is_ascii_alphabetic());
-    let symbol = value
-        .bytes()
-        .any(|b| b.is_ascii_punctuation() && !matches!(b, b'.' | b'_' | b'-' | b'/' | b'{' | b'}' | b'[' | b']'));
-    if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&value.len()) || placeholder(value) || code_like(value) {
+    let symbol = value.bytes().any(|b| {
+        b.is_ascii_punctuation()
+            && !matches!(b, b'.' | b'_' | b'-' | b'/' | b'{' | b'}' | b'[' | b']')
+    });
+    if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&value.len())
+        || placeholder(value)
+        || code_like(value)
+    {
         return None;
     }
     match (assigned, quoted) {
-        (true, true) if (digit || symbol || value.len() >= 8) && !value.contains(' ') => Some((start, end, 75)),
+        (true, true) if (digit || symbol || value.len() >= 8) && !value.contains(' ') => {
+            Some((start, end, 75))
+        }
         (true, false) if letter && (digit || symbol) => Some((start, end, 70)),
         (false, _) if digit && letter => Some((start, end, 65)),
         _ => None,

@@ -113,7 +113,8 @@ fn marked(text: &str, start: usize) -> Option<(usize, usize, u8)> {
             End::Crc62 => 90,
         };
         // Two or three characters are no mark but for a body as random as this.
-        let short = vendor.prefix.len() <= 3 && !vendor.prefix.ends_with('_') && !Makeup::of(value).drawn();
+        let short =
+            vendor.prefix.len() <= 3 && !vendor.prefix.ends_with('_') && !Makeup::of(value).drawn();
         (!short).then_some((start, body + value.len(), confidence))
     })
 }
@@ -130,7 +131,11 @@ fn drawn(vendor: &Vendor, value: &str) -> bool {
 
 /// Whether the last six characters are the CRC-32 of the others.
 fn crc_62(value: &str) -> bool {
-    let Some((body, check)) = value.len().checked_sub(6).and_then(|n| value.split_at_checked(n)) else {
+    let Some((body, check)) = value
+        .len()
+        .checked_sub(6)
+        .and_then(|n| value.split_at_checked(n))
+    else {
         return false;
     };
     check == base_62(crc_32(body.as_bytes()))
@@ -191,12 +196,16 @@ fn formed(text: &str, run: &Run<'_>) -> Option<(usize, usize, u8)> {
         // Thirty-two hexadecimal digits and the data centre: Mailchimp.
         36 | 37 if value.get(32..35) == Some("-us") => {
             let (head, centre) = (value.get(..32)?, value.get(35..)?);
-            if head.bytes().all(|b| b.is_ascii_hexdigit()) && centre.bytes().all(|b| b.is_ascii_digit()) {
+            if head.bytes().all(|b| b.is_ascii_hexdigit())
+                && centre.bytes().all(|b| b.is_ascii_digit())
+            {
                 return whole(94);
             }
         }
         80..=95
-            if value.get(14..23) == Some(".atlasv1.") && makeup().entropy >= 3_300 && !placeholder(value) =>
+            if value.get(14..23) == Some(".atlasv1.")
+                && makeup().entropy >= 3_300
+                && !placeholder(value) =>
         {
             return whole(95);
         }
@@ -219,9 +228,14 @@ fn formed(text: &str, run: &Run<'_>) -> Option<(usize, usize, u8)> {
 fn find_aws(_: &Input<'_>, run: &Run<'_>, out: &mut Vec<Match>) {
     let value = run.text;
     let marked = value.len() == 20
-        && (["AKIA", "ASIA", "ABIA", "ACCA"].iter().any(|p| value.starts_with(p)) || value.starts_with("A3T"));
+        && (["AKIA", "ASIA", "ABIA", "ACCA"]
+            .iter()
+            .any(|p| value.starts_with(p))
+            || value.starts_with("A3T"));
     let body = value.get(4..).unwrap_or_default();
-    let shaped = body.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'2'..=b'7'))
+    let shaped = body
+        .bytes()
+        .all(|b| b.is_ascii_uppercase() || matches!(b, b'2'..=b'7'))
         && Makeup::of(body).entropy >= 2_700;
     // Keys of examples end so.
     if marked && shaped && !value.ends_with("EXAMPLE") {
@@ -247,7 +261,9 @@ fn make(original: &str, draw: &mut Draw) -> String {
         // The numbers of workspace and user stay in front.
         End::Digits(_) => made,
         End::With(end) => {
-            let head = made.get(..made.len().saturating_sub(end.len())).unwrap_or_default();
+            let head = made
+                .get(..made.len().saturating_sub(end.len()))
+                .unwrap_or_default();
             format!("{head}{end}")
         }
         End::Crc62 => {
@@ -260,7 +276,9 @@ fn make(original: &str, draw: &mut Draw) -> String {
 
 fn make_aws(original: &str, draw: &mut Draw) -> String {
     let head = original.get(..4).unwrap_or("AKIA");
-    let body: String = (0..16).map(|_| draw.pick(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")).collect();
+    let body: String = (0..16)
+        .map(|_| draw.pick(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+        .collect();
     format!("{head}{body}")
 }
 
@@ -289,7 +307,10 @@ mod tests {
                     value.replace_range(2..3, "7");
                 }
                 if let End::Digits(n) = vendor.end {
-                    value.replace_range(..n + 1, &format!("{}-", "7204915836".repeat(2).get(..n).unwrap()));
+                    value.replace_range(
+                        ..n + 1,
+                        &format!("{}-", "7204915836".repeat(2).get(..n).unwrap()),
+                    );
                 }
                 if let End::With(end) = vendor.end {
                     value.truncate(value.len() - end.len());
@@ -324,8 +345,16 @@ mod tests {
         ] {
             assert!(sure_of("api_key", &text) >= 50, "{text}");
         }
-        for text in ["~~~~~~~~~~Q~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~", "TODAYINASIAASACKOFRICE", "AKIAIOSFODNN7EXAMPLE"] {
-            assert_eq!(sure_of("api_key", text) + sure_of("aws_key", text), 0, "{text}");
+        for text in [
+            "~~~~~~~~~~Q~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+            "TODAYINASIAASACKOFRICE",
+            "AKIAIOSFODNN7EXAMPLE",
+        ] {
+            assert_eq!(
+                sure_of("api_key", text) + sure_of("aws_key", text),
+                0,
+                "{text}"
+            );
         }
     }
 }

@@ -31,7 +31,9 @@ impl Charset {
             Self::HexUnder => b.is_ascii_hexdigit() || b == b'_',
             Self::Url => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'),
             Self::Dotted => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'),
-            Self::Path => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'+' | b'='),
+            Self::Path => {
+                b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'+' | b'=')
+            }
         }
     }
 }
@@ -63,8 +65,22 @@ pub(super) struct Vendor {
     pub(super) end: End,
 }
 
-const fn vendor(name: &'static str, prefix: &'static str, charset: Charset, min: usize, max: usize, end: End) -> Vendor {
-    Vendor { name, prefix, charset, min, max, end }
+const fn vendor(
+    name: &'static str,
+    prefix: &'static str,
+    charset: Charset,
+    min: usize,
+    max: usize,
+    end: End,
+) -> Vendor {
+    Vendor {
+        name,
+        prefix,
+        charset,
+        min,
+        max,
+        end,
+    }
 }
 
 macro_rules! vendors {

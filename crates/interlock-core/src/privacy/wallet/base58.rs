@@ -12,7 +12,11 @@ const RIPPLE: &[u8; 58] = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1t
 const BYTES: usize = 25;
 
 fn alphabet(text: &str) -> &'static [u8; 58] {
-    if text.starts_with('r') { RIPPLE } else { BITCOIN }
+    if text.starts_with('r') {
+        RIPPLE
+    } else {
+        BITCOIN
+    }
 }
 
 fn decode(text: &str) -> Option<[u8; BYTES]> {
@@ -51,7 +55,9 @@ pub(super) fn checked(text: &str) -> Option<usize> {
 /// Another address of the same version.
 pub(super) fn redraw(original: &str, draw: &mut Draw) -> String {
     let alphabet = alphabet(original);
-    let version = decode(original).and_then(|b| b.first().copied()).unwrap_or(0);
+    let version = decode(original)
+        .and_then(|b| b.first().copied())
+        .unwrap_or(0);
     let mut bytes = [0u8; BYTES];
     if let Some(first) = bytes.first_mut() {
         *first = version;

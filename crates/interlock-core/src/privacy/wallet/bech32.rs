@@ -7,7 +7,13 @@ const BECH32: u32 = 1;
 const BECH32M: u32 = 0x2bc8_30a3;
 
 fn polymod(sum: u32, value: u32) -> u32 {
-    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    const GENERATOR: [u32; 5] = [
+        0x3b6a_57b2,
+        0x2650_8e6d,
+        0x1ea1_19fa,
+        0x3d42_33dd,
+        0x2a14_62b3,
+    ];
     let top = sum >> 25;
     GENERATOR
         .iter()
@@ -75,5 +81,9 @@ pub(super) fn redraw(original: &str, split: usize, draw: &mut Draw) -> String {
         .map(|v| char::from(ALPHABET.get(*v as usize).copied().unwrap_or(b'q')))
         .collect();
     let text = format!("{human}1{body}");
-    if original == lower { text } else { text.to_ascii_uppercase() }
+    if original == lower {
+        text
+    } else {
+        text.to_ascii_uppercase()
+    }
 }

@@ -47,7 +47,8 @@ fn permute(state: &mut [u64; 25]) {
     let mut register = 1u8;
     for _ in 0..ROUNDS {
         // Theta.
-        let at = |s: &[u64; 25], x: usize, y: usize| s.get(x % 5 + 5 * (y % 5)).copied().unwrap_or(0);
+        let at =
+            |s: &[u64; 25], x: usize, y: usize| s.get(x % 5 + 5 * (y % 5)).copied().unwrap_or(0);
         let mut column = [0u64; 5];
         for (x, sum) in column.iter_mut().enumerate() {
             *sum = (0..5).fold(0, |s, y| s ^ at(state, x, y));

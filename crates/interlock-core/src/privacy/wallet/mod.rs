@@ -50,7 +50,9 @@ fn find(_: &Input<'_>, run: &Run<'_>, out: &mut Vec<Match>) {
         && base58::checked(value) == Some(21);
     let human = |h: &&'static str| {
         value.as_bytes().get(h.len()) == Some(&b'1')
-            && value.get(..h.len()).is_some_and(|p| p.eq_ignore_ascii_case(h))
+            && value
+                .get(..h.len())
+                .is_some_and(|p| p.eq_ignore_ascii_case(h))
     };
     let bech32 = (14..=110).contains(&value.len())
         && b"btlacBTLAC".contains(&first)
@@ -120,7 +122,11 @@ fn make_ethereum(original: &str, draw: &mut Draw) -> String {
         .map(|(i, c)| {
             let byte = hash.get(i / 2).copied().unwrap_or(0);
             let nibble = if i % 2 == 0 { byte >> 4 } else { byte & 15 };
-            if nibble >= 8 { c.to_ascii_uppercase() } else { c }
+            if nibble >= 8 {
+                c.to_ascii_uppercase()
+            } else {
+                c
+            }
         })
         .collect();
     format!("0x{spelt}")
@@ -152,8 +158,24 @@ mod tests {
         ] {
             assert_eq!(sure_of("crypto_wallet", text), 0, "{text}");
         }
-        assert!(sure_of("ethereum_wallet", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed") >= 50);
-        assert_eq!(sure_of("ethereum_wallet", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"), 0);
-        assert!(sure_of("ethereum_wallet", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed") < 50);
+        assert!(
+            sure_of(
+                "ethereum_wallet",
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+            ) >= 50
+        );
+        assert_eq!(
+            sure_of(
+                "ethereum_wallet",
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"
+            ),
+            0
+        );
+        assert!(
+            sure_of(
+                "ethereum_wallet",
+                "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+            ) < 50
+        );
     }
 }

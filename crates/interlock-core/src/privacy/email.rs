@@ -60,10 +60,28 @@ fn find(input: &Input<'_>, out: &mut Vec<Match>) {
             kind: &KIND,
             start,
             end,
-            confidence: 62,
+            confidence: if nobody(local) { 45 } else { 62 },
         });
         from = end.max(from);
     }
+}
+
+/// Whether a mailbox is that of a machine to which nobody listens.
+fn nobody(local: &str) -> bool {
+    [
+        "noreply",
+        "no-reply",
+        "no_reply",
+        "donotreply",
+        "do-not-reply",
+        "mailer-daemon",
+    ]
+    .iter()
+    .any(|n| {
+        local
+            .get(..n.len())
+            .is_some_and(|l| l.eq_ignore_ascii_case(n))
+    })
 }
 
 /// Whether the colon before an address ends a label, as in `e-mail:jo@example.com`, and no user name

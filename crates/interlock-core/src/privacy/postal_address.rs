@@ -124,7 +124,13 @@ fn address(text: &str, word: usize, word_end: usize) -> Option<(usize, usize)> {
         // `Calle Mayor 12`, `PO Box 123`
         let window = bytes.get(word_end..bytes.len().min(word_end + 40))?;
         let digit = window.iter().position(u8::is_ascii_digit)?;
-        if window.get(..digit)?.contains(&b'\n') {
+        let name = text.get(word_end..word_end + digit)?;
+        let boxed = at(word_end - 1).eq_ignore_ascii_case(&b'x');
+        let named = name.starts_with(char::is_uppercase)
+            && name
+                .chars()
+                .all(|c| c.is_alphabetic() || matches!(c, ' ' | ',' | '\'' | '.' | '-'));
+        if !(named || boxed && name.trim().is_empty()) {
             return None;
         }
         (word, number_at(word_end + digit)?)
@@ -276,6 +282,7 @@ mod tests {
             "take 2 drives and place them",
             "12 angry men on the road",
             "drive 12",
+            "trip it via status 500",
         ] {
             assert!(addresses(text).is_empty(), "{text}: {:?}", addresses(text));
         }

@@ -174,7 +174,7 @@ vendors! {
     "PostHog": "phc_" Alnum 40 46 Any, "phx_" Alnum 40 50 Any;
     "Postman": "PMAK-" Url 59 59 Any;
     "Prefect": "pnu_" Alnum 36 36 Any;
-    "Private AI": "tgp_v1_" Url 40 50 Any;
+    "Together AI": "tgp_v1_" Url 40 50 Any;
     "Pulumi": "pul-" Hex 40 40 Any;
     "PyPI": "pypi-AgEIcHlwaS5vcmc" Url 50 1000 Any, "pypi-AgENdGVzdC5weXBpLm9yZw" Url 50 1000 Any;
     "ReadMe": "rdme_" Alnum 70 70 Any;

@@ -13,6 +13,8 @@ pub(super) const DIGITS_MAX: usize = 24;
 const GROUPS_MAX: usize = 12;
 /// Groups of a part of a chain that is looked at alone.
 const PART_GROUPS_MAX: usize = 6;
+/// Groups from which on a chain is a row of a table, whose cells of one digit are no parts of numbers.
+const TABLE_GROUPS_MIN: usize = 10;
 /// Digits below which no kind is known.
 const DIGITS_MIN: usize = 6;
 
@@ -57,6 +59,8 @@ pub(super) struct Number<'a> {
     pub(super) alone: bool,
     key: Announced,
     around: Cell<Option<Announced>>,
+    /// The chain of which it is a part: the words beside the one are the words beside the other.
+    chain: (usize, usize),
     kind: Cell<Announced>,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Number<'a> {
             alone: true,
             key: input.announced,
             around: Cell::new(None),
+            chain: (first.start, last.end),
             kind: Cell::new(Announced::default()),
         };
         let bytes = input.text.as_bytes();
@@ -133,7 +138,7 @@ impl<'a> Number<'a> {
 
     fn announced(&self) -> Announced {
         self.around.get().unwrap_or_else(|| {
-            let around = context::around(self.text, self.start, self.end).and(self.key);
+            let around = context::around(self.text, self.chain.0, self.chain.1).and(self.key);
             self.around.set(Some(around));
             around
         })
@@ -213,17 +218,36 @@ pub(super) fn find(input: &Input<'_>, out: &mut Vec<Match>) {
     }
 }
 
+/// Groups with a separator between each two, and the words beside them, once they are read.
+#[derive(Debug)]
+struct Chain {
+    bounds: (usize, usize),
+    around: Cell<Option<Announced>>,
+}
+
 /// Looks at a whole chain, then at its parts.
 fn chain_of(input: &Input<'_>, groups: &[Group], out: &mut Vec<Match>) {
-    if judge(input, groups, true, out) || groups.len() < 2 {
+    let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
+        return;
+    };
+    let chain = Chain {
+        bounds: (first.start, last.end),
+        around: Cell::new(None),
+    };
+    if judge(input, groups, &chain, out) || groups.len() < 2 {
         return;
     }
+    let table = groups.len() >= TABLE_GROUPS_MIN;
     let mut from = 0;
     while from < groups.len() {
         let most = (groups.len() - from).min(PART_GROUPS_MAX);
         let found = (1..=most).rev().find(|n| {
             let part = groups.get(from..from + n).unwrap_or_default();
-            *n < groups.len() && separated(groups, from, from + n) && judge(input, part, false, out)
+            let cells = table && *n > 1 && part.iter().any(|g| g.end - g.start < 2);
+            *n < groups.len()
+                && !cells
+                && separated(groups, from, from + n)
+                && judge(input, part, &chain, out)
         });
         from += found.unwrap_or(1);
     }
@@ -240,7 +264,7 @@ fn separated(groups: &[Group], from: usize, to: usize) -> bool {
 }
 
 /// Asks every kind of that many digits; whether any took it.
-fn judge(input: &Input<'_>, groups: &[Group], whole: bool, out: &mut Vec<Match>) -> bool {
+fn judge(input: &Input<'_>, groups: &[Group], chain: &Chain, out: &mut Vec<Match>) -> bool {
     let digits: usize = groups.iter().map(|g| g.end - g.start).sum();
     let Some(kinds) = BY_DIGITS.get(digits).filter(|k| !k.is_empty()) else {
         return false;
@@ -248,7 +272,10 @@ fn judge(input: &Input<'_>, groups: &[Group], whole: bool, out: &mut Vec<Match>)
     let Some(mut number) = Number::new(input, groups) else {
         return false;
     };
+    let whole = (number.start, number.end) == chain.bounds;
     number.alone = alone(input.text, number.start, number.end, whole);
+    number.chain = chain.bounds;
+    number.around.set(chain.around.get());
     if !number.alone {
         return false;
     }
@@ -270,6 +297,7 @@ fn judge(input: &Input<'_>, groups: &[Group], whole: bool, out: &mut Vec<Match>)
             }
         }
     }
+    chain.around.set(number.around.get());
     out.extend(best);
     best.is_some()
 }

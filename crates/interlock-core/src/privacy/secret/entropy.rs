@@ -121,7 +121,9 @@ impl Makeup {
             20..=31 => 3_300,
             _ => 3_500,
         };
-        self.digits >= 1
+        // Among twenty letters of both cases, digits may be missing by chance.
+        let letters = self.length >= 20 && self.lower > 0 && self.upper > 0;
+        (self.digits >= 1 || letters)
             && self.lower + self.upper >= 3
             && self.entropy >= floor
             && self.longest <= 9
@@ -153,6 +155,7 @@ mod tests {
             "wJalrXUtnFEMIK7MDENGbPxRfiCYzzzzkeyQ3v8d",
             "d91c558a2ba6b47f60f690efc20a33d2",
             "3fea6af1349166ea",
+            "kVmqZtbWNrxLpYcgDHsjfAQe",
         ] {
             assert!(Makeup::of(value).drawn(), "{value}");
         }
@@ -166,6 +169,7 @@ mod tests {
             "application/json",
             "kVK_Return.u16",
             "abcdefghijklmnopqrstuvwxyz",
+            "thisIsMyVeryLongIdentifierName",
         ] {
             assert!(!Makeup::of(value).drawn(), "{value}");
         }

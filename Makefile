@@ -24,6 +24,7 @@ fmt:
 bench:
 	$(CARGO) bench -p interlock-core -p interlock-policy -p interlock-runtime
 	$(CARGO) run --release -p xtask -- load
+	$(CARGO) run --release -p interlock-store --example verify_speed
 
 soak:
 	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture
@@ -39,3 +40,4 @@ generate:
 tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
+	@sh scripts/chromium.sh

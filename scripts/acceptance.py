@@ -16,10 +16,15 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
+import browser
+import record
+import verify_page
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CLIENTS = ROOT.parent / "shared" / "clients"
+CLIENTS = pathlib.Path(os.environ.get("INTERLOCK_CLIENTS", ROOT.parent / "shared" / "clients"))
 KEY = "vtk_acceptance_0123456789abcdef0123456789abcdef"
 passed, failed = [], []
 
@@ -51,6 +56,7 @@ class Server:
 
     def __init__(self, binary, *options):
         self.directory = tempfile.mkdtemp(prefix="interlock-acceptance-")
+        self.evidence = None
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = open(os.path.join(self.directory, "server.log"), "w+")
@@ -132,7 +138,29 @@ def verify(binary, server):
         timeout=300,
     )
     assert rust.returncode == 0, rust.stdout + rust.stderr
+    server.evidence = log, body["vkey"], checkpoint
     return python.stdout.strip().splitlines()[-1]
+
+
+def proofs(server):
+    """What the API proves, checked by the Python verifier."""
+
+    def more():
+        for n in range(140):
+            post(server, "/api/check", {"agent_id": "prover", "action_type": "file_read", "resource": f"/tmp/{n}"})
+
+    return record.proofs(server.base, KEY, server.directory, more)
+
+
+def tiles(binary, server):
+    """The tiles that the stopped server's record is exported as."""
+    _, vkey, _ = server.evidence
+    out = os.path.join(server.directory, "evidence")
+    subprocess.run(
+        [binary, "audit", "export", "--data", server.data, "--format", "tiles", "--out", out],
+        check=True, capture_output=True, timeout=60,
+    )
+    return record.tiles(os.path.join(out, "default"), vkey)
 
 
 def published_examples(server):
@@ -176,15 +204,72 @@ def client(python, script, server):
     return last
 
 
-def post(server, path, body):
+def call(server, method, path, body=None):
     request = urllib.request.Request(
         server.base + path,
-        method="POST",
-        data=json.dumps(body).encode(),
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
         headers={"x-api-key": KEY, "Content-Type": "application/json", "User-Agent": "acceptance"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def things(server):
+    """One of everything that an operation can be about; their ids as schemathesis.toml names them."""
+    post = lambda path, body: call(server, "POST", path, body)
+    done = post("/api/check", {"agent_id": "a", "action_type": "file_read", "resource": "/tmp/a"})
+    blocked = post("/api/check", {
+        "agent_id": "a", "action_type": "database_write", "resource": "postgres://prod/customers",
+        "arguments": {"sql": "DELETE FROM customers"},
+    })
+    assert blocked["effect"] == "block", blocked
+    asks = {"name": "payments", "action_type": "payment", "effect": "pause", "priority": 999999}
+    policy = post("/api/policies", asks)
+    approvals = []
+    for amount in (10, 20):
+        answer = post("/api/check", {"agent_id": "a", "action_type": "payment", "arguments": {"amount": amount}})
+        assert answer["effect"] == "require_approval", answer
+        approvals.append(answer["approval_id"])
+    post(f"/api/approvals/{approvals[1]}/decide", {"decision": "approve"})
+    deadline = time.monotonic() + 10
+    while not (alerts := call(server, "GET", "/api/alerts")):
+        assert time.monotonic() < deadline, "a block raises an alert"
+        time.sleep(0.05)
+    return {
+        "ACTION_ID": done["id"],
+        "APPROVAL_ID": approvals[0],
+        "DECIDED_ID": approvals[1],
+        "ALERT_ID": alerts[0]["id"],
+        "POLICY_ID": policy["id"],
+        "OLD_POLICY_ID": post("/api/policies", {**asks, "name": "old"})["id"],
+        "KEY_ID": post("/api/keys", {"role": "auditor", "label": "to be revoked"})["id"],
+        "AGENT_ID": "a",
+    }
+
+
+def schemathesis(venv, server, examples, report, environment, *options):
+    """Runs it; returns its line of figures and the statuses that each path and method was seen with."""
+    har = os.path.join(server.directory, report)
+    result = subprocess.run(
+        [
+            os.path.join(venv, "bin", "schemathesis"), *options[:2], "run", str(ROOT / "docs" / "openapi.json"),
+            "--url", server.base, "-H", f"x-api-key: {KEY}", "-n", str(examples), "--seed", "7",
+            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+            "--no-color", "--request-timeout", "60", "--report", "har", "--report-har-path", har, *options[2:],
+        ],
+        capture_output=True,
+        text=True,
+        timeout=2400,
+        cwd=server.directory,
+        env={**os.environ, **environment},
+    )
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-500:]
+    seen = [
+        (entry["request"]["method"], urllib.parse.urlsplit(entry["request"]["url"]).path, entry["response"]["status"])
+        for entry in json.loads(pathlib.Path(har).read_text())["log"]["entries"]
+    ]
+    return next((l.strip() for l in result.stdout.splitlines() if re.search(r"\d+ generated", l)), ""), seen
 
 
 def openapi(venv, server, examples):
@@ -192,22 +277,38 @@ def openapi(venv, server, examples):
         served = json.load(answer)
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert served == committed, "docs/openapi.json is stale: run `make generate`"
-    # Something of everything is there, so that operations on existing things can be reached.
-    post(server, "/api/check", {"agent_id": "a", "action_type": "file_read", "resource": "/tmp/a"})
-    result = subprocess.run(
-        [
-            os.path.join(venv, "bin", "schemathesis"), "run", str(ROOT / "docs" / "openapi.json"),
-            "--url", server.base, "-H", f"x-api-key: {KEY}", "-n", str(examples), "--seed", "7",
-            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-            "--no-color", "--request-timeout", "20",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        cwd=server.directory,
+    config = ROOT / "scripts" / "schemathesis.toml"
+    about = re.findall(r'include-operation-id = "(\w+)"', config.read_text())
+    only = [option for name in about for option in ("--include-operation-id", name)]
+    # First about things that exist, then about anything.
+    first, seen = schemathesis(
+        venv, server, examples, "existing.har", things(server), "--config-file", str(config), *only
     )
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-500:]
-    return next((l.strip() for l in result.stdout.splitlines() if "generated" in l), "")
+    (pathlib.Path(server.directory) / "none.toml").write_text("")
+    second, more = schemathesis(venv, server, examples, "all.har", {}, "--config-file", "none.toml")
+    operations = {
+        (method.upper(), path): re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + "$")
+        for path, item in committed["paths"].items()
+        for method in item
+    }
+    statuses = {operation: set() for operation in operations}
+    for method, path, status in seen + more:
+        # The path without parameters first: `/api/bundle/history` is no `/api/bundle/{name}`.
+        fits = [o for o, pattern in operations.items() if o[0] == method and pattern.match(path)]
+        if fits:
+            statuses[min(fits, key=lambda o: o[1].count("{"))].add(status)
+    lacking = [" ".join(o) for o, got in statuses.items() if not any(200 <= s < 300 for s in got)]
+    assert not lacking, f"never answered with 2xx: {', '.join(sorted(lacking))}"
+    errors = [f"{' '.join(o)} {s}" for o, got in statuses.items() for s in got if s >= 500]
+    assert not errors, f"server errors: {', '.join(errors)}"
+    undocumented = [
+        f"{' '.join(o)} {s}"
+        for o, got in statuses.items()
+        for s in got
+        if s < 400 and str(s) not in committed["paths"][o[1]][o[0].lower()]["responses"]
+    ]
+    assert not undocumented, f"undocumented: {', '.join(undocumented)}"
+    return f"{len(statuses)} operations, each answered with 2xx; {len(seen) + len(more)} requests; {first}; {second}"
 
 
 def main():
@@ -231,7 +332,13 @@ def main():
         if wanted("readme"):
             check("README example", readme_example, server)
         if wanted("verify"):
+            check("proofs of the API hold outside", proofs, server)
             check("record verified after all that", verify, binary, server)
+            check("record exported as tiles", tiles, binary, server)
+            if browser.find():
+                check("verify.html in Chromium", lambda: verify_page.journeys(*server.evidence, binary))
+            else:
+                skip("verify.html in Chromium", "no Chromium is installed")
     finally:
         if server.process.poll() is None:
             server.stop()

@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
-"""Verify an Interlock log directory. One file, standard library only.
+"""Verify an Interlock log directory, or a proof from one. One file, standard library only.
 
     verify.py DIR --vkey VKEY [--checkpoint FILE]... [--json]
+    verify.py --proof FILE --entry FILE --vkey VKEY
+    verify.py --grown FILE --checkpoint OLD --checkpoint NEW --vkey VKEY
 
 DIR is the log directory, <data>/log. VKEY is the key the log began with, as its operator
 published it; a checkpoint is a signed note kept outside the directory. Exit codes: 0 ok,
 1 altered, 2 truncated or rolled back, 3 unreadable or corrupt, 4 signature or key epoch,
 5 ok with redactions. FORMAT.md, beside this file, states what is checked and in which order.
+
+Without the directory: --proof is a C2SP tlog-proof (`interlock audit prove`, or `proof` of
+GET /api/audit/proof/N) that the entry, a body as exported, is in the log; --grown is the answer
+of GET /api/audit/consistency, that the log of the older checkpoint is the beginning of the newer.
+Here VKEY is the key that signed the checkpoints.
 """
 
 import argparse
@@ -68,8 +75,8 @@ def no_trust():
 # SHA-256 and CRC32C
 
 
-def sha256(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
+def sha256(data):
+    return hashlib.sha256(data).digest()
 
 
 def crc_table():
@@ -79,19 +86,42 @@ def crc_table():
             n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
         one.append(n)
     # Two bytes at a time.
-    return [one[n >> 8 ^ one[n & 255] & 255] ^ one[n & 255] >> 8 for n in range(65536)], one
+    return [one[n >> 8 ^ one[n & 255] & 255] ^ one[n & 255] >> 8 for n in range(65536)]
 
 
-CRC2, CRC1 = crc_table()
+CRC = crc_table()
+# Modulo the polynomial of CRC32C x^290 = x^136 + x^113 + x^107 + x^32 + 1, and squaring keeps that
+# true: with all exponents doubled as often as fits, a few operations on one large integer, whose
+# lowest bit is the first of the message, drop half of it. `crc32c` does the rest by table.
+FOLD, TERMS = 290 - 136, (136 - 113, 136 - 107, 136 - 32, 136)
+FOLD_BITS_MIN = 290 + FOLD
+
+
+@functools.lru_cache(maxsize=65536)
+def crc_folds(bits):
+    """The folds for a message of so many bits, the padding after them, and the bytes that are left."""
+    folds, scale = [], 1
+    while FOLD_BITS_MIN * scale * 2 <= bits:
+        scale *= 2
+    while scale:
+        while bits >= FOLD_BITS_MIN * scale:
+            folds.append((FOLD * scale, (1 << FOLD * scale) - 1, *(t * scale for t in TERMS)))
+            bits -= FOLD * scale
+        scale //= 2
+    return folds, -bits % 16, bits + 15 >> 4 << 1
 
 
 def crc32c(data):
-    crc, table = 0xFFFFFFFF, CRC2
-    even = len(data) & ~1
-    for word in struct.unpack_from(f"<{even // 2}H", data):
+    """CRC32C of at least four bytes."""
+    message = int.from_bytes(data, "little") ^ 0xFFFFFFFF
+    folds, padding, size = crc_folds(len(data) * 8)
+    for bits, mask, a, b, c, d in folds:
+        low = message & mask
+        message = message >> bits ^ low ^ low << a ^ low << b ^ low << c ^ low << d
+    crc, table = 0, CRC
+    rest = (message << padding).to_bytes(size, "little")
+    for word in struct.unpack(f"<{size // 2}H", rest):
         crc = table[(crc ^ word) & 0xFFFF] ^ crc >> 16
-    for byte in data[even:]:
-        crc = CRC1[(crc ^ byte) & 255] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
 
 
@@ -193,6 +223,7 @@ def name_is_valid(name):
     return name != "" and not any(c == "+" or c.isspace() or c < " " for c in name)
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_vkey(vkey):
     """A vkey as (name, id, public key), or None."""
     parts = vkey.split("+", 2)
@@ -202,7 +233,7 @@ def parse_vkey(vkey):
     if not name_is_valid(name) or key is None or len(key) != 33 or key[0] != 1:
         return None
     public = key[1:]
-    identifier = sha256(name.encode(), b"\n\x01", public)[:4]
+    identifier = sha256(name.encode() + b"\n\x01" + public)[:4]
     point = decompress(public)
     if identifier.hex() != digest or point is None or small_order(point):
         return None
@@ -314,17 +345,17 @@ class Tree:
     def push(self, leaf):
         size = self.size
         while size & 1:
-            leaf = sha256(b"\x01", self.peaks.pop(), leaf)
+            leaf = sha256(b"\x01" + self.peaks.pop() + leaf)
             size >>= 1
         self.peaks.append(leaf)
         self.size += 1
 
     def root(self):
         if not self.peaks:
-            return sha256()
+            return sha256(b"")
         right = self.peaks[-1]
         for left in reversed(self.peaks[:-1]):
-            right = sha256(b"\x01", left, right)
+            right = sha256(b"\x01" + left + right)
         return right
 
 
@@ -412,7 +443,7 @@ class Verifier:
             entries += log.tree.size
             unsigned += log.tree.size - log.good
             root = base64.b64encode(log.tree.root()).decode()
-            heads.push(sha256(b"\x00", f"{log.origin}\n{log.tree.size}\n{root}\n".encode()))
+            heads.push(sha256(b"\x00" + f"{log.origin}\n{log.tree.size}\n{root}\n".encode()))
         line = f"ok entries={entries} root={heads.root().hex()} logs={len(self.logs)}"
         if unsigned:
             line += f" unsigned={unsigned}"
@@ -432,7 +463,7 @@ class Verifier:
             raise signature(number, size)
         if size > log.tree.size:
             raise truncated(number, log.tree.size, size)
-        if root != (log.roots[size] if size else sha256()):
+        if root != (log.roots[size] if size else sha256(b"")):
             good = log.good if log.good is not None and log.good < size else 0
             raise altered(number, good, size)
         log.good = size if log.good is None else max(log.good, size)
@@ -486,36 +517,40 @@ class Verifier:
             sound = sound and not any(data[end:following])
             if at == SEGMENT_HEADER and sound and fields[3] < epoch:
                 raise corrupt(number, at)
-            self.record(fields, data[at + 96 : end], sound, corrupt(number, at), keys)
+            if not self.record(fields, data[at + 96 : end], sound, keys):
+                raise corrupt(number, at)
             at = following
         tail = data[at:]
         if tail.count(0) != len(tail):
             raise corrupt(number, at + len(tail) - len(tail.lstrip(b"\0")))
 
-    def record(self, fields, body, sound, bad, keys):
+    def record(self, fields, body, sound, keys):
+        """Takes a record; false where the journal itself does not hold."""
         _, _, seq, epoch, number, kind, flags, lag, batch, leaf, link = fields
         log = self.logs[number] if number < len(self.logs) else None
         if not sound:
-            raise altered(number, seq) if log and log.tree.size == seq else bad
-        self.step(kind, flags, lag, batch, epoch, number, bad)
+            if log and log.tree.size == seq:
+                raise altered(number, seq)
+            return False
+        if not self.step(kind, flags, lag, batch, epoch, number):
+            return False
         if log is None and (number != len(self.logs) or kind != GENESIS):
-            raise bad
+            return False
         expected = log.tree.size if log else 0
-        wrong = altered(number, expected)
         if seq != expected or (kind == GENESIS) != (log is None):
-            raise wrong
-        previous = log.link if log else sha256(b"alog1\n", body)
-        if (sha256(b"\x00", body) != leaf or sha256(b"\x02", previous, leaf) != link
+            raise altered(number, expected)
+        previous = log.link if log else sha256(b"alog1\n" + body)
+        if (sha256(b"\x00" + body) != leaf or sha256(b"\x02" + previous + leaf) != link
                 or not kind_agrees(kind, body)):
-            raise wrong
+            raise altered(number, expected)
         if kind == GENESIS:
-            log = self.genesis(number, body, wrong, keys)
+            log = self.genesis(number, body, altered(number, expected), keys)
         elif kind == KEY_ROTATE:
-            self.key_rotate(number, seq, body, previous, wrong)
+            self.key_rotate(number, seq, body, previous, altered(number, expected))
         elif kind == NODE_START:
             start = NODE_START_RE.match(body)
             if not start or int(start[2]) != epoch or number != 0:
-                raise wrong
+                raise altered(number, expected)
             self.batch = (*self.batch[:3], start[3] == b"strict")
         elif kind == ERASURE:
             self.redactions += 1
@@ -523,22 +558,25 @@ class Verifier:
         log.tree.push(leaf)
         if log.tree.size in log.roots:
             log.roots[log.tree.size] = log.tree.root()
+        return True
 
-    def step(self, kind, flags, lag, batch, epoch, number, bad):
-        """Holds a record to its place in the sequence of epochs and batches."""
+    def step(self, kind, flags, lag, batch, epoch, number):
+        """Whether a record has its place in the sequence of epochs and batches."""
         ended = flags == 1
-        opens = batch == 0 and ended and number == 0
-        strict = True
-        if self.batch is None:
-            fits = opens and kind == GENESIS
-        elif epoch == self.batch[0]:
-            fits = batch == self.batch[1] + self.batch[2]
-            strict = self.batch[3]
+        before, strict = self.batch, True
+        if before is not None and epoch == before[0]:
+            fits = batch == before[1] + before[2]
+            strict = before[3]
         else:
-            fits = opens and kind == NODE_START and epoch > self.batch[0]
+            fits = batch == 0 and ended and number == 0
+            if before is None:
+                fits = fits and kind == GENESIS
+            else:
+                fits = fits and kind == NODE_START and epoch > before[0]
         if not fits or flags > 1 or (strict and lag):
-            raise bad
+            return False
         self.batch = epoch, batch, ended, strict
+        return True
 
     def genesis(self, number, body, wrong, keys):
         match = GENESIS_RE.fullmatch(body)
@@ -605,78 +643,154 @@ class Directory:
             return None
 
 
-class Patched:
-    """A folder read once, with some files replaced; for `--batch`."""
+# Proofs (RFC 9162, sections 2.1.3.2 and 2.1.4.2)
 
-    def __init__(self, base, patches):
-        self.files = dict(base)
-        for path, patch in patches.items():
-            if patch is None:
-                self.files.pop(path, None)
-                continue
-            at, cut, inserted = patch
-            old = self.files.get(path, b"")
-            self.files[path] = old[:at] + base64.b64decode(inserted) + old[at + cut :]
-
-    def list(self, folder):
-        inside = (p[len(folder) + 1 :] for p in self.files if p.startswith(folder + "/"))
-        return list({name.split("/")[0] for name in inside})
-
-    def read(self, path):
-        return self.files.get(path)
+PROOF_HASHES_MAX = 64
 
 
-def load(path):
-    files = {}
-    for folder, _, names in os.walk(path):
-        for name in names:
-            full = os.path.join(folder, name)
-            with open(full, "rb") as file:
-                files[os.path.relpath(full, path).replace(os.sep, "/")] = file.read()
-    return files
+def inclusion_root(leaf, index, size, path):
+    """The root that `path` leads to from the leaf with this number, or None."""
+    if index >= size or len(path) > PROOF_HASHES_MAX:
+        return None
+    at, last, root = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            return None
+        if at & 1 or at == last:
+            root = sha256(b"\x01" + sibling + root)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            root = sha256(b"\x01" + root + sibling)
+        at, last = at >> 1, last >> 1
+    return root if last == 0 else None
 
 
-def batch(path, vkeys, checkpoints):
-    """One verdict per line of a JSON-lines file: {"dir", "patches": {path: null | [at, cut, base64]}}."""
-    bases = {}
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            case = json.loads(line)
-            folder = case["dir"]
-            if folder not in bases:
-                bases[folder] = load(folder)
-            source = Patched(bases[folder], case["patches"])
-            code, verdict = Verifier(source, vkeys, checkpoints).run()
-            print(code, verdict)
+def is_consistent(old, new, old_root, new_root, path):
+    """Whether `path` proves the tree of size `old` to be the beginning of that of size `new`."""
+    if old > new or len(path) > 2 * PROOF_HASHES_MAX:
+        return False
+    if old == new or old == 0:
+        return not path and old_root == (new_root if old else sha256(b""))
+    path = list(path) if old & old - 1 else [old_root, *path]
+    if not path:
+        return False
+    at, last = old - 1, new - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    small = large = path[0]
+    for hash in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            small, large = sha256(b"\x01" + hash + small), sha256(b"\x01" + hash + large)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            large = sha256(b"\x01" + large + hash)
+        at, last = at >> 1, last >> 1
+    return last == 0 and small == old_root and large == new_root
+
+
+def trusted_checkpoint(note, keys):
+    """The checkpoint of a note that one of `keys` signed, as (origin, size, root)."""
+    parsed = parse_note(note)
+    checkpoint = parsed and parse_checkpoint(parsed[0])
+    if not keys or None in keys or not checkpoint or not any(signed_by(parsed, k) for k in keys):
+        raise no_trust()
+    return checkpoint
+
+
+def parse_proof(text):
+    """A C2SP tlog-proof as (index, hashes, note), or None."""
+    head, gap, note = text.partition("\n\n")
+    first, *lines = head.split("\n")
+    if lines and lines[0].startswith("extra "):
+        if unbase64(lines.pop(0)[6:]) is None:
+            return None
+    if first != "c2sp.org/tlog-proof@v1" or not gap or not lines or lines[0][:6] != "index ":
+        return None
+    index, hashes = decimal(lines[0][6:]), [unbase64(line) for line in lines[1:]]
+    if index is None or any(h is None or len(h) != 32 for h in hashes):
+        return None
+    return index, hashes, note
+
+
+def verify_proof(text, body, vkeys):
+    """The exit code and the verdict line for a tlog-proof of an entry with this body."""
+    try:
+        proof = parse_proof(text)
+        if proof is None:
+            return 3, "corrupt proof"
+        index, hashes, note = proof
+        origin, size, root = trusted_checkpoint(note, [parse_vkey(v.strip()) for v in vkeys])
+    except Bad as bad:
+        return bad.code, bad.line
+    if inclusion_root(sha256(b"\x00" + body), index, size, hashes) != root:
+        return 1, f"altered seq={index} log={origin}"
+    return 0, f"ok seq={index} size={size} log={origin}"
+
+
+def verify_grown(text, notes, vkeys):
+    """The exit code and the verdict line for a consistency proof between two checkpoints."""
+    try:
+        keys = [parse_vkey(v.strip()) for v in vkeys]
+        (log, old, old_root), (origin, new, new_root) = (trusted_checkpoint(n, keys) for n in notes)
+        proof = json.loads(text)
+        hashes = [bytes.fromhex(h) for h in proof["hashes"]]
+        fits = log == origin and (proof["old"], proof["new"]) == (old, new)
+    except Bad as bad:
+        return bad.code, bad.line
+    except (ValueError, KeyError, TypeError):
+        return 3, "corrupt proof"
+    if not fits or not is_consistent(old, new, old_root, new_root, hashes):
+        return 1, f"altered seq=0 log={origin} through={old}"
+    return 0, f"ok old={old} new={new} log={origin}"
+
+
+def text_of(path):
+    """The text of a file, empty where it is none: what is empty verifies as nothing."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Verify an Interlock log directory.")
+    parser = argparse.ArgumentParser(description="Verify an Interlock log directory or a proof.")
     parser.add_argument("dir", nargs="?", help="the log directory, <data>/log")
     parser.add_argument("--vkey", action="append", default=[], help="key the log began with")
     parser.add_argument("--checkpoint", action="append", default=[],
                         help="file with a signed checkpoint kept outside")
     parser.add_argument("--json", action="store_true", help="print the logs as JSON")
-    parser.add_argument("--batch", help="file of patched directories to verify, one per line")
+    parser.add_argument("--proof", help="proof that an entry is in the log; instead of a directory")
+    parser.add_argument("--entry", help="the entry that it is for: its body, as exported")
+    parser.add_argument("--grown", help="proof that the log of the first --checkpoint became that "
+                                        "of the second; instead of a directory")
     options = parser.parse_args()
-    checkpoints = []
-    for path in options.checkpoint:
+    if sum(given is not None for given in (options.dir, options.proof, options.grown)) != 1:
+        parser.error("give one of a directory, --proof and --grown")
+    if (options.proof is None) != (options.entry is None):
+        parser.error("--proof and --entry go together")
+    checkpoints = [text_of(path) for path in options.checkpoint]
+    logs = []
+    if options.proof is not None:
         try:
-            with open(path, encoding="utf-8", newline="") as file:
-                checkpoints.append(file.read())
-        except (OSError, UnicodeDecodeError):
-            checkpoints.append("")
-    if options.batch:
-        batch(options.batch, options.vkey, checkpoints)
-        return 0
-    if options.dir is None:
-        parser.error("which directory?")
-    verifier = Verifier(Directory(options.dir), options.vkey, checkpoints)
-    code, line = verifier.run()
-    if options.json:
-        print(json.dumps({"code": code, "verdict": line, "logs": verifier.report()}))
+            with open(options.entry, "rb") as file:
+                body = file.read().removesuffix(b"\n")
+        except OSError as error:
+            parser.error(f"cannot read the entry: {error}")
+        code, line = verify_proof(text_of(options.proof), body, options.vkey)
+    elif options.grown is not None:
+        if len(checkpoints) != 2:
+            parser.error("--grown is between two checkpoints")
+        code, line = verify_grown(text_of(options.grown), checkpoints, options.vkey)
     else:
-        print(line)
+        verifier = Verifier(Directory(options.dir), options.vkey, checkpoints)
+        code, line = verifier.run()
+        logs = verifier.report()
+    print(json.dumps({"code": code, "verdict": line, "logs": logs}) if options.json else line)
     return code
 
 

@@ -122,6 +122,9 @@ pub fn prepare(program: &Program, request: &Request<'_>) -> Prepared {
         .collect();
     let mut footprint = Footprint::of(request.reservation, principal, action, &facts, request.now);
     footprint.limits = charges.into_iter().map(|(_, charge)| charge).collect();
+    if let Some(profile) = request.profile {
+        footprint.budgets = profile.budget.charges();
+    }
     Prepared {
         digest,
         facts,

@@ -337,6 +337,7 @@ fn profile(json: &Json) -> Profile {
         risk_max: json
             .get("max_risk_score")
             .map(|score| (score.as_f64().unwrap() * 100.0).round() as u8),
+        budget: Default::default(),
     }
 }
 

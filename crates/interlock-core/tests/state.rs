@@ -2,9 +2,9 @@
 
 use interlock_core::model::{Effect, OutcomeStatus, Value};
 use interlock_core::state::{
-    Baseline, BudgetCharge, BudgetPeriod, Flags, Footprint, IN_FLIGHT_MAX, LimitCharge, LimitKind,
-    OutcomeSummary, RESERVATION_TTL_NS, Readings, Session, SnapshotError, StateStore, Taint,
-    tool_key,
+    AgentTable, Baseline, BudgetCharge, BudgetPeriod, Flags, Footprint, IN_FLIGHT_MAX, LimitCharge,
+    LimitKind, OutcomeSummary, RESERVATION_TTL_NS, Readings, Session, SessionTable, SnapshotError,
+    StateStore, Taint, tool_key,
 };
 use proptest::prelude::*;
 
@@ -994,4 +994,43 @@ fn overlapping_decisions_fold_to_the_same_counts() {
     assert_eq!(a.limits[0].used, 21);
     assert_eq!(a.state.budget_used, b.state.budget_used);
     assert_eq!(a.state.actions_last_minute, b.state.actions_last_minute);
+}
+
+#[test]
+fn expiry_does_a_bounded_share_at_a_time() {
+    let mut table = AgentTable::new(100);
+    let mut sessions = SessionTable::new(100);
+    for n in 0..600u128 {
+        let mut footprint = footprint(n, MONDAY);
+        footprint.tenant = "t".into();
+        footprint.agent = format!("agent-{}", n % 3);
+        footprint.session = format!("s{}", n % 7);
+        table.reserve(&footprint, MONDAY);
+        assert!(table.conclude(&footprint, Effect::Allow, MONDAY));
+        sessions.conclude(&footprint, Effect::Allow);
+    }
+    // A table survives its bytes, and what is damaged or of another version does not load.
+    let bytes = table.to_bytes();
+    assert_eq!(AgentTable::from_bytes(&bytes).as_ref(), Ok(&table));
+    let of_sessions = sessions.to_bytes();
+    assert_eq!(
+        SessionTable::from_bytes(&of_sessions).as_ref(),
+        Ok(&sessions)
+    );
+    for cut in (0..bytes.len()).step_by(bytes.len() / 50) {
+        assert!(AgentTable::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+    }
+    assert!(AgentTable::from_bytes(&of_sessions).is_err());
+    let mut newer = bytes.clone();
+    newer[0] += 1;
+    assert!(matches!(
+        AgentTable::from_bytes(&newer),
+        Err(SnapshotError::Version(_))
+    ));
+    // Agent by agent until the bound is passed: 200 each.
+    let later = MONDAY + RESERVATION_TTL_NS;
+    assert_eq!(table.expire_some(later - 1, 256), 0);
+    assert_eq!(table.expire_some(later, 256), 400);
+    assert_eq!(table.expire_some(later, 256), 200);
+    assert_eq!(table.expire_some(later, 256), 0);
 }

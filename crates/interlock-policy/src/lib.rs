@@ -57,14 +57,19 @@ mod require;
 mod rule_document;
 mod schema;
 mod settings;
+mod signed;
 mod test_cases;
 mod units;
 
 pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load};
 pub use compile::{Compiled, SOURCES_MAX, compile};
 pub use condition::{CONDITION_BYTES_MAX, ConditionCompiler};
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use document::FILE_BYTES_MAX;
 pub use format::format;
 pub use schema::cedar_schema;
+pub use signed::{
+    BundleError, Manifest, SIGNED_BYTES_MAX, SignedSource, VerifiedBundle, layer_name,
+    sources_digest, verify_bundle,
+};
 pub use test_cases::{Evaluate, Expectation, Given, TestCase, TestFailure, Verdict, run_tests};

@@ -2,7 +2,7 @@
 
 use interlock_core::model::{Effect, Vector, parse_nano};
 use interlock_core::program::glob::Glob;
-use interlock_core::program::rule::{Band, Profile};
+use interlock_core::program::rule::{Band, Profile, ProfileBudget};
 use interlock_core::program::{Classification, EnvironmentConfig, Tier};
 use interlock_core::risk::Dimension;
 
@@ -363,6 +363,7 @@ pub(crate) fn read_profile(entry: &Entry, reports: &mut Reports<'_>) -> (Glob, P
             "blocked_resources",
             "max_actions_per_minute",
             "max_risk_score",
+            "budget_usd",
         ],
     );
     let mut globs = |name: &'static str| -> Option<Vec<Glob>> {
@@ -380,8 +381,49 @@ pub(crate) fn read_profile(entry: &Entry, reports: &mut Reports<'_>) -> (Glob, P
         risk_max: fields
             .get("max_risk_score")
             .and_then(|n| read_score(n, reports)),
+        budget: fields
+            .get("budget_usd")
+            .map(|n| read_budget(n, reports))
+            .unwrap_or_default(),
     };
     (Glob::new(&entry.key), profile)
+}
+
+/// What a day and a month may cost, in dollars.
+fn read_budget(node: &Node, reports: &mut Reports<'_>) -> ProfileBudget {
+    let fields = node.fields(reports, "`budget_usd`", &["day", "month"]);
+    let mut dollars = |name: &'static str| {
+        let node = fields.get(name)?;
+        let nano = match &node.kind {
+            Kind::Number(lexeme) => parse_nano(lexeme).filter(|n| *n >= 0),
+            _ => None,
+        };
+        if nano.is_none() {
+            reports.error_help(
+                "policy.wrong-value",
+                node.first_line(reports),
+                format!("`{name}` is not an amount of dollars below 9223372036"),
+                Some(
+                    "write `budget_usd: { day: 20, month: 300.50 }`; days and months are UTC"
+                        .to_owned(),
+                ),
+            );
+        }
+        nano
+    };
+    let budget = ProfileBudget {
+        day_nano_usd: dollars("day"),
+        month_nano_usd: dollars("month"),
+    };
+    let named = fields.get("day").is_some() || fields.get("month").is_some();
+    if matches!(node.kind, Kind::Map(_)) && !named {
+        reports.error(
+            "policy.missing-field",
+            node.first_line(reports),
+            "`budget_usd` needs `day`, `month` or both",
+        );
+    }
+    budget
 }
 
 /// 0..=100, or with a decimal point the published scale 0.0..=1.0.

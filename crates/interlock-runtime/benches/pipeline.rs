@@ -147,7 +147,6 @@ impl<'p> Pipeline<'p> {
                 run_seq: 0,
                 run_prev: None,
                 approval: None,
-                commitments: None,
                 source: "",
                 reported: None,
             },

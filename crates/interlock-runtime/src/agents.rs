@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use interlock_core::program::glob::Glob;
-use interlock_core::program::rule::Profile;
+use interlock_core::program::rule::{Profile, ProfileBudget};
 use interlock_store::{Agent, AgentProfile, Store, StoreError};
 
 /// What is configured of one agent.
@@ -30,6 +30,10 @@ pub(crate) fn compile(profile: &AgentProfile) -> Option<Profile> {
         risk_max: profile
             .max_risk_milli
             .and_then(|milli| u8::try_from(milli / 10).ok()),
+        budget: ProfileBudget {
+            day_nano_usd: profile.budget_day_nano_usd,
+            month_nano_usd: profile.budget_month_nano_usd,
+        },
     })
 }
 

@@ -1,19 +1,22 @@
 //! People in the loop: asking, deciding, and using a grant exactly once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use interlock_core::approval::{Event, Recheck, Request as Asked, State, Verdict};
+use interlock_core::approval::{Event, Recheck, Refusal, Request as Asked, State, Verdict};
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::model::{
-    Action, ActionDigest, Approvers, Decision, Obligation, Principal, Role, UnixNanos,
+    Action, ActionDigest, Approvers, Decision, Obligation, OutcomeStatus, Principal, Role,
+    UnixNanos, Value,
 };
 use interlock_core::program::Grant;
-use interlock_store::{ApprovalRequest, ApprovalRow};
+use interlock_store::journal::Entry;
+use interlock_store::{ApprovalRequest, ApprovalRow, Store, StoreError};
 use uuid::Uuid;
 
 use crate::bundles::Loaded;
 use crate::error::RuntimeError;
+use crate::outcome::{Granted, record_time};
 use crate::{Runtime, rfc3339};
 
 /// How long an approval waits when the rule does not say: 24 hours, in nanoseconds.
@@ -201,11 +204,24 @@ impl Runtime {
         Ok(())
     }
 
+    /// One change of an approval at a time: what is decided on is what is recorded and written.
+    pub(crate) fn deciding(&self) -> MutexGuard<'_, ()> {
+        self.inner
+            .deciding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a person's answer. The record is durable before this returns; a second answer gets
     /// the first outcome.
     ///
+    /// The record comes first, then the row: an agent can use the grant from the moment the row says
+    /// so, and no grant may be used that is not on record. A row that could not be written follows
+    /// from the record, through the projector: at once when the store recovers, else at the next
+    /// start.
+    ///
     /// # Errors
-    /// When the caller may not decide, or there is no such approval.
+    /// When the caller may not decide, there is no such approval, or the answer cannot be recorded.
     pub fn decide_approval(
         &self,
         principal: &Principal,
@@ -220,66 +236,90 @@ impl Runtime {
             ));
         }
         let tenant = &*principal.tenant;
+        let store = &self.inner.store;
+        let one = self.deciding();
         let now = self.inner.clock.now();
-        let row = self
-            .inner
-            .store
+        let mut row = store
             .approval(tenant, id)
             .map_err(|e| not_found(e, "approval"))?;
-        let event = Event::Vote {
-            approver: approver.to_owned(),
-            verdict: if approve {
-                Verdict::Approve
-            } else {
-                Verdict::Deny
-            },
-            seen: row.approval.proposed(),
-            reason: reason.to_owned(),
-        };
-        let advanced = self
-            .inner
-            .store
-            .advance_approval(tenant, id, None, &event, now)?;
-        if let Some(refusal) = &advanced.refusal
-            && !advanced.already_decided()
-        {
-            return Err(RuntimeError::Conflict(refusal.to_string()));
+        if let Some(due) = row.approval.due(now) {
+            row = store.advance_approval(tenant, id, None, &due, now)?.row;
+            self.record_expiry(tenant, &row, now);
         }
-        if advanced.applied() {
-            let kind = if advanced.row.approval.state == State::Pending {
-                Kind::ApprovalVote
-            } else {
-                Kind::ApprovalFinal
-            };
-            let mut body = Body::new(kind, &rfc3339(now));
-            body.str("tenant", tenant)
-                .str("id", id)
-                .str("agent", &advanced.row.asked.agent_id)
-                .str("approver", approver)
-                .str("verdict", event.name())
-                .str("state", advanced.row.approval.state.name())
-                .str(
-                    "action_hash",
-                    &advanced.row.approval.request.digest.to_hex(),
-                );
-            let bytes = body
-                .finish()
-                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
-            self.inner
-                .journal
-                .append(tenant, kind, bytes)
-                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
-            if advanced.row.approval.state.is_approved() {
-                self.inner
-                    .memory
-                    .approved(tenant, &advanced.row.asked.agent_id, now);
+        let event = vote(&row, approver, approve, reason);
+        let next = match row.approval.step(&event, now) {
+            Ok(next) => next,
+            Err(Refusal::AlreadyDecided(_) | Refusal::AlreadyVoted) => {
+                return Ok(Answered {
+                    row,
+                    already_decided: true,
+                });
             }
-            self.inner.changed.notify(tenant, id);
+            Err(refusal) => return Err(RuntimeError::Conflict(refusal.to_string())),
+        };
+        let kind = if next.state == State::Pending {
+            Kind::ApprovalVote
+        } else {
+            Kind::ApprovalFinal
+        };
+        let mut body = Body::new(kind, &rfc3339(now));
+        body.str("tenant", tenant)
+            .str("id", id)
+            .str("agent", &row.asked.agent_id)
+            .str("approver", approver)
+            .str("verdict", event.name())
+            .str("state", next.state.name())
+            .int("version", next.version)
+            .str("action_hash", &row.approval.request.digest.to_hex());
+        let bytes = body
+            .finish()
+            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+        self.inner
+            .journal
+            .append(tenant, kind, bytes)
+            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+        if next.state.is_approved() {
+            self.inner.memory.approved(tenant, &row.asked.agent_id, now);
         }
+        self.inner.projector.wake();
+        // Nobody else changes the row meanwhile, so that it takes the step that is on record.
+        let advanced =
+            store.advance_approval(tenant, id, Some(row.approval.version), &event, now)?;
+        drop(one);
+        self.inner.changed.notify(tenant, id);
         Ok(Answered {
             already_decided: advanced.already_decided(),
             row: advanced.row,
         })
+    }
+
+    /// Tells the approval whose grant a decision used what became of the action. Nothing is told of
+    /// an unknown outcome: the claim's lease makes it unknown there too.
+    ///
+    /// The outcome is on record by now, so that a failure here is made good by the projector.
+    pub(crate) fn report_execution(
+        &self,
+        tenant: &str,
+        granted: &Granted,
+        status: OutcomeStatus,
+        now: UnixNanos,
+    ) {
+        let Some(event) = execution(granted.fence, status) else {
+            return;
+        };
+        let id = granted.approval.to_string();
+        let one = self.deciding();
+        let advanced = self
+            .inner
+            .store
+            .advance_approval(tenant, &id, None, &event, now);
+        drop(one);
+        match advanced {
+            Ok(_) => self.inner.changed.notify(tenant, &id),
+            Err(error) => {
+                tracing::warn!(%error, id, "an approval was not told of its outcome yet");
+            }
+        }
     }
 
     /// One approval, with what time has brought about.
@@ -301,6 +341,8 @@ impl Runtime {
             return Err(RuntimeError::NotFound("approval"));
         }
         if row.approval.due(now).is_some() {
+            let _one = self.deciding();
+            let before = row.approval.version;
             let advanced = self.inner.store.advance_approval(
                 &principal.tenant,
                 id,
@@ -308,6 +350,10 @@ impl Runtime {
                 &Event::Expire,
                 now,
             )?;
+            // The timer may have come first, and has recorded it then.
+            if advanced.row.approval.version == before.saturating_add(1) && advanced.applied() {
+                self.record_expiry(&principal.tenant, &advanced.row, now);
+            }
             return Ok(advanced.row);
         }
         Ok(row)
@@ -316,6 +362,99 @@ impl Runtime {
     /// Calls `f` whenever an approval changes; for those who wait.
     pub fn on_approval_change(&self, f: impl Fn(&str, &str) + Send + Sync + 'static) {
         self.inner.changed.listen(Box::new(f));
+    }
+}
+
+fn vote(row: &ApprovalRow, approver: &str, approve: bool, reason: &str) -> Event {
+    Event::Vote {
+        approver: approver.to_owned(),
+        verdict: if approve {
+            Verdict::Approve
+        } else {
+            Verdict::Deny
+        },
+        seen: row.approval.proposed(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn execution(fence: u64, status: OutcomeStatus) -> Option<Event> {
+    let succeeded = match status {
+        OutcomeStatus::Succeeded => true,
+        OutcomeStatus::Failed | OutcomeStatus::NotRun => false,
+        OutcomeStatus::Unknown => return None,
+    };
+    Some(Event::Report { fence, succeeded })
+}
+
+/// Brings an approval's row up to what this entry of the journal says of it, if the process ended
+/// between the two. An entry that the row has followed already, or a row that is gone, is passed
+/// over.
+pub(crate) fn follow(
+    store: &dyn Store,
+    deciding: &Mutex<()>,
+    tenant: &str,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let concerns = match entry.kind {
+        Kind::ApprovalVote | Kind::ApprovalFinal => true,
+        // Few outcomes are of an action that a person allowed.
+        Kind::Outcome => std::str::from_utf8(&entry.body).is_ok_and(|b| b.contains("\"fence\":")),
+        _ => false,
+    };
+    if !concerns {
+        return Ok(());
+    }
+    // Whoever wrote the entry may be about to write the row.
+    let _one = deciding.lock().unwrap_or_else(PoisonError::into_inner);
+    let Ok(body) = Value::parse(&entry.body) else {
+        return Ok(());
+    };
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let Some(at) = record_time(&body) else {
+        return Ok(());
+    };
+    let number = |key: &str| body.get(key).and_then(Value::as_i64);
+    let found = |id: &str| match store.approval(tenant, id) {
+        Ok(row) => Ok(Some(row)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    };
+    let (id, event) = if entry.kind == Kind::Outcome {
+        let fence = number("fence").and_then(|fence| u64::try_from(fence).ok());
+        let status = OutcomeStatus::from_name(text("status"));
+        let event = fence.zip(status).and_then(|(f, s)| execution(f, s));
+        let (id, Some(event)) = (text("approval"), event) else {
+            return Ok(());
+        };
+        (id, event)
+    } else {
+        let id = text("id");
+        let approve = match text("verdict") {
+            "approve" => true,
+            "deny" => false,
+            // Time's own, which the row follows by itself.
+            _ => return Ok(()),
+        };
+        let Some(row) = found(id)? else {
+            return Ok(());
+        };
+        let version = i64::try_from(row.approval.version).unwrap_or(i64::MAX);
+        if number("version").is_none_or(|recorded| recorded <= version) {
+            return Ok(());
+        }
+        // The words are content and were not recorded.
+        (id, vote(&row, text("approver"), approve, ""))
+    };
+    match store.advance_approval(tenant, id, None, &event, at) {
+        Ok(advanced) => {
+            if advanced.applied() {
+                tracing::info!(id, event = event.name(), "an approval followed its record");
+            }
+            Ok(())
+        }
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

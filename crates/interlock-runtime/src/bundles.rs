@@ -2,21 +2,34 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use interlock_core::audit::note::Signer;
+use interlock_core::audit::{hex, unhex};
 use interlock_core::model::{Effect, Layer};
-use interlock_policy::{Compiled, Diagnostic, Source};
-use interlock_store::{Policy, Store};
+use interlock_policy::{Compiled, Diagnostic, Manifest, Source, sources_digest};
+use interlock_store::{Policy, Store, StoreError};
 
+use crate::clock::Clock;
 use crate::error::RuntimeError;
+use crate::reload::Stale;
+
+/// The setting that keeps the number of the bundle in force, and what it stands for.
+const NUMBER: &str = "bundle-in-force";
 
 /// A compiled bundle with its number.
 #[derive(Debug)]
 pub struct Loaded {
     /// The compiled form, with profiles, warnings and tests.
     pub compiled: Compiled,
-    /// The revision of the tenant's policies; never goes back.
+    /// The revision of the tenant's own policies; never goes back.
     pub revision: u64,
+    /// The number of the bundle: it stands for one set of texts and never goes back.
+    pub number: u64,
+    /// The digest of the texts, as the manifest has it.
+    pub sources_digest: [u8; 32],
+    /// The signed manifest: [`interlock_policy::Manifest`] as a note.
+    pub manifest: String,
     /// The texts that it was compiled from.
     pub sources: Vec<Source>,
 }
@@ -28,7 +41,12 @@ pub(crate) struct Bundles {
     base: RwLock<Vec<Source>>,
     current: RwLock<HashMap<String, Arc<Loaded>>>,
     /// One change at a time, so that an older set of rows never replaces a newer one.
-    changing: std::sync::Mutex<()>,
+    changing: Mutex<()>,
+    stale: Mutex<Option<Stale>>,
+    signer: Signer,
+    clock: Arc<dyn Clock>,
+    /// Held from looking at the rows until they are changed: what compiled is what is stored.
+    editing: Mutex<()>,
 }
 
 /// The diagnostics as one text.
@@ -104,12 +122,21 @@ fn rows_source(rows: &[Policy]) -> Option<Source> {
 }
 
 impl Bundles {
-    pub(crate) fn new(base: Vec<Source>) -> Self {
+    pub(crate) fn new(base: Vec<Source>, signer: Signer, clock: Arc<dyn Clock>) -> Self {
         Self {
             base: RwLock::new(base),
             current: RwLock::default(),
-            changing: std::sync::Mutex::default(),
+            changing: Mutex::default(),
+            stale: Mutex::default(),
+            signer,
+            clock,
+            editing: Mutex::default(),
         }
+    }
+
+    /// One edit at a time.
+    pub(crate) fn editing(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in force for a tenant; `None` when nothing is, which denies side effects.
@@ -121,26 +148,42 @@ impl Bundles {
             .map(Arc::clone)
     }
 
-    /// Replaces what every tenant has below its own.
-    pub(crate) fn set_base(&self, base: Vec<Source>) -> Vec<Source> {
-        std::mem::replace(
-            &mut *self.base.write().unwrap_or_else(PoisonError::into_inner),
-            base,
-        )
+    /// The key by which clients check bundles.
+    pub(crate) fn vkey(&self) -> String {
+        self.signer.verifier().vkey()
     }
 
-    fn compile(
-        &self,
+    /// Shows `look` what every tenant has below its own.
+    pub(crate) fn with_base<T>(&self, look: impl FnOnce(&[Source]) -> T) -> T {
+        look(&self.base.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn stale(&self) -> Option<Stale> {
+        self.stale
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_stale(&self, stale: Option<Stale>) {
+        *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = stale;
+    }
+
+    fn base(&self) -> Vec<Source> {
+        self.base
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The texts of a tenant: the base, its own bundles, its rows.
+    fn sources(
+        mut sources: Vec<Source>,
         tenant: &str,
         store: &dyn Store,
         extra: Option<Source>,
         rows: &[Policy],
-    ) -> Result<Loaded, RuntimeError> {
-        let mut sources = self
-            .base
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+    ) -> Result<Vec<Source>, RuntimeError> {
         for bundle in store.bundles(tenant)? {
             if extra.as_ref().is_some_and(|e| e.name == bundle.name) {
                 continue;
@@ -149,14 +192,63 @@ impl Bundles {
         }
         sources.extend(extra);
         sources.extend(rows_source(rows));
+        Ok(sources)
+    }
+
+    /// The number of these texts: the one that they have if they are in force, else the next.
+    fn number(
+        tenant: &str,
+        store: &dyn Store,
+        digest: &[u8; 32],
+    ) -> Result<(u64, Option<String>), RuntimeError> {
+        let Some(kept) = store.setting(tenant, NUMBER)? else {
+            return Ok((1, Some(format!("1 {}", hex(digest)))));
+        };
+        let (number, of) = kept
+            .split_once(' ')
+            .and_then(|(number, of)| Some((number.parse::<u64>().ok()?, unhex(of)?)))
+            .ok_or(StoreError::Damaged {
+                what: NUMBER,
+                problem: "it is not a number and a digest".to_owned(),
+            })?;
+        if of == digest {
+            return Ok((number, None));
+        }
+        let number = number.saturating_add(1);
+        Ok((number, Some(format!("{number} {}", hex(digest)))))
+    }
+
+    /// Compiles what a tenant would have with this base and gives it its number, which is kept.
+    fn load(
+        &self,
+        base: Vec<Source>,
+        tenant: &str,
+        store: &dyn Store,
+    ) -> Result<Arc<Loaded>, RuntimeError> {
         let revision = store.epochs(tenant)?.policy;
-        let compiled = interlock_policy::compile(&sources, revision)
+        let sources = Self::sources(base, tenant, store, None, &store.policies(tenant)?)?;
+        let digest = sources_digest(&sources);
+        let (number, keep) = Self::number(tenant, store, &digest)?;
+        let compiled = interlock_policy::compile(&sources, number)
             .map_err(|d| RuntimeError::Policy(render(&d)))?;
-        Ok(Loaded {
+        if let Some(keep) = keep {
+            store.set_setting(tenant, NUMBER, Some(&keep))?;
+        }
+        let manifest = Manifest {
+            tenant: tenant.to_owned(),
+            number,
+            sources: digest,
+            program: compiled.program.digest(),
+            created: crate::rfc3339(self.clock.now()),
+        };
+        Ok(Arc::new(Loaded {
             compiled,
             revision,
+            number,
+            sources_digest: digest,
+            manifest: manifest.signed(&self.signer),
             sources,
-        })
+        }))
     }
 
     /// Compiles what the store holds for a tenant and puts it in force. What does not compile
@@ -167,7 +259,7 @@ impl Bundles {
         store: &dyn Store,
     ) -> Result<Arc<Loaded>, RuntimeError> {
         let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = Arc::new(self.compile(tenant, store, None, &store.policies(tenant)?)?);
+        let loaded = self.load(self.base(), tenant, store)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(now) = current.get(tenant)
             && now.revision > loaded.revision
@@ -181,6 +273,46 @@ impl Bundles {
         Ok(loaded)
     }
 
+    /// Replaces what every tenant has below its own, for all of `tenants` or for none. Returns
+    /// whether it is another one than before.
+    pub(crate) fn replace_base(
+        &self,
+        base: Vec<Source>,
+        tenants: &[String],
+        store: &dyn Store,
+    ) -> Result<bool, RuntimeError> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.base() == base {
+            return Ok(false);
+        }
+        let mut all = Vec::with_capacity(tenants.len());
+        // All are compiled before one is numbered: what never was in force has no number.
+        for tenant in tenants {
+            self.compiles(base.clone(), tenant, store, None, &store.policies(tenant)?)?;
+        }
+        for tenant in tenants {
+            all.push((tenant.clone(), self.load(base.clone(), tenant, store)?));
+        }
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
+        self.current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(all);
+        Ok(true)
+    }
+
+    fn compiles(
+        &self,
+        base: Vec<Source>,
+        tenant: &str,
+        store: &dyn Store,
+        extra: Option<Source>,
+        rows: &[Policy],
+    ) -> Result<Compiled, RuntimeError> {
+        let sources = Self::sources(base, tenant, store, extra, rows)?;
+        interlock_policy::compile(&sources, 0).map_err(|d| RuntimeError::Policy(render(&d)))
+    }
+
     /// Whether the tenant's policies would still compile with this source or these rows.
     pub(crate) fn try_compile(
         &self,
@@ -188,8 +320,8 @@ impl Bundles {
         store: &dyn Store,
         extra: Option<Source>,
         rows: &[Policy],
-    ) -> Result<Loaded, RuntimeError> {
-        self.compile(tenant, store, extra, rows)
+    ) -> Result<Compiled, RuntimeError> {
+        self.compiles(self.base(), tenant, store, extra, rows)
     }
 }
 

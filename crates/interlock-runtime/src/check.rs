@@ -11,22 +11,20 @@ use interlock_core::model::{
     Action, ActionDigest, Decision, Effect, FiredRule, Principal, Reason, ReasonCode, RuleKind,
     UnixNanos, reason::code,
 };
-use interlock_core::privacy;
 use interlock_core::state::Footprint;
 use interlock_store::journal::{Appended, JournalError};
+use interlock_store::vault::Deferred;
 use uuid::Uuid;
 
 use crate::approvals::Found;
 use crate::bundles::Loaded;
 use crate::clock::new_id;
+use crate::content::{About, of_action};
 use crate::error::RuntimeError;
 use crate::idempotency::{self, Seen};
-use crate::outcome::Open;
+use crate::outcome::{Granted, Open};
 use crate::runs::RunLink;
 use crate::{Runtime, rfc3339};
-
-/// Bytes of the masked payload that lists show.
-const SHOWN_BYTES_MAX: usize = 4_096;
 
 /// A decision with its place in the record.
 #[derive(Debug, Clone)]
@@ -80,7 +78,7 @@ struct Pending {
     tenant: Arc<str>,
     body: Vec<u8>,
     link: Option<RunLink>,
-    shown: String,
+    content: Option<Deferred>,
 }
 
 enum Begun {
@@ -148,7 +146,7 @@ impl Runtime {
             prepared,
             body,
             link,
-            shown,
+            content,
             ..
         } = pending;
         let finish = move |result: Result<Appended, JournalError>| match result {
@@ -172,7 +170,6 @@ impl Runtime {
                 if let Some(key) = key {
                     inner.idempotency.answer(key, digest, &checked);
                 }
-                inner.shown.insert(checked.id, shown);
                 inner.projector.wake();
                 call(&done, Ok(checked));
             }
@@ -184,10 +181,10 @@ impl Runtime {
                 );
             }
         };
-        if let Err(error) = self
-            .inner
-            .journal
-            .append_with(&tenant, Kind::Decision, body, finish)
+        if let Err(error) =
+            self.inner
+                .journal
+                .append_content_with(&tenant, Kind::Decision, body, content, finish)
         {
             self.undo(&footprint, id, at, taken.as_ref());
             call(
@@ -230,6 +227,9 @@ impl Runtime {
                     .begin_new(principal, action, options, now, Some(key.clone()))
                     .inspect_err(|_| inner.idempotency.give_back(&key)),
                 Seen::Same(checked) => Ok(Begun::Stored(checked)),
+                Seen::Recorded(seq) => self
+                    .recorded(&principal.tenant, seq)
+                    .map(|checked| Begun::Stored(Box::new(checked))),
                 Seen::Underway => Ok(Begun::Underway(key)),
                 Seen::Other => Err(RuntimeError::IdempotencyConflict(action.idempotency_key)),
             };
@@ -302,7 +302,6 @@ impl Runtime {
             }
         }
         let link = inner.runs.next(&principal.tenant, &action.run_id);
-        let shown = self.shown(&action);
         let body = self
             .encode(
                 principal,
@@ -318,13 +317,15 @@ impl Runtime {
             .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
         if options.reported.is_none() {
             inner.open.insert(
-                &principal.tenant,
                 id,
                 Open {
+                    tenant: Arc::clone(&principal.tenant),
                     agent: action.agent_id.clone(),
                     session: action.session_id.clone(),
                     run: action.run_id.clone(),
+                    about: About::action(&action),
                     permitted: decision.effect.permits(),
+                    granted: found.as_ref().map(|f| Granted::at(f.approval, now)),
                 },
             );
         }
@@ -348,7 +349,7 @@ impl Runtime {
             tenant: Arc::clone(&principal.tenant),
             body,
             link,
-            shown,
+            content: of_action(inner.content, &principal.tenant, action),
         })))
     }
 
@@ -418,7 +419,7 @@ impl Runtime {
         };
         if let Some(found) = found {
             let holds = decision.effect.permits();
-            let fence = u64::try_from(now).unwrap_or(0);
+            let fence = Granted::at(found.approval, now).fence;
             if let Err(error) = self.claim(principal, found, loaded, holds, fence, now)
                 && holds
             {
@@ -445,23 +446,6 @@ impl Runtime {
             return Ok(Some(id));
         }
         Ok(None)
-    }
-
-    /// What lists show of an action's payload: masked, bounded, and only if contents may be kept.
-    fn shown(&self, action: &Action) -> String {
-        if self.inner.content != interlock_core::audit::record::ContentMode::Full {
-            return "null".to_owned();
-        }
-        let value = if action.payload.is_null() {
-            &action.arguments
-        } else {
-            &action.payload
-        };
-        let json = value.to_json();
-        if json.len() > SHOWN_BYTES_MAX {
-            return format!("{{\"bytes\":{}}}", json.len());
-        }
-        privacy::mask_text(&json, Default::default()).text
     }
 
     #[expect(clippy::too_many_arguments, reason = "the pieces of one record")]
@@ -496,7 +480,6 @@ impl Runtime {
                 run_seq: link.map_or(0, |l| l.seq),
                 run_prev: link.and_then(|l| l.prev.as_ref()),
                 approval: approval.map(|a| a.to_string()).as_deref(),
-                commitments: None,
                 reported: reported.as_deref(),
             },
             principal,

@@ -2,6 +2,7 @@
 
 use interlock_core::model::ActionError;
 use interlock_store::StoreError;
+use interlock_store::vault::VaultError;
 use thiserror::Error;
 
 /// Why a request got no decision. Every variant means that the action must not run.
@@ -34,6 +35,15 @@ pub enum RuntimeError {
     /// The caller may not do that.
     #[error("{0}")]
     Forbidden(String),
+    /// The content was there, and was erased.
+    #[error("the content was erased; what the entry commits to stays in the record")]
+    Erased,
+    /// A value is out of its limits.
+    #[error("`{0}` {1}")]
+    Invalid(&'static str, String),
+    /// The vault failed, or holds something else than what the record commits to.
+    #[error(transparent)]
+    Vault(VaultError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +64,9 @@ impl RuntimeError {
             Self::NotFound(_) => "not-found",
             Self::Conflict(_) => "conflict",
             Self::Forbidden(_) => "key.forbidden",
+            Self::Erased => "content.erased",
+            Self::Invalid(..) => "field.invalid",
+            Self::Vault(_) => "vault",
             Self::Store(_) => "store",
             Self::Policy(_) => "policy.invalid",
         }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use interlock_core::model::{Action, ActionDigest, UnixNanos};
 
 use crate::approvals::APPROVAL_FIELD;
+use crate::bytes::{Reader, put_i64, put_option, put_text, put_u64};
 use crate::check::Checked;
 use crate::error::RuntimeError;
 
@@ -21,6 +22,9 @@ pub(crate) enum Seen {
     New,
     /// It was used for the same action: the stored answer.
     Same(Box<Checked>),
+    /// It was used for the same action, before this process started: the number of the answer's
+    /// record in the tenant's log.
+    Recorded(u64),
     /// It was used for the same action, whose answer is not there yet.
     Underway,
     /// It was used for another action.
@@ -36,6 +40,9 @@ pub(crate) type Waiter = Box<dyn FnOnce(Result<Checked, RuntimeError>) + Send>;
 
 enum Answer {
     There(Box<Checked>),
+    /// When it was given, and the number of its record: read when somebody asks, as hardly anybody
+    /// does after a restart.
+    Recorded(UnixNanos, u64),
     Awaited(Vec<Waiter>),
 }
 
@@ -91,6 +98,7 @@ impl Idempotency {
         match inner.answers.get(key) {
             Some((first, _)) if *first != digest => Seen::Other,
             Some((_, Answer::There(checked))) => Seen::Same(Box::new(replay(checked))),
+            Some((_, Answer::Recorded(_, seq))) => Seen::Recorded(*seq),
             Some((_, Answer::Awaited(_))) => Seen::Underway,
             None => {
                 inner
@@ -110,7 +118,7 @@ impl Idempotency {
                 return;
             }
             Some((_, Answer::There(checked))) => Ok(replay(checked)),
-            None => Err(failed()),
+            Some((_, Answer::Recorded(..))) | None => Err(failed()),
         };
         drop(inner);
         waiter(result);
@@ -128,6 +136,53 @@ impl Idempotency {
                 waiter(Ok(replay(checked)));
             }
         }
+    }
+
+    /// Restores the answer to a key from its record.
+    pub(crate) fn restore(&self, key: Key, digest: ActionDigest, at: UnixNanos, seq: u64) {
+        let mut inner = self.lock();
+        inner.forget(at);
+        inner.order.push_back((at, key.clone()));
+        inner
+            .answers
+            .insert(key, (digest, Answer::Recorded(at, seq)));
+    }
+
+    /// The answers as a part of a snapshot; equal answers have equal bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let inner = self.lock();
+        let mut out = Vec::new();
+        put_u64(&mut out, inner.order.len() as u64);
+        for (at, key) in &inner.order {
+            put_i64(&mut out, *at);
+            for text in [&key.0, &key.1, &key.2, &key.3] {
+                put_text(&mut out, text);
+            }
+            // A key that was used again has a younger answer, further back in the order.
+            let given = inner.given(key).filter(|(given, ..)| given == at);
+            put_option(&mut out, given, |out, (_, seq, digest)| {
+                put_u64(out, seq);
+                out.extend_from_slice(&digest.0);
+            });
+        }
+        out
+    }
+
+    /// Reads a part of a snapshot.
+    pub(crate) fn from_bytes(from: &mut Reader<'_>) -> Option<Self> {
+        let mut inner = Inner::default();
+        for _ in 0..from.count()? {
+            let at = from.i64()?;
+            let key = (from.text()?, from.text()?, from.text()?, from.text()?);
+            let given = from.option(|from| Some((from.u64()?, ActionDigest(from.array()?))))?;
+            if let Some((seq, digest)) = given {
+                let answer = Answer::Recorded(at, seq);
+                inner.answers.insert(key.clone(), (digest, answer));
+            }
+            inner.order.push_back((at, key));
+        }
+        from.end()?;
+        Some(Self(Mutex::new(inner)))
     }
 
     /// Gives a taken key back: there is no answer, and the next request is the first.
@@ -153,15 +208,22 @@ fn failed() -> RuntimeError {
 }
 
 impl Inner {
+    /// When the answer to a key was given, the number of its record, and what it answered.
+    fn given(&self, key: &Key) -> Option<(UnixNanos, u64, &ActionDigest)> {
+        match self.answers.get(key)? {
+            (digest, Answer::There(checked)) => Some((checked.at, checked.seq, digest)),
+            (digest, Answer::Recorded(at, seq)) => Some((*at, *seq, digest)),
+            (_, Answer::Awaited(_)) => None,
+        }
+    }
+
     fn forget(&mut self, now: UnixNanos) {
         while let Some((at, _)) = self.order.front()
             && (now.saturating_sub(*at) > KEEP_NS || self.order.len() > KEYS_MAX)
         {
             if let Some((at, old)) = self.order.pop_front() {
                 // A key that was used again after it was forgotten has a younger answer.
-                let stale =
-                    matches!(self.answers.get(&old), Some((_, Answer::There(c))) if c.at <= at);
-                if stale {
+                if self.given(&old).is_some_and(|(given, ..)| given <= at) {
                     self.answers.remove(&old);
                 }
             }

@@ -3,29 +3,47 @@
 
 mod agents;
 mod approvals;
+mod background;
+mod bundle_key;
 mod bundles;
+mod bytes;
 mod check;
 mod clock;
+mod content;
 mod error;
+mod fold;
 mod idempotency;
+mod members;
 mod memory;
 mod open;
 mod outcome;
 mod projector;
 mod recorded;
+mod reload;
 mod runs;
 mod settings;
-mod shown;
+mod settled;
+mod shared;
+mod snapshot;
 mod stats;
+mod timer;
 
 pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use reload::Stale;
+pub use settings::Spending;
+pub use shared::{
+    CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
+    owner,
+};
 pub use stats::Snapshot;
+pub use timer::Ticked;
 
 use std::sync::Arc;
 
@@ -34,6 +52,7 @@ use interlock_core::model::UnixNanos;
 use interlock_core::program::Program;
 use interlock_store::Store;
 use interlock_store::journal::Journal;
+use interlock_store::vault::Vault;
 
 /// The tenant of a single-tenant installation.
 pub const DEFAULT_TENANT: &str = "default";
@@ -57,9 +76,15 @@ pub(crate) struct Inner {
     pub(crate) idempotency: idempotency::Idempotency,
     pub(crate) runs: runs::Runs,
     pub(crate) open: outcome::OpenDecisions,
-    pub(crate) shown: Arc<shown::Shown>,
+    pub(crate) settled: settled::SettledDecisions,
+    pub(crate) vault: Vault,
+    /// Held by who erases.
+    pub(crate) erasing: std::sync::Mutex<()>,
     pub(crate) projector: Arc<projector::Wake>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub(crate) background: background::Background,
+    /// Held while the state of an approval is read, recorded and advanced.
+    pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) content: ContentMode,
@@ -70,6 +95,12 @@ impl Runtime {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The contents.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// The rows.
@@ -96,8 +127,10 @@ impl Runtime {
         self.inner.stats.snapshot()
     }
 
-    /// Projects what is recorded and stops. Decisions after this are refused by the journal.
+    /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
+    /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self
             .inner
@@ -112,6 +145,13 @@ impl Runtime {
         if let Err(error) = self.inner.journal.clone().close() {
             tracing::error!(%error, "the journal did not close cleanly; the next start recovers it");
         }
+        // An erasure that is underway comes to its end first.
+        let _erasing = self
+            .inner
+            .erasing
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.inner.vault.close();
     }
 }
 

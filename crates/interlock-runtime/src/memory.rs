@@ -4,13 +4,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use interlock_core::model::{Effect, UnixNanos};
+use interlock_core::program::rule::ProfileBudget;
 use interlock_core::state::{
-    AGENTS_MAX, AgentTable, Footprint, OutcomeSummary, Readings, SESSIONS_MAX, SessionTable,
-    StableHash, Switches, SwitchesFull, Taint,
+    AGENTS_MAX, AgentTable, BudgetPeriod, Footprint, OutcomeSummary, Readings, SESSIONS_MAX,
+    SessionTable, StableHash, Switches, SwitchesFull, Taint,
 };
 
 /// Locks that agents are spread over.
 const SHARDS: usize = 16;
+/// Outcomes that become unknown under one lock.
+const EXPIRE_MAX: usize = 256;
 
 /// The state.
 #[derive(Debug)]
@@ -25,6 +28,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
+    /// How many parts of a snapshot the state is: the shards of the agents, and the sessions.
+    pub(crate) const PARTS: usize = SHARDS + 1;
+
     pub(crate) fn new() -> Self {
         Self {
             agents: (0..SHARDS)
@@ -116,6 +122,49 @@ impl Memory {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .kill_tenant(tenant, on)
+    }
+
+    /// Ends what has been in flight for too long; answers how many outcomes became unknown.
+    ///
+    /// No lock is held for more than the agents of one shard and [`EXPIRE_MAX`] outcomes, give or
+    /// take those of one agent; what is left waits for the next call.
+    pub(crate) fn expire(&self, now: UnixNanos) -> usize {
+        self.agents
+            .iter()
+            .map(|shard| locked(shard).expire_some(now, EXPIRE_MAX))
+            .sum()
+    }
+
+    /// What an agent has spent of its own budgets, by the periods that `now` falls in: the day's and
+    /// the month's, in billionths of a US dollar, what is in flight included.
+    pub(crate) fn spent(&self, tenant: &str, agent: &str, now: UnixNanos) -> (i64, i64) {
+        let key = ProfileBudget::key();
+        let shard = self.shard(tenant, agent);
+        shard.get(tenant, agent).map_or((0, 0), |state| {
+            let used = |period| state.budgets().used_at(key, period, now);
+            (used(BudgetPeriod::Day), used(BudgetPeriod::Month))
+        })
+    }
+
+    /// The parts of a snapshot: the shards of the agents in order, and the sessions. Switches are not
+    /// in it: they are rows.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.agents
+            .iter()
+            .map(|shard| locked(shard).to_bytes())
+            .chain(std::iter::once_with(|| locked(&self.sessions).to_bytes()))
+    }
+
+    /// Reads the parts of a snapshot.
+    pub(crate) fn from_parts(parts: &mut dyn Iterator<Item = &[u8]>) -> Option<Self> {
+        let agents = (0..SHARDS)
+            .map(|_| Some(Mutex::new(AgentTable::from_bytes(parts.next()?).ok()?)))
+            .collect::<Option<_>>()?;
+        Some(Self {
+            agents,
+            sessions: Mutex::new(SessionTable::from_bytes(parts.next()?).ok()?),
+            switches: RwLock::default(),
+        })
     }
 
     /// Replays the record of a decision.

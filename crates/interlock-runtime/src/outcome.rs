@@ -1,18 +1,19 @@
 //! The second half of an action: what became of it.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
-use interlock_core::audit::hex;
 use interlock_core::detectors::{self, DetectorConfig};
 use interlock_core::model::{Findings, Outcome, OutcomeStatus, Principal, Role, UnixNanos, Vector};
 use interlock_core::state::{OutcomeSummary, Taint};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::bytes::{Reader, put_option, put_text, put_u64};
+use crate::content::{About, of_result};
 use crate::error::RuntimeError;
+use crate::settled::Settled;
 use crate::{Runtime, rfc3339};
 
 /// Decisions whose outcome can still be reported; past it the oldest becomes unknown.
@@ -21,43 +22,114 @@ const OPEN_MAX: usize = 100_000;
 /// What must be known of a decision to take its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Open {
+    pub(crate) tenant: Arc<str>,
     pub(crate) agent: String,
     pub(crate) session: String,
     pub(crate) run: String,
+    /// Whom its content is about.
+    pub(crate) about: About,
     pub(crate) permitted: bool,
+    /// The grant that it used.
+    pub(crate) granted: Option<Granted>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    open: HashMap<(String, Uuid), Open>,
-    order: VecDeque<(String, Uuid)>,
+/// The claim that a decision made on a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) approval: Uuid,
+    /// The fencing token of the claim.
+    pub(crate) fence: u64,
 }
 
-/// Decisions that wait for their outcome.
+impl Granted {
+    /// The claim of a decision made at `at`.
+    pub(crate) fn at(approval: Uuid, at: UnixNanos) -> Self {
+        Self {
+            approval,
+            fence: u64::try_from(at).unwrap_or(0),
+        }
+    }
+}
+
+/// Decisions that wait for their outcome, by id: ids are ordered by time, so that the first is the
+/// oldest.
 #[derive(Debug, Default)]
-pub(crate) struct OpenDecisions(Mutex<Inner>);
+pub(crate) struct OpenDecisions(Mutex<BTreeMap<Uuid, Open>>);
 
 impl OpenDecisions {
-    pub(crate) fn insert(&self, tenant: &str, id: Uuid, open: Open) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (tenant.to_owned(), id);
-        inner.order.push_back(key.clone());
-        inner.open.insert(key, open);
-        while inner.order.len() > OPEN_MAX {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.open.remove(&oldest);
-            }
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn insert(&self, id: Uuid, open: Open) {
+        let mut all = self.lock();
+        all.insert(id, open);
+        while all.len() > OPEN_MAX {
+            all.pop_first();
         }
     }
 
     fn get(&self, tenant: &str, id: Uuid) -> Option<Open> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.open.get(&(tenant.to_owned(), id)).cloned()
+        let all = self.lock();
+        all.get(&id).filter(|open| &*open.tenant == tenant).cloned()
     }
 
     pub(crate) fn remove(&self, tenant: &str, id: Uuid) -> Option<Open> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.open.remove(&(tenant.to_owned(), id))
+        let mut all = self.lock();
+        all.get(&id).filter(|open| &*open.tenant == tenant)?;
+        all.remove(&id)
+    }
+
+    /// The decisions as a part of a snapshot; equal ones have equal bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let all = self.lock();
+        let mut out = Vec::new();
+        put_u64(&mut out, all.len() as u64);
+        for (id, open) in all.iter() {
+            out.extend_from_slice(id.as_bytes());
+            for text in [&*open.tenant, &open.agent, &open.session, &open.run] {
+                put_text(&mut out, text);
+            }
+            open.about.write(&mut out);
+            out.push(u8::from(open.permitted));
+            put_option(&mut out, open.granted, |out, granted| {
+                out.extend_from_slice(granted.approval.as_bytes());
+                put_u64(out, granted.fence);
+            });
+        }
+        out
+    }
+
+    /// Reads a part of a snapshot.
+    pub(crate) fn from_bytes(from: &mut Reader<'_>) -> Option<Self> {
+        // Mostly the same few, next to each other.
+        let mut tenant: Arc<str> = Arc::from("");
+        let all = (0..from.count()?)
+            .map(|_| {
+                let id = Uuid::from_bytes(from.array()?);
+                let name = std::str::from_utf8(from.counted()?).ok()?;
+                if &*tenant != name {
+                    tenant = Arc::from(name);
+                }
+                let open = Open {
+                    tenant: Arc::clone(&tenant),
+                    agent: from.text()?,
+                    session: from.text()?,
+                    run: from.text()?,
+                    about: About::read(from)?,
+                    permitted: from.flag()?,
+                    granted: from.option(|from| {
+                        Some(Granted {
+                            approval: Uuid::from_bytes(from.array()?),
+                            fence: from.u64()?,
+                        })
+                    })?,
+                };
+                Some((id, open))
+            })
+            .collect::<Option<_>>()?;
+        from.end()?;
+        Some(Self(Mutex::new(all)))
     }
 }
 
@@ -123,8 +195,10 @@ impl Runtime {
         if let Some(rows) = outcome.rows {
             body.int("rows", rows);
         }
-        if let Some(result) = &outcome.result {
-            body.str("result_hash", &hex(&Sha256::digest(result.as_bytes())));
+        if let Some(granted) = &open.granted {
+            // What the projector needs to tell the approval, should this process end before it does.
+            body.str("approval", &granted.approval.to_string())
+                .int("fence", granted.fence);
         }
         body.strs("findings", findings.items().iter().map(|f| f.code.code))
             .bool("untrusted", taint.untrusted)
@@ -138,13 +212,33 @@ impl Runtime {
                 "the outcome was reported already".to_owned(),
             ));
         }
-        let appended = match self.inner.journal.append(tenant, Kind::Outcome, bytes) {
+        let content = of_result(
+            self.inner.content,
+            tenant,
+            &open.agent,
+            &open.about.held(&self.inner.vault),
+            outcome.result.as_deref(),
+        );
+        let appended = self
+            .inner
+            .journal
+            .append_content(tenant, Kind::Outcome, bytes, content);
+        let appended = match appended {
             Ok(appended) => appended,
             Err(error) => {
-                self.inner.open.insert(tenant, id, open);
+                self.inner.open.insert(id, open);
                 return Err(RuntimeError::AuditUnavailable(error.to_string()));
             }
         };
+        self.inner.settled.insert(
+            id,
+            Settled {
+                tenant: tenant.to_owned(),
+                agent: open.agent.clone(),
+                status: outcome.status,
+                seq: appended.seq,
+            },
+        );
         self.inner.memory.settle(
             tenant,
             &open.agent,
@@ -153,11 +247,51 @@ impl Runtime {
             now,
         );
         self.inner.memory.taint(tenant, &open.session, &taint);
+        if let Some(granted) = open.granted {
+            self.report_execution(tenant, &granted, outcome.status, now);
+        }
         self.inner.projector.wake();
         Ok(OutcomeReply {
             findings,
             tainted,
             seq: appended.seq,
+        })
+    }
+}
+
+impl Runtime {
+    /// As [`Self::outcome`]. A report that is made `again`, because its first answer was lost, is
+    /// answered like the first when that was recorded with the same status.
+    pub(crate) fn outcome_again(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        outcome: &Outcome,
+        again: bool,
+    ) -> Result<OutcomeReply, RuntimeError> {
+        let refused = match self.outcome(principal, id, outcome) {
+            Err(error @ (RuntimeError::NotFound(_) | RuntimeError::Conflict(_))) if again => error,
+            result => return result,
+        };
+        let settled = self.inner.settled.get(&principal.tenant, id);
+        let Some(settled) = settled.filter(|first| first.status == outcome.status) else {
+            return Err(refused);
+        };
+        let foreign = principal
+            .agent
+            .as_deref()
+            .is_some_and(|a| a != settled.agent);
+        if principal.role == Role::Agent && foreign {
+            return Err(refused);
+        }
+        let mut findings = Findings::default();
+        if let Some(text) = outcome.result.as_deref() {
+            detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
+        }
+        Ok(OutcomeReply {
+            tainted: findings.has(Vector::PromptInjection),
+            findings,
+            seq: settled.seq,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The projection: rows for people, made from the journal alone, so that they can be thrown away
-//! and made again.
+//! The projection: rows for people, made from the journal, and what they show of contents from the
+//! vault, so that they can be thrown away and made again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,10 +9,11 @@ use interlock_core::audit::frame::Kind;
 use interlock_core::model::{Effect, Value};
 use interlock_core::risk::Dimension;
 use interlock_store::journal::{Entry, Journal, Position};
+use interlock_store::vault::Vault;
 use interlock_store::{ActionOutcome, ActionRow, AlertRow, Store, StoreError};
 
+use crate::content;
 use crate::outcome::record_time;
-use crate::shown::Shown;
 
 /// Records of one transaction.
 const BATCH: usize = 512;
@@ -52,14 +53,20 @@ impl Wake {
 }
 
 /// Projects until stopped.
-pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Shown) {
+pub(crate) fn run(
+    journal: &Journal,
+    store: &dyn Store,
+    wake: &Wake,
+    vault: &Vault,
+    deciding: &Mutex<()>,
+) {
     loop {
         let go_on = wake.wait();
         // Gathering for a moment makes one transaction of many decisions.
         if go_on {
             std::thread::sleep(Duration::from_millis(20));
         }
-        if let Err(error) = catch_up(journal, store, shown) {
+        if let Err(error) = catch_up(journal, store, vault, deciding) {
             tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
             std::thread::sleep(Duration::from_millis(500));
             if go_on {
@@ -76,7 +83,8 @@ pub(crate) fn run(journal: &Journal, store: &dyn Store, wake: &Wake, shown: &Sho
 pub(crate) fn catch_up(
     journal: &Journal,
     store: &dyn Store,
-    shown: &Shown,
+    vault: &Vault,
+    deciding: &Mutex<()>,
 ) -> Result<(), ProjectError> {
     let mut position = match store.projection_position()? {
         Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
@@ -97,12 +105,18 @@ pub(crate) fn catch_up(
         if batch.is_empty() {
             return Ok(());
         }
+        for (tenant, entry) in &batch {
+            crate::approvals::follow(store, deciding, tenant, entry)?;
+        }
         store.apply_batch(&mut |tx| {
             for (tenant, entry) in &batch {
-                project(tx, tenant, entry, shown)?;
+                project(tx, tenant, entry, vault)?;
             }
             tx.position(&encode(next))
         })?;
+        if batch.iter().any(|(_, entry)| entry.kind == Kind::Erasure) {
+            store.forget_traces()?;
+        }
         position = next;
     }
 }
@@ -147,7 +161,7 @@ fn project(
     tx: &mut dyn interlock_store::Projection,
     tenant: &str,
     entry: &Entry,
-    shown: &Shown,
+    vault: &Vault,
 ) -> Result<(), StoreError> {
     // A body that does not parse belongs to a later version; it is in the record all the same.
     let Ok(body) = Value::parse(&entry.body) else {
@@ -159,9 +173,10 @@ fn project(
     match entry.kind {
         Kind::Decision => {
             let mut row = action_row(&body, entry.seq, at);
-            if let Some(payload) = shown.get(&row.id) {
-                row.payload = payload;
-            }
+            let shown = content::shown(vault, &body);
+            row.payload = shown.payload;
+            row.vault_key = shown.key;
+            row.erased = shown.erased;
             tx.action(tenant, &row)?;
             if row.flagged {
                 tx.alert(tenant, &alert_row(&row))?;
@@ -176,6 +191,10 @@ fn project(
                 at,
             },
         ),
+        Kind::Erasure => match body.get("vault_key").and_then(Value::as_i64) {
+            Some(key) => tx.erased(tenant, u32::try_from(key).unwrap_or(u32::MAX)),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -254,6 +273,8 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
             .and_then(Value::as_str)
             .map(str::to_owned),
         payload: "null".to_owned(),
+        vault_key: None,
+        erased: false,
         at,
         outcome: None,
         rollback: None,

@@ -13,6 +13,54 @@ use interlock_core::model::{
     RuleKind, Span, Value,
 };
 use interlock_core::risk::Dimension;
+use interlock_store::journal::Entry;
+
+use crate::Runtime;
+use crate::check::Checked;
+use crate::error::RuntimeError;
+use crate::outcome::record_time;
+
+impl Runtime {
+    /// The answer that is in the record, for a retry of a request from before this process started.
+    ///
+    /// # Errors
+    /// When the record cannot be read: then nobody may take the retry for a new request.
+    pub(crate) fn recorded(&self, tenant: &str, seq: u64) -> Result<Checked, RuntimeError> {
+        let unreadable = |why: String| {
+            RuntimeError::AuditUnavailable(format!(
+                "the first answer to this idempotency key is entry {seq} of the record: {why}"
+            ))
+        };
+        let entries = self
+            .inner
+            .journal
+            .read(tenant, seq, 1)
+            .map_err(|e| unreadable(e.to_string()))?;
+        entries
+            .first()
+            .and_then(answer)
+            .ok_or_else(|| unreadable("it is not a decision that this version reads".to_owned()))
+    }
+}
+
+/// The answer of a decision's record.
+fn answer(entry: &Entry) -> Option<Checked> {
+    let body = Value::parse(&entry.body).ok()?;
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let asked = body.get("asked").or_else(|| body.get("resource"));
+    Some(Checked {
+        id: text("id").parse().ok()?,
+        at: record_time(&body)?,
+        agent_id: text("agent").to_owned(),
+        action_type: text("type").to_owned(),
+        resource: asked.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        decision: Arc::new(decision(&body)?),
+        seq: entry.seq,
+        leaf: entry.leaf,
+        approval_id: text("approval").parse().ok(),
+        replayed: true,
+    })
+}
 
 /// The decision of a record's body; `None` when it is not one that this version writes.
 pub(crate) fn decision(body: &Value) -> Option<Decision> {
@@ -104,11 +152,11 @@ fn span(item: &Value, index: usize) -> Option<Span> {
     })
 }
 
-fn finding_code(code: &str) -> Option<&'static FindingCode> {
+/// The finding of a code.
+pub(crate) fn finding_code(code: &str) -> Option<&'static FindingCode> {
     DETECTORS
         .iter()
-        .flat_map(|detector| detector.codes())
-        .copied()
+        .flat_map(|detector| detector.codes().iter().copied().chain([detector.failed()]))
         .find(|spec| spec.code == code)
 }
 

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::bytes::{Reader, put_option, put_text, put_u64};
+
 /// Runs remembered; past it the run that was used longest ago starts a new chain.
 const RUNS_MAX: usize = 20_000;
 
@@ -34,6 +36,22 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Runs(Mutex<Inner>);
 
+impl Inner {
+    /// The run, used now.
+    fn touch(&mut self, key: &(Arc<str>, String)) -> &mut Run {
+        self.ticks += 1;
+        let used = self.ticks;
+        if self.runs.len() >= RUNS_MAX && !self.runs.contains_key(key) {
+            // Forgetting the older half at once keeps the cost of a new run constant on average.
+            let half = used.saturating_sub(RUNS_MAX as u64 / 2);
+            self.runs.retain(|_, r| r.used > half);
+        }
+        let run = self.runs.entry(key.clone()).or_default();
+        run.used = used;
+        run
+    }
+}
+
 impl Runs {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -44,23 +62,13 @@ impl Runs {
         if run.is_empty() {
             return None;
         }
-        let mut inner = self.lock();
-        inner.ticks += 1;
-        let used = inner.ticks;
-        if inner.runs.len() >= RUNS_MAX {
-            // Forgetting the older half at once keeps the cost of a new run constant on average.
-            let half = used.saturating_sub(RUNS_MAX as u64 / 2);
-            inner.runs.retain(|_, r| r.used > half);
-        }
         let key = (Arc::clone(tenant), run.to_owned());
-        let entry = inner.runs.entry(key.clone()).or_default();
-        entry.seq += 1;
-        entry.used = used;
-        Some(RunLink {
-            key,
-            seq: entry.seq,
-            prev: entry.leaf,
-        })
+        let mut inner = self.lock();
+        let run = inner.touch(&key);
+        run.seq += 1;
+        let (seq, prev) = (run.seq, run.leaf);
+        drop(inner);
+        Some(RunLink { key, seq, prev })
     }
 
     /// Notes that the record of `link` is written.
@@ -75,15 +83,43 @@ impl Runs {
         if run.is_empty() {
             return;
         }
+        let key = (Arc::clone(tenant), run.to_owned());
         let mut inner = self.lock();
-        inner.ticks += 1;
-        let used = inner.ticks;
-        let entry = inner
-            .runs
-            .entry((Arc::clone(tenant), run.to_owned()))
-            .or_default();
-        entry.seq = entry.seq.max(seq);
-        entry.leaf = Some(leaf);
-        entry.used = used;
+        let run = inner.touch(&key);
+        run.seq = run.seq.max(seq);
+        run.leaf = Some(leaf);
+    }
+
+    /// The runs as a part of a snapshot; equal runs have equal bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let inner = self.lock();
+        let mut runs: Vec<_> = inner.runs.iter().collect();
+        runs.sort_unstable_by_key(|(key, _)| *key);
+        let mut out = Vec::new();
+        put_u64(&mut out, inner.ticks);
+        put_u64(&mut out, runs.len() as u64);
+        for ((tenant, name), run) in runs {
+            put_text(&mut out, tenant);
+            put_text(&mut out, name);
+            put_u64(&mut out, run.seq);
+            put_u64(&mut out, run.used);
+            put_option(&mut out, run.leaf, |out, leaf| out.extend_from_slice(&leaf));
+        }
+        out
+    }
+
+    /// Reads a part of a snapshot.
+    pub(crate) fn from_bytes(from: &mut Reader<'_>) -> Option<Self> {
+        let ticks = from.u64()?;
+        let runs = (0..from.count()?)
+            .map(|_| {
+                let key = (Arc::from(from.text()?), from.text()?);
+                let (seq, used) = (from.u64()?, from.u64()?);
+                let leaf = from.option(Reader::array)?;
+                Some((key, Run { seq, leaf, used }))
+            })
+            .collect::<Option<_>>()?;
+        from.end()?;
+        Some(Self(Mutex::new(Inner { runs, ticks })))
     }
 }

@@ -13,7 +13,17 @@ use interlock_store::{
 
 use crate::bundles::Loaded;
 use crate::error::RuntimeError;
-use crate::{Runtime, rfc3339};
+use crate::{Inner, Runtime, rfc3339};
+
+/// What an agent has spent of its budgets, in billionths of a US dollar; what is in flight counts
+/// with its estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spending {
+    /// In the day so far, UTC.
+    pub day_nano_usd: i64,
+    /// In the month so far, UTC.
+    pub month_nano_usd: i64,
+}
 
 type Listener = Box<dyn Fn(&str, &str) + Send + Sync>;
 
@@ -44,7 +54,7 @@ impl Changed {
 
 impl Runtime {
     /// Writes a change of configuration into the record.
-    fn record_change(
+    pub(crate) fn record_change(
         &self,
         tenant: &str,
         kind: Kind,
@@ -95,7 +105,7 @@ impl Runtime {
     /// Changes an agent: its name, whether it is paused, what its kill switch does.
     ///
     /// # Errors
-    /// When there is no such agent.
+    /// When there is no such agent, or the change cannot be recorded: a pause holds all the same.
     pub fn update_agent(
         &self,
         tenant: &str,
@@ -103,13 +113,25 @@ impl Runtime {
         agent_id: &str,
         change: &AgentChange,
     ) -> Result<Agent, RuntimeError> {
-        let row = self.inner.store.update_agent(tenant, agent_id, change)?;
+        let record =
+            || self.record_change(tenant, Kind::ConfigChange, by, "agent-changed", agent_id);
+        let store = &self.inner.store;
+        // A stop holds before it is on record, its end only after: whatever fails between the two
+        // leaves the agent stopped. The same goes for the kill switch.
+        let resumes = change.paused == Some(false);
+        if resumes {
+            store.agent(tenant, agent_id)?;
+            record()?;
+        }
+        let row = store.update_agent(tenant, agent_id, change)?;
         self.inner.agents.set(tenant, &row);
         self.inner
             .memory
             .pause(tenant, agent_id, row.paused)
             .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
-        self.record_change(tenant, Kind::ConfigChange, by, "agent-changed", agent_id)?;
+        if !resumes {
+            record()?;
+        }
         Ok(row)
     }
 
@@ -144,7 +166,20 @@ impl Runtime {
         Ok(row)
     }
 
+    /// What an agent has spent of its own budgets; nothing is counted for an agent that has none.
+    #[must_use]
+    pub fn spending(&self, tenant: &str, agent_id: &str) -> Spending {
+        let (day, month) = self.inner.memory.spent(tenant, agent_id, self.now());
+        Spending {
+            day_nano_usd: day,
+            month_nano_usd: month,
+        }
+    }
+
     /// Adds a policy row, if the whole still compiles with it.
+    ///
+    /// Rows are compiled before they are stored, here and below: whenever the process ends, what is
+    /// stored compiles, and the next start finds policies that it can put in force.
     ///
     /// # Errors
     /// When it does not compile, or a field is out of its limits.
@@ -154,12 +189,25 @@ impl Runtime {
         by: &str,
         policy: &NewPolicy,
     ) -> Result<Policy, RuntimeError> {
-        let row = self.inner.store.insert_policy(tenant, policy, self.now())?;
-        if let Err(error) = self.inner.bundles.reload(tenant, &*self.inner.store) {
-            // What does not compile must not be found by the next start either.
-            self.inner.store.delete_policy(tenant, &policy.id)?;
-            return Err(error);
-        }
+        let Inner { store, bundles, .. } = &*self.inner;
+        policy.check()?;
+        let row = {
+            let _one = bundles.editing();
+            let mut rows = store.policies(tenant)?;
+            // One that exists is the store's to refuse.
+            if rows.iter().all(|row| row.policy.id != policy.id) {
+                rows.push(Policy {
+                    policy: policy.clone(),
+                    enabled: true,
+                    created: self.now(),
+                    revision: 0,
+                });
+                bundles.try_compile(tenant, &**store, None, &rows)?;
+            }
+            let row = store.insert_policy(tenant, policy, self.now())?;
+            bundles.reload(tenant, &**store)?;
+            row
+        };
         self.record_change(tenant, Kind::PolicyChange, by, "policy-added", &policy.id)?;
         Ok(row)
     }
@@ -175,39 +223,36 @@ impl Runtime {
         id: &str,
         change: &PolicyChange,
     ) -> Result<Policy, RuntimeError> {
-        let before = self.inner.store.policy(tenant, id)?;
-        let row = self.inner.store.update_policy(tenant, id, change)?;
-        if let Err(error) = self.inner.bundles.reload(tenant, &*self.inner.store) {
-            let old = before.policy;
-            self.inner.store.update_policy(
-                tenant,
-                id,
-                &PolicyChange {
-                    name: Some(old.name),
-                    action_type: Some(old.action_type),
-                    resource_pattern: Some(old.resource_pattern),
-                    effect: Some(old.effect),
-                    max_risk_milli: Some(old.max_risk_milli),
-                    time_start: Some(old.time_start),
-                    time_end: Some(old.time_end),
-                    days: Some(old.days),
-                    priority: Some(old.priority),
-                    enabled: Some(before.enabled),
-                },
-            )?;
-            return Err(error);
-        }
+        let Inner { store, bundles, .. } = &*self.inner;
+        let row = {
+            let _one = bundles.editing();
+            let mut rows = store.policies(tenant)?;
+            if let Some(row) = rows.iter_mut().find(|row| row.policy.id == id) {
+                change.apply(row)?;
+                bundles.try_compile(tenant, &**store, None, &rows)?;
+            }
+            let row = store.update_policy(tenant, id, change)?;
+            bundles.reload(tenant, &**store)?;
+            row
+        };
         self.record_change(tenant, Kind::PolicyChange, by, "policy-changed", id)?;
         Ok(row)
     }
 
-    /// Removes a policy row.
+    /// Removes a policy row, if the whole still compiles without it.
     ///
     /// # Errors
-    /// When there is no such policy.
+    /// When it does not, or there is no such policy.
     pub fn delete_policy(&self, tenant: &str, by: &str, id: &str) -> Result<(), RuntimeError> {
-        self.inner.store.delete_policy(tenant, id)?;
-        self.inner.bundles.reload(tenant, &*self.inner.store)?;
+        let Inner { store, bundles, .. } = &*self.inner;
+        {
+            let _one = bundles.editing();
+            let mut rows = store.policies(tenant)?;
+            rows.retain(|row| row.policy.id != id);
+            bundles.try_compile(tenant, &**store, None, &rows)?;
+            store.delete_policy(tenant, id)?;
+            bundles.reload(tenant, &**store)?;
+        }
         self.record_change(tenant, Kind::PolicyChange, by, "policy-removed", id)
     }
 
@@ -224,6 +269,7 @@ impl Runtime {
         expected: Option<u64>,
     ) -> Result<(Bundle, Arc<Loaded>), RuntimeError> {
         let store = &*self.inner.store;
+        let one = self.inner.bundles.editing();
         self.inner.bundles.try_compile(
             tenant,
             store,
@@ -232,37 +278,25 @@ impl Runtime {
         )?;
         let bundle = store.publish_bundle(tenant, name, text, by, expected, self.now())?;
         let loaded = self.inner.bundles.reload(tenant, store)?;
+        drop(one);
         self.record_change(tenant, Kind::PolicyChange, by, "bundle-published", name)?;
         Ok((bundle, loaded))
     }
 
-    /// Replaces what every tenant has below its own; keeps the last good one when the new one does
-    /// not compile.
+    /// Publishes the text that a bundle had at an earlier revision as a new one.
     ///
     /// # Errors
-    /// What does not compile.
-    pub fn reload_base(&self, base: Vec<Source>, tenants: &[String]) -> Result<(), RuntimeError> {
-        let before = self.inner.bundles.set_base(base);
-        for tenant in tenants {
-            if let Err(error) = self.inner.bundles.reload(tenant, &*self.inner.store) {
-                self.inner.bundles.set_base(before);
-                for tenant in tenants {
-                    // The old base compiled before.
-                    let _ = self.inner.bundles.reload(tenant, &*self.inner.store);
-                }
-                return Err(error);
-            }
-        }
-        for tenant in tenants {
-            self.record_change(
-                tenant,
-                Kind::PolicyChange,
-                "operator",
-                "base-reloaded",
-                "base",
-            )?;
-        }
-        Ok(())
+    /// As [`Self::publish_bundle`], and when there is no such revision.
+    pub fn revert_bundle(
+        &self,
+        tenant: &str,
+        by: &str,
+        name: &str,
+        revision: u64,
+        expected: Option<u64>,
+    ) -> Result<(Bundle, Arc<Loaded>), RuntimeError> {
+        let old = self.inner.store.bundle(tenant, name, Some(revision))?;
+        self.publish_bundle(tenant, by, name, &old.text, expected)
     }
 
     /// Makes a tenant usable: its policies, agents and pauses.
@@ -294,7 +328,7 @@ impl Runtime {
     /// Stops everything of a tenant, or lets it go on.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails, or the change cannot be recorded: a stop holds all the same.
     pub fn set_kill_switch(
         &self,
         tenant: &str,
@@ -302,6 +336,11 @@ impl Runtime {
         on: bool,
         reason: &str,
     ) -> Result<(), RuntimeError> {
+        let what = if on { "kill-on" } else { "kill-off" };
+        let record = || self.record_change(tenant, Kind::Kill, by, what, tenant);
+        if !on {
+            record()?;
+        }
         self.inner.store.set_kill_switch(
             tenant,
             &interlock_store::KillSwitch {
@@ -315,12 +354,6 @@ impl Runtime {
             .memory
             .kill(tenant, on)
             .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
-        self.record_change(
-            tenant,
-            Kind::Kill,
-            by,
-            if on { "kill-on" } else { "kill-off" },
-            tenant,
-        )
+        if on { record() } else { Ok(()) }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Stats {
     by_effect: [AtomicU64; 6],
     latency: [AtomicU64; 11],
     latency_us_sum: AtomicU64,
+    unknown: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub latency_us: Vec<(Option<u64>, u64)>,
     /// All times in the engine together, in microseconds.
     pub latency_us_sum: u64,
+    /// Permitted actions whose outcome nobody reported in time.
+    pub outcomes_unknown: u64,
 }
 
 impl Stats {
@@ -47,6 +50,12 @@ impl Stats {
         self.latency_us_sum.fetch_add(us, Ordering::Relaxed);
     }
 
+    /// Counts outcomes that became unknown.
+    pub(crate) fn unknown(&self, count: usize) {
+        self.unknown
+            .fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut seen = 0;
         let latency_us = self
@@ -66,6 +75,7 @@ impl Stats {
             by_effect,
             latency_us,
             latency_us_sum: self.latency_us_sum.load(Ordering::Relaxed),
+            outcomes_unknown: self.unknown.load(Ordering::Relaxed),
         }
     }
 }

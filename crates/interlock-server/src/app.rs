@@ -1,16 +1,20 @@
 //! What every handler shares.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use interlock_core::model::Action;
 use interlock_runtime::{CheckOptions, Checked, Claimed, Runtime, RuntimeError};
-use interlock_store::keys::KeyRing;
+use interlock_store::keys::{AuthError, KeyRing, id_of};
 use tokio::sync::{broadcast, oneshot};
 
+use crate::admission::Admission;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::limits::Limits;
 
 /// How long a key that was looked up is believed.
 const KEY_CACHE: Duration = Duration::from_secs(1);
@@ -39,12 +43,19 @@ struct Inner {
     keys: Mutex<HashMap<[u8; 32], (Instant, Caller)>>,
     changes: broadcast::Sender<(String, String)>,
     started: Instant,
+    admission: Arc<Admission>,
 }
 
 impl App {
     /// Sets the server up.
     #[must_use]
     pub fn new(options: AppOptions) -> Self {
+        Self::with_limits(options, Limits::default())
+    }
+
+    /// Sets the server up with limits of its own.
+    #[must_use]
+    pub fn with_limits(options: AppOptions, limits: Limits) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let sender = changes.clone();
         options.runtime.on_approval_change(move |tenant, id| {
@@ -57,6 +68,7 @@ impl App {
             keys: Mutex::default(),
             changes,
             started: Instant::now(),
+            admission: Arc::new(Admission::new(limits)),
         }))
     }
 
@@ -70,6 +82,11 @@ impl App {
     #[must_use]
     pub fn keyring(&self) -> &KeyRing {
         &self.0.keyring
+    }
+
+    /// Who is let in.
+    pub(crate) fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
     }
 
     /// How long the server has run.
@@ -93,30 +110,65 @@ impl App {
             .clear();
     }
 
-    /// Who presents this key.
+    /// Who presents this key, from `address`.
     ///
     /// # Errors
-    /// `401`, the same for every reason.
-    pub fn authenticate(&self, presented: &str, bearer: bool) -> ApiResult<Caller> {
+    /// `401`, the same for every reason; `429` when the address has presented too many wrong keys.
+    pub fn authenticate(
+        &self,
+        presented: &str,
+        bearer: bool,
+        address: Option<IpAddr>,
+    ) -> ApiResult<Caller> {
         use sha2::Digest as _;
         let fingerprint: [u8; 32] = sha2::Sha256::digest(presented.as_bytes()).into();
         let now = Instant::now();
-        {
+        let was_right = {
             let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((until, caller)) = keys.get(&fingerprint)
-                && *until > now
-            {
-                return Ok(Caller {
-                    bearer,
-                    ..caller.clone()
-                });
+            match keys.get(&fingerprint) {
+                Some((until, caller)) if *until > now => {
+                    return Ok(Caller {
+                        bearer,
+                        ..caller.clone()
+                    });
+                }
+                entry => entry.is_some(),
             }
+        };
+        let wrong_keys = &self.0.admission.wrong_keys;
+        let wait = address.and_then(|address| wrong_keys.wait(address, now));
+        // Who guesses is not told whether a guess was right. A key that was right before, or whose
+        // 256 random bits nobody guesses, is looked at all the same, so that others at the same
+        // address are not shut out with it.
+        if let Some(wait) = wait
+            && !was_right
+            && id_of(presented).is_err()
+        {
+            return Err(self.too_many_wrong_keys(wait));
         }
-        let record = self
-            .0
-            .keyring
-            .authenticate(self.0.runtime.store(), presented, self.0.runtime.now())
-            .map_err(|_| ApiError::unauthorized())?;
+        let record = match self.0.keyring.authenticate(
+            self.0.runtime.store(),
+            presented,
+            self.0.runtime.now(),
+        ) {
+            Ok(record) => record,
+            Err(AuthError::Store(error)) => return Err(ApiError::internal(&error)),
+            Err(reason) => {
+                self.0
+                    .keys
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&fingerprint);
+                if let Some(address) = address
+                    && wrong_keys.note(address, now)
+                {
+                    tracing::warn!(%address, last = %reason, "many wrong keys from one address");
+                }
+                return Err(wait.map_or_else(ApiError::unauthorized, |wait| {
+                    self.too_many_wrong_keys(wait)
+                }));
+            }
+        };
         let caller = Caller::of(&record, bearer);
         let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEYS_MAX {
@@ -124,6 +176,12 @@ impl App {
         }
         keys.insert(fingerprint, (now + KEY_CACHE, caller.clone()));
         Ok(caller)
+    }
+
+    fn too_many_wrong_keys(&self, wait: Duration) -> ApiError {
+        let counter = &self.0.admission.turned_away.wrong_keys;
+        counter.fetch_add(1, Ordering::Relaxed);
+        ApiError::too_many_wrong_keys(wait)
     }
 
     /// Decides, and waits until the decision is recorded.
@@ -153,6 +211,7 @@ impl App {
         action: Action,
         reported: Option<Claimed>,
     ) -> ApiResult<Checked> {
+        let _turn = self.0.admission.check().await?;
         let (send, receive) = oneshot::channel();
         let options = CheckOptions {
             key_id: caller.key_id.clone(),

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use interlock_core::model::{Principal, Role};
 use interlock_runtime::RuntimeError;
+use interlock_store::vault::VaultError;
 use interlock_store::{KeyRecord, StoreError};
 
 use crate::App;
+use crate::connection::ClientAddress;
 use crate::error::{ApiError, ApiResult};
 
 /// What a handler asks of a caller.
@@ -106,6 +108,18 @@ impl ApiError {
             "give a valid API key in `x-api-key` or as a bearer token",
         )
     }
+
+    /// `429`: this address has presented too many wrong keys.
+    pub(crate) fn too_many_wrong_keys(wait: std::time::Duration) -> Self {
+        Self {
+            retry_after_s: Some(wait.as_secs() + 1),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "key.too-many-wrong",
+                "too many wrong keys came from this address; wait before the next one",
+            )
+        }
+    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -113,11 +127,12 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok());
+        let address = parts.extensions.get::<ClientAddress>().map(|a| a.0);
         if let Some(key) = header("x-api-key") {
-            return app.authenticate(key, false);
+            return app.authenticate(key, false, address);
         }
         match header(AUTHORIZATION.as_str()).and_then(|v| v.strip_prefix("Bearer ")) {
-            Some(key) => app.authenticate(key.trim(), true),
+            Some(key) => app.authenticate(key.trim(), true, address),
             None => Err(ApiError::unauthorized()),
         }
     }
@@ -143,6 +158,17 @@ impl From<RuntimeError> for ApiError {
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
             RuntimeError::NotFound(what) => Self::not_found(what),
+            RuntimeError::Erased => Self::new(StatusCode::GONE, code, message),
+            RuntimeError::Invalid(field, _) => Self::field(field, code, message),
+            // Whoever reads the record must learn of it.
+            RuntimeError::Vault(VaultError::Unreadable(_)) => {
+                tracing::error!(%message, "content is not what the record commits to; restore the vault's files from a backup");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "content.damaged",
+                    message,
+                )
+            }
             RuntimeError::Policy(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             RuntimeError::Store(error) => match error {
                 StoreError::NotFound { what, .. } => Self::not_found(what),

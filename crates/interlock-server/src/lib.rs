@@ -1,15 +1,21 @@
 //! The REST API of Interlock.
 
+mod admission;
 pub mod api;
 mod app;
 pub mod auth;
 mod compat;
+mod connection;
+mod document;
 mod error;
+mod limits;
 mod metrics;
 mod serve;
+mod wrong_keys;
 
 pub use app::{App, AppOptions};
 pub use error::{ApiError, ApiResult, ErrorBody};
+pub use limits::Limits;
 pub use serve::{ServeError, serve};
 
 use axum::Router;
@@ -73,6 +79,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::policies::list, api::policies::create))
         .routes(routes!(api::policies::update, api::policies::remove))
         .routes(routes!(api::bundle::get, api::bundle::publish))
+        .routes(routes!(api::bundle::history))
         .routes(routes!(api::pii::mask))
         .routes(routes!(api::stats::get))
         .routes(routes!(api::approvals::list))
@@ -83,6 +90,9 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::audit::proof))
         .routes(routes!(api::audit::consistency))
         .routes(routes!(api::audit::export))
+        .routes(routes!(api::content::get))
+        .routes(routes!(api::content::check))
+        .routes(routes!(api::content::erase))
         .routes(routes!(api::keys::list, api::keys::create))
         .routes(routes!(api::keys::revoke))
         .routes(routes!(api::kill::get, api::kill::set))
@@ -93,12 +103,15 @@ fn documented() -> OpenApiRouter<App> {
 /// The OpenAPI 3.1 document of everything below `/api`.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    let mut document = documented().into_openapi();
+    document::complete(&mut document);
+    document
 }
 
 /// The whole router.
 pub fn router(app: App) -> Router {
-    let (documented, document) = documented().split_for_parts();
+    let (documented, mut document) = documented().split_for_parts();
+    document::complete(&mut document);
     let api = documented
         .route("/api/noop", axum::routing::post(api::health::noop))
         .route("/metrics", axum::routing::get(metrics::render))
@@ -115,6 +128,10 @@ pub fn router(app: App) -> Router {
         .fallback(api::health::no_such_path)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            admission::admit,
+        ))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::map_response(error::with_code))
         .with_state(app)

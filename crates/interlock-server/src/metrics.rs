@@ -1,6 +1,7 @@
 //! `/metrics` in the Prometheus text format.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -46,5 +47,40 @@ pub(crate) async fn render(State(app): State<App>) -> impl IntoResponse {
         "# HELP interlock_uptime_seconds Seconds since the start.\n# TYPE interlock_uptime_seconds gauge\ninterlock_uptime_seconds {}",
         app.uptime().as_secs()
     );
+    load(&app, &mut out);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], out)
+}
+
+/// What is open, and what was turned away.
+fn load(app: &App, out: &mut String) {
+    let admission = app.admission();
+    let _ = writeln!(
+        out,
+        "# HELP interlock_policy_stale Whether newer policies do not compile.\n# TYPE interlock_policy_stale gauge\ninterlock_policy_stale {}",
+        u8::from(app.runtime().stale_policy().is_some())
+    );
+    let _ = writeln!(
+        out,
+        "# HELP interlock_connections Open connections.\n# TYPE interlock_connections gauge\ninterlock_connections {}",
+        admission.connections_open()
+    );
+    let _ = writeln!(
+        out,
+        "# HELP interlock_turned_away_total What was turned away for want of room.\n# TYPE interlock_turned_away_total counter"
+    );
+    let turned_away = &admission.turned_away;
+    for (what, counter) in [
+        ("connection", &turned_away.connections),
+        ("read", &turned_away.reads),
+        ("change", &turned_away.changes),
+        ("wait", &turned_away.waits),
+        ("check", &turned_away.checks),
+        ("wrong-key", &turned_away.wrong_keys),
+    ] {
+        let _ = writeln!(
+            out,
+            "interlock_turned_away_total{{what=\"{what}\"}} {}",
+            counter.load(Ordering::Relaxed)
+        );
+    }
 }

@@ -96,6 +96,10 @@ pub struct AgentProfile {
     pub max_actions_per_minute: Option<u32>,
     /// The highest risk, in thousandths of the 0..1 scale.
     pub max_risk_milli: Option<u16>,
+    /// What its actions may cost in a day (UTC), in billionths of a US dollar.
+    pub budget_day_nano_usd: Option<i64>,
+    /// What its actions may cost in a month (UTC), in billionths of a US dollar.
+    pub budget_month_nano_usd: Option<i64>,
 }
 
 impl AgentProfile {
@@ -115,6 +119,14 @@ impl AgentProfile {
             }
             for pattern in list {
                 check_len(field, pattern, RESOURCE_BYTES_MAX)?;
+            }
+        }
+        for budget in [self.budget_day_nano_usd, self.budget_month_nano_usd] {
+            if budget.is_some_and(|nano| nano < 0) {
+                return Err(StoreError::invalid(
+                    "budget_usd",
+                    "is below zero".to_owned(),
+                ));
             }
         }
         check_milli("max_risk_score", self.max_risk_milli)
@@ -319,7 +331,11 @@ pub struct Policy {
 }
 
 impl NewPolicy {
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
+    /// Whether every field is within its limits.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], which names the field.
+    pub fn check(&self) -> Result<(), StoreError> {
         check_id("id", &self.id)?;
         check_id("name", &self.name)?;
         for (field, glob) in [
@@ -369,7 +385,11 @@ pub struct PolicyChange {
 }
 
 impl PolicyChange {
-    pub(crate) fn apply(&self, row: &mut Policy) -> Result<(), StoreError> {
+    /// Makes the change to a row, whose revision stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], which names the field that would be out of its limits.
+    pub fn apply(&self, row: &mut Policy) -> Result<(), StoreError> {
         fn set<T: Clone>(target: &mut T, change: Option<&T>) {
             if let Some(value) = change {
                 *target = value.clone();
@@ -594,6 +614,10 @@ pub struct ActionRow {
     pub claimed: Option<String>,
     /// The payload with its content masked, as JSON.
     pub payload: String,
+    /// The number of the vault's key that seals its content.
+    pub vault_key: Option<u32>,
+    /// Whether its content was erased.
+    pub erased: bool,
     /// When it was decided.
     pub at: UnixNanos,
     /// How it ended.

@@ -398,6 +398,13 @@ pub trait Projection {
     /// When the back end fails.
     fn outcome(&mut self, tenant: &str, action_id: &str, outcome: &ActionOutcome) -> Result<()>;
 
+    /// That the key of the vault of this number was destroyed: the actions whose content it sealed
+    /// show none from now on, and the approvals asked for them neither.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn erased(&mut self, tenant: &str, vault_key: u32) -> Result<()>;
+
     /// That an action was undone; an unknown action is passed over, the first time stands.
     ///
     /// # Errors
@@ -430,6 +437,12 @@ pub trait ProjectionStore {
     /// # Errors
     /// What `write` returned, or when the back end fails.
     fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()>;
+
+    /// Removes from the files what was overwritten, as far as the back end keeps such traces.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn forget_traces(&self) -> Result<()>;
 
     /// How far the journal has been projected; `None` before the first batch.
     ///

@@ -1,7 +1,9 @@
 //! `interlock audit`
 
+mod erase;
 mod export;
 mod prove;
+mod show;
 mod tail;
 mod verify;
 
@@ -10,6 +12,7 @@ pub(crate) use self::verify::{LogDirectory, enclosed_vkey};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use interlock_runtime::{OpenError, Options, Runtime};
 use interlock_store::journal::{Journal, JournalError, JournalOptions};
 
 use crate::output::Output;
@@ -29,6 +32,10 @@ enum Command {
     Prove(prove::Args),
     /// Write the record out.
     Export(export::Args),
+    /// Show the content of an entry, unmasked.
+    Show(show::Args),
+    /// Destroy what is kept of the content about a person or an agent.
+    Erase(erase::Args),
     /// Follow the record.
     Tail(tail::Args),
 }
@@ -38,9 +45,36 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::Verify(args) => verify::run(args, out),
         Command::Prove(args) => prove::run(args, out),
         Command::Export(args) => export::run(args, out),
+        Command::Show(args) => show::run(args, out),
+        Command::Erase(args) => erase::run(args, out),
         Command::Tail(args) => tail::run(args, out),
     }
 }
+
+/// Opens everything in a data directory that no server holds.
+fn runtime(data: &Path, tenant: &str) -> Result<Runtime> {
+    if !data.join("log").join("journal").is_dir() {
+        bail!(
+            "`{}` is not a data directory: it has no `log/journal`",
+            data.display()
+        );
+    }
+    let opened = Runtime::open(Options {
+        tenants: vec![tenant.to_owned()],
+        ..Options::on(data)
+    });
+    if matches!(opened, Err(OpenError::InUse(_))) {
+        bail!(
+            "a server is running on `{}`; ask it with `--server`, or stop it first",
+            data.display()
+        );
+    }
+    let (runtime, _) = opened.with_context(|| format!("cannot open `{}`", data.display()))?;
+    Ok(runtime)
+}
+
+/// Who acts when it is not a key.
+const OPERATOR: &str = "operator";
 
 /// Opens the journal of a data directory that no server holds.
 fn open(data: &Path) -> Result<Journal> {

@@ -1,10 +1,13 @@
 //! `interlock check`
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use interlock_core::model::{Action, Effect, Principal};
-use interlock_runtime::{CheckOptions, Checked, Clock, Options, Runtime, SystemClock};
+use interlock_runtime::{
+    CheckOptions, Checked, Clock, Gate, GateOptions, Options, Runtime, SystemClock,
+};
 use interlock_server::api::check::CheckResponse;
 use interlock_store::MemoryStore;
 use interlock_store::journal::{Durability, Journal, JournalOptions};
@@ -141,22 +144,44 @@ impl ActionArgs {
         runtime.close();
         Ok(checked?)
     }
+
+    /// Decides on the action in a data directory, as its owner or through it.
+    fn decide_in(&self, data: &Path) -> Result<Checked> {
+        if !data.is_dir() {
+            anyhow::bail!(
+                "there is no data directory `{}`: `interlock up --data` makes it",
+                data.display()
+            );
+        }
+        let action = self.action()?;
+        let mut options = GateOptions::on(data);
+        options.runtime.policies = policies(&self.policy)?;
+        let gate = Gate::open(options)?;
+        let checked = gate.check(&Principal::local(), action, &CheckOptions::default());
+        gate.close();
+        Ok(checked?)
+    }
 }
 
 /// Decide on one action.
 ///
-/// Runs the engine in this process: nothing is recorded and the agent has no history. To ask a
-/// running server, use `POST /api/check`.
+/// Runs the engine in this process: nothing is recorded and the agent has no history. With
+/// `--data` it is a check like any other: limits and history count, the decision is recorded, and
+/// where another process owns the directory, its policies decide.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   interlock check --type database_write --sql 'DELETE FROM customers' --environment production
   interlock check --command 'rm -rf /srv/data'
   interlock check action.json --policy policies/
+  interlock check action.json --data interlock-data
 
 Exit codes: 0 it may run, 3 blocked, 4 waits for a person")]
 pub(crate) struct Args {
     #[command(flatten)]
     action: ActionArgs,
+    /// Decide in this data directory, through the process that owns it if there is one.
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
 }
 
 /// The exit code of an effect.
@@ -169,7 +194,10 @@ pub(crate) fn exit_code(effect: Effect) -> u8 {
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
-    let checked = args.action.decide()?;
+    let checked = match &args.data {
+        Some(data) => args.action.decide_in(data)?,
+        None => args.action.decide()?,
+    };
     let response = CheckResponse::of(&checked);
     let value: Value = serde_json::to_value(&response)?;
     out.print(&value, || {
@@ -177,6 +205,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             "{}  risk {}  {}\n",
             response.effect, response.risk.composite, response.reason
         );
+        if args.data.is_some() {
+            text.push_str(&format!("  recorded as entry {}\n", response.record.seq));
+        }
         for reason in response.reasons.iter().skip(1) {
             text.push_str(&format!("  also: {}\n", reason.message));
         }

@@ -267,24 +267,8 @@ fn clock(data: &Path) -> Found {
 
 /// Who holds the journal: a process id where the system tells it.
 fn holder(data: &Path) -> Option<Option<u32>> {
-    use std::os::unix::fs::MetadataExt as _;
-    let file = std::fs::File::open(data.join("log").join("LOCK")).ok()?;
-    // Shared, and given back at once when the file is closed.
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
-        Ok(()) => None,
-        Err(_) => {
-            let inode = file.metadata().map(|m| m.ino()).unwrap_or_default();
-            let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-            let ending = format!(":{inode}");
-            Some(locks.lines().find_map(|line| {
-                let fields: Vec<&str> = line.split_whitespace().collect();
-                let on = fields.get(5)?;
-                on.ends_with(&ending)
-                    .then(|| fields.get(4)?.parse().ok())
-                    .flatten()
-            }))
-        }
-    }
+    let holder = interlock_store::journal::holder(data).ok()??;
+    Some(holder.process)
 }
 
 fn lock(data: &Path, held: Option<&Option<u32>>) -> Found {

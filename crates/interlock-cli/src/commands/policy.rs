@@ -4,6 +4,7 @@ mod check;
 mod condition;
 mod explain;
 mod fmt;
+mod publish;
 mod replay;
 mod test;
 
@@ -34,6 +35,12 @@ enum Command {
     Replay(replay::Args),
     /// Tidy the files of a bundle.
     Fmt(fmt::Args),
+    /// Publish a file as a bundle of a running server.
+    Publish(publish::Args),
+    /// List the revisions of published bundles.
+    History(publish::HistoryArgs),
+    /// Publish again what a bundle was before.
+    Revert(publish::RevertArgs),
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
@@ -43,6 +50,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::Explain(args) => explain::run(args, out),
         Command::Replay(args) => replay::run(args, out),
         Command::Fmt(args) => fmt::run(args, out),
+        Command::Publish(args) => publish::run(args, out),
+        Command::History(args) => publish::history(args, out),
+        Command::Revert(args) => publish::revert(args, out),
     }
 }
 

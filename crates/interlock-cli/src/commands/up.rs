@@ -1,5 +1,7 @@
 //! `interlock up`
 
+mod watch;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::Role;
 use interlock_policy::Source;
-use interlock_runtime::{DEFAULT_TENANT, Options, Runtime, SystemClock};
+use interlock_runtime::{
+    DEFAULT_TENANT, OpenError, Options, OwnerKind, Runtime, Socket, SystemClock, owner,
+};
 use interlock_server::{App, AppOptions};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
@@ -22,6 +26,10 @@ use crate::output::Output;
 ///
 /// The first start makes the data directory, an admin key (printed once, or taken from
 /// INTERLOCK_ADMIN_KEY), and puts the default bundle in force.
+///
+/// Policy files are watched: what is written there is in force within two seconds, or at once on
+/// SIGHUP. When it does not compile, the last good policies stay in force, the error is printed, and
+/// /readyz and /api/stats say since when.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  interlock up\n  interlock up --policy policies/ --durability batch\n  interlock up --demo            run the demo against it, then keep serving"
@@ -39,7 +47,8 @@ pub(crate) struct Args {
     /// before, `async` at most 1 s before.
     #[arg(long, default_value = "strict", value_parser = ["strict", "batch", "async"])]
     durability: String,
-    /// How much of an action the record may hold: `full`, `hashes` or `none`.
+    /// What is kept of an action: `full` its contents in the vault, `hashes` commitments to them,
+    /// `none` neither them nor names.
     #[arg(long, default_value = "full", value_parser = ["full", "hashes", "none"])]
     content: String,
     /// Listen on an address that is reachable from outside without TLS.
@@ -77,6 +86,21 @@ fn durability(name: &str) -> Durability {
         "async" => Durability::Async,
         _ => Durability::Strict,
     }
+}
+
+/// Says who owns the directory, where that is no server.
+fn in_use(error: OpenError, data: &Path) -> anyhow::Error {
+    if let OpenError::InUse(_) = error
+        && let Some(owner) = owner(data)
+        && owner.kind == OwnerKind::Embedded
+    {
+        return anyhow::anyhow!(
+            "data directory `{}` is in use by process {}, which embeds Interlock and decides for every process on it: stop it, or give another directory",
+            data.display(),
+            owner.process
+        );
+    }
+    error.into()
 }
 
 /// Makes the first admin key; returns it if it was made now and must be shown.
@@ -121,6 +145,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     } else {
         args.data.data.clone()
     };
+    // Taken before they are read, so that no change falls between.
+    let marks = watch::marks(&args.policy);
     let options = Options {
         policies: policies(&args.policy)?,
         durability: durability(&args.durability),
@@ -128,7 +154,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         clock: Arc::new(SystemClock::default()),
         ..Options::on(&data)
     };
-    let (runtime, recovery) = Runtime::open(options)?;
+    let (runtime, recovery) = Runtime::open(options).map_err(|error| in_use(error, &data))?;
     if let Some((_, bytes)) = recovery.cut {
         out.note(&format!(
             "the last write was torn: {bytes} bytes that were never acknowledged were cut"
@@ -136,6 +162,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     }
     let ring = KeyRing::open(&data.join("pepper"))?;
     let key = first_key(&runtime, &ring)?;
+    // Workers, hooks and wrappers on this directory become clients of this process.
+    let socket = Socket::serve(&runtime, &data, OwnerKind::Server)
+        .with_context(|| format!("cannot make the socket in `{}`", data.display()))?;
     let app = App::new(AppOptions {
         runtime: runtime.clone(),
         keyring: ring,
@@ -147,6 +176,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         .clone()
         .or_else(|| std::env::var("INTERLOCK_ADMIN_KEY").ok());
     let run_demo = args.demo;
+    let watch = watch::Watch::start(runtime.clone(), args.policy.clone(), marks, out)?;
+    threads.spawn(reload_on_hangup(watch.reload()));
     let served = threads.block_on(interlock_server::serve(
         app,
         args.listen,
@@ -159,6 +190,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         },
         stopped(),
     ));
+    watch.stop();
+    socket.close();
     runtime.close();
     served?;
     Ok(0)
@@ -203,6 +236,21 @@ fn start_demo(address: SocketAddr, key: Option<String>) {
             }
         }
     });
+}
+
+/// Reads the policies again whenever the process gets SIGHUP.
+async fn reload_on_hangup(reload: watch::Reload) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => {
+            while hangup.recv().await.is_some() {
+                reload.now();
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP is not handled; policy files are watched all the same");
+        }
+    }
 }
 
 async fn stopped() {

@@ -350,3 +350,40 @@ fn drafts(path: &Path, lines: &str) {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("line 2"), "{}", ran.stderr);
 }
+
+#[test]
+fn contents_are_shown_until_they_are_erased() {
+    let (directory, vkey) = recorded();
+    let path = directory.path();
+    let show = |seq: &str| run(&["audit", "show", seq, "--data", "data"], path);
+    let seq = (1..10)
+        .map(|n| n.to_string())
+        .find(|n| show(n).stdout.contains("DELETE FROM customers"))
+        .expect("the arguments of a decision");
+    let ran = show(&seq);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.starts_with("arguments: {\"sql\":"),
+        "{}",
+        ran.stdout
+    );
+    let erase = || {
+        run(
+            &[
+                "audit", "erase", "--agent", "bot", "--data", "data", "--json",
+            ],
+            path,
+        )
+    };
+    let erased = erase().json();
+    assert_eq!(erased["erased"], true, "{erased}");
+    assert_eq!(erased["records"], 5, "{erased}");
+    assert_eq!(erase().json()["erased"], false);
+    let ran = show(&seq);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("was erased"), "{}", ran.stderr);
+    assert_eq!(show("0").code, 1, "a genesis has no content");
+    let ran = verify(path, &["--vkey", &vkey]);
+    assert_eq!(ran.code, 5, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("redactions=1"), "{}", ran.stdout);
+}

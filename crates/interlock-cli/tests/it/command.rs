@@ -45,7 +45,7 @@ impl Ran {
     }
 }
 
-fn command(args: &[&str], directory: &Path) -> Command {
+pub(crate) fn command(args: &[&str], directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_interlock"));
     command.args(args).current_dir(directory);
     // Nothing of the caller's own set-up may show.

@@ -5,5 +5,8 @@ mod command;
 mod decide;
 mod doctor;
 mod help;
+mod kill;
 mod policy;
+mod reload;
 mod server;
+mod shared;

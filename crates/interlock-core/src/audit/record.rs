@@ -59,8 +59,6 @@ pub struct RecordMeta<'a> {
     pub run_prev: Option<&'a [u8; 32]>,
     /// The approval that was asked for, or that granted the action.
     pub approval: Option<&'a str>,
-    /// Commitments to contents in the vault, as finished JSON.
-    pub commitments: Option<&'a str>,
     /// What asked, in its own words.
     pub source: &'a str,
     /// What the enforcement point decided itself, as finished JSON, when the action is reported after it ran.
@@ -134,9 +132,6 @@ pub fn decision_body(
         .opt_str("source", (!meta.source.is_empty()).then_some(meta.source));
     if let Some(reported) = meta.reported {
         body.raw("reported", reported);
-    }
-    if let Some(commitments) = meta.commitments {
-        body.raw("content", commitments);
     }
     body.finish()
 }

@@ -48,7 +48,9 @@ fn find(input: &Input<'_>, out: &mut Vec<Match>) {
             && at(i + 3).is_ascii_digit()
             && at(i).is_ascii_alphabetic()
             && at(i + 1).is_ascii_alphabetic()
-            && !(i > 0 && at(i - 1).is_ascii_alphanumeric());
+            && !(i > 0 && at(i - 1).is_ascii_alphanumeric())
+            // The groups of a UUID pass the check now and then.
+            && !(i > 1 && at(i - 1) == b'-' && at(i - 2).is_ascii_hexdigit());
         match head.then(|| account(bytes, i)).flatten() {
             Some(end) => {
                 out.push(Match {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{Approvers, Effect, Layer, UnixNanos, Value, VectorSet};
 use crate::program::expr::{ArgPath, Expr};
 use crate::program::glob::Glob;
-use crate::state::LimitKind;
+use crate::state::{BudgetCharge, BudgetPeriod, LimitKind, StableHash};
 
 /// A compiled rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,4 +165,44 @@ pub struct Profile {
     pub actions_per_minute: Option<i64>,
     /// The highest composite risk, 0..=100.
     pub risk_max: Option<u8>,
+    /// What the agent's actions may cost.
+    pub budget: ProfileBudget,
+}
+
+/// What the actions of one agent may cost, in billionths of a US dollar; `None`: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProfileBudget {
+    /// In a day, UTC.
+    pub day_nano_usd: Option<i64>,
+    /// In a month, UTC.
+    pub month_nano_usd: Option<i64>,
+}
+
+impl ProfileBudget {
+    /// The key of an agent's own budgets in its state.
+    #[must_use]
+    pub fn key() -> u64 {
+        StableHash::new("budget").text("agent").finish()
+    }
+
+    /// What an action charges.
+    ///
+    /// An action without a cost charges too: its outcome may bring one, and an agent that has used
+    /// its budget up stops, whatever it claims its next action will cost.
+    #[must_use]
+    pub fn charges(&self) -> Vec<BudgetCharge> {
+        [
+            (BudgetPeriod::Day, self.day_nano_usd),
+            (BudgetPeriod::Month, self.month_nano_usd),
+        ]
+        .into_iter()
+        .filter_map(|(period, max)| {
+            Some(BudgetCharge {
+                key: Self::key(),
+                period,
+                max_nano_usd: max?,
+            })
+        })
+        .collect()
+    }
 }

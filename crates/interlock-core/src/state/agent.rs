@@ -349,8 +349,11 @@ impl AgentState {
     /// Ends what has been in flight for longer than [`RESERVATION_TTL_NS`] and answers the
     /// permitted actions among them: their outcome is `unknown`.
     pub fn expire(&mut self, now: i64) -> Vec<u128> {
-        let own = self.clock.tick(now);
         let mut unknown = Vec::new();
+        if self.in_flight.is_empty() {
+            return unknown;
+        }
+        let own = self.clock.tick(now);
         while let Some(oldest) = self.in_flight.front() {
             if own.saturating_sub(oldest.at) < RESERVATION_TTL_NS {
                 break;

@@ -150,7 +150,22 @@ impl Budgets {
         }
     }
 
-    /// What a budget has used, in billionths of a US dollar.
+    /// What a budget has used in the period that `now` falls in, in billionths of a US dollar.
+    #[must_use]
+    pub fn used_at(&self, key: u64, period: BudgetPeriod, now: i64) -> i64 {
+        let mut budgets = self.budgets.iter();
+        let budget = budgets.find(|b| b.key == key && b.period == period);
+        // A clock that steps back is still in the period that was charged.
+        budget.map_or(0, |b| {
+            if period.index(now) > b.index {
+                0
+            } else {
+                b.used
+            }
+        })
+    }
+
+    /// What a budget has used in the period of its latest charge, in billionths of a US dollar.
     #[must_use]
     pub fn used(&self, key: u64, period: BudgetPeriod) -> i64 {
         let mut budgets = self.budgets.iter();
@@ -217,6 +232,10 @@ mod tests {
         assert_eq!(budgets.reserve(&charge, 60, 6 * DAY_NS), (6, 600));
         budgets.adjust(7, BudgetPeriod::Day, 5, -60);
         assert_eq!(budgets.used(7, BudgetPeriod::Day), 60, "yesterday's charge");
+        for (day, used) in [(5, 60), (6, 60), (7, 0)] {
+            let got = budgets.used_at(7, BudgetPeriod::Day, day * DAY_NS);
+            assert_eq!(got, used, "on day {day}");
+        }
         budgets.adjust(7, BudgetPeriod::Day, 6, -60);
         assert_eq!(budgets.used(7, BudgetPeriod::Day), 0);
     }

@@ -70,6 +70,39 @@ impl<V: Codec> Codec for Table<V> {
     }
 }
 
+fn table_bytes<V: Codec>(table: &Table<V>) -> Vec<u8> {
+    let mut out = Vec::new();
+    SNAPSHOT_VERSION.put(&mut out);
+    table.put(&mut out);
+    out
+}
+
+fn table_of<V: Codec>(bytes: &[u8]) -> Result<Table<V>, SnapshotError> {
+    let table: Table<V> = versioned(bytes)?;
+    let entries: u64 = table.tenants.values().map(|n| n.len() as u64).sum();
+    if table.len == entries && table.len <= table.max {
+        Ok(table)
+    } else {
+        Err(SnapshotError::Damaged)
+    }
+}
+
+/// What follows the version of a snapshot, to its last byte.
+fn versioned<T: Codec>(bytes: &[u8]) -> Result<T, SnapshotError> {
+    let mut from = bytes;
+    match u16::take(&mut from) {
+        Some(SNAPSHOT_VERSION) => {}
+        Some(version) => return Err(SnapshotError::Version(version)),
+        None => return Err(SnapshotError::Damaged),
+    }
+    let value = T::take(&mut from).ok_or(SnapshotError::Damaged)?;
+    if from.is_empty() {
+        Ok(value)
+    } else {
+        Err(SnapshotError::Damaged)
+    }
+}
+
 /// The agents of one shard.
 pub type AgentTable = Table<AgentState>;
 /// The sessions of one shard.
@@ -188,9 +221,52 @@ impl Table<AgentState> {
         });
         unknown
     }
+
+    /// [`AgentState::expire`], agent by agent in the order of their names, until `actions_max`
+    /// outcomes became unknown: for a caller that holds a lock and comes again. Answers how many
+    /// did, which is less than `actions_max` when nothing is left.
+    pub fn expire_some(&mut self, now: i64, actions_max: usize) -> usize {
+        let mut unknown = 0;
+        let agents = self.tenants.values_mut().flat_map(BTreeMap::values_mut);
+        for slot in agents {
+            if unknown >= actions_max {
+                break;
+            }
+            unknown = unknown.saturating_add(slot.value.expire(now).len());
+        }
+        unknown
+    }
+
+    /// The snapshot of this table; equal tables have equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        table_bytes(self)
+    }
+
+    /// Reads a snapshot of a table of agents.
+    ///
+    /// # Errors
+    /// When it is of another version (fold the journal instead) or damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        table_of(bytes)
+    }
 }
 
 impl Table<Session> {
+    /// The snapshot of this table; equal tables have equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        table_bytes(self)
+    }
+
+    /// Reads a snapshot of a table of sessions.
+    ///
+    /// # Errors
+    /// When it is of another version (fold the journal instead) or damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        table_of(bytes)
+    }
+
     /// Adds what the footprint's session says, as it was before the action.
     pub fn read(&self, footprint: &Footprint, out: &mut StateFacts) {
         if let Some(session) = self.get(&footprint.tenant, &footprint.session) {
@@ -389,18 +465,7 @@ impl StateStore {
     /// # Errors
     /// When it is of another version (fold the journal instead) or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
-        let mut from = bytes;
-        match u16::take(&mut from) {
-            Some(SNAPSHOT_VERSION) => {}
-            Some(version) => return Err(SnapshotError::Version(version)),
-            None => return Err(SnapshotError::Damaged),
-        }
-        let store = Self::take(&mut from).ok_or(SnapshotError::Damaged)?;
-        if from.is_empty() {
-            Ok(store)
-        } else {
-            Err(SnapshotError::Damaged)
-        }
+        versioned(bytes)
     }
 }
 

@@ -3,10 +3,13 @@
 use std::sync::Barrier;
 
 use interlock_core::approval::State;
-use interlock_core::model::{Effect, Role, reason::code};
+use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, reason::code};
 use interlock_runtime::{Checked, Runtime};
+use interlock_store::journal::{Body, Kind};
 
-use crate::world::{HOUR, TENANT, World, check, codes, end, expect, principal, records, try_check};
+use crate::world::{
+    HOUR, TENANT, World, check, codes, end, expect, outcome, principal, records, try_check,
+};
 
 const ASK: &str = "interlock: 1\ndefault: allow\nrules:\n  - id: refunds\n    match: { tool: [refund] }\n    effect: require_approval\n    approvers: { group: finance, quorum: 1, timeout: 2h }\n  - id: frozen\n    priority: 5\n    mandatory: true\n    match: { resource: [\"frozen/*\"] }\n    effect: block\n";
 
@@ -249,13 +252,7 @@ fn of_eight_racing_executors_one_runs() {
 fn a_grant_lifts_no_block() {
     let world = World::policy(ASK);
     let runtime = world.open();
-    let (_, id) = ask(&runtime, 100);
-    answer(&runtime, &id, "ann", true);
-    // Between asking and running the agent is paused.
-    let pause = |on| interlock_store::AgentChange {
-        paused: Some(on),
-        ..interlock_store::AgentChange::default()
-    };
+    // Before its first action: the projection would make it known as well.
     let new = interlock_store::NewAgent {
         agent_id: "bot".to_owned(),
         name: "bot".to_owned(),
@@ -263,6 +260,13 @@ fn a_grant_lifts_no_block() {
     runtime
         .register_agent(TENANT, "admin", &new)
         .expect("registered");
+    let (_, id) = ask(&runtime, 100);
+    answer(&runtime, &id, "ann", true);
+    // Between asking and running the agent is paused.
+    let pause = |on| interlock_store::AgentChange {
+        paused: Some(on),
+        ..interlock_store::AgentChange::default()
+    };
     runtime
         .update_agent(TENANT, "admin", "bot", &pause(true))
         .expect("paused");
@@ -300,5 +304,138 @@ fn decisions_and_claims_survive_a_restart() {
         check(&runtime, &with(3, &pending)).decision.effect,
         Effect::Allow
     );
+    end(runtime);
+}
+
+fn state(runtime: &Runtime, id: &str) -> State {
+    let row = runtime.store().approval(TENANT, id).expect("a row");
+    row.approval.state
+}
+
+#[test]
+fn an_answer_that_cannot_be_recorded_gives_no_grant() {
+    let world = World::policy(ASK);
+    let runtime = world.open();
+    let (_, id) = ask(&runtime, 100);
+    runtime.journal().clone().close().expect("it closes");
+    let person = principal(Role::Approver, None);
+    for approve in [true, false] {
+        let error = runtime
+            .decide_approval(&person, "ann", &id, approve, "")
+            .expect_err("no record");
+        assert_eq!(error.code(), "audit-unavailable", "{error}");
+    }
+    assert_eq!(state(&runtime, &id), State::Pending);
+    end(runtime);
+    let runtime = world.open();
+    assert_eq!(state(&runtime, &id), State::Pending);
+    assert_eq!(answer(&runtime, &id, "ann", true), State::Approved);
+    end(runtime);
+}
+
+/// Writes what the runtime writes before it writes the row, and nothing more: a crash between.
+fn record_alone(
+    runtime: &Runtime,
+    kind: Kind,
+    now: i64,
+    members: &[(&str, &str)],
+    number: (&str, i64),
+) {
+    let mut body = Body::new(kind, &interlock_runtime::rfc3339(now));
+    for (name, text) in members {
+        body.str(name, text);
+    }
+    body.int(number.0, number.1);
+    let body = body.finish().expect("a body");
+    runtime
+        .journal()
+        .append(TENANT, kind, body)
+        .expect("appended");
+}
+
+#[test]
+fn a_row_follows_its_record_after_a_crash() {
+    let world = World::policy(ASK);
+    let runtime = world.open();
+    let asked: Vec<String> = (0..3).map(|n| ask(&runtime, n).1).collect();
+    let now = interlock_runtime::Clock::now(&*world.clock);
+    for (id, verdict, state) in [
+        (&asked[0], "approve", "approved"),
+        (&asked[1], "deny", "denied"),
+    ] {
+        let members = [
+            ("id", id.as_str()),
+            ("agent", "bot"),
+            ("approver", "ann"),
+            ("verdict", verdict),
+            ("state", state),
+        ];
+        record_alone(&runtime, Kind::ApprovalFinal, now, &members, ("version", 2));
+    }
+    end(runtime);
+    let runtime = world.open();
+    assert_eq!(state(&runtime, &asked[0]), State::Approved);
+    assert_eq!(state(&runtime, &asked[1]), State::Denied);
+    assert_eq!(state(&runtime, &asked[2]), State::Pending);
+    let run = check(&runtime, &with(0, &asked[0]));
+    assert_eq!(run.decision.effect, Effect::Allow);
+    // Its outcome is recorded, and the process ends before the approval hears of it.
+    let row = runtime.store().approval(TENANT, &asked[0]).expect("a row");
+    let fence = row.approval.claim.expect("it is claimed").fence;
+    let fence = i64::try_from(fence).expect("a time");
+    let run_id = run.id.to_string();
+    let members = [
+        ("id", run_id.as_str()),
+        ("agent", "bot"),
+        ("status", "failed"),
+        ("approval", asked[0].as_str()),
+    ];
+    record_alone(&runtime, Kind::Outcome, now, &members, ("fence", fence));
+    end(runtime);
+    for _ in 0..2 {
+        let runtime = world.open();
+        assert_eq!(state(&runtime, &asked[0]), State::Failed);
+        end(runtime);
+    }
+}
+
+#[test]
+fn an_outcome_ends_the_approval_that_allowed_it() {
+    use OutcomeStatus::{Failed, NotRun, Succeeded, Unknown};
+    let world = World::policy(ASK);
+    for (amount, status, restart, want) in [
+        (1, Succeeded, false, State::Executed),
+        (2, Succeeded, true, State::Executed),
+        (3, Failed, false, State::Failed),
+        (4, NotRun, true, State::Failed),
+        (5, Unknown, false, State::Claimed),
+    ] {
+        let mut runtime = world.open();
+        let (_, id) = ask(&runtime, amount);
+        answer(&runtime, &id, "ann", true);
+        let run = check(&runtime, &with(amount, &id));
+        assert_eq!(run.decision.effect, Effect::Allow);
+        if restart {
+            end(runtime);
+            runtime = world.open();
+        }
+        runtime
+            .outcome(&Principal::local(), run.id, &outcome(status))
+            .expect("an outcome");
+        assert_eq!(state(&runtime, &id), want, "{status:?}");
+        end(runtime);
+    }
+    // Nobody reports: the lease makes it unknown, and a late report settles it.
+    let runtime = world.open();
+    let (_, id) = ask(&runtime, 6);
+    answer(&runtime, &id, "ann", true);
+    let run = check(&runtime, &with(6, &id));
+    world.advance(HOUR);
+    runtime.tick();
+    assert_eq!(state(&runtime, &id), State::Unknown);
+    runtime
+        .outcome(&Principal::local(), run.id, &outcome(Succeeded))
+        .expect("an outcome");
+    assert_eq!(state(&runtime, &id), State::Executed);
     end(runtime);
 }

@@ -2,6 +2,7 @@
 
 use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, reason::code};
 use interlock_runtime::{CheckOptions, Options, Runtime, RuntimeError};
+use interlock_store::{AgentChange, NewAgent};
 
 use crate::world::{World, action, check, end, expect, outcome, principal, try_check};
 
@@ -164,6 +165,56 @@ fn a_kill_switch_stops_everything_and_survives_a_restart() {
         check(&runtime, read).decision.reasons[0].code,
         code::KILL_SWITCH
     );
+    end(runtime);
+}
+
+#[test]
+fn without_a_record_a_stop_holds_and_does_not_end() {
+    let world = World::new();
+    let read = r#"{"agent_id":"bot","action_type":"file_read","resource":"/srv/app/a.txt"}"#;
+    let paused = |on| AgentChange {
+        paused: Some(on),
+        ..AgentChange::default()
+    };
+    let new = NewAgent {
+        agent_id: "bot".to_owned(),
+        name: "bot".to_owned(),
+    };
+    let runtime = world.open();
+    runtime
+        .register_agent("default", "admin", &new)
+        .expect("registered");
+    runtime.journal().clone().close().expect("it closes");
+    for error in [
+        runtime.set_kill_switch("default", "admin", true, "").err(),
+        runtime.set_kill_switch("default", "admin", false, "").err(),
+        runtime
+            .update_agent("default", "admin", "bot", &paused(true))
+            .err(),
+    ] {
+        let error = error.expect("no record");
+        assert_eq!(error.code(), "audit-unavailable", "{error}");
+    }
+    end(runtime);
+    let runtime = world.open();
+    expect(&runtime, read, Effect::Block, code::KILL_SWITCH);
+    runtime
+        .set_kill_switch("default", "admin", false, "over")
+        .expect("off");
+    expect(&runtime, read, Effect::Block, code::AGENT_PAUSED);
+    runtime.journal().clone().close().expect("it closes");
+    assert!(
+        runtime
+            .update_agent("default", "admin", "bot", &paused(false))
+            .is_err()
+    );
+    end(runtime);
+    let runtime = world.open();
+    expect(&runtime, read, Effect::Block, code::AGENT_PAUSED);
+    runtime
+        .update_agent("default", "admin", "bot", &paused(false))
+        .expect("resumed");
+    assert!(!crate::world::codes(&check(&runtime, read)).contains(&code::AGENT_PAUSED));
     end(runtime);
 }
 

@@ -2,10 +2,17 @@
 
 mod approvals;
 mod baseline;
+mod budget;
 mod bundles;
+mod content;
+mod disk;
 mod faults;
+mod gate;
 mod idempotency;
+mod processes;
 mod profile;
 mod projection;
 mod restart;
+mod socket;
+mod timer;
 mod world;

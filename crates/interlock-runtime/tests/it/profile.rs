@@ -16,6 +16,7 @@ fn published() -> AgentProfile {
         blocked_resources: vec!["*.pem".into(), "prod.*".into()],
         max_actions_per_minute: Some(20),
         max_risk_milli: Some(700),
+        ..AgentProfile::default()
     }
 }
 

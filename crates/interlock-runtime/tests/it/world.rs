@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use interlock_core::audit::record::ContentMode;
 use interlock_core::model::{
     Action, Effect, Outcome, OutcomeStatus, Principal, Role, UnixNanos, Value,
 };
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) policies: Vec<Source>,
+    pub(crate) content: ContentMode,
 }
 
 impl World {
@@ -47,12 +49,14 @@ impl World {
             dir: tempfile::tempdir().expect("a directory"),
             clock: Arc::new(ManualClock::at(MONDAY + 10 * HOUR)),
             policies,
+            content: ContentMode::Full,
         }
     }
 
     fn options(&self, path: &Path) -> Options {
         Options {
             policies: self.policies.clone(),
+            content: self.content,
             durability: Durability::Async,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ..Options::on(path)

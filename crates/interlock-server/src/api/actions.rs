@@ -39,7 +39,7 @@ pub struct Reported {
 
 /// Logs an action that already ran: it is scored and recorded, nothing is enforced.
 #[utoipa::path(
-    post, path = "/api/actions", tag = "decisions",
+    post, path = "/api/actions", operation_id = "report_action", tag = "decisions",
     request_body = CheckRequest,
     responses(
         (status = 200, description = "It is in the record", body = Reported),
@@ -137,6 +137,8 @@ pub struct ActionBody {
     /// Masked payload or arguments.
     #[schema(value_type = Value)]
     pub payload: serde_json::Value,
+    /// Whether its content was erased; the payload is `null` then.
+    pub erased: bool,
     /// What was decided.
     pub effect: String,
     /// What the reporting client decided, or the published form of `effect`.
@@ -171,6 +173,7 @@ impl From<ActionRow> for ActionBody {
                 .clone()
                 .unwrap_or_else(|| super::check::published(row.effect).to_owned()),
             payload: parse(&row.payload),
+            erased: row.erased,
             effect: row.effect.name().to_owned(),
             risk_score: f64::from(row.risk_milli) / 1_000.0,
             risk: row.risk,
@@ -196,7 +199,7 @@ impl From<ActionRow> for ActionBody {
 
 /// Lists actions, newest first.
 #[utoipa::path(
-    get, path = "/api/actions", tag = "decisions",
+    get, path = "/api/actions", operation_id = "list_actions", tag = "decisions",
     params(ActionQuery),
     responses(
         (status = 200, description = "The actions", body = Vec<ActionBody>),
@@ -235,18 +238,18 @@ pub async fn list(
 #[serde(deny_unknown_fields)]
 pub struct OutcomeRequest {
     /// `succeeded`, `failed` or `not_run`.
-    #[schema(example = "succeeded")]
+    #[schema(example = "succeeded", pattern = "^(succeeded|failed|not_run)$")]
     pub status: String,
     /// How long it took.
     #[schema(minimum = 0, maximum = 31536000000i64)]
     pub latency_ms: Option<i64>,
     /// What it cost, a decimal.
-    #[schema(example = "0.012")]
+    #[schema(example = "0.012", pattern = r"^\d{1,9}(\.\d{1,9})?$")]
     pub cost_usd: Option<String>,
     /// Rows of the result.
     #[schema(minimum = 0)]
     pub rows: Option<i64>,
-    /// The result's text; it is scanned, and only its hash is recorded.
+    /// The result's text; it is scanned, and kept apart from the record, which commits to it.
     #[schema(max_length = 131072)]
     pub result: Option<String>,
 }
@@ -264,7 +267,7 @@ pub struct OutcomeResponse {
 
 /// Reports what became of an action, once; its result is scanned before the agent sees it.
 #[utoipa::path(
-    post, path = "/api/actions/{id}/outcome", tag = "decisions",
+    post, path = "/api/actions/{id}/outcome", operation_id = "report_outcome", tag = "decisions",
     params(("id" = String, Path, description = "The decision's id")),
     request_body = OutcomeRequest,
     responses(

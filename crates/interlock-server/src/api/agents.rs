@@ -4,6 +4,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use interlock_core::model::parse_nano;
+use interlock_runtime::Runtime;
 use interlock_store::{Agent, AgentChange, AgentProfile, KillSwitchMode, NewAgent, PAGE_ROWS_MAX};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +38,8 @@ pub struct AgentBody {
     pub max_actions_per_minute: Option<u32>,
     /// The highest risk, 0..1; null: no limit.
     pub max_risk_score: Option<f64>,
+    /// What its actions may cost, and have cost; null: no limit, and nothing is counted.
+    pub budget_usd: Option<BudgetBody>,
     /// Actions decided.
     pub total_actions: u64,
     /// Actions flagged.
@@ -50,33 +54,69 @@ pub struct AgentBody {
     pub created_at: String,
 }
 
-impl From<Agent> for AgentBody {
-    fn from(agent: Agent) -> Self {
-        let score = |m: u16| f64::from(m) / 1_000.0;
-        Self {
-            paused: agent.paused,
-            kill_switch_mode: agent.kill_switch_mode.name().to_owned(),
-            elevated: agent.elevated,
-            max_risk_score: agent.profile.max_risk_milli.map(score),
-            allowed_action_types: agent.profile.allowed_action_types,
-            allowed_resources: agent.profile.allowed_resources,
-            blocked_resources: agent.profile.blocked_resources,
-            max_actions_per_minute: agent.profile.max_actions_per_minute,
-            total_actions: agent.counters.total,
-            flagged_actions: agent.counters.flagged,
-            rolled_back_actions: agent.counters.rolled_back,
-            avg_risk_score: score(u16::try_from(agent.counters.mean_risk_milli()).unwrap_or(1_000)),
-            last_seen: agent.counters.last_seen.map(time),
-            created_at: time(agent.created),
-            agent_id: agent.agent_id,
-            name: agent.name,
+/// The budgets of an agent, in US dollars as decimal texts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BudgetBody {
+    /// The most in a day, UTC; null: no limit.
+    pub day: Option<String>,
+    /// The most in a month, UTC; null: no limit.
+    pub month: Option<String>,
+    /// What the day has cost so far, what is in flight included by its estimate; null without a
+    /// limit.
+    pub spent_day: Option<String>,
+    /// What the month has cost so far.
+    pub spent_month: Option<String>,
+}
+
+/// Billionths as a decimal number without needless zeros.
+fn dollars(nano: i64) -> String {
+    let (whole, fraction) = (nano / 1_000_000_000, nano.unsigned_abs() % 1_000_000_000);
+    if fraction == 0 {
+        return whole.to_string();
+    }
+    let digits = format!("{fraction:09}");
+    format!("{whole}.{}", digits.trim_end_matches('0'))
+}
+
+fn body(runtime: &Runtime, tenant: &str, agent: Agent) -> AgentBody {
+    let score = |m: u16| f64::from(m) / 1_000.0;
+    let (day, month) = (
+        agent.profile.budget_day_nano_usd,
+        agent.profile.budget_month_nano_usd,
+    );
+    let budget_usd = (day.is_some() || month.is_some()).then(|| {
+        let spent = runtime.spending(tenant, &agent.agent_id);
+        BudgetBody {
+            day: day.map(dollars),
+            month: month.map(dollars),
+            spent_day: day.map(|_| dollars(spent.day_nano_usd)),
+            spent_month: month.map(|_| dollars(spent.month_nano_usd)),
         }
+    });
+    AgentBody {
+        paused: agent.paused,
+        kill_switch_mode: agent.kill_switch_mode.name().to_owned(),
+        elevated: agent.elevated,
+        max_risk_score: agent.profile.max_risk_milli.map(score),
+        budget_usd,
+        allowed_action_types: agent.profile.allowed_action_types,
+        allowed_resources: agent.profile.allowed_resources,
+        blocked_resources: agent.profile.blocked_resources,
+        max_actions_per_minute: agent.profile.max_actions_per_minute,
+        total_actions: agent.counters.total,
+        flagged_actions: agent.counters.flagged,
+        rolled_back_actions: agent.counters.rolled_back,
+        avg_risk_score: score(u16::try_from(agent.counters.mean_risk_milli()).unwrap_or(1_000)),
+        last_seen: agent.counters.last_seen.map(time),
+        created_at: time(agent.created),
+        agent_id: agent.agent_id,
+        name: agent.name,
     }
 }
 
 /// Lists all agents with their profiles.
 #[utoipa::path(
-    get, path = "/api/agents", tag = "agents",
+    get, path = "/api/agents", operation_id = "list_agents", tag = "agents",
     responses(
         (status = 200, description = "The agents", body = Vec<AgentBody>),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -88,7 +128,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
     caller.require(Permission::Read)?;
     let agents = app
         .blocking(move |runtime| {
-            let mut all: Vec<Agent> = Vec::new();
+            let mut all: Vec<AgentBody> = Vec::new();
             loop {
                 let after = all.last().map(|a| a.agent_id.clone());
                 let page =
@@ -96,18 +136,19 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
                         .store()
                         .agents(caller.tenant(), after.as_deref(), PAGE_ROWS_MAX)?;
                 let full = page.len() == PAGE_ROWS_MAX;
-                all.extend(page);
+                all.extend(page.into_iter().map(|a| body(runtime, caller.tenant(), a)));
                 if !full {
                     return Ok(all);
                 }
             }
         })
         .await?;
-    Ok(Json(agents.into_iter().map(AgentBody::from).collect()))
+    Ok(Json(agents))
 }
 
 /// An agent to register.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 256)]
@@ -119,10 +160,14 @@ pub struct RegisterRequest {
 
 /// Registers an agent.
 #[utoipa::path(
-    post, path = "/api/agents", tag = "agents",
+    post, path = "/api/agents", operation_id = "register_agent", tag = "agents",
     request_body = RegisterRequest,
     responses(
-        (status = 201, description = "It is registered", body = AgentBody),
+        (status = 201, description = "It is registered", body = AgentBody,
+            links(
+                ("update" = (operation_id = "update_agent", parameters(("id" = "$response.body#/agent_id")))),
+                ("profile" = (operation_id = "set_profile", parameters(("id" = "$response.body#/agent_id")))),
+            )),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not administer", body = ErrorBody),
@@ -134,18 +179,21 @@ pub struct RegisterRequest {
 pub async fn register(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    bytes: Bytes,
 ) -> ApiResult<(StatusCode, Json<AgentBody>)> {
     caller.require(Permission::Administer)?;
-    let request: RegisterRequest = json(&body)?;
+    let request: RegisterRequest = json(&bytes)?;
     let agent = NewAgent {
         agent_id: request.agent_id.unwrap_or_else(|| request.name.clone()),
         name: request.name,
     };
     let row = app
-        .blocking(move |runtime| runtime.register_agent(caller.tenant(), &caller.subject, &agent))
+        .blocking(move |runtime| {
+            let row = runtime.register_agent(caller.tenant(), &caller.subject, &agent)?;
+            Ok(body(runtime, caller.tenant(), row))
+        })
         .await?;
-    Ok((StatusCode::CREATED, Json(row.into())))
+    Ok((StatusCode::CREATED, Json(row)))
 }
 
 /// Changes to an agent; what is absent stays.
@@ -166,7 +214,7 @@ pub struct AgentPatch {
 
 /// Changes an agent: name, pause, kill switch.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}", tag = "agents",
+    patch, path = "/api/agents/{id}", operation_id = "update_agent", tag = "agents",
     params(("id" = String, Path, description = "The agent's id")),
     request_body = AgentPatch,
     responses(
@@ -183,10 +231,10 @@ pub async fn update(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    body: Bytes,
+    bytes: Bytes,
 ) -> ApiResult<Json<AgentBody>> {
     caller.require(Permission::Administer)?;
-    let patch: AgentPatch = json(&body)?;
+    let patch: AgentPatch = json(&bytes)?;
     let kill_switch_mode = match patch.kill_switch_mode.as_deref() {
         None => None,
         Some(word) => Some(
@@ -207,10 +255,11 @@ pub async fn update(
     };
     let row = app
         .blocking(move |runtime| {
-            runtime.update_agent(caller.tenant(), &caller.subject, &id, &change)
+            let row = runtime.update_agent(caller.tenant(), &caller.subject, &id, &change)?;
+            Ok(body(runtime, caller.tenant(), row))
         })
         .await?;
-    Ok(Json(row.into()))
+    Ok(Json(row))
 }
 
 /// Tells an absent field (`None`) from `null` (`Some(None)`).
@@ -222,6 +271,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// A permission profile; an absent field stays, `null` lifts the limit.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// Globs of allowed action types.
     #[serde(default, deserialize_with = "present")]
@@ -243,11 +293,65 @@ pub struct ProfilePatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
     pub max_risk_score: Option<Option<f64>>,
+    /// What its actions may cost. An object replaces both limits.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<BudgetRequest>)]
+    pub budget_usd: Option<Option<BudgetRequest>>,
+}
+
+/// What an agent's actions may cost, in US dollars; an absent limit does not limit.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetRequest {
+    /// In a day, UTC: a decimal text; a number is taken as well.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,9}([.][0-9]{1,9})?$")]
+    pub day: Option<Amount>,
+    /// In a month, UTC: a decimal text; a number is taken as well.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,9}([.][0-9]{1,9})?$")]
+    pub month: Option<Amount>,
+}
+
+/// An amount of money: a decimal text, or a number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// Exact, with at most nine decimals.
+    Text(String),
+    /// Rounded to nine decimals.
+    Number(f64),
+}
+
+impl Amount {
+    fn nano(&self) -> ApiResult<i64> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => format!("{number:.9}"),
+        };
+        // A sign or an exponent is nothing that a budget has.
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        parse_nano(&text)
+            .filter(|nano| plain && *nano >= 0)
+            .ok_or_else(|| {
+                ApiError::field(
+                    "budget_usd",
+                    "field.invalid",
+                    "`budget_usd` must be amounts from 0 to 9223372036 with at most nine decimals",
+                )
+            })
+    }
+}
+
+impl BudgetRequest {
+    /// The day's and the month's, in billionths.
+    fn nano(&self) -> ApiResult<(Option<i64>, Option<i64>)> {
+        let nano = |amount: &Option<Amount>| amount.as_ref().map(Amount::nano).transpose();
+        Ok((nano(&self.day)?, nano(&self.month)?))
+    }
 }
 
 /// Changes an agent's permission profile; every field is enforced whatever the policies say.
 #[utoipa::path(
-    patch, path = "/api/agents/{id}/profile", tag = "agents",
+    patch, path = "/api/agents/{id}/profile", operation_id = "set_profile", tag = "agents",
     params(("id" = String, Path, description = "The agent's id; it is registered if it is not known")),
     request_body = ProfilePatch,
     responses(
@@ -263,13 +367,18 @@ pub async fn set_profile(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    body: Bytes,
+    bytes: Bytes,
 ) -> ApiResult<Json<AgentBody>> {
     caller.require(Permission::Administer)?;
-    let patch: ProfilePatch = json(&body)?;
+    let patch: ProfilePatch = json(&bytes)?;
     let risk = match patch.max_risk_score {
         Some(Some(score)) => Some(Some(milli("max_risk_score", score)?)),
         Some(None) => Some(None),
+        None => None,
+    };
+    let budget = match patch.budget_usd {
+        Some(Some(budget)) => Some(budget.nano()?),
+        Some(None) => Some((None, None)),
         None => None,
     };
     let row = app
@@ -294,8 +403,13 @@ pub async fn set_profile(
             if let Some(risk) = risk {
                 profile.max_risk_milli = risk;
             }
-            runtime.set_profile(caller.tenant(), &caller.subject, &id, &profile)
+            if let Some((day, month)) = budget {
+                profile.budget_day_nano_usd = day;
+                profile.budget_month_nano_usd = month;
+            }
+            let row = runtime.set_profile(caller.tenant(), &caller.subject, &id, &profile)?;
+            Ok(body(runtime, caller.tenant(), row))
         })
         .await?;
-    Ok(Json(row.into()))
+    Ok(Json(row))
 }

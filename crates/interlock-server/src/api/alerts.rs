@@ -60,7 +60,7 @@ impl From<Alert> for AlertBody {
 
 /// Lists alerts, newest first.
 #[utoipa::path(
-    get, path = "/api/alerts", tag = "alerts",
+    get, path = "/api/alerts", operation_id = "list_alerts", tag = "alerts",
     params(AlertQuery),
     responses(
         (status = 200, description = "The alerts", body = Vec<AlertBody>),
@@ -91,7 +91,7 @@ pub async fn list(
 
 /// Acknowledges an alert; the first acknowledgement stands.
 #[utoipa::path(
-    patch, path = "/api/alerts/{id}/acknowledge", tag = "alerts",
+    patch, path = "/api/alerts/{id}/acknowledge", operation_id = "acknowledge_alert", tag = "alerts",
     params(("id" = String, Path, description = "The alert's id")),
     responses(
         (status = 200, description = "It is acknowledged", body = AlertBody),

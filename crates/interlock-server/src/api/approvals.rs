@@ -96,7 +96,7 @@ pub struct ApprovalQuery {
 
 /// Lists approvals, the oldest first.
 #[utoipa::path(
-    get, path = "/api/approvals", tag = "approvals",
+    get, path = "/api/approvals", operation_id = "list_approvals", tag = "approvals",
     params(ApprovalQuery),
     responses(
         (status = 200, description = "The approvals", body = Vec<ApprovalBody>),
@@ -151,7 +151,7 @@ pub struct DecideRequest {
 
 /// Decides an approval; a second answer gets the first outcome.
 #[utoipa::path(
-    post, path = "/api/approvals/{id}/decide", tag = "approvals",
+    post, path = "/api/approvals/{id}/decide", operation_id = "decide_approval", tag = "approvals",
     params(("id" = String, Path, description = "The approval's id")),
     request_body = DecideRequest,
     responses(
@@ -212,7 +212,7 @@ pub struct WaitQuery {
 
 /// Waits until an approval is decided, or until `hold` is over; then ask again.
 #[utoipa::path(
-    get, path = "/api/approvals/{id}/wait", tag = "approvals",
+    get, path = "/api/approvals/{id}/wait", operation_id = "wait_for_approval", tag = "approvals",
     params(("id" = String, Path, description = "The approval's id"), WaitQuery),
     responses(
         (status = 200, description = "The approval as it stands", body = ApprovalBody),

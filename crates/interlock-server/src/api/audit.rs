@@ -83,7 +83,7 @@ impl From<Entry> for EntryBody {
 
 /// Lists entries of the tenant's log in order.
 #[utoipa::path(
-    get, path = "/api/audit/entries", tag = "audit",
+    get, path = "/api/audit/entries", operation_id = "list_entries", tag = "audit",
     params(EntryQuery),
     responses(
         (status = 200, description = "The entries", body = Vec<EntryBody>),
@@ -119,7 +119,7 @@ pub struct CheckpointBody {
 
 /// The newest checkpoint, signed now if it is stale. Keep one outside: it is what finds a rollback.
 #[utoipa::path(
-    get, path = "/api/audit/checkpoint", tag = "audit",
+    get, path = "/api/audit/checkpoint", operation_id = "get_checkpoint", tag = "audit",
     responses(
         (status = 200, description = "The checkpoint", body = CheckpointBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -151,7 +151,7 @@ pub struct ProofBody {
 
 /// The proof for one entry.
 #[utoipa::path(
-    get, path = "/api/audit/proof/{seq}", tag = "audit",
+    get, path = "/api/audit/proof/{seq}", operation_id = "get_inclusion_proof", tag = "audit",
     params(("seq" = u64, Path, description = "The entry's sequence number")),
     responses(
         (status = 200, description = "The proof", body = ProofBody),
@@ -209,7 +209,7 @@ pub struct ConsistencyBody {
 
 /// The proof that one state of the log is the beginning of another.
 #[utoipa::path(
-    get, path = "/api/audit/consistency", tag = "audit",
+    get, path = "/api/audit/consistency", operation_id = "get_consistency_proof", tag = "audit",
     params(ConsistencyQuery),
     responses(
         (status = 200, description = "The proof", body = ConsistencyBody),
@@ -244,7 +244,7 @@ pub async fn consistency(
 
 /// The bodies as stored, one a line, from a sequence number on; at most 10,000 a request.
 #[utoipa::path(
-    get, path = "/api/audit/export", tag = "audit",
+    get, path = "/api/audit/export", operation_id = "export_entries", tag = "audit",
     params(EntryQuery),
     responses(
         (status = 200, description = "JSON lines", body = String, content_type = "application/x-ndjson"),

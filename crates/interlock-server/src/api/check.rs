@@ -380,10 +380,16 @@ pub fn agent_message(effect: Effect, reference: &str) -> String {
 
 /// Decides on an action before it runs.
 #[utoipa::path(
-    post, path = "/api/check", tag = "decisions",
+    post, path = "/api/check", operation_id = "check", tag = "decisions",
     request_body = CheckRequest,
     responses(
-        (status = 200, description = "The decision", body = CheckResponse),
+        (status = 200, description = "The decision", body = CheckResponse,
+            links(
+                ("outcome" = (operation_id = "report_outcome", parameters(("id" = "$response.body#/id")))),
+                ("decide" = (operation_id = "decide_approval", parameters(("id" = "$response.body#/approval_id")))),
+                ("wait" = (operation_id = "wait_for_approval", parameters(("id" = "$response.body#/approval_id")))),
+                ("proof" = (operation_id = "get_inclusion_proof", parameters(("seq" = "$response.body#/record/seq")))),
+            )),
         (status = 400, description = "The action is malformed", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key is bound to another agent", body = ErrorBody),

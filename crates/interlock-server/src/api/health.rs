@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use interlock_runtime::RuntimeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 
 /// The health of the server.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -18,6 +19,10 @@ pub struct Health {
     pub version: String,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// Since when the policies in force are not the newest, because the newest do not compile;
+    /// `/api/stats` says why. Absent when they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_stale_since: Option<String>,
 }
 
 fn health(app: &App) -> Json<Health> {
@@ -25,12 +30,13 @@ fn health(app: &App) -> Json<Health> {
         status: "ok".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: app.uptime().as_secs(),
+        policy_stale_since: app.runtime().stale_policy().map(|s| super::time(s.since)),
     })
 }
 
 /// The process is alive.
 #[utoipa::path(
-    get, path = "/healthz", tag = "system",
+    get, path = "/healthz", operation_id = "healthz", tag = "system",
     responses((status = 200, description = "Alive", body = Health))
 )]
 pub async fn healthz(State(app): State<App>) -> Json<Health> {
@@ -39,11 +45,17 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 
 /// The server takes decisions.
 #[utoipa::path(
-    get, path = "/readyz", tag = "system",
-    responses((status = 200, description = "Ready", body = Health))
+    get, path = "/readyz", operation_id = "readyz", tag = "system",
+    responses(
+        (status = 200, description = "Ready", body = Health),
+        (status = 503, description = "The record cannot be written, so everything with an effect is denied", body = crate::ErrorBody),
+    )
 )]
-pub async fn readyz(State(app): State<App>) -> Json<Health> {
-    health(&app)
+pub async fn readyz(State(app): State<App>) -> ApiResult<Json<Health>> {
+    match app.runtime().journal().stopped() {
+        None => Ok(health(&app)),
+        Some(error) => Err(RuntimeError::AuditUnavailable(error.to_string()).into()),
+    }
 }
 
 /// Does nothing, for measuring what HTTP costs.

@@ -60,7 +60,7 @@ impl From<KeyRecord> for KeyBody {
 
 /// Lists the tenant's keys, also revoked ones.
 #[utoipa::path(
-    get, path = "/api/keys", tag = "keys",
+    get, path = "/api/keys", operation_id = "list_keys", tag = "keys",
     responses(
         (status = 200, description = "The keys", body = Vec<KeyBody>),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -99,10 +99,11 @@ pub struct KeyRequest {
 
 /// Makes a key. The answer is the only time that it is shown.
 #[utoipa::path(
-    post, path = "/api/keys", tag = "keys",
+    post, path = "/api/keys", operation_id = "create_key", tag = "keys",
     request_body = KeyRequest,
     responses(
-        (status = 201, description = "The key", body = KeyBody),
+        (status = 201, description = "The key", body = KeyBody,
+            links(("revoke" = (operation_id = "revoke_key", parameters(("id" = "$response.body#/id")))))),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not administer", body = ErrorBody),
@@ -165,7 +166,7 @@ pub async fn create(
 
 /// Revokes a key; the first revocation stands.
 #[utoipa::path(
-    delete, path = "/api/keys/{id}", tag = "keys",
+    delete, path = "/api/keys/{id}", operation_id = "revoke_key", tag = "keys",
     params(("id" = String, Path, description = "The key's id")),
     responses(
         (status = 200, description = "It is revoked", body = KeyBody),

@@ -24,7 +24,7 @@ pub struct KillBody {
 
 /// The kill switch.
 #[utoipa::path(
-    get, path = "/api/kill-switch", tag = "agents",
+    get, path = "/api/kill-switch", operation_id = "get_kill_switch", tag = "agents",
     responses(
         (status = 200, description = "The switch", body = KillBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -57,7 +57,7 @@ pub struct KillRequest {
 
 /// Stops everything of the tenant, or lets it go on.
 #[utoipa::path(
-    post, path = "/api/kill-switch", tag = "agents",
+    post, path = "/api/kill-switch", operation_id = "set_kill_switch", tag = "agents",
     request_body = KillRequest,
     responses(
         (status = 200, description = "The switch", body = KillBody),

@@ -5,8 +5,10 @@ pub mod agents;
 pub mod alerts;
 pub mod approvals;
 pub mod audit;
+mod body;
 pub mod bundle;
 pub mod check;
+pub mod content;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -14,22 +16,11 @@ pub mod pii;
 pub mod policies;
 pub mod stats;
 
-use axum::body::Bytes;
 use interlock_core::model::UnixNanos;
-use serde::de::DeserializeOwned;
+
+pub(crate) use body::json;
 
 use crate::error::{ApiError, ApiResult};
-
-/// Reads a JSON body; the error names the field where serde does.
-pub(crate) fn json<T: DeserializeOwned>(body: &Bytes) -> ApiResult<T> {
-    serde_json::from_slice(body).map_err(|e| {
-        ApiError::field(
-            "body",
-            "body.invalid",
-            format!("the body is not as documented: {e}"),
-        )
-    })
-}
 
 /// A time as the API shows it: RFC 3339, UTC, milliseconds.
 pub(crate) fn time(at: UnixNanos) -> String {

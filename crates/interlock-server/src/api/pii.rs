@@ -14,6 +14,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// A text to mask.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MaskRequest {
     /// The text.
     #[schema(max_length = 131072)]
@@ -46,7 +47,7 @@ pub struct MaskResponse {
 
 /// Masks personal data and secrets in a text.
 #[utoipa::path(
-    post, path = "/api/pii/mask", tag = "decisions",
+    post, path = "/api/pii/mask", operation_id = "mask", tag = "decisions",
     request_body = MaskRequest,
     responses(
         (status = 200, description = "The masked text", body = MaskResponse),

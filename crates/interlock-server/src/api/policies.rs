@@ -17,6 +17,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// A policy to add.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyRequest {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 256)]
@@ -143,7 +144,7 @@ fn priority(priority: i64) -> ApiResult<i64> {
 
 /// Lists policies, the highest priority first.
 #[utoipa::path(
-    get, path = "/api/policies", tag = "policies",
+    get, path = "/api/policies", operation_id = "list_policies", tag = "policies",
     responses(
         (status = 200, description = "The policies", body = Vec<PolicyBody>),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -166,10 +167,14 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Response>
 
 /// Adds a policy, in force at once.
 #[utoipa::path(
-    post, path = "/api/policies", tag = "policies",
+    post, path = "/api/policies", operation_id = "create_policy", tag = "policies",
     request_body = PolicyRequest,
     responses(
-        (status = 201, description = "It is in force", body = PolicyBody),
+        (status = 201, description = "It is in force", body = PolicyBody,
+            links(
+                ("update" = (operation_id = "update_policy", parameters(("id" = "$response.body#/id")))),
+                ("remove" = (operation_id = "remove_policy", parameters(("id" = "$response.body#/id")))),
+            )),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not change policies", body = ErrorBody),
@@ -243,7 +248,7 @@ pub struct PolicyPatch {
 
 /// Changes a policy.
 #[utoipa::path(
-    patch, path = "/api/policies/{id}", tag = "policies",
+    patch, path = "/api/policies/{id}", operation_id = "update_policy", tag = "policies",
     params(("id" = String, Path, description = "The policy's id"), PolicyQuery),
     request_body = Option<PolicyPatch>,
     responses(
@@ -303,7 +308,7 @@ pub struct Deleted {
 
 /// Removes a policy.
 #[utoipa::path(
-    delete, path = "/api/policies/{id}", tag = "policies",
+    delete, path = "/api/policies/{id}", operation_id = "remove_policy", tag = "policies",
     params(("id" = String, Path, description = "The policy's id")),
     responses(
         (status = 200, description = "It is gone", body = Deleted),

@@ -32,11 +32,17 @@ pub struct StatsBody {
     pub approvals_pending: u64,
     /// Policies in force.
     pub policies_enabled: u64,
+    /// Since when the policies in force are not the newest; absent when they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_stale_since: Option<String>,
+    /// What is wrong with the newest policies, with file, line and caret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_problem: Option<String>,
 }
 
 /// Sums over the tenant.
 #[utoipa::path(
-    get, path = "/api/stats", tag = "system",
+    get, path = "/api/stats", operation_id = "get_stats", tag = "system",
     responses(
         (status = 200, description = "The sums", body = StatsBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -49,6 +55,7 @@ pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stats
     let stats = app
         .blocking(move |runtime| Ok(runtime.store().stats(caller.tenant())?))
         .await?;
+    let stale = app.runtime().stale_policy();
     Ok(Json(StatsBody {
         total_actions: stats.actions.total,
         flagged_actions: stats.actions.flagged,
@@ -61,5 +68,7 @@ pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stats
         alerts_open: stats.alerts_open,
         approvals_pending: stats.approvals_pending,
         policies_enabled: stats.policies_enabled,
+        policy_stale_since: stale.as_ref().map(|s| super::time(s.since)),
+        policy_problem: stale.map(|s| s.problem),
     }))
 }

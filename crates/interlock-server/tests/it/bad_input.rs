@@ -265,6 +265,27 @@ fn malformed_changes_are_refused_by_name() {
         ),
         (
             "PATCH",
+            "/api/agents/bot/profile",
+            r#"{"budget_usd":{"day":"-5"}}"#,
+            400,
+            "field.invalid",
+        ),
+        (
+            "PATCH",
+            "/api/agents/bot/profile",
+            r#"{"budget_usd":{"day":1e300}}"#,
+            400,
+            "field.invalid",
+        ),
+        (
+            "PATCH",
+            "/api/agents/bot/profile",
+            r#"{"budget_usd":{"daily":5}}"#,
+            400,
+            "body.invalid",
+        ),
+        (
+            "PATCH",
             "/api/agents/bot",
             r#"{"paused":"yes"}"#,
             400,
@@ -275,7 +296,7 @@ fn malformed_changes_are_refused_by_name() {
             "/api/agents/bot",
             r#"{"asleep":true}"#,
             400,
-            "body.invalid",
+            "field.unknown",
         ),
         (
             "PATCH",

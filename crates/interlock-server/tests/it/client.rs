@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use interlock_core::model::Role;
 use interlock_runtime::{Options, Runtime};
-use interlock_server::{App, AppOptions};
+use interlock_server::{App, AppOptions, Limits};
 use interlock_store::journal::{Durability, Journal, JournalOptions};
 use interlock_store::keys::{Binding, KeyRing};
 use interlock_store::{SqliteOptions, SqliteStore};
@@ -25,6 +25,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (journal, _) = Journal::open(
             dir.path(),
@@ -45,10 +49,11 @@ impl Server {
         let runtime =
             Runtime::assemble(journal, std::sync::Arc::new(store), options).expect("a runtime");
         let ring = || KeyRing::open(&dir.path().join("pepper")).expect("a ring");
-        let app = App::new(AppOptions {
+        let options = AppOptions {
             runtime: runtime.clone(),
             keyring: ring(),
-        });
+        };
+        let app = App::with_limits(options, limits);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

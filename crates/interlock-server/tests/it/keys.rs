@@ -8,7 +8,10 @@ const READ: &str = r#"{"agent_id":"bot","action_type":"file_read","resource":"/s
 
 #[test]
 fn only_a_valid_key_gets_in() {
-    let server = Server::start();
+    let server = Server::with(interlock_server::Limits {
+        wrong_keys_burst: 1_000,
+        ..interlock_server::Limits::default()
+    });
     let revoked = server.key("default", Role::Admin, None);
     let id = server.runtime.store().keys("default").expect("keys");
     let id = id
@@ -184,7 +187,8 @@ GET    /api/policies                        -      +          +          +      
 POST   /api/policies                        -      -          +          -      +
 PATCH  /api/policies/x                      -      -          +          -      +
 DELETE /api/policies/x                      -      -          +          -      +
-GET    /api/bundle                          -      +          +          +      +
+GET    /api/bundle                          +      +          +          +      +
+GET    /api/bundle/history                  -      +          +          +      +
 POST   /api/bundle                          -      -          +          -      +
 GET    /api/stats                           -      +          +          +      +
 GET    /api/approvals                       -      +          +          +      +

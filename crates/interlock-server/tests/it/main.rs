@@ -1,8 +1,12 @@
 //! The server end to end, over TCP.
 
 mod bad_input;
+mod bundle;
 mod client;
+mod content;
+mod disk;
+mod hardening;
 mod keys;
-mod kill;
 mod published;
+mod refused;
 mod robust;

@@ -73,6 +73,39 @@ fn everything_is_served_below_the_alias() {
 }
 
 #[test]
+fn an_agent_shows_its_budget() {
+    let server = Server::start();
+    let profile = |body: &str| {
+        let answer = server.call("PATCH", "/api/agents/bot/profile", &server.admin, body);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["budget_usd"].clone()
+    };
+    assert!(profile(r#"{"max_actions_per_minute":20}"#).is_null());
+    assert_eq!(
+        profile(r#"{"budget_usd":{"day":"2.50","month":30}}"#),
+        serde_json::json!({"day": "2.5", "month": "30", "spent_day": "0", "spent_month": "0"})
+    );
+    let check = |cost: &str| {
+        let body = format!(
+            r#"{{"agent_id":"bot","action_type":"llm_call","tool":"model","cost_usd":"{cost}"}}"#
+        );
+        server.post("/api/check", &body).json()
+    };
+    assert_eq!(check("2.000000001")["effect"], "allow");
+    let blocked = check("0.5");
+    assert_eq!(blocked["effect"], "block");
+    assert!(blocked.to_string().contains("budget.exceeded"), "{blocked}");
+    // A patch of something else leaves it, and the list shows what was spent.
+    profile(r#"{"max_actions_per_minute":30}"#);
+    let listed = server.get("/api/agents").json();
+    assert_eq!(
+        listed[0]["budget_usd"],
+        serde_json::json!({"day": "2.5", "month": "30", "spent_day": "2.000000001", "spent_month": "2.000000001"})
+    );
+    assert!(profile(r#"{"budget_usd":null}"#).is_null());
+}
+
+#[test]
 fn policies_have_two_shapes() {
     let server = Server::start();
     let made = server.post(

@@ -46,6 +46,12 @@ pub enum JournalError {
     /// The queue, or this log's share of it, is full.
     #[error("queue of the journal is full at {0} entries")]
     QueueFull(usize),
+    /// What waits in the queue, or this log's share of it, is too large.
+    #[error("queue of the journal is full at {0} bytes")]
+    QueueBytes(usize),
+    /// The content of the entry cannot be kept, so that the entry must not be written either.
+    #[error("content cannot be kept: {0}")]
+    Content(Arc<str>),
     /// The journal was closed.
     #[error("journal is closed")]
     Closed,
@@ -88,6 +94,10 @@ impl JournalError {
             let source = Arc::new(source);
             Self::Io { doing, source }
         }
+    }
+
+    pub(super) fn content(error: &crate::vault::VaultError) -> Self {
+        Self::Content(error.to_string().into())
     }
 
     /// Exit code of a process that gives up because of this error: 3 corrupt, 2 rolled back, 4

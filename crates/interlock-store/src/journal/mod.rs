@@ -8,22 +8,26 @@
 //!
 //! ```text
 //! keys/journal-<id>.seed       private keys; not part of what is handed to an auditor
-//! log/LOCK                     held by the writer; its last epoch
+//! log/OWNER                    locked by the writer; nothing else opens it
+//! log/LOCK                     the writer's last epoch
 //! log/journal/<n>.seg          segments of records; <n>.snap at the end of each
 //! log/journal/reserve          space for an orderly end when the disk is full
 //! log/logs/<id>/               genesis.json, checkpoint, checkpoints.log, tile/
 //! ```
 //!
 //! **Invariant:** an entry is acknowledged after its sync (under strict durability), and a
-//! checkpoint covers synced entries only. **Invariant:** a failed sync is never tried again.
+//! checkpoint covers synced entries only. **Invariant:** what an entry commits to is in the vault
+//! before the entry is written, and synced before the entry is. **Invariant:** a failed sync is never tried again.
 
 mod error;
 pub mod fault;
 mod keyfile;
+mod lock;
 mod publish;
 mod queue;
 mod read;
 mod recover;
+mod seal;
 mod state;
 mod time;
 mod verify;
@@ -33,10 +37,12 @@ mod writer;
 pub use error::JournalError;
 pub use interlock_core::audit::body::Body;
 pub use interlock_core::audit::frame::Kind;
+pub use lock::Holder;
 pub use state::Position;
 pub use time::rfc3339;
 pub use verify::DirSource;
 
+use crate::vault::{CONTENT_MEMBER_BYTES_MAX, Deferred, Vault};
 use interlock_core::audit::body::kind_name;
 use interlock_core::audit::frame::{BODY_BYTES_MAX, record_bytes};
 use interlock_core::audit::note::{Signer, Verifier};
@@ -56,6 +62,7 @@ use writer::{Publishing, Writer, WriterStart};
 
 /// Tenant of the node's own log: starts, stops, gaps, key rotations.
 pub const NODE_LOG: &str = "_node";
+const OWNER: &str = "log/OWNER";
 const LOCK: &str = "log/LOCK";
 const SPARE: &str = "log/journal/spare.tmp";
 const RESERVE: &str = "log/journal/reserve";
@@ -207,10 +214,13 @@ struct Shared {
     signers: RwLock<Vec<Signer>>,
     spare: Mutex<Option<Arc<dyn File>>>,
     tiles: Mutex<()>,
-    _lock: LockHolder,
+    lock: LockHolder,
+    /// Where content goes that entries commit to.
+    vault: OnceLock<Vault>,
 }
 
-struct LockHolder(#[expect(dead_code, reason = "held for its drop")] Lock);
+/// Empty once the journal is closed.
+struct LockHolder(Mutex<Option<Lock>>);
 
 impl std::fmt::Debug for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -361,6 +371,9 @@ impl Inner {
         if let Some(publisher) = threads.publisher {
             let _ = publisher.join();
         }
+        // Nothing writes any more; the next owner need not wait for handles that only read.
+        let lock = &self.shared.lock.0;
+        drop(lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         result
     }
 }
@@ -501,7 +514,8 @@ impl Journal {
             signers: RwLock::new(signers),
             spare,
             tiles: Mutex::new(()),
-            _lock: LockHolder(lock),
+            lock: LockHolder(Mutex::new(Some(lock))),
+            vault: OnceLock::new(),
             options,
         });
         let journal = Self::start(shared, start, found.cut)?;
@@ -546,13 +560,21 @@ impl Journal {
         tenant: &str,
         kind: Kind,
         body: Vec<u8>,
+        content: Option<Deferred>,
         done: queue::Done,
     ) -> Result<Item, JournalError> {
         if tenant.is_empty() || tenant.len() > 512 {
             return Err(JournalError::Body("tenant name is empty or over 512 bytes"));
         }
         let limit = (self.shared().options.segment_bytes as usize) - SEGMENT_HEADER_BYTES;
-        if body.len() > BODY_BYTES_MAX || record_bytes(body.len()) > limit {
+        let bytes = match &content {
+            None => body.len(),
+            Some(_) if self.shared().vault.get().is_none() => {
+                return Err(JournalError::Body("has content, and there is no vault"));
+            }
+            Some(_) => body.len() + CONTENT_MEMBER_BYTES_MAX,
+        };
+        if bytes > BODY_BYTES_MAX || record_bytes(bytes) > limit {
             return Err(JournalError::Body("longer than 65,535 bytes or a segment"));
         }
         // A NUL cannot occur in JSON, and without one no body can hold what looks like a record.
@@ -568,8 +590,15 @@ impl Journal {
             tenant: tenant.into(),
             kind,
             body,
+            content,
             done,
         })
+    }
+
+    /// Why nothing can be appended any more, if that is so.
+    #[must_use]
+    pub fn stopped(&self) -> Option<JournalError> {
+        self.shared().queue.stopped()
     }
 
     /// Appends a body to the log of `tenant`, which is created if need be, and waits until it is
@@ -586,9 +615,25 @@ impl Journal {
         kind: Kind,
         body: Vec<u8>,
     ) -> Result<Appended, JournalError> {
+        self.append_content(tenant, kind, body, None)
+    }
+
+    /// As [`Journal::append`], with content for the vault: it is kept no later than the entry that
+    /// commits to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::append`], and [`JournalError::Content`] when the vault does not take it.
+    pub fn append_content(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        content: Option<Deferred>,
+    ) -> Result<Appended, JournalError> {
         let (reply, answer) = sync_channel(1);
         let done = Box::new(move |result| drop(reply.send(result)));
-        let item = self.item(tenant, kind, body, done)?;
+        let item = self.item(tenant, kind, body, content, done)?;
         let patience = self.shared().options.queue_wait;
         self.shared().queue.push(item, patience)?;
         answer.recv().unwrap_or(Err(JournalError::Closed))
@@ -608,8 +653,31 @@ impl Journal {
         body: Vec<u8>,
         done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
     ) -> Result<(), JournalError> {
-        let item = self.item(tenant, kind, body, Box::new(done))?;
+        self.append_content_with(tenant, kind, body, None, done)
+    }
+
+    /// As [`Journal::append_content`], without waiting: `content` is made, and `done` called, on
+    /// the writer's thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::append_with`], and when there is content and no vault is attached. That the
+    /// vault does not take it is told to `done`.
+    pub fn append_content_with(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        content: Option<Deferred>,
+        done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let item = self.item(tenant, kind, body, content, Box::new(done))?;
         self.shared().queue.push(item, Duration::ZERO)
+    }
+
+    /// Where content goes from now on; the first one attached stays.
+    pub fn attach(&self, vault: Vault) {
+        let _ = self.shared().vault.set(vault);
     }
 
     /// Syncs what was acknowledged; of use when durability is not strict.
@@ -664,7 +732,20 @@ impl Journal {
         current.map_or_else(String::new, Verifier::vkey)
     }
 
-    /// Closes the journal in order: what is queued is written, signed and published.
+    /// The epoch of this writer: higher than that of every writer before it.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.shared().epoch
+    }
+
+    /// When an entry is acknowledged.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared().options.durability
+    }
+
+    /// Closes the journal in order: what is queued is written, signed and published. Then another
+    /// process may open it, though handles of this one can still read.
     ///
     /// # Errors
     ///
@@ -679,17 +760,27 @@ fn take_lock(vfs: &dyn Vfs) -> Result<Lock, JournalError> {
         vfs.create_dir(dir)
             .map_err(JournalError::io("creating the data directory"))?;
     }
+    let lock = vfs.lock(OWNER).map_err(|e| match e.kind() {
+        ErrorKind::WouldBlock => JournalError::Locked,
+        _ => JournalError::io("locking the journal")(e),
+    })?;
     match vfs.open(LOCK) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             vfs.create(LOCK)
-                .map_err(JournalError::io("creating the lock"))?;
+                .map_err(JournalError::io("creating the epoch's file"))?;
         }
-        other => drop(other.map_err(JournalError::io("opening the lock"))?),
+        other => drop(other.map_err(JournalError::io("opening the epoch's file"))?),
     }
-    vfs.lock(LOCK).map_err(|e| match e.kind() {
-        ErrorKind::WouldBlock => JournalError::Locked,
-        _ => JournalError::io("locking the journal")(e),
-    })
+    Ok(lock)
+}
+
+/// Which process has the journal below the data directory `dir` open; `None` when none has.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn holder(dir: &Path) -> std::io::Result<Option<Holder>> {
+    lock::holder(&dir.join(OWNER))
 }
 
 /// Acts on what recovery found: cuts the torn tail and rebuilds what is missing beside it.

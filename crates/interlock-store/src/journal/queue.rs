@@ -2,14 +2,17 @@
 
 use super::error::JournalError;
 use super::{Appended, Durability};
+use crate::vault::Deferred;
 use interlock_core::audit::frame::Kind;
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most bytes of bodies in one batch.
+/// Most bytes of bodies and content in one batch.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of bodies and content that wait.
+const QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// A lane may hold this many times what is still free (dynamic thresholds after Choudhury and
 /// Hahne): alone it gets three quarters, and there is always room for another.
 const SHARE: usize = 3;
@@ -20,7 +23,21 @@ pub(super) struct Item {
     pub(super) tenant: Arc<str>,
     pub(super) kind: Kind,
     pub(super) body: Vec<u8>,
+    /// Sealed and committed to in the body before the entry is written.
+    pub(super) content: Option<Deferred>,
     pub(super) done: Done,
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.content.as_ref().map_or(0, |content| content.bytes)
+    }
+}
+
+#[derive(Default)]
+struct Lane {
+    items: VecDeque<Item>,
+    bytes: usize,
 }
 
 pub(super) enum Control {
@@ -34,9 +51,10 @@ pub(super) enum Control {
 
 #[derive(Default)]
 struct Inner {
-    lanes: HashMap<Arc<str>, VecDeque<Item>>,
+    lanes: HashMap<Arc<str>, Lane>,
     turns: VecDeque<Arc<str>>,
     entries: usize,
+    bytes: usize,
     control: VecDeque<Control>,
     closed: Option<JournalError>,
     closing: bool,
@@ -82,6 +100,7 @@ impl Queue {
     /// Adds an item, waiting up to `patience` for room.
     pub(super) fn push(&self, item: Item, patience: Duration) -> Result<(), JournalError> {
         let deadline = Instant::now() + patience;
+        let bytes = item.bytes();
         let mut inner = self.lock();
         loop {
             if let Some(error) = &inner.closed {
@@ -91,11 +110,21 @@ impl Queue {
                 return Err(JournalError::Closed);
             }
             let free = self.capacity - inner.entries.min(self.capacity);
-            let own = inner.lanes.get(&item.tenant).map_or(0, VecDeque::len);
-            if free > 0 && own < SHARE.saturating_mul(free) {
+            let (own, own_bytes) = inner
+                .lanes
+                .get(&item.tenant)
+                .map_or((0, 0), |lane| (lane.items.len(), lane.bytes));
+            let free_bytes = QUEUE_BYTES_MAX.saturating_sub(inner.bytes.saturating_add(bytes));
+            let room = free > 0 && own < SHARE.saturating_mul(free);
+            // Whatever its size, an item that is alone passes.
+            let fits = own == 0 || own_bytes < SHARE.saturating_mul(free_bytes);
+            if room && fits {
                 break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() && room {
+                return Err(JournalError::QueueBytes(QUEUE_BYTES_MAX));
+            }
             if left.is_zero() {
                 return Err(JournalError::QueueFull(self.capacity));
             }
@@ -107,9 +136,11 @@ impl Queue {
         }
         let tenant = item.tenant.clone();
         inner.entries += 1;
+        inner.bytes += bytes;
         let lane = inner.lanes.entry(tenant.clone()).or_default();
-        let first = lane.is_empty();
-        lane.push_back(item);
+        let first = lane.items.is_empty();
+        lane.items.push_back(item);
+        lane.bytes += bytes;
         if first {
             inner.turns.push_back(tenant);
         }
@@ -127,6 +158,13 @@ impl Queue {
         drop(inner);
         self.filled.notify_one();
         Ok(())
+    }
+
+    /// Why nothing more is let in.
+    pub(super) fn stopped(&self) -> Option<JournalError> {
+        let inner = self.lock();
+        let closing = || inner.closing.then_some(JournalError::Closed);
+        inner.closed.clone().or_else(closing)
     }
 
     /// Lets no more in; the writer drains what is there.
@@ -158,17 +196,19 @@ impl Queue {
             let Some(lane) = inner.lanes.get_mut(&tenant) else {
                 continue;
             };
-            if let Some(item) = lane.pop_front() {
-                bytes += item.body.len();
+            if let Some(item) = lane.items.pop_front() {
+                bytes += item.bytes();
+                lane.bytes -= item.bytes();
                 taken.items.push(item);
             }
-            if lane.is_empty() {
+            if lane.items.is_empty() {
                 inner.lanes.remove(&tenant);
             } else {
                 inner.turns.push_back(tenant);
             }
         }
         inner.entries -= taken.items.len();
+        inner.bytes -= bytes;
         taken.closing = inner.closing && inner.entries == 0;
         drop(inner);
         self.drained.notify_all();
@@ -180,6 +220,7 @@ impl Queue {
         let mut inner = self.lock();
         inner.closed = Some(error.clone());
         inner.entries = 0;
+        inner.bytes = 0;
         inner.turns.clear();
         let lanes = std::mem::take(&mut inner.lanes);
         let control = std::mem::take(&mut inner.control);
@@ -187,7 +228,7 @@ impl Queue {
         self.drained.notify_all();
         let mut lanes: Vec<_> = lanes.into_iter().collect();
         lanes.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for item in lanes.into_iter().flat_map(|(_, lane)| lane) {
+        for item in lanes.into_iter().flat_map(|(_, lane)| lane.items) {
             (item.done)(Err(error.clone()));
         }
         for control in control {
@@ -226,6 +267,7 @@ mod tests {
             tenant: tenant.into(),
             kind: Kind::Decision,
             body: vec![body],
+            content: None,
             done: Box::new(|_| {}),
         }
     }
@@ -243,6 +285,30 @@ mod tests {
         // The quiet one is served in the first round.
         assert_eq!(taken.items[1].body, [1]);
         assert_eq!(taken.items.len(), 76);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes_too() {
+        let heavy = |tenant: &str| Item {
+            content: Some(Deferred {
+                bytes: 16 * 1024 * 1024,
+                make: Box::new(|| unreachable!("it is not made here")),
+            }),
+            ..item(tenant, 0)
+        };
+        let queue = Queue::new(1_000);
+        let mut noisy = 0;
+        let refused = loop {
+            match queue.push(heavy("noisy"), Duration::ZERO) {
+                Ok(()) => noisy += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, JournalError::QueueBytes(_)), "{refused}");
+        assert!((8..=12).contains(&noisy), "{noisy} of 16 MiB in 256 MiB");
+        assert!(queue.push(heavy("quiet"), Duration::ZERO).is_ok());
+        while !queue.take(Duration::ZERO).items.is_empty() {}
+        assert!(queue.push(heavy("noisy"), Duration::ZERO).is_ok());
     }
 
     #[test]

@@ -401,6 +401,13 @@ impl Journal {
         self.shared().state().end
     }
 
+    /// How many entries all logs have together.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        let state = self.shared().state();
+        state.logs.iter().map(super::state::LogState::size).sum()
+    }
+
     /// The tenants that have a log, in the order of its creation; the first is the node's own.
     #[must_use]
     pub fn tenants(&self) -> Vec<String> {

@@ -115,7 +115,8 @@ pub trait Vfs: Debug + Send + Sync {
     ///
     /// Those of the system.
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
-    /// Takes an exclusive lock on a file, which must exist.
+    /// Takes an exclusive lock on a file, which is made if need be. Nothing else may open the
+    /// file: closing any handle on it would give the lock up.
     ///
     /// # Errors
     ///
@@ -249,8 +250,6 @@ impl Vfs for Disk {
     }
 
     fn lock(&self, path: &str) -> io::Result<Lock> {
-        let file = Self::options().open(self.root.join(path))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        Ok(Box::new(super::lock::take(&self.root.join(path))?))
     }
 }

@@ -215,7 +215,7 @@ impl Writer {
     }
 
     fn turn(&mut self, items: Vec<Item>, control: Vec<Control>) -> Result<(), JournalError> {
-        let mut items = items.into_iter();
+        let mut items = self.seal(items).into_iter();
         let mut failed = None;
         for item in items.by_ref() {
             if let Err((error, done)) = self.accept(item) {
@@ -450,6 +450,10 @@ impl Writer {
 
     fn sync(&mut self) -> Result<(), JournalError> {
         if self.synced != self.batch {
+            // Content is durable no later than what commits to it.
+            if let Some(vault) = self.shared.vault.get() {
+                vault.sync().map_err(|e| JournalError::content(&e))?;
+            }
             self.file.sync().map_err(io("syncing the journal"))?;
             self.synced = self.batch;
         }
@@ -683,7 +687,7 @@ impl From<(JournalError, Option<Done>)> for JournalError {
 }
 
 /// Answers a waiter; a panic in its code must not stop the journal.
-fn answer(done: Option<Done>, result: Result<Appended, JournalError>) {
+pub(super) fn answer(done: Option<Done>, result: Result<Appended, JournalError>) {
     if let Some(done) = done
         && catch_unwind(AssertUnwindSafe(|| done(result))).is_err()
     {

@@ -191,9 +191,23 @@ fn write_rollback(tables: &mut Tables, tenant: &str, action_id: &str, rollback: 
     }
 }
 
+fn write_erased(tables: &mut Tables, tenant: &str, vault_key: u32) {
+    let rows = tables
+        .actions
+        .range_mut((tenant.to_owned(), 0)..=(tenant.to_owned(), u64::MAX));
+    for (_, row) in rows.filter(|(_, row)| row.vault_key == Some(vault_key)) {
+        row.payload = "null".to_owned();
+        row.erased = true;
+        if let Some(approval) = tables.approvals.get_mut(&key(tenant, &row.id)) {
+            approval.asked.detail = r#"{"erased":true}"#.to_owned();
+        }
+    }
+}
+
 enum Write {
     Action(String, Box<ActionRow>),
     Outcome(String, String, ActionOutcome),
+    Erased(String, u32),
     RolledBack(String, String, Rollback),
     Alert(String, AlertRow),
     Idempotency(String, IdempotencyRow, UnixNanos),
@@ -216,6 +230,11 @@ impl Projection for Batch {
             action_id.to_owned(),
             outcome.clone(),
         ));
+        Ok(())
+    }
+
+    fn erased(&mut self, tenant: &str, vault_key: u32) -> Result<()> {
+        self.0.push(Write::Erased(tenant.to_owned(), vault_key));
         Ok(())
     }
 
@@ -260,6 +279,7 @@ impl ProjectionStore for MemoryStore {
                         row.outcome = Some(outcome);
                     }
                 }
+                Write::Erased(tenant, vault_key) => write_erased(&mut tables, &tenant, vault_key),
                 Write::RolledBack(tenant, id, rollback) => {
                     write_rollback(&mut tables, &tenant, &id, &rollback);
                 }
@@ -272,6 +292,10 @@ impl ProjectionStore for MemoryStore {
                 Write::Position(position) => tables.position = Some(position),
             }
         }
+        Ok(())
+    }
+
+    fn forget_traces(&self) -> Result<()> {
         Ok(())
     }
 

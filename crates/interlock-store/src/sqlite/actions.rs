@@ -35,6 +35,8 @@ fn read(row: &Row<'_>) -> Result<ActionRow> {
         source: get(row, "source")?,
         claimed: get(row, "claimed")?,
         payload: get(row, "payload")?,
+        vault_key: get(row, "vault_key")?,
+        erased: get(row, "erased")?,
         at: get(row, "at")?,
         outcome: status
             .zip(outcome_at)

@@ -38,6 +38,8 @@ fn read(row: &Row<'_>) -> Result<Agent> {
             blocked_resources: list("blocked_resources")?.unwrap_or_default(),
             max_actions_per_minute: get(row, "max_actions_per_minute")?,
             max_risk_milli: get(row, "max_risk_milli")?,
+            budget_day_nano_usd: get(row, "budget_day_nano_usd")?,
+            budget_month_nano_usd: get(row, "budget_month_nano_usd")?,
         },
         paused: get(row, "paused")?,
         kill_switch_mode: named(row, "kill_switch_mode", KillSwitchMode::from_name)?,
@@ -132,7 +134,8 @@ impl AgentStore for SqliteStore {
         self.write(|tx| {
             tx.prepare_cached(
                 "UPDATE agent SET allowed_action_types = ?3, allowed_resources = ?4,
-                 blocked_resources = ?5, max_actions_per_minute = ?6, max_risk_milli = ?7
+                 blocked_resources = ?5, max_actions_per_minute = ?6, max_risk_milli = ?7,
+                 budget_day_nano_usd = ?8, budget_month_nano_usd = ?9
                  WHERE tenant = ?1 AND agent_id = ?2 AND live = 1",
             )?
             .execute(params![
@@ -142,7 +145,9 @@ impl AgentStore for SqliteStore {
                 resources,
                 blocked,
                 profile.max_actions_per_minute,
-                profile.max_risk_milli
+                profile.max_risk_milli,
+                profile.budget_day_nano_usd,
+                profile.budget_month_nano_usd
             ])?;
             let agent = find(tx, tenant, agent_id)?;
             raise_epoch(tx, tenant, "control_epoch")?;

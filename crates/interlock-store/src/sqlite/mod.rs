@@ -103,10 +103,15 @@ impl SqliteStore {
         }
     }
 
+    /// The connection that writes.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic inside a transaction has rolled it back: the connection is sound.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs `f` in a transaction that holds the write lock from its beginning.
     fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        // A panic inside a transaction has rolled it back: the connection is sound.
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.connection();
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = f(&tx)?;
         tx.commit()?;
@@ -156,6 +161,8 @@ fn connect(path: &Path, options: SqliteOptions) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // What was erased shall not stay in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
 }

@@ -18,9 +18,9 @@ impl Projection for Batch<'_> {
                 "INSERT INTO action (tenant, seq, id, agent_id, agent_name, session_id, run_id,
                  step, action_type, resource, tool, effect, decided, risk, risk_milli,
                  risk_breakdown, flagged, reason, source, payload, at, outcome_status, outcome_at,
-                 rollback_at, rollback_reason, claimed)
+                 rollback_at, rollback_reason, claimed, vault_key, erased)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) ON CONFLICT DO NOTHING",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 tenant,
@@ -48,7 +48,9 @@ impl Projection for Batch<'_> {
                 row.outcome.as_ref().map(|o| o.at),
                 row.rollback.as_ref().map(|r| r.at),
                 row.rollback.as_ref().map(|r| r.reason.as_str()),
-                row.claimed
+                row.claimed,
+                row.vault_key,
+                row.erased
             ])?;
         if written == 0 {
             return Ok(());
@@ -89,6 +91,23 @@ impl Projection for Batch<'_> {
                  WHERE tenant = ?1 AND id = ?2",
             )?
             .execute(params![tenant, action_id, outcome.status, outcome.at])?;
+        Ok(())
+    }
+
+    fn erased(&mut self, tenant: &str, vault_key: u32) -> Result<()> {
+        self.0
+            .prepare_cached(
+                "UPDATE approval SET detail = '{\"erased\":true}'
+                 WHERE tenant = ?1 AND id IN
+                 (SELECT id FROM action WHERE tenant = ?1 AND vault_key = ?2)",
+            )?
+            .execute(params![tenant, vault_key])?;
+        self.0
+            .prepare_cached(
+                "UPDATE action SET payload = 'null', erased = 1
+                 WHERE tenant = ?1 AND vault_key = ?2",
+            )?
+            .execute(params![tenant, vault_key])?;
         Ok(())
     }
 
@@ -149,6 +168,13 @@ impl Projection for Batch<'_> {
 impl ProjectionStore for SqliteStore {
     fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()> {
         self.write(|tx| write(&mut Batch(tx)))
+    }
+
+    fn forget_traces(&self) -> Result<()> {
+        let writer = self.connection();
+        // Answers busy, not done, when a reader holds an old page; the next one does it then.
+        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 
     fn projection_position(&self) -> Result<Option<Vec<u8>>> {

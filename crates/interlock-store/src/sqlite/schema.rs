@@ -12,7 +12,11 @@ const APPLICATION_ID: i64 = 0x494c_434b;
 
 /// Each brings the schema from the version before it to its own, which is its place from 1. A
 /// migration that has shipped is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// Brings the schema up to date in one transaction.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {

@@ -11,21 +11,33 @@
 //! keys/vault.kek        the wrapping key, for its owner alone
 //! vault/subjects        fixed slots: who (keyed hash), nonce, wrapped key
 //! vault/<n>.vlt         sealed records, appended; a new file past a size
+//! vault/erasing         an erasure whose entry is not in the journal yet
 //! ```
+//!
+//! Records are sealed into memory ([`Vault::stage`]), written many at a time ([`Vault::flush`]) and
+//! made durable ([`Vault::sync`]) before the journal writes the entries that commit to them.
 //!
 //! Backups of `vault/subjects` must not outlive the erasures that they would undo.
 //!
-//! **Invariant:** no plaintext and no unwrapped key is written.
+//! **Invariant:** no plaintext and no unwrapped key is written. **Invariant:** a key is durable
+//! before a record that it seals. **Invariant:** a failed sync is never tried again.
 
+mod content;
+mod erase;
+mod frame;
 mod slots;
 
+pub use content::{CONTENT_MEMBER, CONTENT_MEMBER_BYTES_MAX, Content, Deferred, Subject};
+pub use erase::{Erased, Erasure};
+
 use crate::journal::vfs::{Disk, File, Lock, Vfs};
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::AeadInPlace as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use frame::{FRAME_BYTES, TAG_BYTES, frame_at, read_record, slot_at, whole_bytes};
 use hmac::{Hmac, Mac as _};
 use interlock_core::audit::hex;
 use sha2::Sha256;
-use slots::{Slots, Subject};
+use slots::{Slots, Who};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +45,8 @@ use zeroize::Zeroizing;
 
 const KEK: &str = "keys/vault.kek";
 const LOCK: &str = "vault/LOCK";
-/// Length, CRC32C, slot, nonce.
-const FRAME_BYTES: usize = 4 + 4 + 4 + 24;
+/// Room kept for sealed records that wait to be written, bytes.
+const PENDING_BYTES_KEPT: usize = 4 * 1024 * 1024;
 /// Most fields of a record.
 pub const FIELDS_MAX: usize = 256;
 /// Largest record, sealed, bytes.
@@ -63,6 +75,21 @@ pub enum VaultError {
     /// Another process has the vault open.
     #[error("vault is locked by another process")]
     Locked,
+    /// As many subjects have had a key as there may be.
+    #[error("vault has held keys of {0} subjects, which is its limit")]
+    Full(u32),
+    /// What was sealed could not be written meanwhile.
+    #[error("vault could not write what was sealed")]
+    Lost,
+    /// The vault was closed; another process may have it.
+    #[error("vault is closed")]
+    Closed,
+    /// An earlier sync failed, after which the disk cannot be trusted until it is reread.
+    #[error("vault stopped after a failed sync; restart to reread it")]
+    Poisoned,
+    /// An erasure is under way whose entry could not be written yet.
+    #[error("an earlier erasure is not in the record yet; restart to complete it")]
+    Unfinished,
     /// No randomness could be drawn.
     #[error("no randomness")]
     Randomness,
@@ -110,22 +137,41 @@ pub struct Stored {
     pub commitments: Vec<[u8; 32]>,
 }
 
+/// Whose key seals a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// The subject of this name.
+    Name(&'a str),
+    /// The subject of this record, under a new key if it was erased since.
+    Of(RecordId),
+}
+
 /// A record opened again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Fields and their content, in order.
+    /// Fields and their content, in order; none when only the key of the commitments was kept.
     pub fields: Vec<(String, Vec<u8>)>,
     /// The commitment to each, to be held against the journal.
     pub commitments: Vec<[u8; 32]>,
+    key: Key,
 }
 
-/// What [`Vault::erase`] did, for the `erasure` entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Erased {
-    /// Keys destroyed: 0 if the subject had none.
-    pub keys: u32,
-    /// Records that cannot be opened any more.
-    pub records: u64,
+impl Record {
+    /// The commitment to `content` as `field` of this record: what somebody who presents content
+    /// can be held against.
+    #[must_use]
+    pub fn commit(&self, field: &str, content: &[u8]) -> [u8; 32] {
+        commitment(&self.key, field, content)
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Record")
+            .field("fields", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a vault is opened.
@@ -150,7 +196,18 @@ struct Inner {
     slots: Slots,
     file: Arc<dyn File>,
     number: u32,
-    end: u32,
+    /// Bytes of whole records in the file.
+    written: u32,
+    /// Sealed records that follow them.
+    pending: Vec<u8>,
+    /// Whether there is something written that is not synced.
+    dirty: bool,
+    /// Whether a sync failed.
+    failed: bool,
+    /// Whether another process may have it.
+    closed: bool,
+    /// Whether sealed records were lost before who sealed them had them written.
+    lost: bool,
 }
 
 /// The vault; clones share it.
@@ -164,7 +221,8 @@ struct Shared {
     options: VaultOptions,
     kek: Key,
     inner: Mutex<Inner>,
-    _lock: Lock,
+    /// Empty once the vault is closed.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -233,12 +291,6 @@ impl Vault {
         options.file_bytes = options.file_bytes.clamp(4_096, 1 << 31);
         vfs.create_dir("keys")?;
         vfs.create_dir("vault")?;
-        if let Err(e) = vfs.open(LOCK) {
-            if e.kind() != ErrorKind::NotFound {
-                return Err(e.into());
-            }
-            vfs.create(LOCK)?;
-        }
         let lock = vfs.lock(LOCK).map_err(|e| match e.kind() {
             ErrorKind::WouldBlock => VaultError::Locked,
             _ => e.into(),
@@ -275,14 +327,19 @@ impl Vault {
             }
             other => other?,
         };
-        let end = whole_bytes(&*file)?;
+        let written = whole_bytes(&*file)?;
         // What follows is the torn end of a record that nobody was told of.
-        file.set_bytes(u64::from(end))?;
+        file.set_bytes(u64::from(written))?;
         let inner = Mutex::new(Inner {
             slots,
             file,
             number,
-            end,
+            written,
+            pending: Vec::new(),
+            dirty: false,
+            failed: false,
+            closed: false,
+            lost: false,
         });
         Ok(Self {
             shared: Arc::new(Shared {
@@ -290,7 +347,7 @@ impl Vault {
                 options,
                 kek,
                 inner,
-                _lock: lock,
+                lock: Mutex::new(Some(lock)),
             }),
         })
     }
@@ -302,69 +359,203 @@ impl Vault {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Seals a record under the key of `subject`, which is drawn if it has none. Durable after
-    /// [`Vault::sync`].
+    /// Seals a record under the key of `owner`, which is drawn if it has none; written by
+    /// [`Vault::flush`]. With `keep` false the record holds the key of the commitments alone.
     ///
     /// # Errors
     ///
-    /// When the record is too large, or cannot be written.
-    pub fn put(&self, subject: &str, fields: &[(&str, &[u8])]) -> Result<Stored, VaultError> {
-        let nonce = random::<24>()?;
-        let commit = random::<32>()?;
+    /// When the record is too large, or no key can be had.
+    pub fn stage(
+        &self,
+        owner: Owner<'_>,
+        keep: bool,
+        fields: &[(&str, &[u8])],
+    ) -> Result<Stored, VaultError> {
         if fields.len() > FIELDS_MAX {
             return Err(VaultError::TooLarge);
         }
-        let mut plain = Zeroizing::new(commit.to_vec());
-        let mut commitments = Vec::with_capacity(fields.len());
+        let mut plain_bytes = 32;
         for (name, content) in fields {
-            let length = u16::try_from(name.len()).map_err(|_| VaultError::TooLarge)?;
-            plain.extend_from_slice(&length.to_le_bytes());
-            plain.extend_from_slice(name.as_bytes());
-            let length = u32::try_from(content.len()).map_err(|_| VaultError::TooLarge)?;
-            plain.extend_from_slice(&length.to_le_bytes());
-            plain.extend_from_slice(content);
-            commitments.push(commitment(&commit, name, content));
+            if name.len() > usize::from(u16::MAX) {
+                return Err(VaultError::TooLarge);
+            }
+            plain_bytes += if keep {
+                6 + name.len() + content.len()
+            } else {
+                0
+            };
         }
-        let sealed_bytes = plain.len() + 16;
+        let sealed_bytes = plain_bytes + TAG_BYTES;
         if sealed_bytes > RECORD_BYTES_MAX {
             return Err(VaultError::TooLarge);
         }
-        let mut inner = self.inner();
+        // One draw: the nonce, then the key of the commitments.
+        let drawn = random::<56>()?;
+        let (nonce, commit) = drawn.split_at(24);
+        let commit: &[u8; 32] = commit.try_into().map_err(|_| VaultError::Randomness)?;
+        let commitments = fields
+            .iter()
+            .map(|(name, content)| commitment(commit, name, content))
+            .collect();
         let total = (FRAME_BYTES + sealed_bytes) as u32;
-        if inner.end > 0 && inner.end.saturating_add(total) > self.shared.options.file_bytes {
-            inner.file.sync()?;
-            let number = inner.number + 1;
-            inner.file = self.shared.vfs.create(&file_path(number))?;
-            self.shared.vfs.sync_dir("vault")?;
-            inner.number = number;
-            inner.end = 0;
+
+        let mut inner = self.inner();
+        if inner.closed {
+            return Err(VaultError::Closed);
         }
-        let who = Subject::new(&self.shared.kek, subject);
+        if inner.failed {
+            return Err(VaultError::Poisoned);
+        }
+        let who = self.who(&inner, owner)?;
+        let used = inner.written + inner.pending.len() as u32;
+        if used > 0 && used.saturating_add(total) > self.shared.options.file_bytes {
+            self.roll(&mut inner)?;
+        }
         let most = self.shared.options.subjects_max;
         let (slot, key) = inner.slots.key(&self.shared.kek, who, most)?;
         let id = RecordId {
             file: inner.number,
-            offset: inner.end,
+            offset: inner.written + inner.pending.len() as u32,
         };
-        let payload = Payload {
-            msg: &plain,
-            aad: &associated(id, slot),
+        // Built and sealed in place: no second copy of the plaintext is left behind.
+        let start = inner.pending.len();
+        let pending = &mut inner.pending;
+        pending.reserve(total as usize);
+        pending.extend_from_slice(&(sealed_bytes as u32).to_le_bytes());
+        pending.extend_from_slice(&[0; 4]);
+        pending.extend_from_slice(&slot.to_le_bytes());
+        pending.extend_from_slice(nonce);
+        pending.extend_from_slice(commit);
+        if keep {
+            for (name, content) in fields {
+                pending.extend_from_slice(&(name.len() as u16).to_le_bytes());
+                pending.extend_from_slice(name.as_bytes());
+                pending.extend_from_slice(&(content.len() as u32).to_le_bytes());
+                pending.extend_from_slice(content);
+            }
+        }
+        let plain = &mut pending[start + FRAME_BYTES..];
+        let Ok(tag) = cipher(&key).encrypt_in_place_detached(
+            XNonce::from_slice(nonce),
+            &associated(id, slot),
+            plain,
+        ) else {
+            plain.fill(0);
+            pending.truncate(start);
+            return Err(VaultError::TooLarge);
         };
-        let sealed = cipher(&key)
-            .encrypt(XNonce::from_slice(&*nonce), payload)
-            .map_err(|_| VaultError::TooLarge)?;
-        let mut tail = Vec::with_capacity(FRAME_BYTES + sealed.len());
-        tail.extend_from_slice(&slot.to_le_bytes());
-        tail.extend_from_slice(&*nonce);
-        tail.extend_from_slice(&sealed);
-        let mut frame = Vec::with_capacity(8 + tail.len());
-        frame.extend_from_slice(&(sealed.len() as u32).to_le_bytes());
-        frame.extend_from_slice(&crc32c::crc32c(&tail).to_le_bytes());
-        frame.extend_from_slice(&tail);
-        inner.file.write_at(&frame, u64::from(id.offset))?;
-        inner.end += total;
-        inner.slots.count(slot);
+        pending.extend_from_slice(&tag);
+        let crc = crc32c::crc32c(&pending[start + 8..]);
+        pending[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
         Ok(Stored { id, commitments })
+    }
+
+    /// Seals a record under the key of `subject` and writes it. Durable after [`Vault::sync`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::stage`] and [`Vault::flush`].
+    pub fn put(&self, subject: &str, fields: &[(&str, &[u8])]) -> Result<Stored, VaultError> {
+        let stored = self.stage(Owner::Name(subject), true, fields)?;
+        self.flush()?;
+        Ok(stored)
+    }
+
+    /// Writes what was staged. When it fails, what was staged is gone, and nothing may commit to
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn flush(&self) -> Result<(), VaultError> {
+        let mut inner = self.inner();
+        if std::mem::take(&mut inner.lost) {
+            inner.pending.clear();
+            return Err(VaultError::Lost);
+        }
+        flush(&mut inner)
+    }
+
+    /// Makes what was written durable. After a failure nothing more is taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn sync(&self) -> Result<(), VaultError> {
+        let file = {
+            let mut inner = self.inner();
+            if !std::mem::take(&mut inner.dirty) {
+                return Ok(());
+            }
+            if inner.failed {
+                return Err(VaultError::Poisoned);
+            }
+            inner.file.clone()
+        };
+        // Readers go on meanwhile.
+        let synced = file.sync();
+        if synced.is_err() {
+            self.inner().failed = true;
+        }
+        Ok(synced?)
+    }
+
+    /// Takes no more, whoever holds a handle: another process may open the vault at once. What was
+    /// not synced may be lost.
+    pub fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.pending.clear();
+        drop(inner);
+        drop(
+            self.shared
+                .lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    /// Begins another file.
+    fn roll(&self, inner: &mut Inner) -> Result<(), VaultError> {
+        flush_early(inner)?;
+        if let Err(error) = inner.file.sync() {
+            inner.failed = true;
+            return Err(error.into());
+        }
+        inner.dirty = false;
+        let number = inner.number + 1;
+        let file = self.shared.vfs.create(&file_path(number))?;
+        self.shared.vfs.sync_dir("vault")?;
+        inner.file = file;
+        inner.number = number;
+        inner.written = 0;
+        Ok(())
+    }
+
+    fn who(&self, inner: &Inner, owner: Owner<'_>) -> Result<Who, VaultError> {
+        match owner {
+            Owner::Name(name) => Ok(Who::new(&self.shared.kek, name)),
+            Owner::Of(id) => {
+                let file = self.file(inner, id)?;
+                let slot = slot_at(&*file, id.offset.into())?;
+                slot.and_then(|slot| inner.slots.who(slot))
+                    .ok_or(VaultError::Unreadable(id))
+            }
+        }
+    }
+
+    /// The file that holds a record.
+    fn file(&self, inner: &Inner, id: RecordId) -> Result<Arc<dyn File>, VaultError> {
+        match id.file == inner.number {
+            true if id.offset < inner.written => Ok(inner.file.clone()),
+            true => Err(VaultError::Unreadable(id)),
+            false => self
+                .shared
+                .vfs
+                .open(&file_path(id.file))
+                .map_err(|_| VaultError::Unreadable(id)),
+        }
     }
 
     /// Opens a record.
@@ -376,112 +567,75 @@ impl Vault {
     pub fn get(&self, id: RecordId) -> Result<Record, VaultError> {
         let unreadable = || VaultError::Unreadable(id);
         let inner = self.inner();
-        let file = match id.file == inner.number {
-            true if id.offset < inner.end => inner.file.clone(),
-            true => return Err(unreadable()),
-            false => self
-                .shared
-                .vfs
-                .open(&file_path(id.file))
-                .map_err(|_| unreadable())?,
-        };
-        let (slot, nonce, sealed) =
+        let file = self.file(&inner, id)?;
+        let (slot, nonce, mut sealed) =
             frame_at(&*file, u64::from(id.offset))?.ok_or_else(unreadable)?;
         let key = inner.slots.key_at(&self.shared.kek, slot)?;
         drop(inner);
-        let payload = Payload {
-            msg: &sealed,
-            aad: &associated(id, slot),
-        };
-        let plain = cipher(&key)
-            .decrypt(XNonce::from_slice(&nonce), payload)
+        let tag = sealed.split_off(sealed.len() - TAG_BYTES);
+        let mut plain = Zeroizing::new(sealed);
+        cipher(&key)
+            .decrypt_in_place_detached(
+                XNonce::from_slice(&nonce),
+                &associated(id, slot),
+                &mut plain,
+                tag.as_slice().into(),
+            )
             .map_err(|_| unreadable())?;
-        let plain = Zeroizing::new(plain);
         read_record(&plain).ok_or_else(unreadable)
     }
 
-    /// Destroys the key of `subject`: its content cannot be opened any more, here or by anybody.
-    /// The caller appends the `erasure` entry.
+    /// The number of the key that a record is sealed under: that of its subject, which an
+    /// [`Erasure`] names.
     ///
     /// # Errors
     ///
-    /// When the key cannot be overwritten durably.
-    pub fn erase(&self, subject: &str) -> Result<Erased, VaultError> {
-        let who = Subject::new(&self.shared.kek, subject);
-        self.inner().slots.erase(who)
+    /// [`VaultError::Unreadable`] when there is no such record.
+    pub fn key_number(&self, id: RecordId) -> Result<u32, VaultError> {
+        let inner = self.inner();
+        let file = self.file(&inner, id)?;
+        slot_at(&*file, id.offset.into())?.ok_or(VaultError::Unreadable(id))
     }
 
     /// Whether `subject` has content that can be opened.
     #[must_use]
     pub fn holds(&self, subject: &str) -> bool {
-        let who = Subject::new(&self.shared.kek, subject);
+        let who = Who::new(&self.shared.kek, subject);
         self.inner().slots.find(who).is_some()
     }
-
-    /// Makes what was put durable.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn sync(&self) -> Result<(), VaultError> {
-        let file = self.inner().file.clone();
-        Ok(file.sync()?)
-    }
 }
 
-type Frame = (u32, [u8; 24], Vec<u8>);
-
-/// The frame at `offset`: slot, nonce and sealed bytes; none if there is no whole one.
-fn frame_at(file: &dyn File, offset: u64) -> Result<Option<Frame>, VaultError> {
-    let mut head = [0u8; FRAME_BYTES];
-    if file.bytes()? < offset + FRAME_BYTES as u64 {
-        return Ok(None);
-    }
-    file.read_exact_at(&mut head, offset)?;
-    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let length = word(0) as usize;
-    if !(16..=RECORD_BYTES_MAX).contains(&length)
-        || file.bytes()? < offset + (FRAME_BYTES + length) as u64
-    {
-        return Ok(None);
-    }
-    let mut sealed = vec![0; length];
-    file.read_exact_at(&mut sealed, offset + FRAME_BYTES as u64)?;
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&head[8..]), &sealed);
-    if crc != word(4) {
-        return Ok(None);
-    }
-    let mut nonce = [0; 24];
-    nonce.copy_from_slice(&head[12..]);
-    Ok(Some((word(8), nonce, sealed)))
+/// [`flush`] before who staged the records asks for it: if it fails, they are told when they do.
+fn flush_early(inner: &mut Inner) -> Result<(), VaultError> {
+    let flushed = flush(inner);
+    inner.lost |= flushed.is_err();
+    flushed
 }
 
-/// Length of the whole frames at the start of a file.
-fn whole_bytes(file: &dyn File) -> Result<u32, VaultError> {
-    let mut at = 0;
-    while let Some((.., sealed)) = frame_at(file, u64::from(at))? {
-        at += (FRAME_BYTES + sealed.len()) as u32;
+/// Writes keys, then the records that they seal.
+fn flush(inner: &mut Inner) -> Result<(), VaultError> {
+    if inner.pending.is_empty() {
+        return Ok(());
     }
-    Ok(at)
-}
-
-fn read_record(plain: &[u8]) -> Option<Record> {
-    let (key, mut rest) = plain.split_first_chunk::<32>()?;
-    let mut record = Record {
-        fields: Vec::new(),
-        commitments: Vec::new(),
+    let written = match inner.slots.flush() {
+        Ok(()) => inner
+            .file
+            .write_at(&inner.pending, inner.written.into())
+            .map_err(VaultError::from),
+        Err(error) => Err(error),
     };
-    while !rest.is_empty() {
-        let (length, tail) = rest.split_first_chunk::<2>()?;
-        let (name, tail) = tail.split_at_checked(u16::from_le_bytes(*length).into())?;
-        let (length, tail) = tail.split_first_chunk::<4>()?;
-        let (content, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        let name = std::str::from_utf8(name).ok()?;
-        record.commitments.push(commitment(key, name, content));
-        record.fields.push((name.to_owned(), content.to_vec()));
-        rest = tail;
+    inner.failed |= inner.slots.failed();
+    let bytes = inner.pending.len() as u32;
+    inner.pending.clear();
+    inner.pending.shrink_to(PENDING_BYTES_KEPT);
+    if let Err(error) = written {
+        // A part of it may be there; the next records go over it.
+        let _ = inner.file.set_bytes(inner.written.into());
+        return Err(error);
     }
-    Some(record)
+    inner.written += bytes;
+    inner.dirty = true;
+    Ok(())
 }
 
 /// A commitment as the journal writes it.

@@ -1,27 +1,29 @@
 //! The keys of the data subjects: fixed slots in one file, so that a key can be overwritten.
 //!
-//! Slot, 128 bytes: u8 state (1 live, 2 erased), seven zero bytes, keyed hash of the subject (32), nonce
-//! (24), wrapped key (48), u64 records, u64 zero.
+//! Slot, 128 bytes: u8 state (1 live, 2 erased), seven zero bytes, keyed hash of the subject (32),
+//! nonce (24), wrapped key (48), sixteen zero bytes. A slot of zeros was never used: its write was
+//! lost in a crash, with every record that it might have sealed.
 
-use super::{Erased, Key, VaultError, cipher, mac, random};
+use super::{Key, VaultError, cipher, mac, random};
 use crate::journal::vfs::{File, Vfs};
 use chacha20poly1305::XNonce;
 use chacha20poly1305::aead::{Aead, Payload};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 const PATH: &str = "vault/subjects";
 const SLOT_BYTES: usize = 128;
+const VOID: u8 = 0;
 const LIVE: u8 = 1;
 const ERASED: u8 = 2;
 
 /// A subject by its keyed hash: the file names nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Subject([u8; 32]);
+pub(super) struct Who(pub(super) [u8; 32]);
 
-impl Subject {
+impl Who {
     pub(super) fn new(kek: &Key, name: &str) -> Self {
         Self(mac(
             kek,
@@ -33,11 +35,9 @@ impl Subject {
 #[derive(Debug, Clone)]
 struct Slot {
     state: u8,
-    subject: Subject,
+    subject: Who,
     nonce: [u8; 24],
     wrapped: [u8; 48],
-    /// Records sealed since the vault was opened and before, as far as a slot was rewritten.
-    records: u64,
 }
 
 impl Slot {
@@ -47,21 +47,19 @@ impl Slot {
         out[8..40].copy_from_slice(&self.subject.0);
         out[40..64].copy_from_slice(&self.nonce);
         out[64..112].copy_from_slice(&self.wrapped);
-        out[112..120].copy_from_slice(&self.records.to_le_bytes());
         out
     }
 
     fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<Self> {
         let state = bytes[0];
-        if state != LIVE && state != ERASED {
+        if state != LIVE && state != ERASED && bytes.iter().any(|b| *b != 0) {
             return None;
         }
         Some(Self {
             state,
-            subject: Subject(bytes[8..40].try_into().ok()?),
+            subject: Who(bytes[8..40].try_into().ok()?),
             nonce: bytes[40..64].try_into().ok()?,
             wrapped: bytes[64..112].try_into().ok()?,
-            records: u64::from_le_bytes(bytes[112..120].try_into().ok()?),
         })
     }
 }
@@ -69,11 +67,15 @@ impl Slot {
 pub(super) struct Slots {
     file: Arc<dyn File>,
     slots: Vec<Slot>,
-    live: HashMap<Subject, u32>,
+    /// How many of them are on disk.
+    durable: usize,
+    live: HashMap<Who, u32>,
+    /// Whether a sync failed.
+    failed: bool,
 }
 
 /// The wrapped key is bound to its slot and subject.
-fn associated(slot: u32, subject: &Subject) -> Vec<u8> {
+fn associated(slot: u32, subject: &Who) -> Vec<u8> {
     [&slot.to_le_bytes()[..], &subject.0].concat()
 }
 
@@ -90,7 +92,7 @@ impl Slots {
         let mut bytes = vec![0; file.bytes()? as usize];
         file.read_exact_at(&mut bytes, 0)?;
         let (whole, _) = bytes.as_chunks::<SLOT_BYTES>();
-        let mut slots = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
         let mut live = HashMap::new();
         for (number, bytes) in (0u32..).zip(whole) {
             // A slot is synced before a record uses it, so that only a last one can be torn.
@@ -105,32 +107,67 @@ impl Slots {
             }
             slots.push(slot);
         }
-        let slots = Self { file, slots, live };
-        if let Some((last, slot)) = slots.slots.iter().enumerate().next_back()
-            && slot.state == LIVE
-        {
+        while slots.last().is_some_and(|slot| slot.state == VOID) {
+            slots.pop();
+        }
+        let durable = slots.len();
+        let slots = Self {
+            file,
+            slots,
+            durable,
+            live,
+            failed: false,
+        };
+        if let Some(last) = slots.slots.iter().rposition(|slot| slot.state == LIVE) {
             // The wrong wrapping key shall be noticed now, not at the first reading.
             slots.key_at(kek, last as u32)?;
         }
         Ok(slots)
     }
 
-    pub(super) fn find(&self, subject: Subject) -> Option<u32> {
+    /// Whose slot it is; none if it was never used.
+    pub(super) fn who(&self, number: u32) -> Option<Who> {
+        let slot = self.slots.get(number as usize)?;
+        (slot.state != VOID).then_some(slot.subject)
+    }
+
+    pub(super) fn find(&self, subject: Who) -> Option<u32> {
         self.live.get(&subject).copied()
     }
 
-    fn write(&self, number: u32) -> Result<(), VaultError> {
-        let slot = &self.slots[number as usize];
-        let offset = u64::from(number) * SLOT_BYTES as u64;
-        self.file.write_at(&slot.encode(), offset)?;
-        Ok(self.file.sync()?)
+    /// Makes new keys durable, so that records may use them. When it fails, the keys are gone.
+    pub(super) fn flush(&mut self) -> Result<(), VaultError> {
+        let Some(new) = self.slots.get(self.durable..).filter(|new| !new.is_empty()) else {
+            return Ok(());
+        };
+        let bytes: Vec<u8> = new.iter().flat_map(Slot::encode).collect();
+        let offset = (self.durable * SLOT_BYTES) as u64;
+        let mut written = self.file.write_at(&bytes, offset);
+        if written.is_ok() {
+            written = self.file.sync();
+            self.failed |= written.is_err();
+        }
+        match written {
+            Ok(()) => self.durable = self.slots.len(),
+            Err(_) => {
+                self.slots.truncate(self.durable);
+                let durable = self.durable;
+                self.live.retain(|_, number| (*number as usize) < durable);
+            }
+        }
+        Ok(written?)
     }
 
-    /// The key of a subject, drawn and stored durably if it has none.
+    /// Whether a sync of new keys failed, after which no more may be drawn.
+    pub(super) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The key of a subject, drawn if it has none; for use after [`Slots::flush`].
     pub(super) fn key(
         &mut self,
         kek: &Key,
-        subject: Subject,
+        subject: Who,
         most: u32,
     ) -> Result<(u32, Key), VaultError> {
         if let Some(number) = self.find(subject) {
@@ -138,7 +175,7 @@ impl Slots {
         }
         let number = self.slots.len() as u32;
         if number >= most {
-            return Err(VaultError::Corrupt("no slot is left for another subject"));
+            return Err(VaultError::Full(most));
         }
         let key = random::<32>()?;
         let nonce = *random::<24>()?;
@@ -156,14 +193,8 @@ impl Slots {
             subject,
             nonce,
             wrapped,
-            records: 0,
         });
         self.live.insert(subject, number);
-        if let Err(error) = self.write(number) {
-            self.slots.pop();
-            self.live.remove(&subject);
-            return Err(error);
-        }
         Ok((number, key))
     }
 
@@ -172,8 +203,10 @@ impl Slots {
         let Some(slot) = self.slots.get(number as usize) else {
             return Err(damaged);
         };
-        if slot.state == ERASED {
-            return Err(VaultError::Erased);
+        match slot.state {
+            LIVE => {}
+            ERASED => return Err(VaultError::Erased),
+            _ => return Err(damaged),
         }
         let payload = Payload {
             msg: &slot.wrapped,
@@ -188,25 +221,21 @@ impl Slots {
         }
     }
 
-    pub(super) fn count(&mut self, number: u32) {
-        if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.records += 1;
-        }
-    }
-
-    pub(super) fn erase(&mut self, subject: Subject) -> Result<Erased, VaultError> {
-        let Some(number) = self.live.remove(&subject) else {
-            return Ok(Erased {
-                keys: 0,
-                records: 0,
-            });
+    /// Overwrites the key of a slot, durably; an erased one stays so.
+    pub(super) fn erase(&mut self, number: u32) -> Result<(), VaultError> {
+        let Some(slot) = self.slots.get_mut(number as usize) else {
+            return Err(VaultError::Corrupt("there is no slot of that number"));
         };
-        let slot = &mut self.slots[number as usize];
-        let records = slot.records;
+        // Gone from memory first: whatever the disk says, nothing is opened with it any more.
         slot.state = ERASED;
         slot.nonce = [0; 24];
-        slot.wrapped = [0; 48];
-        self.write(number)?;
-        Ok(Erased { keys: 1, records })
+        slot.wrapped.zeroize();
+        let (subject, bytes) = (slot.subject, slot.encode());
+        if self.find(subject) == Some(number) {
+            self.live.remove(&subject);
+        }
+        let offset = u64::from(number) * SLOT_BYTES as u64;
+        self.file.write_at(&bytes, offset)?;
+        Ok(self.file.sync()?)
     }
 }

@@ -77,6 +77,8 @@ fn profiles(store: &dyn Store) {
         blocked_resources: vec!["*.env".into()],
         max_actions_per_minute: Some(u32::MAX),
         max_risk_milli: Some(1_000),
+        budget_day_nano_usd: Some(20_000_000_000),
+        budget_month_nano_usd: Some(i64::MAX),
     };
     assert_eq!(store.set_profile("t", "a", &full).unwrap().profile, full);
     assert_eq!(store.agent("t", "a").unwrap().profile, full);
@@ -93,6 +95,10 @@ fn profiles(store: &dyn Store) {
     check(
         |p| p.max_risk_milli = Some(1_001),
         "`max_risk_score` is 1001 thousandths, the limit is 1000",
+    );
+    check(
+        |p| p.budget_month_nano_usd = Some(-1),
+        "`budget_usd` is below zero",
     );
     check(
         |p| p.blocked_resources = vec![String::new(); 1_001],

@@ -122,6 +122,8 @@ fn action(id: &str, seq: u64, agent_id: &str, at: i64) -> ActionRow {
         reason: String::new(),
         source: "sdk".to_owned(),
         payload: "{}".to_owned(),
+        vault_key: None,
+        erased: false,
         at,
         outcome: None,
         rollback: None,

@@ -17,6 +17,44 @@ pub(super) fn all(make: Make<'_>) {
     a_failed_batch_leaves_nothing(&*make());
     rebuild(&*make());
     stats(&*make());
+    erasure(&*make());
+}
+
+fn erasure(store: &dyn Store) {
+    let sealed = |id: &str, seq, key| ActionRow {
+        payload: format!("{{\"who\":\"{id}\"}}"),
+        vault_key: key,
+        ..action(id, seq, "a", 5)
+    };
+    let rows = [
+        sealed("d1", 1, Some(3)),
+        sealed("d2", 2, Some(4)),
+        sealed("d3", 3, None),
+        sealed("d4", 4, Some(3)),
+    ];
+    put(store, "t", &rows);
+    put(store, "u", &rows);
+    for id in ["d1", "d2"] {
+        store
+            .request_approval("t", &asked(id, 7, 1_000), 5)
+            .unwrap();
+    }
+    store
+        .apply_batch(&mut |batch| batch.erased("t", 3))
+        .unwrap();
+    store.forget_traces().unwrap();
+    for row in &rows {
+        let found = store.action("t", &row.id).unwrap();
+        let gone = row.vault_key == Some(3);
+        assert_eq!(found.erased, gone, "{}", row.id);
+        assert_eq!(found.payload == "null", gone, "{}", row.id);
+        assert_eq!(found.vault_key, row.vault_key);
+        // The number of a key is one of a tenant's.
+        assert_eq!(store.action("u", &row.id).unwrap(), *row);
+    }
+    let detail = |id| store.approval("t", id).unwrap().asked.detail;
+    assert_eq!(detail("d1"), r#"{"erased":true}"#);
+    assert_eq!(detail("d2"), asked("d2", 7, 1_000).detail);
 }
 
 fn put(store: &dyn Store, tenant: &str, rows: &[ActionRow]) {

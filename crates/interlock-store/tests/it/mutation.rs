@@ -1,5 +1,6 @@
 //! Every way to tamper with a log that we could think of, against every verifier.
 
+use crate::others::{Files, Others, Patch};
 use crate::support::{body, options, soak};
 use interlock_core::audit::checkpoint::Checkpoint;
 use interlock_core::audit::frame::{self, Header, LAST_OF_BATCH};
@@ -7,18 +8,12 @@ use interlock_core::audit::merkle::Frontier;
 use interlock_core::audit::note::{Note, Signer};
 use interlock_core::audit::segment::SEGMENT_HEADER_BYTES;
 use interlock_core::audit::verify::{Source, Trust, Verdict, verify};
-use interlock_core::audit::{Hash, base64, chain};
+use interlock_core::audit::{Hash, chain};
 use interlock_store::journal::fault::FaultVfs;
 use interlock_store::journal::{Durability, Journal, JournalOptions, Kind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
-
-type Files = BTreeMap<String, Vec<u8>>;
-type Patch = BTreeMap<String, Option<Vec<u8>>>;
 
 /// A log directory and what its reader holds outside.
 struct Sample {
@@ -26,7 +21,6 @@ struct Sample {
     vkeys: Vec<String>,
     checkpoints: Vec<String>,
     signer: Signer,
-    dir: tempfile::TempDir,
 }
 
 struct Overlay<'a> {
@@ -97,18 +91,11 @@ impl Sample {
         }
         let name = vkeys[0].split('+').next().unwrap();
         let signer = Signer::from_seed(name, &seed.unwrap()).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        for (path, bytes) in &files {
-            let path = dir.path().join("base").join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
-        }
         Self {
             files,
             vkeys,
             checkpoints,
             signer,
-            dir,
         }
     }
 
@@ -124,91 +111,16 @@ impl Sample {
         verify(&source, trust).verdict
     }
 
-    /// Holds the verdicts of the other verifiers against ours.
-    fn agree(&self, cases: &[(String, Patch, Verdict)]) {
-        let mut lines = String::new();
-        for (_, patch, _) in cases {
-            lines.push_str(&self.case_line(patch));
-        }
-        let path = self.dir.path().join("cases.jsonl");
-        std::fs::write(&path, lines).unwrap();
-        let mut ran = Vec::new();
-        for (verifier, output) in self.others(&path) {
-            let output = String::from_utf8(output).unwrap();
-            let theirs: Vec<&str> = output.lines().collect();
-            assert_eq!(
-                theirs.len(),
-                cases.len(),
-                "{verifier} stopped early: {output}"
-            );
-            for ((name, _, ours), theirs) in cases.iter().zip(theirs) {
-                let ours = format!("{} {ours}", ours.code());
-                assert_eq!(ours, theirs, "{verifier} differs on {name}");
-            }
-            ran.push(verifier);
-        }
-        println!("{} cases, agreed with {ran:?}", cases.len());
+    /// The other verifiers, started on this log.
+    fn others(&self) -> Others {
+        Others::start(&self.files, &self.vkeys, &self.checkpoints)
     }
 
-    fn others(&self, cases: &Path) -> Vec<(&'static str, Vec<u8>)> {
-        let verifiers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../verifiers");
-        let mut checkpoints = Vec::new();
-        for (n, note) in self.checkpoints.iter().enumerate() {
-            let path = self.dir.path().join(format!("checkpoint-{n}"));
-            std::fs::write(&path, note).unwrap();
-            checkpoints.push("--checkpoint".to_owned());
-            checkpoints.push(path.to_str().unwrap().to_owned());
-        }
-        let mut outputs = Vec::new();
-        for (program, script) in [("python3", "verify.py"), ("node", "verify_node.mjs")] {
-            if Command::new(program).arg("--version").output().is_err() {
-                eprintln!("{program} is not installed; {script} was not compared");
-                continue;
-            }
-            let output = Command::new(program)
-                .arg(verifiers.join(script))
-                .args(["--vkey", &self.vkeys[0]])
-                .args(&checkpoints)
-                .arg("--batch")
-                .arg(cases)
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{script}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            outputs.push((script, output.stdout));
-        }
-        outputs
-    }
-
-    /// A case in the form that `--batch` reads: per file what is cut out and put in.
-    fn case_line(&self, patch: &Patch) -> String {
-        let mut out = String::new();
-        let base = self.dir.path().join("base");
-        write!(out, "{{\"dir\":{base:?},\"patches\":{{").unwrap();
-        for (n, (path, bytes)) in patch.iter().enumerate() {
-            let comma = if n > 0 { "," } else { "" };
-            write!(out, "{comma}{path:?}:").unwrap();
-            let Some(new) = bytes else {
-                out.push_str("null");
-                continue;
-            };
-            let empty = Vec::new();
-            let old = self.files.get(path).unwrap_or(&empty);
-            let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-            let tail = old[same..]
-                .iter()
-                .rev()
-                .zip(new[same..].iter().rev())
-                .take_while(|(a, b)| a == b)
-                .count();
-            let inserted = base64::encode(&new[same..new.len() - tail]);
-            write!(out, "[{same},{},{inserted:?}]", old.len() - same - tail).unwrap();
-        }
-        out.push_str("}}\n");
-        out
+    /// Verifies a case here and hands it to the others.
+    fn hold(&self, others: &mut Others, name: &str, patch: &Patch) -> Verdict {
+        let verdict = self.verdict(patch);
+        others.verify(&self.files, name, patch, &verdict);
+        verdict
     }
 }
 
@@ -244,35 +156,32 @@ fn every_flip_and_every_cut_of_a_small_log() {
         ),
         "{clean}"
     );
-    let soak = soak();
-    let step = if soak { 1 } else { 11 };
-    let compared = if soak { 40 } else { 97 };
-    let mut cases = vec![("nothing".to_owned(), Patch::new(), clean)];
-    let (mut tried, mut missed) = (0, Vec::new());
-    for (path, bytes) in &sample.files {
-        let mut at = tried % step;
-        while at < bytes.len() {
-            let bit = (at * 7 + tried) % 8;
+    // All of them, or one of `step`: another byte of each file and another bit of each byte.
+    let step = if soak() { 1 } else { 61 };
+    let mut others = sample.others();
+    assert_eq!(sample.hold(&mut others, "nothing", &Patch::new()), clean);
+    let (mut flips, mut cuts, mut missed) = (0, 0, Vec::new());
+    for (n, (path, bytes)) in sample.files.iter().enumerate() {
+        for at in (n * 7 % step.min(bytes.len())..bytes.len()).step_by(step) {
             let mut flipped = bytes.clone();
-            flipped[at] ^= 1 << bit;
+            flipped[at] ^= 1 << ((at * 5 + n + at / step) % 8);
             for (what, new) in [("flip", flipped), ("cut", bytes[..at].to_vec())] {
-                let patch = one(path, new);
-                let verdict = sample.verdict(&patch);
                 let name = format!("{what} {path} at {at}");
+                let verdict = sample.hold(&mut others, &name, &one(path, new));
                 if matches!(verdict.code(), 0 | 5) {
-                    missed.push(name.clone());
+                    missed.push(name);
                 }
-                tried += 1;
-                if tried % compared == 0 {
-                    cases.push((name, patch, verdict));
-                }
+                *(if what == "flip" {
+                    &mut flips
+                } else {
+                    &mut cuts
+                }) += 1;
             }
-            at += step;
         }
     }
     assert!(missed.is_empty(), "{missed:?}");
-    println!("{tried} flips and cuts, all detected");
-    sample.agree(&cases);
+    let agreed = others.finish();
+    println!("{flips} flips and {cuts} cuts of 40 entries, all detected; {agreed}");
 }
 
 #[derive(Clone)]
@@ -589,10 +498,9 @@ fn stratified_mutations_of_a_large_log() {
     let relaid = sample.verdict(&same);
     assert_eq!(relaid.code(), 0, "{relaid}");
     let other = records(&foreign.files);
-    let mut cases = vec![
-        ("nothing".to_owned(), Patch::new(), clean),
-        ("laid out anew".to_owned(), same, relaid),
-    ];
+    let mut others = sample.others();
+    others.verify(&sample.files, "nothing", &Patch::new(), &clean);
+    others.verify(&sample.files, "laid out anew", &same, &relaid);
     let mut random = Random(20_261_121);
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let (mut n, mut done) = (0, 0);
@@ -602,19 +510,14 @@ fn stratified_mutations_of_a_large_log() {
         let Some((patch, codes)) = mutate(stratum, &sample, &originals, &other, &mut random) else {
             continue;
         };
-        let verdict = sample.verdict(&patch);
         let name = format!("{stratum} {n}");
+        let verdict = sample.hold(&mut others, &name, &patch);
         assert!(codes.contains(&verdict.code()), "{name}: {verdict}");
         *counts.entry(stratum).or_insert(0) += 1;
-        cases.push((name, patch, verdict));
         done += 1;
-        // Rebuilt logs are large: not all at once.
-        if cases.len() >= 100 || done == wanted {
-            sample.agree(&cases);
-            cases.clear();
-        }
     }
-    println!("{done} mutations, all detected: {counts:?}");
+    let agreed = others.finish();
+    println!("{done} mutations of {entries} entries, all detected: {counts:?}; {agreed}");
 }
 
 #[test]
@@ -651,7 +554,8 @@ fn rotations_erasures_and_several_epochs() {
         clean.to_string().ends_with(" logs=5 redactions=3"),
         "{clean}"
     );
-    let mut cases = vec![("nothing".to_owned(), Patch::new(), clean)];
+    let mut others = sample.others();
+    others.verify(&sample.files, "nothing", &Patch::new(), &clean);
     let mut random = Random(7);
     let paths: Vec<&String> = sample.files.keys().collect();
     for n in 0..300 {
@@ -659,22 +563,20 @@ fn rotations_erasures_and_several_epochs() {
         let mut bytes = sample.files[path].clone();
         let at = random.below(bytes.len());
         bytes[at] ^= 1 << random.below(8);
-        let patch = one(path, bytes);
-        let verdict = sample.verdict(&patch);
+        let name = format!("{n}: {path} at {at}");
+        let verdict = sample.hold(&mut others, &name, &one(path, bytes));
         // The snapshots of sealed segments are covered by the header that follows.
         assert!(
             !matches!(verdict.code(), 0 | 5),
             "{path} at {at}: {verdict}"
         );
-        cases.push((format!("{n}: {path} at {at}"), patch, verdict));
     }
     for path in paths {
         let patch = Patch::from([(path.clone(), None)]);
-        let verdict = sample.verdict(&patch);
+        let verdict = sample.hold(&mut others, &format!("no {path}"), &patch);
         // What can be rebuilt, or is also in the history, may be missing.
         let spare = path.ends_with(".snap") || path.ends_with("/checkpoint");
         assert_eq!(matches!(verdict.code(), 0 | 5), spare, "{path}: {verdict}");
-        cases.push((format!("no {path}"), patch, verdict));
     }
-    sample.agree(&cases);
+    println!("{}", others.finish());
 }

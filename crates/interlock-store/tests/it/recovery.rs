@@ -47,7 +47,18 @@ fn opening_reads_the_last_segment_only() {
     let heads: Vec<_> = journal.tenants().iter().map(|t| journal.head(t)).collect();
     let (tenants, end) = (journal.tenants(), journal.end());
     journal.close().unwrap();
-    let (journal, recovery) = Journal::open(dir.path(), options).unwrap();
+    // The quickest of three, so that what else the machine does tells less.
+    let open = || Journal::open(dir.path(), options.clone()).unwrap();
+    let (mut journal, mut recovery) = open();
+    for _ in 0..2 {
+        journal.close().unwrap();
+        let (next, again) = open();
+        journal = next;
+        recovery = match again.took < recovery.took {
+            true => again,
+            false => recovery,
+        };
+    }
     println!(
         "{entries} entries in {} segments: recovered in {:?}, {} entries scanned",
         end.segment + 1,

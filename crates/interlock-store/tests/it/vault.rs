@@ -2,7 +2,9 @@
 
 use interlock_store::journal::fault::{FaultVfs, Survival};
 use interlock_store::journal::vfs::Vfs as _;
-use interlock_store::vault::{RecordId, Vault, VaultError, VaultOptions, commitment_text};
+use interlock_store::vault::{
+    Owner, RecordId, Subject, Vault, VaultError, VaultOptions, commitment_text,
+};
 use std::sync::Arc;
 
 fn open(disk: &FaultVfs) -> Vault {
@@ -17,10 +19,14 @@ fn open(disk: &FaultVfs) -> Vault {
 fn content_comes_back_until_it_is_erased() {
     let disk = FaultVfs::new();
     let vault = open(&disk);
+    let person = |id: &str| Subject::User {
+        tenant: "clinic".into(),
+        id: id.to_owned(),
+    };
     let secret = b"the patient is called Ada Lovelace".to_vec();
     let mut stored = Vec::new();
     for n in 0..60u32 {
-        let subject = ["ada", "grace"][(n % 2) as usize];
+        let subject = ["6:clinic:user:ada", "6:clinic:user:grace"][(n % 2) as usize];
         let result = n.to_string().into_bytes();
         let fields = [("prompt", &secret[..]), ("result", &result[..])];
         stored.push(vault.put(subject, &fields).unwrap());
@@ -43,10 +49,29 @@ fn content_comes_back_until_it_is_erased() {
     assert!(!plain(&disk));
 
     let slots = disk.read("vault/subjects").unwrap();
-    let erased = vault.erase("ada").unwrap();
+    // What was put before a restart counts too.
+    drop(vault);
+    let vault = open(&disk);
+    let erased = vault
+        .erase(&person("ada"), "officer", "on request")
+        .unwrap()
+        .expect("there is content");
     assert_eq!((erased.keys, erased.records), (1, 30));
-    assert_eq!(vault.erase("ada").unwrap().keys, 0);
-    assert!(!vault.holds("ada") && vault.holds("grace"));
+    let erasure = &erased.erasure;
+    assert_eq!(
+        (&*erasure.tenant, &*erasure.kind, erasure.key),
+        ("clinic", "user", vault.key_number(stored[0].id).unwrap())
+    );
+    // The three letters alone may stand in a hexadecimal hash.
+    let written = format!("{erasure:?}");
+    assert!(!written.contains(":ada") && !written.contains("\"ada"));
+    assert!(matches!(
+        vault.erase(&person("grace"), "officer", ""),
+        Err(VaultError::Unfinished)
+    ));
+    vault.erasure_recorded().unwrap();
+    assert_eq!(vault.erase(&person("ada"), "officer", "").unwrap(), None);
+    assert!(!vault.holds("6:clinic:user:ada") && vault.holds("6:clinic:user:grace"));
     assert!(matches!(vault.get(stored[0].id), Err(VaultError::Erased)));
     assert!(vault.get(stored[1].id).is_ok());
     // The wrapped key itself is gone from the disk, and durably so.
@@ -58,13 +83,172 @@ fn content_comes_back_until_it_is_erased() {
     assert_eq!(after[40..112], [0; 72]);
 
     // A subject may come back, under another key.
-    let again = vault.put("ada", &[("prompt", b"new")]).unwrap();
+    let again = vault
+        .stage(Owner::Of(stored[0].id), true, &[("prompt", b"new")])
+        .unwrap();
+    vault.flush().unwrap();
+    assert!(vault.holds("6:clinic:user:ada"));
+    assert_ne!(
+        vault.key_number(again.id).unwrap(),
+        vault.key_number(stored[0].id).unwrap()
+    );
     drop(vault);
     let vault = open(&disk);
     assert!(matches!(vault.get(stored[0].id), Err(VaultError::Erased)));
     assert_eq!(vault.get(again.id).unwrap().fields[0].1, b"new");
     assert_eq!(vault.get(stored[59].id).unwrap().fields[1].1, b"59");
-    assert!(disk.list("vault").unwrap().len() > 3, "several files");
+    let files = disk.list("vault").unwrap();
+    let records = files.iter().filter(|name| name.ends_with(".vlt"));
+    assert!(records.count() > 1, "several files: {files:?}");
+}
+
+#[test]
+fn who_closed_it_writes_no_more() {
+    let disk = FaultVfs::new();
+    let vault = open(&disk);
+    let owner = Owner::Name("6:clinic:user:ada");
+    let stored = vault.stage(owner, true, &[("prompt", b"x")]).unwrap();
+    vault.flush().unwrap();
+    vault.sync().unwrap();
+    vault.close();
+    let next = open(&disk);
+    let refused = vault.stage(owner, true, &[("prompt", b"y")]);
+    assert!(matches!(refused, Err(VaultError::Closed)), "{refused:?}");
+    let refused = vault.resume_erasure();
+    assert!(matches!(refused, Err(VaultError::Closed)), "{refused:?}");
+    assert_eq!(next.get(stored.id).unwrap().fields[0].1, b"x");
+}
+
+#[test]
+fn commitments_can_be_kept_without_content() {
+    let disk = FaultVfs::new();
+    let vault = open(&disk);
+    let fields = [("prompt", &b"tell me"[..]), ("result", &b"no"[..])];
+    let stored = vault.stage(Owner::Name("ada"), false, &fields).unwrap();
+    assert!(vault.get(stored.id).is_err(), "not written yet");
+    vault.flush().unwrap();
+    let record = vault.get(stored.id).unwrap();
+    assert_eq!(record.fields, []);
+    // Who presents the content can be held against what was committed to.
+    assert_eq!(record.commit("prompt", b"tell me"), stored.commitments[0]);
+    assert_eq!(record.commit("result", b"no"), stored.commitments[1]);
+    assert_ne!(record.commit("result", b"yes"), stored.commitments[1]);
+    assert!(!disk.files()["vault/00000000.vlt"].is_empty());
+    assert!(disk.files()["vault/00000000.vlt"].len() < 36 + 32 + 16 + 1);
+}
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+    let disk = FaultVfs::new();
+    let vault = open(&disk);
+    let first = vault.put("ada", &[("x", &[1; 500])]).unwrap();
+    vault.sync().unwrap();
+    disk.set_quota(Some(disk.used_bytes() + 100));
+    for subject in ["ada", "grace"] {
+        assert!(matches!(
+            vault.put(subject, &[("x", &[2; 500])]),
+            Err(VaultError::Io(_))
+        ));
+    }
+    disk.set_quota(None);
+    let second = vault.put("grace", &[("x", &[3; 500])]).unwrap();
+    vault.sync().unwrap();
+    drop(vault);
+    let vault = open(&disk.after_crash(Survival::Nothing));
+    assert_eq!(vault.get(first.id).unwrap().fields[0].1, [1; 500]);
+    assert_eq!(vault.get(second.id).unwrap().fields[0].1, [3; 500]);
+}
+
+#[test]
+fn what_is_lost_before_its_time_is_told_to_who_sealed_it() {
+    let person = Subject::User {
+        tenant: "t".into(),
+        id: "ada".to_owned(),
+    };
+    for by_erasure in [false, true] {
+        let disk = FaultVfs::new();
+        let vault = open(&disk);
+        vault.put("1:t:user:ada", &[("x", &[1; 7_000])]).unwrap();
+        vault.sync().unwrap();
+        let seal = |bytes: usize| vault.stage(Owner::Name("ada"), true, &[("x", &vec![2; bytes])]);
+        seal(500).unwrap();
+        disk.set_quota(Some(disk.used_bytes()));
+        // What was sealed is written early: by the next file, or by an erasure.
+        if by_erasure {
+            assert!(vault.erase(&person, "officer", "").is_err());
+        } else {
+            assert!(seal(1_000).is_err());
+        }
+        assert!(matches!(vault.flush(), Err(VaultError::Lost)));
+        disk.set_quota(None);
+        vault.flush().unwrap();
+        let id = seal(500).unwrap().id;
+        vault.flush().unwrap();
+        assert_eq!(vault.get(id).unwrap().fields[0].1, [2; 500]);
+    }
+}
+
+#[test]
+fn the_number_of_subjects_has_a_limit() {
+    let options = VaultOptions {
+        subjects_max: 2,
+        ..VaultOptions::default()
+    };
+    let vault = Vault::open_with(Arc::new(FaultVfs::new()), options).unwrap();
+    vault.put("a", &[("x", b"")]).unwrap();
+    vault.put("b", &[("x", b"")]).unwrap();
+    assert!(matches!(
+        vault.put("c", &[("x", b"")]),
+        Err(VaultError::Full(2))
+    ));
+    vault.put("a", &[("x", b"")]).unwrap();
+}
+
+#[test]
+fn an_erasure_that_a_crash_cuts_off_is_completed() {
+    let person = Subject::User {
+        tenant: "t".into(),
+        id: "ada".to_owned(),
+    };
+    let begin = || {
+        let disk = FaultVfs::new();
+        let vault = open(&disk);
+        let id = vault.put("1:t:user:ada", &[("x", &[1; 100])]).unwrap().id;
+        let other = vault.put("1:t:user:grace", &[("x", b"y")]).unwrap().id;
+        vault.sync().unwrap();
+        (disk, vault, id, other)
+    };
+    let (disk, vault, ..) = begin();
+    let before = disk.operations();
+    vault.erase(&person, "officer", "").unwrap();
+    let after = disk.operations();
+    assert!(after > before + 3);
+    for crash_at in before + 1..=after {
+        let (disk, vault, id, other) = begin();
+        disk.crash_at(crash_at);
+        assert!(vault.erase(&person, "officer", "").is_err());
+        for survival in [
+            Survival::Nothing,
+            Survival::Everything,
+            Survival::Part(crash_at),
+        ] {
+            let vault = open(&disk.after_crash(survival));
+            let erased = vault.resume_erasure().unwrap();
+            // All or nothing; if anything, then with what its entry needs.
+            match vault.get(id) {
+                Ok(_) => assert_eq!(erased, None, "{crash_at}"),
+                Err(VaultError::Erased) => {
+                    let erased = erased.unwrap_or_else(|| panic!("{crash_at}"));
+                    assert_eq!((erased.keys, erased.records), (1, 1));
+                    assert_eq!(erased.erasure.by, "officer");
+                    vault.erasure_recorded().unwrap();
+                    assert_eq!(vault.resume_erasure().unwrap(), None);
+                }
+                Err(error) => panic!("{crash_at}: {error}"),
+            }
+            assert!(vault.get(other).is_ok());
+        }
+    }
 }
 
 #[test]

@@ -80,6 +80,9 @@ fn account(bytes: &[u8], start: usize) -> Option<usize> {
         if b.is_ascii_alphanumeric() {
             *compact.get_mut(count)? = b.to_ascii_uppercase();
             count += 1;
+        } else if b == b'-' && count % 4 != 0 || b == b'-' && count == 8 && end == start + 8 {
+            // Groups of four: those of a UUID are of eight first.
+            return None;
         } else if !matches!(b, b' ' | b'-' | b'.')
             || end == start
             || !bytes.get(end - 1)?.is_ascii_alphanumeric()

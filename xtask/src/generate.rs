@@ -14,6 +14,10 @@ pub(crate) fn artefacts() -> Result<Vec<Artefact>> {
     Ok(vec![
         ("docs/reference/reason-codes.md", reason_codes()),
         ("docs/reference/facts.md", facts()),
+        (
+            "docs/reference/personal-data.md",
+            crate::personal_data::page(),
+        ),
         ("docs/openapi.json", openapi()?),
     ])
 }

@@ -2,6 +2,7 @@
 
 mod generate;
 mod load;
+mod personal_data;
 
 use anyhow::{Result, bail};
 

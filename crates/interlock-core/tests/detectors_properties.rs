@@ -206,6 +206,6 @@ fn kinds_have_unique_names() {
     assert!(
         KINDS
             .iter()
-            .all(|k| k.risk <= 100 && k.label == k.name.to_uppercase())
+            .all(|k| k.risk <= 100 && k.label() == k.name.to_uppercase())
     );
 }

@@ -1,29 +1,23 @@
 //! Personal data and secrets, as [`crate::privacy`] finds them.
 
-use super::code::codes;
-use super::{DetectContext, Detector, Phase};
-use crate::model::{FindingCode, Findings, Vector};
-use crate::privacy::{self, Match};
-use crate::text::{Flags, Literals, ViewKind};
+use std::sync::LazyLock;
 
-codes! {
-    Pii, "pii";
-    EMAIL = "email", "an e-mail address", ["CWE-359", "LLM02", "AML.T0057"];
-    PHONE = "phone", "a telephone number", ["CWE-359", "LLM02", "AML.T0057"];
-    CARD = "credit-card", "a payment card number", ["CWE-359", "LLM02", "AML.T0057"];
-    SSN = "ssn", "a social security number", ["CWE-359", "LLM02", "AML.T0057"];
-    BANK_ACCOUNT = "bank-account", "an international bank account number", ["CWE-359", "LLM02", "AML.T0057"];
-    IP_ADDRESS = "ip-address", "a public internet address", ["CWE-359", "LLM02"];
-    DATE_OF_BIRTH = "date-of-birth", "a date of birth", ["CWE-359", "LLM02", "AML.T0057"];
-    PASSPORT = "passport", "a passport number", ["CWE-359", "LLM02", "AML.T0057"];
-    AWS_KEY = "aws-key", "an access key of a cloud account", ["CWE-798", "ASI03", "AML.T0055"];
-    API_KEY = "api-key", "a token with a vendor's prefix", ["CWE-798", "ASI03", "AML.T0055"];
-    PRIVATE_KEY = "private-key", "a private key", ["CWE-321", "ASI03", "AML.T0055"];
-    JWT = "jwt", "a JSON Web Token", ["CWE-522", "ASI03", "AML.T0055"];
-    PASSWORD = "password", "a password", ["CWE-522", "ASI03", "AML.T0055"];
-    GENERIC_SECRET = "generic-secret", "a random value that is called a secret", ["CWE-798", "ASI03", "AML.T0055"];
-    URL_CREDENTIALS = "url-credentials", "a password within a URL", ["CWE-522", "ASI03", "AML.T0055"];
-}
+use super::{DetectContext, Detector, Phase};
+use crate::model::{ActionType, FindingCode, Findings, Vector};
+use crate::privacy::{self, Input, KINDS};
+use crate::text::{Channel, Flags, Literals, Segment, View, ViewKind};
+
+/// The detector itself failed on this input.
+static FAILED: FindingCode = FindingCode {
+    code: "pii.detector-failed",
+    vector: Vector::Pii,
+    summary: "the detector failed on this input, so the worst is assumed",
+    tags: &[],
+};
+
+/// One code for each kind, and the failure.
+static CODES: LazyLock<Vec<&'static FindingCode>> =
+    LazyLock::new(|| KINDS.iter().map(|k| &k.code).chain([&FAILED]).collect());
 
 /// Keys under which an address says where a message goes, not what it holds.
 const RECIPIENT_KEYS: [&str; 14] = [
@@ -42,8 +36,22 @@ const RECIPIENT_KEYS: [&str; 14] = [
     "author",
     "mailbox",
 ];
-/// Bytes up to which a text under such a key is an address and not a message.
-const RECIPIENT_BYTES_MAX: usize = 320;
+/// Keys within such a field that hold the address itself.
+const ADDRESS_KEYS: [&str; 8] = [
+    "email",
+    "address",
+    "mail",
+    "emailaddress",
+    "email_address",
+    "phone",
+    "number",
+    "name",
+];
+/// Bytes up to which a text under such a key is a list of addresses and not a message.
+const RECIPIENT_BYTES_MAX: usize = 2_048;
+/// Bytes up to which a text with any digit is looked at: it may be one short code, as the value of a
+/// field often is. Longer texts must show more.
+const VALUE_BYTES_MAX: usize = 128;
 /// Matches reported of one text; more change no decision.
 const MATCHES_MAX: usize = 24;
 
@@ -61,7 +69,7 @@ impl Detector for Pii {
     }
 
     fn codes(&self) -> &'static [&'static FindingCode] {
-        CODES
+        &CODES
     }
 
     fn literals(&self) -> &'static [Literals] {
@@ -69,7 +77,12 @@ impl Detector for Pii {
     }
 
     fn triggers(&self) -> Flags {
-        Flags::AT.and(Flags::LONG_NUMBER)
+        Flags::AT.and(Flags::LONG_NUMBER).and(Flags::RUN)
+    }
+
+    /// The name of a field may say what its text does not.
+    fn reads_facts(&self) -> bool {
+        true
     }
 
     fn reads_results(&self) -> bool {
@@ -82,52 +95,120 @@ impl Detector for Pii {
 
     fn detect(&self, cx: &DetectContext<'_>, out: &mut Findings) {
         for view in cx.scanned.views() {
-            if !matches!(view.kind, ViewKind::Raw | ViewKind::Decoded) {
+            let segment = cx.scanned.segment_of(view);
+            let key = segment.map_or("", |s| s.key);
+            let short = view.text.len() <= VALUE_BYTES_MAX && view.flags.any(Flags::DIGIT);
+            let marked = short || view.has(Vector::Pii) || view.flags.any(self.triggers());
+            if !marked && !telling(key) {
                 continue;
             }
-            let words = privacy::Words(view.classes(Vector::Pii));
-            if words == privacy::Words::NONE && !view.flags.any(self.triggers()) {
-                continue;
-            }
-            let key = cx.scanned.segment_of(view).map_or("", |s| s.key);
-            let addressing = view.text.len() <= RECIPIENT_BYTES_MAX
-                && RECIPIENT_KEYS.iter().any(|k| k.eq_ignore_ascii_case(key));
-            for found in privacy::find_with(&view.text, view.flags, words)
-                .iter()
-                .take(MATCHES_MAX)
-            {
-                if addressing && matches!(found.kind.name, "email" | "phone") {
-                    continue;
-                }
-                let confidence = found.confidence;
-                cx.report(
-                    out,
-                    view,
-                    code_of(found),
-                    confidence,
-                    (found.start, found.end),
-                );
+            if matches!(view.kind, ViewKind::Raw | ViewKind::Decoded) {
+                look(cx, view, segment, key, out);
             }
         }
     }
 }
 
-fn code_of(found: &Match) -> &'static FindingCode {
-    match found.kind.name {
-        "email" => &EMAIL,
-        "phone" => &PHONE,
-        "credit_card" => &CARD,
-        "ssn" => &SSN,
-        "bank_account" => &BANK_ACCOUNT,
-        "ip_address" => &IP_ADDRESS,
-        "date_of_birth" => &DATE_OF_BIRTH,
-        "passport" => &PASSPORT,
-        "aws_key" => &AWS_KEY,
-        "api_key" => &API_KEY,
-        "private_key" => &PRIVATE_KEY,
-        "jwt_token" => &JWT,
-        "password" => &PASSWORD,
-        "url_with_credentials" => &URL_CREDENTIALS,
-        _ => &GENERIC_SECRET,
+/// Whether the name of a field ends as those do that hold a password. Nearly all names end here, with
+/// one comparison.
+fn telling(key: &str) -> bool {
+    let bytes = key.as_bytes();
+    let [.., a, b, c] = bytes else { return false };
+    let tail = [
+        a.to_ascii_lowercase(),
+        b.to_ascii_lowercase(),
+        c.to_ascii_lowercase(),
+    ];
+    matches!(&tail, b"ord" | b"swd" | b"pwd" | b"ase" | b"ode" | b"ort")
+}
+
+fn look(
+    cx: &DetectContext<'_>,
+    view: &View<'_>,
+    segment: Option<&Segment<'_>>,
+    key: &str,
+    out: &mut Findings,
+) {
+    if telling(key)
+        && privacy::password_field(key, &view.text)
+        && let Some(kind) = privacy::kind("password")
+    {
+        cx.report(out, view, &kind.code, 75, (0, view.text.len()));
+        return;
     }
+    let hits = if view.has(Vector::Pii) {
+        view.hits(Vector::Pii).copied().collect()
+    } else {
+        Vec::new()
+    };
+    let input = Input::new(&view.text, view.flags, hits, key);
+    let found = privacy::find_with(&input);
+    if found.is_empty() {
+        return;
+    }
+    let addressing = segment.is_some_and(|s| addresses(cx, s, &view.text, &found));
+    for found in found.iter().take(MATCHES_MAX) {
+        if addressing && matches!(found.kind.name, "email" | "phone" | "person_name") {
+            continue;
+        }
+        cx.report(
+            out,
+            view,
+            &found.kind.code,
+            found.confidence,
+            (found.start, found.end),
+        );
+    }
+}
+
+/// Whether a text says where a message goes: to address a message is not to leak the address, which
+/// the recipient knows and without which nothing could be sent. No hole for what a message holds: the
+/// text must stand in a field for addresses of the action itself, not of a result, and hold nothing but
+/// addresses and the names beside them, so that a body put there is read as one.
+fn addresses(
+    cx: &DetectContext<'_>,
+    segment: &Segment<'_>,
+    text: &str,
+    found: &[privacy::Match],
+) -> bool {
+    if text.len() > RECIPIENT_BYTES_MAX || segment.channel == Channel::Result {
+        return false;
+    }
+    let is = |list: &[&str], name: &str| list.iter().any(|k| k.eq_ignore_ascii_case(name));
+    // `arguments.to`, `arguments.to[0]`, `arguments.to[0].email`.
+    let mut parts = segment
+        .path
+        .rsplit('.')
+        .map(|p| p.split_once('[').map_or(p, |(head, _)| head));
+    let field = match parts.next() {
+        Some(last) if is(&RECIPIENT_KEYS, last) => true,
+        Some(last) if is(&ADDRESS_KEYS, last) => {
+            parts.next().is_some_and(|p| is(&RECIPIENT_KEYS, p))
+        }
+        _ => false,
+    };
+    if !field {
+        return false;
+    }
+    // What is left beside the addresses: names and separators. Other fields than those of a message
+    // may hold an address alone.
+    let mut rest = 0;
+    let mut at = 0;
+    for found in found {
+        let between = text.get(at..found.start).unwrap_or_default();
+        if between.bytes().any(|b| b.is_ascii_digit()) {
+            return false;
+        }
+        rest += between.split_whitespace().count();
+        at = found.end;
+    }
+    let tail = text.get(at..).unwrap_or_default();
+    let words = if cx.action.action_type == ActionType::MessageSend {
+        4
+    } else {
+        2
+    };
+    rest <= found.len() * words
+        && tail.split_whitespace().count() <= 1
+        && !tail.bytes().any(|b| b.is_ascii_digit())
 }

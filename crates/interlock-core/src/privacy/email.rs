@@ -2,27 +2,30 @@
 
 use crate::text::Flags;
 
-use super::kind::{Family, Kind, Match};
-use super::scan::Words;
+use super::draw::Draw;
+use super::kind::{Finder, Make, Match, kind};
+use super::scan::{Input, Words};
 
-/// An address `local@domain` with a letters-only last label (RFC 5321's usual form, unquoted).
-pub(super) static KIND: Kind = Kind {
-    name: "email",
-    label: "EMAIL",
-    family: Family::Personal,
-    risk: 60,
-    flags: Flags::AT,
-    words: Words::NONE,
-    find,
-    partial,
-};
+kind! {
+    /// An address `local@domain` with a letters-only last label (RFC 5321's usual form, unquoted).
+    KIND = "email", Personal, 60;
+    code "email", "an e-mail address";
+    example "jo.doe@example.com";
+    checksum "";
+    source "https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2";
+    words &[];
+    find Finder::Text(Flags::AT, Words::NONE, find);
+    mask partial;
+    make Make::Own(make);
+}
 
 /// Last labels that are names of files rather than of domains: `icon@2x.png`.
 const FILE_LABELS: [&str; 10] = [
     "png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html",
 ];
 
-fn find(text: &str, out: &mut Vec<Match>) {
+fn find(input: &Input<'_>, out: &mut Vec<Match>) {
+    let text = input.text;
     let bytes = text.as_bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or(0);
     let mut from = 0;
@@ -57,10 +60,28 @@ fn find(text: &str, out: &mut Vec<Match>) {
             kind: &KIND,
             start,
             end,
-            confidence: 62,
+            confidence: if nobody(local) { 45 } else { 62 },
         });
         from = end.max(from);
     }
+}
+
+/// Whether a mailbox is that of a machine to which nobody listens.
+fn nobody(local: &str) -> bool {
+    [
+        "noreply",
+        "no-reply",
+        "no_reply",
+        "donotreply",
+        "do-not-reply",
+        "mailer-daemon",
+    ]
+    .iter()
+    .any(|n| {
+        local
+            .get(..n.len())
+            .is_some_and(|l| l.eq_ignore_ascii_case(n))
+    })
 }
 
 /// Whether the colon before an address ends a label, as in `e-mail:jo@example.com`, and no user name
@@ -108,4 +129,27 @@ fn partial(value: &str) -> String {
     let first: String = chars.next().into_iter().collect();
     let stars = chars.count().min(4);
     format!("{first}{}@{domain}", "*".repeat(stars))
+}
+
+/// The same form under a domain that nobody has (RFC 2606).
+fn make(value: &str, draw: &mut Draw) -> String {
+    let local = value.split('@').next().unwrap_or_default();
+    let drawn: String = local
+        .chars()
+        .map(|c| {
+            if c.is_ascii() {
+                draw.like(c, false)
+            } else {
+                draw.like('x', false)
+            }
+        })
+        .collect();
+    // So few letters are soon drawn twice.
+    let more: String = (local.len()..6).map(|_| draw.digit()).collect();
+    let domain = match draw.below(3) {
+        0 => "example.com",
+        1 => "example.net",
+        _ => "example.org",
+    };
+    format!("{drawn}{more}@{domain}")
 }

@@ -44,13 +44,18 @@ pub struct Masked {
 /// Replaces everything that [`find`] reports in `text`.
 #[must_use]
 pub fn mask_text(text: &str, strategy: Strategy) -> Masked {
+    replace_with(text, |kind, value| mask_value(kind, value, strategy))
+}
+
+/// Replaces everything that [`find`] reports in `text` by what `with` makes of it.
+pub(super) fn replace_with(text: &str, with: impl Fn(&Kind, &str) -> String) -> Masked {
     let matches = find(text);
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for found in &matches {
         out.push_str(text.get(at..found.start).unwrap_or_default());
         let value = text.get(found.start..found.end).unwrap_or_default();
-        out.push_str(&mask_value(found.kind, value, strategy));
+        out.push_str(&with(found.kind, value));
         at = found.end;
     }
     out.push_str(text.get(at..).unwrap_or_default());
@@ -62,10 +67,10 @@ pub fn mask_text(text: &str, strategy: Strategy) -> Masked {
 pub fn mask_value(kind: &Kind, value: &str, strategy: Strategy) -> String {
     match strategy {
         Strategy::Partial => (kind.partial)(value),
-        Strategy::Full => format!("[{}]", kind.label),
+        Strategy::Full => format!("[{}]", kind.label()),
         Strategy::Hash => {
             let digest = Sha256::digest(value.as_bytes());
-            let mut mask = format!("[{}:", kind.label);
+            let mut mask = format!("[{}:", kind.label());
             for byte in digest.iter().take(4) {
                 use std::fmt::Write as _;
                 let _ = write!(mask, "{byte:02x}");

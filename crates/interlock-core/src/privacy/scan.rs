@@ -1,34 +1,25 @@
 //! Finding all kinds in one text.
+//!
+//! The detector's way must cost next to nothing on a text that holds none: numbers and codes are
+//! looked at only where the byte classes say that there are some, and the words beside one only
+//! after its shape and its check digits fit.
 
-use crate::text::{Bound, Flags, Literals};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::kind::{Kind, Match};
-use super::{
-    bank_account, card, date_of_birth, email, generic_secret, ip_address, jwt, passport, password,
-    phone, private_key, ssn, token, url_credentials,
-};
+use crate::model::Vector;
+use crate::text::{Bound, Flags, Hit, Literals, Prefilter};
+
+use super::context::{self, Announced};
+use super::kind::{Family, Finder, Kind, Match};
+use super::{code, date_of_birth, number, person_name, postal_address, registry, run, secret};
+
+pub use registry::KINDS;
 
 /// Matches kept of one text.
 const MATCHES_MAX: usize = 4_096;
-
-/// All kinds, the most telling first: of two that overlap, the surer wins, then the earlier here.
-pub static KINDS: [&Kind; 15] = [
-    &private_key::KIND,
-    &jwt::KIND,
-    &token::AWS,
-    &token::KIND,
-    &url_credentials::KIND,
-    &bank_account::KIND,
-    &card::KIND,
-    &ssn::KIND,
-    &password::KIND,
-    &generic_secret::KIND,
-    &passport::KIND,
-    &date_of_birth::KIND,
-    &email::KIND,
-    &phone::KIND,
-    &ip_address::KIND,
-];
+/// The confidence of data that identifies a person only together, once it stands together.
+const TOGETHER: u8 = 58;
 
 /// Words that announce a kind, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,93 +27,191 @@ pub(crate) struct Words(pub(crate) u64);
 
 impl Words {
     pub(crate) const NONE: Self = Self(0);
-    pub(crate) const TOKEN: Self = Self(1);
-    pub(crate) const PRIVATE_KEY: Self = Self(1 << 1);
-    pub(crate) const JWT: Self = Self(1 << 2);
-    pub(crate) const PASSWORD: Self = Self(1 << 3);
-    pub(crate) const SECRET: Self = Self(1 << 4);
-    pub(crate) const PASSPORT: Self = Self(1 << 5);
-    pub(crate) const BIRTH: Self = Self(1 << 6);
-    pub(crate) const URL: Self = Self(1 << 7);
-    pub(crate) const AWS: Self = Self(1 << 8);
-    /// Every word may be there: nobody looked.
-    pub(crate) const UNKNOWN: Self = Self(u64::MAX);
+    pub(crate) const PRIVATE_KEY: Self = Self(1);
+    pub(crate) const PASSWORD: Self = Self(1 << 1);
+    pub(crate) const BIRTH: Self = Self(1 << 2);
+    pub(crate) const COMMAND: Self = Self(1 << 3);
+    pub(crate) const DIAGNOSIS: Self = Self(1 << 4);
+    /// The mark within client secrets of Azure, whose other marks break up the run.
+    pub(crate) const MARK: Self = Self(1 << 7);
+    pub(crate) const NAME: Self = Self(1 << 5);
+    pub(crate) const STREET: Self = Self(1 << 6);
 
     const fn class(self) -> u8 {
         self.0.trailing_zeros() as u8
     }
 }
 
-/// The words as literals for the prefilter; the class is the bit.
-pub(crate) static KEYWORD_LITERALS: &[Literals] = &[
+const fn literals(words: Words, bound: Bound, list: &'static [&'static str]) -> Literals {
     Literals {
-        class: Words::TOKEN.class(),
-        bound: Bound::Start,
-        words: token::PREFIXES,
-    },
-    Literals {
-        class: Words::TOKEN.class(),
-        bound: Bound::None,
-        words: &["q~"],
-    },
-    Literals {
-        class: Words::AWS.class(),
-        bound: Bound::Start,
-        words: &["akia", "asia", "abia", "acca"],
-    },
-    Literals {
-        class: Words::PRIVATE_KEY.class(),
-        bound: Bound::None,
-        words: &["-----begin"],
-    },
-    Literals {
-        class: Words::JWT.class(),
-        bound: Bound::Start,
-        words: &["eyj"],
-    },
-    Literals {
-        class: Words::PASSWORD.class(),
-        bound: Bound::None,
-        words: password::KEYWORDS,
-    },
-    Literals {
-        class: Words::SECRET.class(),
-        bound: Bound::None,
-        words: generic_secret::KEYWORDS,
-    },
-    Literals {
-        class: Words::PASSPORT.class(),
-        bound: Bound::Start,
-        words: passport::KEYWORDS,
-    },
-    Literals {
-        class: Words::BIRTH.class(),
-        bound: Bound::Start,
-        words: date_of_birth::KEYWORDS,
-    },
-    Literals {
-        class: Words::URL.class(),
-        bound: Bound::None,
-        words: &["://"],
-    },
-];
-
-/// Every place in `text`, in order, none overlapping another.
-#[must_use]
-pub fn find(text: &str) -> Vec<Match> {
-    find_with(text, Flags::of(text), Words::UNKNOWN)
+        class: words.class(),
+        bound,
+        words: list,
+    }
 }
 
-/// As [`find`], for a text whose byte classes and words are known.
-pub(crate) fn find_with(text: &str, flags: Flags, words: Words) -> Vec<Match> {
-    let mut all = Vec::new();
-    for kind in KINDS {
-        let possible =
-            flags.any(kind.flags) && (kind.words == Words::NONE || words.0 & kind.words.0 != 0);
-        if possible && all.len() < MATCHES_MAX {
-            (kind.find)(text, &mut all);
+/// The words as literals for the detectors' prefilter; the class is the bit.
+pub(crate) static KEYWORD_LITERALS: &[Literals] = &[
+    literals(Words::PRIVATE_KEY, Bound::None, &["-----begin"]),
+    literals(Words::PASSWORD, Bound::None, secret::password::KEYWORDS),
+    literals(Words::COMMAND, Bound::Start, secret::command_line::KEYWORDS),
+    literals(Words::MARK, Bound::None, &["q~"]),
+    literals(Words::BIRTH, Bound::Start, date_of_birth::KEYWORDS),
+    literals(
+        Words::DIAGNOSIS,
+        Bound::Start,
+        super::health::DIAGNOSIS_WORDS,
+    ),
+];
+
+/// The words of what identifies a person only together with something else; looked for where
+/// something else was found.
+static QUASI_LITERALS: &[Literals] = &[
+    literals(Words::NAME, Bound::Start, person_name::CUES),
+    literals(Words::STREET, Bound::Start, postal_address::STREET_WORDS),
+    literals(Words::STREET, Bound::None, postal_address::STREET_ENDINGS),
+];
+
+static PREFILTER: LazyLock<Prefilter> =
+    LazyLock::new(|| Prefilter::new([(Vector::Pii, KEYWORD_LITERALS)].into_iter()));
+
+static QUASI_PREFILTER: LazyLock<Prefilter> =
+    LazyLock::new(|| Prefilter::new([(Vector::Pii, QUASI_LITERALS)].into_iter()));
+
+/// A text to look through.
+#[derive(Debug, Clone)]
+pub(crate) struct Input<'a> {
+    pub(super) text: &'a str,
+    pub(super) flags: Flags,
+    pub(super) hits: Vec<Hit>,
+    pub(super) words: Words,
+    /// The name of the field that holds the text, empty within none.
+    pub(super) key: &'a str,
+    /// What that name announces.
+    pub(super) announced: Announced,
+}
+
+impl<'a> Input<'a> {
+    /// A text with its byte classes, the hits of [`KEYWORD_LITERALS`] in it, and the name of its
+    /// field.
+    pub(crate) fn new(text: &'a str, flags: Flags, hits: Vec<Hit>, key: &'a str) -> Self {
+        let words = hits.iter().fold(0, |all, h| all | 1 << h.class);
+        let announced = if flags.any(Flags::DIGIT) {
+            context::of_key(key)
+        } else {
+            Announced::default()
+        };
+        Self {
+            text,
+            flags,
+            hits,
+            words: Words(words),
+            key,
+            announced,
         }
     }
+
+    /// A text that stands for itself, with nothing around it.
+    pub(super) fn alone(text: &'a str) -> Self {
+        Self {
+            text,
+            flags: Flags::default(),
+            hits: Vec::new(),
+            words: Words::NONE,
+            key: "",
+            announced: Announced::default(),
+        }
+    }
+
+    /// Where the words of `class` stand.
+    pub(super) fn places(&self, class: Words) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.hits
+            .iter()
+            .filter(move |h| h.class == class.class())
+            .map(|h| (h.start as usize, h.end as usize))
+    }
+}
+
+/// Every place in `text`, in order, none overlapping another: personal data, and secrets, and what
+/// identifies a person only together with other data, with less confidence.
+#[must_use]
+pub fn find(text: &str) -> Vec<Match> {
+    let hits = PREFILTER.scan(text).hits;
+    let input = Input::new(text, Flags::of(text), hits, "");
+    let mut all = direct(&input);
+    quasi(&input, &mut all);
+    finish(all)
+}
+
+/// As [`find`], for a text of which more is known. Names and addresses are looked for only beside
+/// something that already identifies a person: alone they are no reason to stop an action.
+pub(crate) fn find_with(input: &Input<'_>) -> Vec<Match> {
+    let mut all = direct(input);
+    if all.iter().any(|m| m.kind.family != Family::Secret) {
+        quasi(input, &mut all);
+    }
+    finish(all)
+}
+
+/// The kinds that are neither a number nor a code nor a run.
+static TEXT_KINDS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    (0..KINDS.len())
+        .filter(|i| matches!(KINDS.get(*i).map(|k| k.finder), Some(Finder::Text(..))))
+        .collect()
+});
+
+fn direct(input: &Input<'_>) -> Vec<Match> {
+    let mut all = Vec::new();
+    if input.flags.any(Flags::DIGIT) {
+        number::find(input, &mut all);
+        code::find(input, &mut all);
+    }
+    if input.flags.any(Flags::RUN) || input.words.0 & Words::MARK.0 != 0 {
+        run::find(input, &mut all);
+    }
+    for index in TEXT_KINDS.iter() {
+        let Some(kind) = KINDS.get(*index) else {
+            continue;
+        };
+        if let Finder::Text(flags, words, find) = kind.finder {
+            let possible = input.flags.any(flags)
+                && (words == Words::NONE
+                    || input.words.0 & words.0 != 0
+                    || input.announced.has(Announced::of(*index)));
+            if possible && all.len() < MATCHES_MAX {
+                find(input, &mut all);
+            }
+        }
+    }
+    all
+}
+
+/// Adds names and addresses, and makes sure of what identifies a person together.
+fn quasi(input: &Input<'_>, all: &mut Vec<Match>) {
+    let hits = QUASI_PREFILTER.scan(input.text).hits;
+    let input = Input::new(input.text, input.flags, hits, input.key);
+    person_name::find(&input, all);
+    postal_address::find(&input, all);
+    let mut kinds: Vec<&str> = all
+        .iter()
+        .filter(|m| m.kind.family == Family::Personal)
+        .map(|m| m.kind.name)
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() >= 2 {
+        for found in all {
+            if matches!(
+                found.kind.name,
+                "person_name" | "postal_address" | "date_of_birth"
+            ) {
+                found.confidence = found.confidence.max(TOGETHER);
+            }
+        }
+    }
+}
+
+fn finish(mut all: Vec<Match>) -> Vec<Match> {
     if all.len() > 1 {
         all.truncate(MATCHES_MAX);
         all = without_overlaps(all);
@@ -131,9 +220,9 @@ pub(crate) fn find_with(text: &str, flags: Flags, words: Words) -> Vec<Match> {
 }
 
 fn without_overlaps(mut all: Vec<Match>) -> Vec<Match> {
-    // Surest first; the sort is stable, so that the order of `KINDS` breaks ties.
-    all.sort_by_key(|m| std::cmp::Reverse(m.confidence));
-    let mut taken = std::collections::BTreeMap::<usize, usize>::new();
+    // Surest first, then the longest; the sort is stable, so that the order of passes breaks ties.
+    all.sort_by_key(|m| std::cmp::Reverse((m.confidence, m.end - m.start)));
+    let mut taken = BTreeMap::<usize, usize>::new();
     let mut kept: Vec<Match> = Vec::with_capacity(all.len());
     for candidate in all {
         let before = taken.range(..candidate.end).next_back();
@@ -144,4 +233,10 @@ fn without_overlaps(mut all: Vec<Match>) -> Vec<Match> {
     }
     kept.sort_by_key(|m| m.start);
     kept
+}
+
+/// The kind of that name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|k| k.name == name)
 }

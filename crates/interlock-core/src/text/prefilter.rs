@@ -54,10 +54,10 @@ pub struct Hit {
 
 /// What the prefilter found in one text.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hits {
+pub(crate) struct Hits {
     pub(super) vectors: VectorSet,
     pub(super) classes: [u64; 12],
-    pub(super) hits: Vec<Hit>,
+    pub(crate) hits: Vec<Hit>,
     pub(super) flooded: bool,
 }
 
@@ -237,7 +237,7 @@ impl Prefilter {
         self.count == 0
     }
 
-    pub(super) fn scan(&self, text: &str) -> Hits {
+    pub(crate) fn scan(&self, text: &str) -> Hits {
         let mut out = Hits::default();
         let bytes = text.as_bytes();
         let mut walk = Walk { key: 0, words: 0 };

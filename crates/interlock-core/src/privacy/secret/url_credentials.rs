@@ -1,29 +1,31 @@
 //! Passwords within URLs and connection strings: `scheme://user:password@host`.
 
+use crate::privacy::kind::{Finder, Make, Match, kind};
+use crate::privacy::mask::nothing;
+use crate::privacy::scan::{Input, Words};
 use crate::text::Flags;
 
-use super::kind::{Family, Kind, Match};
-use super::mask::nothing;
-use super::password::placeholder;
-use super::scan::Words;
+use super::placeholder::placeholder;
 
-/// The credentials of a URL; the span is `user:password`.
-pub(super) static KIND: Kind = Kind {
-    name: "url_with_credentials",
-    label: "URL_WITH_CREDENTIALS",
-    family: Family::Secret,
-    risk: 85,
-    flags: Flags::AT,
-    words: Words::URL,
-    find,
-    partial: nothing,
-};
+kind! {
+    /// The user and the password within a URL or a connection string.
+    KIND = "url_with_credentials", Secret, 85;
+    code "url-credentials", "a password within a URL";
+    example "postgres://app:s3cr3tpw@db.internal/prod";
+    checksum "";
+    source "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1";
+    words &[];
+    find Finder::Text(Flags::AT, Words::NONE, find);
+    mask nothing;
+    make Make::Own(super::redraw_all);
+}
 
 /// Bytes of an authority; a longer one is none, and looking on from every `://` would take the
 /// square of the text's length.
 const AUTHORITY_BYTES_MAX: usize = 512;
 
-fn find(text: &str, out: &mut Vec<Match>) {
+fn find(input: &Input<'_>, out: &mut Vec<Match>) {
+    let text = input.text;
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(found) = text.get(from..).and_then(|t| t.find("://")) {
@@ -62,7 +64,8 @@ fn find(text: &str, out: &mut Vec<Match>) {
 
 fn example(user: &str, secret: &str) -> bool {
     placeholder(secret)
-        || ["pass", "password", "passwd", "pwd", "secret", "token"]
+        || matches!(secret.as_bytes().first(), Some(b':' | b'@'))
+        || ["pass", "password", "passwd", "pwd", "secret", "token", "pw"]
             .iter()
             .any(|w| w.eq_ignore_ascii_case(secret))
             && ["user", "username", "login", "u", "name", "usr"]

@@ -216,6 +216,12 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether another view says the same in a plainer form: decoded, normalised or respelt.
+    #[must_use]
+    pub const fn replaced(&self) -> bool {
+        self.replaced
+    }
+
     /// Whether `vector` has a literal in it.
     #[must_use]
     pub fn has(&self, vector: Vector) -> bool {

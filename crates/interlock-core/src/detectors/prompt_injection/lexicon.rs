@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use super::features::{lookup_key, stem_key};
+use super::features::word;
 use crate::text::normalise;
 
 /// A family and its words, separated by spaces.
@@ -418,9 +418,15 @@ pub(super) static FAMILIES: &[(u8, &str)] = &[
 
 /// Slots of the table; a few times the number of words.
 const SLOTS: usize = 1 << 14;
+/// Slots looked at for one word.
+const PROBES: usize = 8;
+/// Bits that say whether a word may be in the table at all; they fit the innermost cache.
+const SIEVE_BITS: usize = 1 << 15;
 
-/// Families by the hash of a word: the upper bits tell words of one slot apart.
+/// Families by the hash of a word: the tag tells words of one slot apart.
+#[derive(Debug)]
 pub(super) struct Lexicon {
+    sieve: Box<[u64]>,
     slots: Box<[(u32, u8)]>,
 }
 
@@ -430,45 +436,53 @@ pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::new);
 impl Lexicon {
     fn new() -> Self {
         let mut lexicon = Self {
+            sieve: vec![0; SIEVE_BITS / 64].into_boxed_slice(),
             slots: vec![(0, 0); SLOTS].into_boxed_slice(),
         };
         for (family, words) in FAMILIES {
-            for word in words.split_ascii_whitespace() {
-                let (body, stem) = match word.strip_suffix('*') {
-                    Some(body) => (body, true),
-                    None => (word, false),
-                };
-                let plain = normalise(body).text;
-                let key = if stem {
-                    stem_key(plain.as_bytes())
-                } else {
-                    lookup_key(plain.as_bytes())
-                };
-                lexicon.insert(key, *family);
+            for entry in words.split_ascii_whitespace() {
+                let body = entry.strip_suffix('*');
+                let plain = normalise(body.unwrap_or(entry)).text;
+                let (whole, stem) = word(plain.as_bytes(), 0, plain.len());
+                lexicon.insert(if body.is_some() { stem } else { whole }, *family);
             }
         }
         lexicon
     }
 
     fn insert(&mut self, key: u64, family: u8) {
-        let (mut at, tag) = place(key);
-        for _ in 0..PROBES {
-            if let Some(slot) = self.slots.get_mut(at & (SLOTS - 1)) {
+        let (at, tag) = place(key);
+        for probe in 0..PROBES {
+            if let Some(slot) = self.slots.get_mut((at + probe) & (SLOTS - 1)) {
                 // The first family that names a word keeps it.
                 if slot.0 == tag {
                     return;
                 }
                 if slot.1 == 0 {
                     *slot = (tag, family);
-                    return;
+                    break;
                 }
             }
-            at += 1;
+        }
+        let bit = sieve(key);
+        if let Some(bits) = self.sieve.get_mut(bit / 64) {
+            *bits |= 1 << (bit % 64);
         }
     }
 
-    /// The family of the word with that key, 0 when it has none.
-    pub(super) fn family(&self, key: u64) -> u8 {
+    /// The family of a word, given by itself and its stem; 0 when it has none.
+    pub(super) fn family(&self, (whole, stem): (u64, u64)) -> u8 {
+        match self.look_up(whole) {
+            0 => self.look_up(stem),
+            family => family,
+        }
+    }
+
+    fn look_up(&self, key: u64) -> u8 {
+        let bit = sieve(key);
+        if self.sieve.get(bit / 64).is_none_or(|b| b >> (bit % 64) & 1 == 0) {
+            return 0;
+        }
         let (at, tag) = place(key);
         for probe in 0..PROBES {
             match self.slots.get((at + probe) & (SLOTS - 1)) {
@@ -481,10 +495,47 @@ impl Lexicon {
     }
 }
 
-/// Slots looked at for one word.
-const PROBES: usize = 8;
-
 const fn place(key: u64) -> (usize, u32) {
     let x = key.wrapping_mul(0xff51_afd7_ed55_8ccd);
     ((x >> 40) as usize, (x >> 8) as u32 | 1)
+}
+
+const fn sieve(key: u64) -> usize {
+    (key >> 17) as usize % SIEVE_BITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(text: &str) -> u8 {
+        LEXICON.family(word(text.as_bytes(), 0, text.len()))
+    }
+
+    #[test]
+    fn every_word_is_found() {
+        for (_, words) in FAMILIES {
+            for entry in words.split_ascii_whitespace() {
+                let plain = normalise(entry.trim_end_matches('*')).text;
+                assert_ne!(family(&plain), 0, "{entry}");
+            }
+        }
+    }
+
+    #[test]
+    fn forms_and_languages_share_a_family() {
+        for words in [
+            &["ignore", "ignoring", "ignoriere", "olvida", "игнорируй", "忽略"][..],
+            &["instructions", "anweisungen", "consignes", "istruzioni", "инструкции", "指令"],
+        ] {
+            let first = family(words[0]);
+            assert_ne!(first, 0);
+            for word in words {
+                assert_eq!(family(&normalise(word).text), first, "{word}");
+            }
+        }
+        for word in ["parcel", "warehouse", "thursday", "neighbour", "zzz"] {
+            assert_eq!(family(word), 0, "{word}");
+        }
+    }
 }

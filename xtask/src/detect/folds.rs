@@ -33,6 +33,7 @@ impl Which {
             threats_cap: 500.0,
             benign_cap: 500.0,
             prior: 0.4,
+            rounds: 3,
         };
         match self {
             Self::Direct => direct,

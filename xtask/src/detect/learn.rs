@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) benign_cap: f64,
     /// Weight of what is known of the evidence beforehand.
     pub(crate) prior: f64,
+    /// Passes in different orders whose weights are averaged.
+    pub(crate) rounds: u64,
 }
 
 /// One row to learn from.
@@ -90,30 +92,54 @@ struct Learner {
     bias: (f64, f64),
 }
 
-/// Learns from `examples`; the weights of a model with a threshold of zero.
+/// Learns from `examples`; the weights of a model with a threshold of zero. They are the average
+/// over all epochs but the first of every round, which depends less on the order of the rows.
 pub(crate) fn learn(examples: &[Example<'_>], settings: &Settings) -> Weights {
-    let mut learner = Learner {
-        weights: vec![(0.0, 1.0); BUCKETS + 1],
-        evidence: (0..EVIDENCE)
-            .map(|bit| (f64::from(prior(bit)) / 8.0 * settings.prior, 4.0))
-            .collect(),
-        lengths: vec![(0.0, 4.0); LENGTHS],
-        bias: (0.0, 1.0),
-    };
-    let mut order: Vec<usize> = (0..examples.len()).collect();
+    let mut total = Learner::new(0.0);
     let mut random = settings.seed;
-    for _ in 0..settings.epochs {
-        for i in (1..order.len()).rev() {
-            order.swap(i, (next(&mut random) % (i as u64 + 1)) as usize);
-        }
-        for &at in &order {
-            learner.step(&examples[at], settings);
+    for _ in 0..settings.rounds {
+        let mut learner = Learner::new(settings.prior);
+        let mut order: Vec<usize> = (0..examples.len()).collect();
+        for epoch in 0..settings.epochs {
+            for i in (1..order.len()).rev() {
+                order.swap(i, (next(&mut random) % (i as u64 + 1)) as usize);
+            }
+            for &at in &order {
+                learner.step(&examples[at], settings);
+            }
+            if epoch > 0 || settings.epochs == 1 {
+                total.add(&learner);
+            }
         }
     }
-    learner.quantised()
+    let passes = settings.rounds * (settings.epochs as u64).saturating_sub(1).max(1);
+    total.quantised(passes as f64)
 }
 
 impl Learner {
+    fn new(prior_weight: f64) -> Self {
+        Self {
+            weights: vec![(0.0, 1.0); BUCKETS + 1],
+            evidence: (0..EVIDENCE)
+                .map(|bit| (f64::from(prior(bit)) / 8.0 * prior_weight, 4.0))
+                .collect(),
+            lengths: vec![(0.0, 4.0); LENGTHS],
+            bias: (0.0, 1.0),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |to: &mut [(f64, f64)], from: &[(f64, f64)]| {
+            for (to, from) in to.iter_mut().zip(from) {
+                to.0 += from.0;
+            }
+        };
+        add(&mut self.weights, &other.weights);
+        add(&mut self.evidence, &other.evidence);
+        add(&mut self.lengths, &other.lengths);
+        self.bias.0 += other.bias.0;
+    }
+
     /// The view and window that score highest: score, view, first token, one past the last.
     fn best(&self, text: &Text) -> Option<(f64, usize, usize, usize)> {
         let mut best: Option<(f64, usize, usize, usize)> = None;
@@ -180,8 +206,8 @@ impl Learner {
         adjust(&mut self.bias);
     }
 
-    fn quantised(&self) -> Weights {
-        let whole = |x: f64| (x * SCALE).round();
+    fn quantised(&self, passes: f64) -> Weights {
+        let whole = |x: f64| (x / passes * SCALE).round();
         Weights {
             bias: whole(self.bias.0) as i32,
             small: self
@@ -290,6 +316,7 @@ mod tests {
             threats_cap: 10.0,
             benign_cap: 10.0,
             prior: 0.0,
+            rounds: 2,
         };
         let file = learn(&examples, &settings).file(0);
         assert_eq!(file, learn(&examples, &settings).file(0));

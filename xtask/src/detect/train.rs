@@ -58,6 +58,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
                 "threats_per_source_max": settings.threats_cap,
                 "benign_per_source_max": settings.benign_cap,
                 "prior": settings.prior,
+                "rounds": settings.rounds,
                 "threshold": threshold,
                 "buckets_filled": weights.filled(),
             }),

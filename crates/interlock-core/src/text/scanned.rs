@@ -593,7 +593,11 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
     let poses = |b: u8| matches!(b, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'8' | b'9' | b'@' | b'$' | b'|' | b'!' | b'+');
     let letter = |b: u8| b.is_ascii_alphabetic() || !b.is_ascii();
     let mixed = (0..bytes.len()).any(|i| {
-        poses(at(i)) && (letter(at(i + 1)) || (poses(at(i + 1)) && i > 0 && letter(at(i - 1))))
+        let after = at(i + 1);
+        // `execut3:` has its only sign at the end.
+        let ends = i >= 4 && !after.is_ascii_alphanumeric() && bytes.iter().take(i).all(|b| letter(*b));
+        poses(at(i))
+            && (letter(after) || (poses(after) && i > 0 && letter(at(i - 1))) || (ends && at(i).is_ascii_digit()))
     });
     if !mixed || !bytes.iter().any(|b| letter(*b)) {
         return false;

@@ -101,7 +101,7 @@ pub(super) static FAMILIES: &[(u8, &str)] = &[
     // 28: what keeps the model from harm.
     (
         28,
-        "restr* guide* safeg* guard* safety ethic* ethical ethics moder* censo* moral morals moral* \
+        "restrict restriction restrictions restricting restrictive guide* safeg* guard* safety ethic* ethical ethics moder* censo* moral morals moral* \
          alignment scruples conscience ethically morality inhibitions compunction \
          richt* einsc* ethik* moral* siche* schutz* ético ética éticas éticos segur* \
          éthiq* sécur* etica etico etiche sicur* étic* diretrizes linee lineas ethisch veiligheid* \
@@ -333,7 +333,7 @@ pub(super) static FAMILIES: &[(u8, &str)] = &[
     // 18: refusing.
     (
         18,
-        "refus* decli* deny denied denying warn warning warnings discl* apolo* sorry hesit* object \
+        "refus* decli* deny denied disallowed disal* forbidden forbi* prohibited prohi* banned restricted blocked taboo denying warn warning warnings discl* apolo* sorry hesit* object \
          comply complying complian* moralize lecture unable reject resist permitted judgment judge \
          weige* ablehn* niega negar recha* refus* rifiu* recus* weiger* odmaw* отказ* \
          拒绝 警告 道歉 拒否 거부 ارفض رفض मना",

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::composed;
+
 /// One labelled text.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -54,11 +56,7 @@ pub(crate) fn read(folder: &Path, name: &str) -> Result<Vec<Row>> {
             kind: field("kind")?,
         });
     }
-    ensure!(
-        gzip.wait()?.success(),
-        "cannot unpack `{}`",
-        path.display()
-    );
+    ensure!(gzip.wait()?.success(), "cannot unpack `{}`", path.display());
     Ok(rows)
 }
 
@@ -114,6 +112,7 @@ impl Row {
         match self.threat {
             // Its rows hold identifiers where texts should be.
             _ if self.source == "toolwall" => Role::Defective,
+            _ if self.source == composed::SOURCE => Role::Filler,
             true if indirect => Role::Indirect,
             true => Role::Direct,
             false if FILLERS.contains(&self.source.as_str()) => Role::Filler,
@@ -134,17 +133,19 @@ pub(crate) fn injection(folder: &Path) -> Result<Vec<Row>> {
                 .filter(|r| !r.threat && FILLERS.contains(&r.source.as_str())),
         );
     }
+    rows.extend(composed::rows());
     let mut seen = std::collections::BTreeSet::new();
     rows.retain(|r| seen.insert(r.text.clone()));
     Ok(rows)
 }
 
 /// Where the sources that are learnt from come from, and under which licence.
-pub(crate) const LICENCES: [(&str, &str); 27] = [
+pub(crate) const LICENCES: [(&str, &str); 31] = [
     ("bastioncorpus", "MIT"),
     ("bfcl", "Apache-2.0"),
     ("bipia", "MIT"),
     ("commit-messages", "permissive, per project"),
+    ("composed", "written for this project"),
     ("composed-query", "composed for the collection"),
     ("cyberseceval-instruct", "MIT"),
     ("deepset", "Apache-2.0"),
@@ -167,5 +168,8 @@ pub(crate) const LICENCES: [(&str, &str); 27] = [
     ("repo-templates", "permissive, per project"),
     ("repo-urls", "permissive, per project"),
     ("s-labs", "MIT"),
+    ("spider", "Apache-2.0"),
     ("tau-bench", "MIT"),
+    ("toolargs", "composed for the collection"),
+    ("yanismiraoui", "Apache-2.0"),
 ];

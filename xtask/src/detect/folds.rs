@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::composed;
 use super::data::{Role, Row};
 use super::groups::groups;
 use super::learn::{Example, Settings, Text, Weights, learn};
@@ -32,6 +33,7 @@ impl Which {
             decay: 1e-4,
             threats_cap: 500.0,
             benign_cap: 500.0,
+            composed_cap: 2_000.0,
             prior: 0.4,
             rounds: 3,
         };
@@ -50,7 +52,9 @@ impl Which {
     fn learns(self, row: &Row) -> bool {
         match row.role() {
             Role::Defective => false,
-            Role::Indirect => self == Self::Indirect,
+            // The planted tasks of BIPIA stand in the same contexts as its benign rows: a model
+            // would learn the contexts.
+            Role::Indirect => self == Self::Indirect && row.source != "bipia",
             // Requests to write code are no data that a tool returns.
             _ => self == Self::Direct || row.source != "cyberseceval-instruct",
         }
@@ -92,10 +96,11 @@ impl Corpus {
             .iter()
             .map(|i| {
                 let row = &self.rows[*i];
-                let cap = if row.threat {
-                    settings.threats_cap
-                } else {
-                    settings.benign_cap
+                let cap = match row.threat {
+                    // Composed for this, and of no collection's make.
+                    _ if row.source == composed::SOURCE => settings.composed_cap,
+                    true => settings.threats_cap,
+                    false => settings.benign_cap,
                 };
                 Example {
                     text: &self.texts[*i],

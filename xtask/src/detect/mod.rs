@@ -1,8 +1,14 @@
 //! Measures the detectors on labelled texts and makes the weights of those that learn.
 
-pub(crate) mod data;
-pub(crate) mod folds;
+mod composed;
+mod data;
+pub(crate) mod eval;
+mod folds;
 mod groups;
+mod latency;
 mod learn;
-pub(crate) mod rules;
+mod measure;
+mod obfuscate;
+mod plot;
+mod rules;
 pub(crate) mod train;

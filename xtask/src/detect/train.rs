@@ -23,14 +23,38 @@ const ABOUT_MAX: usize = 300;
 /// False alarms that the indirect model may raise on outputs of tools, in 10,000.
 const TOOL_OUTPUT_MAX: usize = 100;
 
+/// And on documents.
+const DOCUMENTS_MAX: usize = 300;
+
 /// Writes the weights.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let folder = data::folder(args);
     if !folder.join("dev").is_dir() {
-        println!("no labelled texts at `{}`: nothing is trained", folder.display());
+        println!(
+            "no labelled texts at `{}`: nothing is trained",
+            folder.display()
+        );
         return Ok(());
     }
     let corpus = Corpus::new(data::injection(&folder)?);
+    let mut rows: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for row in corpus.rows.iter().filter(|r| r.role() != Role::Defective) {
+        let count = rows.entry(&row.source).or_default();
+        *(if row.threat {
+            &mut count.0
+        } else {
+            &mut count.1
+        }) += 1;
+    }
+    let sources: Vec<_> = rows
+        .iter()
+        .map(|(source, (threats, benign))| {
+            let licence = LICENCES.iter().find(|l| l.0 == *source);
+            licence
+                .with_context(|| format!("no licence is known for `{source}`"))
+                .map(|l| json!({"source": source, "licence": l.1, "threats": threats, "benign": benign}))
+        })
+        .collect::<Result<_>>()?;
     let mut models = serde_json::Map::new();
     for which in Which::ALL {
         let margins = corpus.left_out(which);
@@ -57,6 +81,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
                 "decay": settings.decay,
                 "threats_per_source_max": settings.threats_cap,
                 "benign_per_source_max": settings.benign_cap,
+                "composed_max": settings.composed_cap,
                 "prior": settings.prior,
                 "rounds": settings.rounds,
                 "threshold": threshold,
@@ -64,20 +89,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             }),
         );
     }
-    let mut rows: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for row in corpus.rows.iter().filter(|r| r.role() != Role::Defective) {
-        let count = rows.entry(&row.source).or_default();
-        *(if row.threat { &mut count.0 } else { &mut count.1 }) += 1;
-    }
-    let sources: Vec<_> = rows
-        .iter()
-        .map(|(source, (threats, benign))| {
-            let licence = LICENCES.iter().find(|l| l.0 == *source);
-            licence
-                .with_context(|| format!("no licence is known for `{source}`"))
-                .map(|l| json!({"source": source, "licence": l.1, "threats": threats, "benign": benign}))
-        })
-        .collect::<Result<_>>()?;
     let about = json!({
         "made_by": "cargo run --release -p xtask -- train",
         "figures": "docs/evaluation.md",
@@ -97,7 +108,7 @@ fn threshold(which: Which, rows: &[Row], margins: &[i32]) -> i32 {
             .zip(margins)
             .filter(|(row, _)| chosen(row))
             .map(|(row, margin)| {
-                if which == Which::Direct && rules::alarm(&row.text) {
+                if rules::alarm(&row.text, which) {
                     i32::MAX
                 } else {
                     *margin
@@ -111,6 +122,19 @@ fn threshold(which: Which, rows: &[Row], margins: &[i32]) -> i32 {
     match which {
         Which::Direct => lowest(OPERATIONAL_MAX, &|r| r.role() == Role::Operational)
             .max(lowest(ABOUT_MAX, &|r| r.role() == Role::AboutInjection)),
-        Which::Indirect => lowest(TOOL_OUTPUT_MAX, &|r| r.kind.starts_with("tool_output")),
+        Which::Indirect => lowest(TOOL_OUTPUT_MAX, &|r| r.kind.starts_with("tool_output"))
+            .max(lowest(DOCUMENTS_MAX, &|r| r.kind == "doc")),
     }
+}
+
+/// The threshold of the committed weights.
+pub(crate) fn stored_threshold(which: Which) -> Result<i32> {
+    let path = Path::new(FOLDER).join("weights.json");
+    let bytes =
+        std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let about: serde_json::Value = serde_json::from_slice(&bytes)?;
+    about["models"][which.name()]["threshold"]
+        .as_i64()
+        .and_then(|t| i32::try_from(t).ok())
+        .with_context(|| format!("`{}` has no threshold", path.display()))
 }

@@ -14,6 +14,8 @@ use crate::model::{Span, Vector, VectorSet};
 const VIEWS_EXTRA_MAX: usize = 128;
 /// Letters in a row, each alone between spaces, from which on a text is spelt out.
 const SPELT_OUT_MIN: usize = 6;
+/// Letters after marks that make a run, in a text that has a longer one.
+const HELD_APART_MIN: usize = 1;
 /// Words with digits for letters from which on a text is read in that spelling.
 const LEET_WORDS_MIN: usize = 2;
 
@@ -191,7 +193,7 @@ fn classify(text: &str) -> Flags {
     if leet as usize >= LEET_WORDS_MIN {
         flags = flags.and(Flags::LEET);
     }
-    if most_alone as usize >= SPELT_OUT_MIN - 1 || most_held as usize >= SPELT_OUT_MIN - 1 {
+    if most_alone as usize >= SPELT_OUT_MIN - 1 || most_held as usize >= SPELT_OUT_MIN - 2 {
         flags = flags.and(Flags::SPELT_OUT);
     }
     flags
@@ -583,26 +585,50 @@ fn held_apart(text: &str) -> Option<(usize, String)> {
             _ => break,
         }
     }
-    (first.is_ascii() && count >= SPELT_OUT_MIN - 1).then_some((at, letters))
+    (first.is_ascii() && count >= HELD_APART_MIN).then_some((at, letters))
 }
 
 /// Writes `word` with digits and signs as letters; nothing when it has none between letters.
 fn read_as_letters(word: &str, out: &mut String) -> bool {
     let bytes = word.as_bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
-    let poses = |b: u8| matches!(b, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'8' | b'9' | b'@' | b'$' | b'|' | b'!' | b'+');
+    let poses = |b: u8| {
+        matches!(
+            b,
+            b'0' | b'1'
+                | b'3'
+                | b'4'
+                | b'5'
+                | b'7'
+                | b'8'
+                | b'9'
+                | b'@'
+                | b'$'
+                | b'|'
+                | b'!'
+                | b'+'
+        )
+    };
     let letter = |b: u8| b.is_ascii_alphabetic() || !b.is_ascii();
     let mixed = (0..bytes.len()).any(|i| {
         let after = at(i + 1);
         // `execut3:` has its only sign at the end.
-        let ends = i >= 4 && !after.is_ascii_alphanumeric() && bytes.iter().take(i).all(|b| letter(*b));
+        let ends =
+            i >= 4 && !after.is_ascii_alphanumeric() && bytes.iter().take(i).all(|b| letter(*b));
         poses(at(i))
-            && (letter(after) || (poses(after) && i > 0 && letter(at(i - 1))) || (ends && at(i).is_ascii_digit()))
+            && (letter(after)
+                || (poses(after) && i > 0 && letter(at(i - 1)))
+                || (ends && at(i).is_ascii_digit()))
     });
     if !mixed || !bytes.iter().any(|b| letter(*b)) {
         return false;
     }
-    let vowel = |b: u8| matches!(b.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'0' | b'3' | b'4' | b'@');
+    let vowel = |b: u8| {
+        matches!(
+            b.to_ascii_lowercase(),
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'0' | b'3' | b'4' | b'@'
+        )
+    };
     for (i, c) in word.char_indices() {
         let last = !letter(at(i + 1)) && !poses(at(i + 1));
         out.push(match c {
@@ -614,17 +640,27 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
             '8' => 'b',
             '9' => 'g',
             '+' if !last => 't',
-            // Between consonants it stands for a vowel, beside one for a consonant.
-            '1' | '|' | '!' if !(last && c == '!') => {
-                let before = i > 0 && vowel(at(i - 1));
-                if before || vowel(at(i + 1)) || at(i + 1) == b'l' {
-                    'l'
-                } else {
-                    'i'
-                }
-            }
+            '1' | '|' | '!' if !(last && c == '!') => one_as_letter(bytes, i, &vowel),
             other => other,
         });
     }
     true
+}
+
+/// Whether a one stands for `i` or `l`, by what is around it: `pr1nt`, `prev1ous`; `ru1es`, `p1ease`.
+fn one_as_letter(bytes: &[u8], i: usize, vowel: &dyn Fn(u8) -> bool) -> char {
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+    let before = i.checked_sub(1).map_or(b' ', at);
+    let after = at(i + 1);
+    let cluster = matches!(
+        before.to_ascii_lowercase(),
+        b'p' | b'b' | b'c' | b'f' | b'g' | b's'
+    );
+    let begins = i == 1 && cluster;
+    let ends = cluster && !at(i + 2).is_ascii_alphanumeric();
+    if vowel(before) || (vowel(after) && (i == 0 || begins || ends)) {
+        'l'
+    } else {
+        'i'
+    }
 }

@@ -42,4 +42,3 @@ pub(super) const TAKEOVER: u8 = 36;
 pub(super) const fn bit(class: u8) -> u64 {
     1 << class
 }
-

@@ -97,7 +97,11 @@ const fn mix(a: u64, b: u64) -> u64 {
 pub(super) fn word(bytes: &[u8], start: usize, end: usize) -> (u64, u64) {
     let length = end.saturating_sub(start);
     let keep = |n: usize| {
-        if n >= 8 { u64::MAX } else { (1u64 << (8 * n)) - 1 }
+        if n >= 8 {
+            u64::MAX
+        } else {
+            (1u64 << (8 * n)) - 1
+        }
     };
     let head = lower(eight(bytes, start)) & keep(length);
     // Ten bytes are about five letters of the scripts that take two bytes for one.

@@ -480,7 +480,11 @@ impl Lexicon {
 
     fn look_up(&self, key: u64) -> u8 {
         let bit = sieve(key);
-        if self.sieve.get(bit / 64).is_none_or(|b| b >> (bit % 64) & 1 == 0) {
+        if self
+            .sieve
+            .get(bit / 64)
+            .is_none_or(|b| b >> (bit % 64) & 1 == 0)
+        {
             return 0;
         }
         let (at, tag) = place(key);
@@ -525,8 +529,22 @@ mod tests {
     #[test]
     fn forms_and_languages_share_a_family() {
         for words in [
-            &["ignore", "ignoring", "ignoriere", "olvida", "игнорируй", "忽略"][..],
-            &["instructions", "anweisungen", "consignes", "istruzioni", "инструкции", "指令"],
+            &[
+                "ignore",
+                "ignoring",
+                "ignoriere",
+                "olvida",
+                "игнорируй",
+                "忽略",
+            ][..],
+            &[
+                "instructions",
+                "anweisungen",
+                "consignes",
+                "istruzioni",
+                "инструкции",
+                "指令",
+            ],
         ] {
             let first = family(words[0]);
             assert_ne!(first, 0);

@@ -47,7 +47,12 @@ codes! {
 }
 
 static LITERALS: LazyLock<Vec<Literals>> = LazyLock::new(|| {
-    [&words_1::WORDS[..], &words_2::WORDS[..], &words_3::WORDS[..]].concat()
+    [
+        &words_1::WORDS[..],
+        &words_2::WORDS[..],
+        &words_3::WORDS[..],
+    ]
+    .concat()
 });
 
 /// How much less sure a rule is of words that stand in quotes: a text that speaks of injection.
@@ -109,7 +114,7 @@ impl Detector for PromptInjection {
                     (&*DIRECT, &RESEMBLES)
                 };
                 let verdict = model.score(&view.text);
-                if verdict.margin > 0 {
+                if verdict.margin > needed(segment.channel) {
                     cx.report(out, view, code, model.confidence(&verdict), verdict.span);
                 }
             }
@@ -137,8 +142,18 @@ impl Detector for PromptInjection {
 
 /// Keys of arguments under which a model is spoken to.
 const PROMPT_KEYS: [&str; 12] = [
-    "prompt", "prompts", "system", "instruction", "instructions", "message", "messages", "task", "goal",
-    "question", "query", "input",
+    "prompt",
+    "prompts",
+    "system",
+    "instruction",
+    "instructions",
+    "message",
+    "messages",
+    "task",
+    "goal",
+    "question",
+    "query",
+    "input",
 ];
 
 /// Whether a view is language that a model can judge: an identifier or a number is none.
@@ -161,11 +176,22 @@ fn model_reads(
         Channel::Argument | Channel::Payload | Channel::Metadata => {
             classes & TELLING != 0
                 || cx.action.action_type == ActionType::LlmCall
-                || PROMPT_KEYS.iter().any(|k| segment.key.eq_ignore_ascii_case(k))
+                || PROMPT_KEYS
+                    .iter()
+                    .any(|k| segment.key.eq_ignore_ascii_case(k))
         }
         Channel::Resource => false,
     };
     due && is_language(view)
+}
+
+/// The margin that an alarm needs. What an agent passes to a tool is seldom said to a model, so the
+/// model has to be surer there: by two units of log-odds.
+const fn needed(channel: Channel) -> i32 {
+    match channel {
+        Channel::Result | Channel::Context => 0,
+        _ => 64,
+    }
 }
 
 /// The classes of literals that everyday language seldom uses.

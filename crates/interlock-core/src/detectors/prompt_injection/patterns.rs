@@ -38,7 +38,10 @@ const TELL: u32 = SHOW | REVEAL | SAY;
 /// Families that stand near each other in any order, and how strong a hint that is, in eighths.
 static NEAR: [(&[u32], i32); 38] = [
     (&[DROP, PRIOR, TOLD | LIMIT | SAFETY | SAID], 48),
-    (&[DROP, ADDRESSED, TOLD | LIMIT | SAFETY | TRAIN | SETUP], 40),
+    (
+        &[DROP, ADDRESSED, TOLD | LIMIT | SAFETY | TRAIN | SETUP],
+        40,
+    ),
     (&[DROP, TOLD], 16),
     (&[DROP, SAFETY], 32),
     (&[DROP, LIMIT], 8),

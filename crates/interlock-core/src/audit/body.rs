@@ -34,15 +34,43 @@ pub struct Body {
     bad: Option<String>,
 }
 
+/// Whether a byte of `word` is `"`, `\`, below a space, DEL, or 0xE2, with which the line
+/// separators begin; a bit in each such byte.
+///
+/// Source: Sean Anderson, Bit Twiddling Hacks, "Determine if a word has a byte less than n".
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let equal = zero(word ^ (ONES * b'"' as u64))
+        | zero(word ^ (ONES * b'\\' as u64))
+        | zero(word ^ (ONES * 0x7f))
+        | zero(word ^ (ONES * 0xe2));
+    (low | equal) & HIGH
+}
+
+/// Whether a text may need an escape, which nearly none does: eight bytes at a time.
+fn may_need_escape(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut found = 0;
+    for word in words {
+        found |= special(u64::from_ne_bytes(*word));
+    }
+    let mut last = [b' '; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    found |= special(u64::from_ne_bytes(last));
+    found != 0
+}
+
 /// Appends `text` to `out` as a JSON string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    // Nearly every text needs no escape; 0xE2 begins the line separators among others. The whole
-    // text is looked at without a branch, many bytes at a time.
-    let escape = text.bytes().fold(false, |escape, b| {
-        escape | (b < b' ') | (b == b'"') | (b == b'\\') | (b == 0x7f) | (b == 0xe2)
-    });
-    if !escape {
+    if !may_need_escape(text.as_bytes()) {
         out.push_str(text);
         out.push('"');
         return;
@@ -83,6 +111,11 @@ pub fn write_int(out: &mut String, number: i64) {
         out.push('-');
     }
     let mut rest = number.unsigned_abs();
+    if rest < 10 {
+        // The digit is below ten.
+        out.push(char::from(b'0' + rest as u8));
+        return;
+    }
     // Twenty digits hold every number of 64 bits.
     let mut digits = [b'0'; 20];
     let mut used = 0;
@@ -101,14 +134,26 @@ pub fn write_int(out: &mut String, number: i64) {
     );
 }
 
+/// The two digits of a byte.
+const fn hex_digits(byte: u8) -> [u8; 2] {
+    const fn digit(nibble: u8) -> u8 {
+        nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+    }
+    [digit(byte >> 4), digit(byte & 15)]
+}
+
 /// Appends `number` as sixteen lower-case hexadecimal digits.
 pub fn write_hex(out: &mut String, number: u64) {
-    for shift in (0..16).rev() {
-        // A nibble is below sixteen.
-        let nibble = (number >> (shift * 4) & 15) as u8;
-        let base = if nibble < 10 { b'0' } else { b'a' - 10 };
-        out.push(char::from(base + nibble));
-    }
+    let digits = number.to_be_bytes().map(hex_digits);
+    // The digits are ASCII.
+    out.push_str(core::str::from_utf8(digits.as_flattened()).unwrap_or_default());
+}
+
+/// Appends a hash of 32 bytes as lower-case hexadecimal digits.
+fn write_hash(out: &mut String, hash: &[u8; 32]) {
+    let digits = hash.map(hex_digits);
+    // The digits are ASCII.
+    out.push_str(core::str::from_utf8(digits.as_flattened()).unwrap_or_default());
 }
 
 fn write_number(out: &mut String, number: i128) {
@@ -166,6 +211,17 @@ impl Body {
             Some(value) => self.str(key, value),
             None => self,
         }
+    }
+
+    /// A hash in lower-case hexadecimal, left out when there is none.
+    pub fn opt_hash(&mut self, key: &str, hash: Option<&[u8; 32]>) -> &mut Self {
+        if let Some(hash) = hash {
+            self.key(key);
+            self.text.push('"');
+            write_hash(&mut self.text, hash);
+            self.text.push('"');
+        }
+        self
     }
 
     /// An integer member.
@@ -375,6 +431,14 @@ mod tests {
             let mut out = String::new();
             write_hex(&mut out, hex);
             prop_assert_eq!(out, format!("{hex:016x}"));
+        }
+
+        #[test]
+        fn what_may_need_an_escape_is_seen(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let needed = bytes
+                .iter()
+                .any(|b| matches!(b, ..b' ' | b'"' | b'\\' | 0x7f | 0xe2));
+            prop_assert_eq!(may_need_escape(&bytes), needed);
         }
 
         #[test]

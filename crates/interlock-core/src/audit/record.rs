@@ -3,12 +3,10 @@
 
 use super::body::{Body, BodyError, write_hex, write_int, write_name, write_string};
 use super::frame::Kind;
-use super::hex;
 use crate::engine::Prepared;
-use crate::facts::{FactGroup, FactId, FactRef, FactSpec};
+use crate::facts::{FactGroup, FactRef, FactSpec, FactVisitor};
 use crate::model::{Action, Decision, FiredRule, Obligation, Principal, RuleKind};
 use crate::risk::Dimension;
-use crate::state::StateFacts;
 
 /// How much of an action's content a record may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +88,7 @@ pub fn decision_body(
         .str("agent", &action.agent_id)
         .str("run", &action.run_id)
         .int("run_seq", meta.run_seq)
-        .opt_str("run_prev", meta.run_prev.map(|leaf| hex(leaf)).as_deref());
+        .opt_hash("run_prev", meta.run_prev);
     if let Some(step) = action.step {
         body.int("step", step);
     }
@@ -106,7 +104,7 @@ pub fn decision_body(
             (named && action.resource != prepared.facts.resource.name)
                 .then_some(action.resource.as_str()),
         )
-        .str("action_hash", &prepared.digest.to_hex())
+        .opt_hash("action_hash", Some(&prepared.digest.0))
         .str("effect", decision.effect.name())
         .str("decided", decision.decided.name())
         .int("risk", decision.risk.composite)
@@ -123,7 +121,7 @@ pub fn decision_body(
     }
     body.written("facts", |out| facts(out, prepared, named))
         .written("readings", |out| readings(out, decision))
-        .str("program", &hex(&decision.program))
+        .opt_hash("program", Some(&decision.program))
         .str("engine", env!("CARGO_PKG_VERSION"))
         .written("state", |out| prepared.footprint.write_json(out))
         .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
@@ -263,23 +261,22 @@ fn obligations(out: &mut String, obligations: &[Obligation]) {
     });
 }
 
-fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, named: bool) {
-    // Neutral values are left out: absent means neutral, which keeps a record small.
-    let neutral = match value {
+/// Whether a value is left out: absent means neutral, which keeps a record small.
+#[inline]
+fn neutral(value: FactRef<'_>, named: bool) -> bool {
+    match value {
         FactRef::Bool(b) => !b,
         FactRef::Long(n) => n == 0,
         FactRef::String(s) => s.is_empty() || !named,
         FactRef::Strings(s) => s.is_empty() || !named,
-    };
-    if neutral {
-        return;
     }
-    if !*first {
+}
+
+fn put(out: &mut String, first: bool, spec: &FactSpec, value: FactRef<'_>) {
+    if !first {
         out.push(',');
     }
-    *first = false;
-    write_name(out, spec.name);
-    out.push(':');
+    out.push_str(spec.key);
     match value {
         FactRef::Bool(b) => out.push_str(if b { "true" } else { "false" }),
         FactRef::Long(n) => write_int(out, n),
@@ -290,49 +287,68 @@ fn put(out: &mut String, first: &mut bool, spec: &FactSpec, value: FactRef<'_>, 
     }
 }
 
-fn facts(out: &mut String, prepared: &Prepared, named: bool) {
-    out.push('{');
-    let mut first_group = true;
-    for group in FactGroup::ALL {
-        let mut first = true;
-        let mark = out.len();
-        if !first_group {
-            out.push(',');
-        }
-        let name = if group.name().is_empty() {
-            "action"
-        } else {
-            group.name()
-        };
-        out.push('"');
-        out.push_str(name);
-        out.push_str("\":{");
-        for (index, spec) in (0u8..).zip(group.specs()) {
-            if let Some(value) = prepared.facts.get(FactId {
-                group: *group,
-                index,
-            }) {
-                put(out, &mut first, spec, value, named);
-            }
-        }
-        if first {
-            out.truncate(mark);
-        } else {
-            out.push('}');
-            first_group = false;
+/// Writes groups of facts; one whose facts are all neutral is left out.
+struct FactWriter<'a> {
+    out: &'a mut String,
+    named: bool,
+    /// Where the group begins.
+    mark: usize,
+    first_group: bool,
+    first: bool,
+}
+
+impl FactVisitor for FactWriter<'_> {
+    fn begin(&mut self, group: FactGroup) {
+        self.mark = self.out.len();
+        self.out
+            .push_str(if self.first_group { "\"" } else { ",\"" });
+        self.out.push_str(match group.name() {
+            "" => "action",
+            name => name,
+        });
+        self.out.push_str("\":{");
+        self.first = true;
+    }
+
+    #[inline]
+    fn fact(&mut self, spec: &'static FactSpec, value: FactRef<'_>) {
+        if !neutral(value, self.named) {
+            put(self.out, self.first, spec, value);
+            self.first = false;
         }
     }
+
+    fn end(&mut self) {
+        if self.first {
+            self.out.truncate(self.mark);
+        } else {
+            self.out.push('}');
+            self.first_group = false;
+        }
+    }
+}
+
+fn facts(out: &mut String, prepared: &Prepared, named: bool) {
+    out.push('{');
+    prepared.facts.visit(&mut FactWriter {
+        mark: out.len(),
+        out,
+        named,
+        first_group: true,
+        first: true,
+    });
     out.push('}');
 }
 
 fn readings(out: &mut String, decision: &Decision) {
     out.push('{');
     let mut first = true;
-    for (index, spec) in (0u8..).zip(StateFacts::SPECS) {
-        if let Some(value) = decision.readings.state.get(index) {
-            put(out, &mut first, spec, value, true);
+    decision.readings.state.each(|spec, value| {
+        if !neutral(value, true) {
+            put(out, first, spec, value);
+            first = false;
         }
-    }
+    });
     if !decision.readings.limits.is_empty() {
         if !first {
             out.push(',');

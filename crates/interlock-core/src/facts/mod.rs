@@ -17,8 +17,8 @@ mod table;
 pub mod url;
 mod words;
 
-pub(crate) use table::fact_group;
 pub use table::{FactRef, FactSlot, FactSpec, FactType, set_insert};
+pub(crate) use table::{FactVisitor, fact_group};
 
 use crate::model::{Action, Principal, UnixNanos};
 
@@ -56,6 +56,15 @@ macro_rules! fact_groups {
             #[must_use]
             pub fn get(&self, id: FactId) -> Option<FactRef<'_>> {
                 match id.group { $(FactGroup::$variant => self.$field.get(id.index),)* }
+            }
+
+            /// Shows every group with its facts, in order.
+            pub(crate) fn visit(&self, visitor: &mut impl FactVisitor) {
+                $(
+                    visitor.begin(FactGroup::$variant);
+                    self.$field.each(|spec, value| visitor.fact(spec, value));
+                    visitor.end();
+                )*
             }
 
             /// Sets a fact to what a record says; `false` when there is no such fact in the

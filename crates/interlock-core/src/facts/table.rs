@@ -90,10 +90,22 @@ impl FactSlot for Vec<String> {
 pub struct FactSpec {
     /// The name within its group.
     pub name: &'static str,
+    /// The name as the key of a JSON member, with its quotes and colon.
+    pub(crate) key: &'static str,
     /// Its type.
     pub kind: FactType,
     /// What it means, with its unit.
     pub doc: &'static str,
+}
+
+/// What is shown the facts of an action, group by group.
+pub(crate) trait FactVisitor {
+    /// The facts of `group` follow.
+    fn begin(&mut self, group: super::FactGroup);
+    /// One fact.
+    fn fact(&mut self, spec: &'static FactSpec, value: FactRef<'_>);
+    /// The group is complete.
+    fn end(&mut self);
 }
 
 /// Adds `item` to a sorted set of strings.
@@ -116,6 +128,7 @@ macro_rules! fact_group {
             pub const SPECS: &'static [$crate::facts::FactSpec] = &[
                 $($crate::facts::FactSpec {
                     name: stringify!($field),
+                    key: concat!("\"", stringify!($field), "\":"),
                     kind: <$ty as $crate::facts::FactSlot>::TYPE,
                     doc: concat!($($doc),*),
                 },)*
@@ -133,6 +146,19 @@ macro_rules! fact_group {
                 )*
                 let _ = at;
                 None
+            }
+
+            /// Calls `f` with every fact in field order.
+            pub(crate) fn each(
+                &self,
+                mut f: impl FnMut(&'static $crate::facts::FactSpec, $crate::facts::FactRef<'_>),
+            ) {
+                let mut specs = Self::SPECS.iter();
+                $(
+                    if let Some(spec) = specs.next() {
+                        f(spec, $crate::facts::FactSlot::as_fact(&self.$field));
+                    }
+                )*
             }
 
             /// Sets the fact called `name` to what a record or a test says; `false` when there is

@@ -186,11 +186,11 @@ fn model_reads(
 }
 
 /// The margin that an alarm needs. What an agent passes to a tool is seldom said to a model, so the
-/// model has to be surer there: by two units of log-odds.
+/// model has to be surer there: by three units of log-odds.
 const fn needed(channel: Channel) -> i32 {
     match channel {
         Channel::Result | Channel::Context => 0,
-        _ => 64,
+        _ => 96,
     }
 }
 

@@ -65,8 +65,9 @@ const HEAD: &str = "# Evaluation of the text detectors
 
 Written by `cargo run --release -p xtask -- eval`. Development data only: labelled texts of public
 collections, listed with their licences in
-`crates/interlock-core/src/detectors/prompt_injection/weights.json`. Rules were written with these
-texts in view, so their figures are not those of unseen data; figures of models marked *left out*
+`crates/interlock-core/src/detectors/prompt_injection/weights.json`. Rules,
+word families and the texts composed for training were written with these texts in view, so what
+rests on them is not a figure of unseen data; figures of models marked *left out*
 are: each source in turn was left out of training together with near-duplicates of it elsewhere
 (half of all runs of three words shared), and all thresholds were fixed on such margins. A rate is
 followed by its counts. Sources of fewer than ten texts weigh as much as the others in the mean over

@@ -33,7 +33,7 @@ fn median(mut run: impl FnMut()) -> f64 {
 /// The section of the report.
 pub(crate) fn section() -> String {
     let mut out = String::from(
-        "## Latency\n\nMedians of one run in microseconds, and as multiples of the SHA-256 of the same bytes. Written with `--latency`.\n\n\
+        "## Latency\n\nMedians of one run in microseconds, and as multiples of the SHA-256 of the same bytes. Written with `--latency`. The SHA-256 is that of the default build, which uses the processor's instructions for it where there are any; the software backend takes several times as long.\n\n\
          | characters | SHA-256 | all text detectors, as an argument | as a prompt | as a result | direct model alone | indirect model alone | normalisation |\n\
          |---|---|---|---|---|---|---|---|\n",
     );

@@ -2,7 +2,7 @@
 CARGO ?= cargo
 VENV  ?= target/venv
 
-.PHONY: run test lint fmt bench soak fuzz deny tools generate clean-venv
+.PHONY: run test lint fmt bench soak fuzz deny tools generate train eval clean-venv
 
 run:
 	@sh scripts/require.sh cargo
@@ -36,6 +36,14 @@ fuzz:
 
 generate:
 	$(CARGO) run -p xtask -- generate
+
+# Both need the labelled texts: INTERLOCK_DETECT_DATA or ../shared/data/detect.
+train:
+	$(CARGO) run --release -p xtask -- train
+
+eval:
+	@sh scripts/anchors.sh
+	$(CARGO) run --release -p xtask -- eval --latency
 
 tools:
 	@sh scripts/require.sh cargo python3

@@ -1,5 +1,6 @@
 //! Tasks of the workspace: `cargo run -p xtask -- <task>`.
 
+mod detect;
 mod generate;
 mod load;
 mod personal_data;
@@ -10,9 +11,11 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("generate") => generate::run(),
+        Some("train") => detect::train::run(&args.collect::<Vec<_>>()),
+        Some("eval") => detect::eval::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `load` (requests per second of `POST /api/check`)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `load` (requests per second of `POST /api/check`)"
         ),
     }
 }

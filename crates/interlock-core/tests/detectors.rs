@@ -2,7 +2,7 @@
 //!
 //! A case is one line of `tests/cases/detectors/<vector>.md`. A text stands as the argument `text`
 //! of an API call; a line that begins with `{"action_type"` is an action. `@ name=value … |` before
-//! it sets facts, readings or the channel. `\n`, `\t`, `\\` and `\u{…}` are escapes.
+//! it sets facts, readings or the place (`prompt`, `result`). `\n`, `\t`, `\\` and `\u{…}` are escapes.
 
 use std::collections::BTreeSet;
 
@@ -95,12 +95,14 @@ fn case(line: &str) -> Case {
     };
     let text = text.trim();
     let mut flood = 0;
+    let mut prompt = false;
     for setting in settings.split_whitespace() {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
         match (name.split_once('.'), name) {
             (Some(("state", field)), _) => set_state(&mut case.readings, field, value),
             (Some(("facts", field)), _) => set_fact(&mut case.facts, field, value),
             (None, "result") => case.result = Some(unescape(text)),
+            (None, "prompt") => prompt = true,
             (None, "effect") => case.effect = Effect::from_name(value),
             (None, "flood") => flood = value.parse().unwrap(),
             (None, "limit") => case.readings.limits.push(LimitReading {
@@ -137,8 +139,13 @@ fn case(line: &str) -> Case {
             unescape(text)
         };
         let mut arguments = Object::new();
-        arguments.insert("text", Value::String(text));
-        case.action.arguments = Value::Object(arguments);
+        if prompt {
+            arguments.insert("prompt", Value::String(text));
+            case.action.context = arguments;
+        } else {
+            arguments.insert("text", Value::String(text));
+            case.action.arguments = Value::Object(arguments);
+        }
     }
     case
 }

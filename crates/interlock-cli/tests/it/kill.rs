@@ -115,6 +115,11 @@ fn once(key: &str) -> Value {
     json!({"agent_id": "once", "action_type": "file_read", "resource": format!("/srv/once/{key}"), "idempotency_key": key})
 }
 
+/// Whether the call goes ahead; a detector that notices the loop may tell somebody meanwhile.
+fn permits(effect: &str) -> bool {
+    matches!(effect, "allow" | "alert")
+}
+
 fn capped(n: usize) -> Value {
     json!({"agent_id": "capped", "action_type": "llm_call", "tool": "capped", "arguments": {"n": n}})
 }
@@ -195,7 +200,7 @@ fn load_and_kill(up: &mut Up, n: usize, promised: &mut Promised) {
                 let (id, seq) = place(&answer);
                 let mut noted = noted.lock().unwrap();
                 noted.acknowledged.insert(id, seq);
-                noted.allowed += usize::from(answer["effect"] == "allow");
+                noted.allowed += usize::from(permits(answer["effect"].as_str().unwrap()));
             }
         });
         // Not the same moment each time.
@@ -220,7 +225,7 @@ fn nothing_is_lost_decided_twice_or_counted_anew() {
     // Reached after half of the rounds: the rest must not get one more.
     let cap = rounds * CAPPED_PER_ROUND / 2;
     let policy = format!(
-        "interlock: 1\nname: capped\ndefault: allow\nrules:\n  - id: cap\n    match: {{ tool: [capped] }}\n    require: {{ limits: {{ calls: {cap}/24h }} }}\n    effect: block\n"
+        "interlock: 1\nname: capped\ndefault: allow\nrules:\n  - id: cap\n    match: {{ tool: [capped] }}\n    require: {{ limits: {{ calls: {cap}/24h }} }}\n    effect: block\ndetectors:\n  resource_exhaustion: {{ effect: alert }}\n  behavioural_anomaly: {{ effect: alert }}\n"
     );
     std::fs::write(path.join("capped.yaml"), policy).unwrap();
     let mut promised = Promised::default();
@@ -264,7 +269,7 @@ fn nothing_is_lost_decided_twice_or_counted_anew() {
         if let Some(key) = text("resource").strip_prefix("/srv/once/") {
             *decided.entry(key.to_owned()).or_default() += 1;
         }
-        allowed += usize::from(text("tool") == "capped" && text("effect") == "allow");
+        allowed += usize::from(text("tool") == "capped" && permits(text("effect")));
     }
     let vkey = journal.vkey();
     journal.close().unwrap();

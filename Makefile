@@ -6,7 +6,7 @@ VENV  ?= target/venv
 
 run:
 	@sh scripts/require.sh cargo
-	$(CARGO) build --quiet -p interlock-cli
+	$(CARGO) build --quiet --workspace --bin interlock
 	target/debug/interlock up --demo
 
 test: tools

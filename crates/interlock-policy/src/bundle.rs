@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use interlock_core::model::Layer;
@@ -153,16 +154,21 @@ fn walk(
 }
 
 fn read(path: &Path, name: &str, layer: Option<Layer>) -> Result<Source, Box<Diagnostic>> {
-    let size = fs::metadata(path)
-        .map_err(|e| unreadable(path, &e.to_string()))?
-        .len();
-    if size > FILE_BYTES_MAX as u64 {
+    let failed = |e: std::io::Error| unreadable(path, &e.to_string());
+    // Looked at before it is opened: opening a pipe waits for its writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(unreadable(path, "is neither a file nor a directory"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() > FILE_BYTES_MAX {
         return Err(unreadable(
             path,
-            &format!("has {size} bytes, the limit is {FILE_BYTES_MAX}"),
+            &format!("has more than {FILE_BYTES_MAX} bytes, which is the limit"),
         ));
     }
-    let bytes = fs::read(path).map_err(|e| unreadable(path, &e.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         unreadable(path, &format!("is not UTF-8 at byte {at}"))

@@ -49,7 +49,6 @@ impl Runtime {
         &self,
         principal: &Principal,
         action: &Action,
-        digest: ActionDigest,
     ) -> Result<Option<Found>, RuntimeError> {
         let Some(named) = action.metadata.get(APPROVAL_FIELD) else {
             return Ok(None);
@@ -76,6 +75,7 @@ impl Runtime {
                 row.approval.state
             )));
         };
+        let digest = ActionDigest::of(&principal.tenant, action);
         if grant.digest != digest {
             return Err(RuntimeError::Conflict(format!(
                 "approval `{id}` was given for another action; ask again"

@@ -247,12 +247,7 @@ impl Runtime {
     ) -> Result<Begun, RuntimeError> {
         let inner = &*self.inner;
         let id = new_id(now);
-        let found = if action.metadata.is_empty() {
-            None
-        } else {
-            let digest = ActionDigest::of(&principal.tenant, &action);
-            self.find_grant(principal, &action, digest)?
-        };
+        let found = self.find_grant(principal, &action)?;
         let configured = inner.agents.get(&principal.tenant, &action.agent_id);
         let elevated = configured.as_ref().is_some_and(|c| c.elevated);
         let raised;

@@ -121,7 +121,8 @@ pub(crate) fn catch_up(
     }
 }
 
-fn encode(position: Position) -> [u8; 16] {
+/// A position as the store keeps it: segment and offset, little-endian.
+pub(crate) fn encode(position: Position) -> [u8; 16] {
     let mut bytes = [0; 16];
     let (segment, offset) = bytes.split_at_mut(8);
     segment.copy_from_slice(&position.segment.to_le_bytes());

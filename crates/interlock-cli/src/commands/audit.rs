@@ -9,12 +9,13 @@ mod verify;
 
 pub(crate) use self::verify::{LogDirectory, enclosed_vkey};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use interlock_runtime::{OpenError, Options, Runtime};
 use interlock_store::journal::{Journal, JournalError, JournalOptions};
 
+use crate::commands::ServerArgs;
 use crate::output::Output;
 
 /// Verify, prove, export and follow the record.
@@ -49,6 +50,19 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::Erase(args) => erase::run(args, out),
         Command::Tail(args) => tail::run(args, out),
     }
+}
+
+/// Where the record is read: from a server, or from the data directory of one that is stopped.
+#[derive(Debug, clap::Args)]
+struct From {
+    /// A data directory that no server runs on, instead of a server.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The tenant, with --data; a server knows it by the key.
+    #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT, requires = "data")]
+    tenant: String,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Opens everything in a data directory that no server holds.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use classification::{Classification, Tier};
 pub use combine::DEFAULT_ID;
 pub use environment::EnvironmentConfig;
-pub use needs::Needs;
+pub use needs::{Needs, each_operand};
 
 use crate::facts::Facts;
 use crate::model::{
@@ -31,7 +31,6 @@ use crate::program::eval::{EXPR_DEPTH_MAX, EXPR_NODES_MAX, EvalContext, holds};
 use crate::program::expr::Expr;
 use crate::program::glob::Glob;
 use crate::program::index::{Lookup, RuleIndex};
-use crate::program::needs::each_operand;
 use crate::program::rule::{Band, Profile, Rule, Select};
 use crate::risk::RiskReport;
 use crate::state::{LIMITS_MAX, LimitCharge, LimitKind, Readings, StateFacts};

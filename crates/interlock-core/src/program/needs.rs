@@ -77,8 +77,8 @@ impl Needs {
     }
 }
 
-/// Calls `visit` with each operand of `expr`.
-pub(super) fn each_operand<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
+/// Calls `visit` with each operand of `expr`, not with `expr` itself.
+pub fn each_operand<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     match expr {
         Expr::Bool(_)
         | Expr::Long(_)

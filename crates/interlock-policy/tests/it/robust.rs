@@ -187,3 +187,28 @@ fn the_digest_is_of_names_texts_and_layers() {
     let extended = digest(&[Source::new("a.yaml", "interlock: 1\nextends: strict\n")]);
     assert_ne!(extended, digest(&[built_in("strict").unwrap()]));
 }
+
+#[test]
+fn what_is_no_ordinary_file_is_refused_and_not_waited_for() {
+    /// Bytes of one file.
+    const LIMIT: usize = 4 * 1024 * 1024;
+    let root = std::env::temp_dir().join(format!("interlock-unreadable-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    let pipe = root.join("pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    // Opening it would wait for somebody who writes: nobody does.
+    for path in [&root, &pipe] {
+        let refused = load(path).unwrap_err();
+        assert_eq!(refused.code, "policy.unreadable");
+        assert!(refused.message.contains("neither a file"), "{refused:?}");
+    }
+    std::fs::remove_file(&pipe).unwrap();
+    let large = root.join("large.yaml");
+    std::fs::write(&large, vec![b' '; LIMIT]).unwrap();
+    assert_eq!(load(&large).unwrap()[0].text.len(), LIMIT);
+    std::fs::write(&large, vec![b' '; LIMIT + 1]).unwrap();
+    let refused = load(&large).unwrap_err();
+    assert!(refused.message.contains("4194304"), "{refused:?}");
+    std::fs::remove_dir_all(&root).unwrap();
+}

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use interlock_core::model::{Effect, reason::code};
-use interlock_runtime::RuntimeError;
+use interlock_runtime::{Runtime, RuntimeError};
 
 use crate::world::{DAY, World, check, end, expect, records, try_check};
 
@@ -13,6 +13,18 @@ fn send(key: &str, to: &str) -> String {
     format!(
         r#"{{"agent_id":"bot","action_type":"message_send","tool":"mail","idempotency_key":"{key}","arguments":{{"to":"{to}"}}}}"#
     )
+}
+
+/// One of three calls is charged: two more fit, the next does not.
+fn two_more_fit(runtime: &Runtime) {
+    let calls = [
+        ("k2", Effect::Allow, code::DEFAULT),
+        ("k3", Effect::Allow, code::DEFAULT),
+        ("k4", Effect::Block, code::LIMIT),
+    ];
+    for (key, effect, reason) in calls {
+        expect(runtime, &send(key, "b@corp.internal"), effect, reason);
+    }
 }
 
 #[test]
@@ -30,25 +42,7 @@ fn a_retry_gets_the_first_answer_and_is_not_charged() {
         assert_eq!(again.decision, first.decision);
     }
     assert_eq!(records(&runtime, "decision").len(), 1);
-    // Two more fit below the limit of three.
-    expect(
-        &runtime,
-        &send("k2", "b@corp.internal"),
-        Effect::Allow,
-        code::DEFAULT,
-    );
-    expect(
-        &runtime,
-        &send("k3", "c@corp.internal"),
-        Effect::Allow,
-        code::DEFAULT,
-    );
-    expect(
-        &runtime,
-        &send("k4", "d@corp.internal"),
-        Effect::Block,
-        code::LIMIT,
-    );
+    two_more_fit(&runtime);
     end(runtime);
 }
 
@@ -95,24 +89,7 @@ fn racing_retries_are_decided_once() {
             .all(|a| a.id == answers[0].id && a.effect() == Effect::Allow)
     );
     assert_eq!(records(&runtime, "decision").len(), 1);
-    expect(
-        &runtime,
-        &send("k2", "b@corp.internal"),
-        Effect::Allow,
-        code::DEFAULT,
-    );
-    expect(
-        &runtime,
-        &send("k3", "c@corp.internal"),
-        Effect::Allow,
-        code::DEFAULT,
-    );
-    expect(
-        &runtime,
-        &send("k4", "d@corp.internal"),
-        Effect::Block,
-        code::LIMIT,
-    );
+    two_more_fit(&runtime);
     end(runtime);
 }
 

@@ -144,7 +144,7 @@ pub async fn get(
 pub struct HistoryQuery {
     /// Only of this bundle.
     pub name: Option<String>,
-    /// How many of each, 1 to 1000; 100 by default.
+    /// How many, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
 }
@@ -202,6 +202,7 @@ pub async fn history(
                 }
             }
             all.sort_by_key(|r| std::cmp::Reverse(r.revision));
+            all.truncate(limit);
             Ok(all)
         })
         .await?;

@@ -12,14 +12,62 @@ use interlock_store::keys::{Binding, KeyRing};
 use interlock_store::{SqliteOptions, SqliteStore};
 use serde_json::Value;
 
+/// An app that is served on a port of its own, by threads of its own.
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Serving {
+    pub(crate) fn start(app: App) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let threads = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("threads");
+            threads
+                .block_on(interlock_server::serve(
+                    app,
+                    SocketAddr::from(([127, 0, 0, 1], 0)),
+                    false,
+                    |address| tell.send(address).expect("somebody waits"),
+                    async {
+                        let _ = stopped.await;
+                    },
+                ))
+                .expect("it serves");
+        });
+        Self {
+            address: told.recv().expect("an address"),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Stops it and says how long that took.
+    pub(crate) fn stop(&mut self) -> Duration {
+        let started = Instant::now();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("no panic");
+        }
+        started.elapsed()
+    }
+}
+
 /// A running server; stops when it is dropped.
 pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) address: SocketAddr,
     pub(crate) admin: String,
     ring: KeyRing,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    serving: Serving,
     _dir: tempfile::TempDir,
 }
 
@@ -54,33 +102,13 @@ impl Server {
             keyring: ring(),
         };
         let app = App::with_limits(options, limits);
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let threads = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .expect("threads");
-            threads
-                .block_on(interlock_server::serve(
-                    app,
-                    SocketAddr::from(([127, 0, 0, 1], 0)),
-                    false,
-                    |address| tell.send(address).expect("somebody waits"),
-                    async {
-                        let _ = stopped.await;
-                    },
-                ))
-                .expect("it serves");
-        });
+        let serving = Serving::start(app);
         let mut server = Self {
-            address: told.recv().expect("an address"),
+            address: serving.address,
             admin: String::new(),
             ring: ring(),
             runtime,
-            stop: Some(stop),
-            thread: Some(thread),
+            serving,
             _dir: dir,
         };
         server.admin = server.key("default", Role::Admin, None);
@@ -148,14 +176,7 @@ impl Server {
 
     /// Stops the server and says how long that took.
     pub(crate) fn stop(&mut self) -> Duration {
-        let started = Instant::now();
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("no panic");
-        }
-        started.elapsed()
+        self.serving.stop()
     }
 }
 

@@ -1,7 +1,6 @@
 //! A disk that fills up or fails below a running server: each decision that cannot be recorded is
 //! refused with a code, and each that was answered is in the record.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use interlock_core::model::Role;
@@ -12,7 +11,7 @@ use interlock_store::journal::{Journal, JournalOptions};
 use interlock_store::keys::{Binding, KeyRing};
 use interlock_store::{KeyStore as _, MemoryStore};
 
-use crate::client::{Answer, send};
+use crate::client::{Answer, Serving, send};
 
 fn journal(disk: &FaultVfs) -> Journal {
     let options = JournalOptions {
@@ -45,33 +44,13 @@ fn served(disk: &FaultVfs, during: impl FnOnce(&dyn Fn(&str, &str, &str) -> Answ
         runtime: runtime.clone(),
         keyring,
     });
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (tell, told) = std::sync::mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("threads");
-        threads
-            .block_on(interlock_server::serve(
-                app,
-                SocketAddr::from(([127, 0, 0, 1], 0)),
-                false,
-                |address| tell.send(address).expect("somebody waits"),
-                async {
-                    let _ = stopped.await;
-                },
-            ))
-            .expect("it serves");
-    });
-    let address = told.recv().expect("an address");
+    let mut serving = Serving::start(app);
+    let address = serving.address;
     during(&|method, path, body| {
         let headers = [("x-api-key", key.expose())];
         send(address, method, path, &headers, body.as_bytes()).expect("an answer")
     });
-    let _ = stop.send(());
-    thread.join().expect("no panic");
+    serving.stop();
     runtime.close();
 }
 

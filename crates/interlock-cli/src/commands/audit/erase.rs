@@ -1,12 +1,9 @@
 //! `interlock audit erase`
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use interlock_store::vault::Subject;
 use serde_json::{Value, json};
 
-use crate::commands::ServerArgs;
 use crate::output::Output;
 
 /// Destroy what is kept of the content about a person or an agent.
@@ -31,14 +28,8 @@ pub(crate) struct Args {
     /// The law or rule it rests on, recorded for ever; never a person.
     #[arg(long, default_value = "request")]
     basis: String,
-    /// A data directory that no server runs on, instead of a server.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// The tenant, with --data; a server knows it by the key.
-    #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT, requires = "data")]
-    tenant: String,
     #[command(flatten)]
-    server: ServerArgs,
+    from: super::From,
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
@@ -47,15 +38,15 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         (None, Some(id)) => ("agent", id),
         (None, None) => anyhow::bail!("one of `--user` and `--agent` is needed"),
     };
-    let value = match &args.data {
-        None => args.server.client()?.delete(&format!(
+    let value = match &args.from.data {
+        None => args.from.server.client()?.delete(&format!(
             "/api/subjects/{kind}/{}?basis={}",
             encoded(id),
             encoded(&args.basis)
         ))?,
         Some(data) => {
-            let runtime = super::runtime(data, &args.tenant)?;
-            let (tenant, id) = (args.tenant.as_str().into(), id.clone());
+            let runtime = super::runtime(data, &args.from.tenant)?;
+            let (tenant, id) = (args.from.tenant.as_str().into(), id.clone());
             let subject = if kind == "user" {
                 Subject::User { tenant, id }
             } else {

@@ -9,7 +9,6 @@ use interlock_store::journal::Journal;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::commands::ServerArgs;
 use crate::output::Output;
 
 /// Entries of one page.
@@ -33,14 +32,8 @@ pub(crate) struct Args {
     /// The directory to write into; made when it is not there.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A data directory that no server runs on, instead of a server.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// The tenant, with --data; a server knows it by the key.
-    #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT)]
-    tenant: String,
     #[command(flatten)]
-    server: ServerArgs,
+    from: super::From,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,25 +45,32 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
-    if args.tenant.contains(['/', '\\']) || args.tenant.starts_with('.') {
-        bail!("tenant `{}` cannot name a file", args.tenant);
+    if args.from.tenant.contains(['/', '\\']) || args.from.tenant.starts_with('.') {
+        bail!("tenant `{}` cannot name a file", args.from.tenant);
     }
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make directory `{}`", args.out.display()))?;
-    let file = args.out.join(format!("{}.jsonl", args.tenant));
-    let (entries, written) = match (&args.data, args.format) {
+    let file = args.out.join(format!("{}.jsonl", args.from.tenant));
+    let (entries, written) = match (&args.from.data, args.format) {
         (None, Format::Tiles) => {
             bail!("tiles are written from a data directory: give `--data`")
         }
-        (None, Format::Jsonl) => (from_server(&args.server.client()?, &file)?, file),
+        (None, Format::Jsonl) => (from_server(&args.from.server.client()?, &file)?, file),
         (Some(data), format) => {
             let journal = super::open(data)?;
-            let directory = args.out.join(&args.tenant);
+            let directory = args.out.join(&args.from.tenant);
             let result = match format {
-                Format::Jsonl => from_journal(&journal, &args.tenant, &file).map(|n| (n, file)),
+                Format::Jsonl => {
+                    from_journal(&journal, &args.from.tenant, &file).map(|n| (n, file))
+                }
                 Format::Tiles => journal
-                    .export_tiles(&args.tenant, &directory)
-                    .map(|()| (journal.head(&args.tenant).map_or(0, |h| h.size), directory))
+                    .export_tiles(&args.from.tenant, &directory)
+                    .map(|()| {
+                        (
+                            journal.head(&args.from.tenant).map_or(0, |h| h.size),
+                            directory,
+                        )
+                    })
                     .map_err(anyhow::Error::from),
             };
             journal.close()?;

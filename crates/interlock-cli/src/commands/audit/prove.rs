@@ -1,12 +1,9 @@
 //! `interlock audit prove`
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result};
 use interlock_core::audit::hex;
 use serde_json::json;
 
-use crate::commands::ServerArgs;
 use crate::output::Output;
 
 /// Print a proof that an entry is in the log.
@@ -24,26 +21,21 @@ pub(crate) struct Args {
     /// The entry's sequence number.
     #[arg(long)]
     seq: u64,
-    /// A data directory that no server runs on, instead of a server.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// The tenant, with --data; a server knows it by the key.
-    #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT, requires = "data")]
-    tenant: String,
     #[command(flatten)]
-    server: ServerArgs,
+    from: super::From,
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
-    let value = match &args.data {
+    let value = match &args.from.data {
         None => args
+            .from
             .server
             .client()?
             .get(&format!("/api/audit/proof/{}", args.seq))?,
         Some(data) => {
             let journal = super::open(data)?;
-            let proof = journal.tlog_proof(&args.tenant, args.seq);
-            let leaf = journal.read(&args.tenant, args.seq, 1);
+            let proof = journal.tlog_proof(&args.from.tenant, args.seq);
+            let leaf = journal.read(&args.from.tenant, args.seq, 1);
             journal.close()?;
             let leaf = leaf?.first().map(|entry| hex(&entry.leaf));
             json!({"proof": proof?, "leaf": leaf})

@@ -1,12 +1,9 @@
 //! `interlock audit show`
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
-
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
-use crate::commands::ServerArgs;
 use crate::output::Output;
 
 /// Show the content of an entry, unmasked.
@@ -23,25 +20,20 @@ Exit codes: 0 shown, 1 there is no such content, it was erased, or it cannot be 
 pub(crate) struct Args {
     /// The sequence number of a decision or an outcome.
     seq: u64,
-    /// A data directory that no server runs on, instead of a server.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// The tenant, with --data; a server knows it by the key.
-    #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT, requires = "data")]
-    tenant: String,
     #[command(flatten)]
-    server: ServerArgs,
+    from: super::From,
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
-    let value = match &args.data {
+    let value = match &args.from.data {
         None => args
+            .from
             .server
             .client()?
             .get(&format!("/api/audit/content/{}", args.seq))?,
         Some(data) => {
-            let runtime = super::runtime(data, &args.tenant)?;
-            let content = runtime.content(&args.tenant, super::OPERATOR, args.seq);
+            let runtime = super::runtime(data, &args.from.tenant)?;
+            let content = runtime.content(&args.from.tenant, super::OPERATOR, args.seq);
             runtime.close();
             let content = content?;
             let fields: Vec<Value> = content

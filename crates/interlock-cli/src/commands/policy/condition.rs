@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use interlock_core::facts::{FactGroup, FactId};
+use interlock_core::program::each_operand;
 use interlock_core::program::eval::{EvalContext, holds};
 use interlock_core::program::expr::Expr;
 use interlock_core::program::rule::Rule;
@@ -180,30 +181,7 @@ fn state_name(index: u8) -> &'static str {
 /// Calls `visit` with every part of a condition.
 fn each<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     visit(expr);
-    match expr {
-        Expr::Set(items) => items.iter().for_each(|item| each(item, visit)),
-        Expr::Not(a) | Expr::Neg(a) | Expr::IsEmpty(a) | Expr::Like(a, _) => each(a, visit),
-        Expr::If(a, b, c) => {
-            each(a, visit);
-            each(b, visit);
-            each(c, visit);
-        }
-        Expr::And(a, b)
-        | Expr::Or(a, b)
-        | Expr::Eq(a, b)
-        | Expr::Less(a, b)
-        | Expr::LessEq(a, b)
-        | Expr::Add(a, b)
-        | Expr::Sub(a, b)
-        | Expr::Mul(a, b)
-        | Expr::Contains(a, b)
-        | Expr::ContainsAll(a, b)
-        | Expr::ContainsAny(a, b) => {
-            each(a, visit);
-            each(b, visit);
-        }
-        _ => {}
-    }
+    each_operand(expr, &mut |operand| each(operand, visit));
 }
 
 /// Whatever a record may lack.

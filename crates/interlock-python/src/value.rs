@@ -43,14 +43,14 @@ impl Reader<'_> {
             return Err(self.refuse(
                 object,
                 &format!("has more than {JSON_VALUES_MAX} values"),
-                "json.too-many-values",
+                "json.limit",
             ));
         }
         if depth > JSON_DEPTH_MAX {
             return Err(self.refuse(
                 object,
                 &format!("is nested deeper than {JSON_DEPTH_MAX}, or contains itself"),
-                "json.too-deep",
+                "json.limit",
             ));
         }
         if let Ok(text) = object.cast_exact::<PyString>() {
@@ -101,7 +101,7 @@ impl Reader<'_> {
                     "has an object of {} keys, the limit is {JSON_KEYS_MAX}",
                     map.len()
                 ),
-                "json.too-many-keys",
+                "json.limit",
             ));
         }
         let mut object = Object::new();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::Role;
 use interlock_policy::Source;

@@ -138,7 +138,7 @@ fn what_cannot_be_decided_blocks() {
             r#"{"hook_event_name":"PreToolUse"}"#,
             "`tool_name` is missing",
         ),
-        (twice.as_str(), "duplicate"),
+        (twice.as_str(), "appears twice"),
     ] {
         let ran = run_with(
             &["hook", "claude-code", "--data", "data"],

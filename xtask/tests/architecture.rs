@@ -13,6 +13,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["interlock-core", "interlock-policy", "interlock-store"],
     ),
     (
+        "interlock-python",
+        &[
+            "interlock-core",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-store",
+        ],
+    ),
+    (
         "interlock-server",
         &[
             "interlock-core",

@@ -53,6 +53,8 @@ enum Command {
     Keys(commands::keys::Args),
     /// List and decide approvals.
     Approvals(commands::approvals::Args),
+    /// Decide on the actions of a coding agent, as a hook that it calls.
+    Hook(commands::hook::Args),
     /// Watch an agent act, with or without Interlock in between.
     Demo(commands::demo::Args),
     /// Look for what keeps this machine from running Interlock well.
@@ -72,6 +74,7 @@ fn main() -> std::process::ExitCode {
         Command::Audit(args) => commands::audit::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),
+        Command::Hook(args) => commands::hook::run(args),
         Command::Demo(args) => commands::demo::run(args, out),
         Command::Doctor(args) => commands::doctor::run(args, out),
         Command::Completions(args) => commands::completions::run(args),

@@ -84,6 +84,27 @@ pub fn layer_from_name(name: &str) -> Option<Layer> {
     }
 }
 
+/// The files of what people name as a policy: a built-in bundle, a file, or a directory.
+///
+/// # Errors
+/// When there is nothing of that name, or as [`load`].
+pub fn named(name: &str) -> Result<Vec<Source>, Box<Diagnostic>> {
+    if let Some(source) = built_in(name) {
+        return Ok(vec![source]);
+    }
+    let path = Path::new(name);
+    if path.exists() {
+        return load(path);
+    }
+    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    let mut missing = unreadable(path, "is no policy: there is nothing of that name");
+    missing.help = Some(format!(
+        "give a file, a directory, or one of {}",
+        known.join(", ")
+    ));
+    Err(missing)
+}
+
 /// Reads a bundle from a file, or from a directory with everything below it that ends in `.yaml`,
 /// `.yml` or `.cedar`; directories called `organisation`, `team` and `agent` are layers.
 ///

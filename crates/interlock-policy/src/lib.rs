@@ -61,7 +61,7 @@ mod signed;
 mod test_cases;
 mod units;
 
-pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load};
+pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load, named};
 pub use compile::{Compiled, SOURCES_MAX, compile};
 pub use condition::{CONDITION_BYTES_MAX, ConditionCompiler};
 pub use diagnostic::{Diagnostic, Severity, nearest};

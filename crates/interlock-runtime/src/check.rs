@@ -69,6 +69,18 @@ pub struct CheckOptions {
     pub reported: Option<Claimed>,
 }
 
+/// What may be told to the agent: little, with a reference for the operator.
+#[must_use]
+pub fn agent_message(effect: Effect, reference: &str) -> String {
+    match effect {
+        Effect::Block => format!("this action is not permitted (reference {reference})"),
+        Effect::RequireApproval => {
+            format!("this action waits for a person's approval (reference {reference})")
+        }
+        _ => String::new(),
+    }
+}
+
 /// A decision that waits for its record to be durable.
 struct Pending {
     checked: Checked,

@@ -30,7 +30,7 @@ mod timer;
 
 pub use approvals::{APPROVAL_FIELD, Answered};
 pub use bundles::{Loaded, published_effect};
-pub use check::{CheckOptions, Checked, Claimed};
+pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;

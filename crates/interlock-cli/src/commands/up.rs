@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::Role;
 use interlock_policy::Source;
@@ -63,19 +63,7 @@ pub(crate) struct Args {
 pub(crate) fn policies(names: &[String]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for name in names {
-        if let Some(source) = interlock_policy::built_in(name) {
-            sources.push(source);
-            continue;
-        }
-        let path = Path::new(name);
-        if !path.exists() {
-            let known: Vec<&str> = interlock_policy::BUILT_IN.iter().map(|(n, _)| *n).collect();
-            bail!(
-                "there is no policy `{name}`: give a file, a directory, or one of {}",
-                known.join(", ")
-            );
-        }
-        sources.extend(interlock_policy::load(path).map_err(|d| anyhow::anyhow!("{d}"))?);
+        sources.extend(interlock_policy::named(name).map_err(|d| anyhow::anyhow!("{d}"))?);
     }
     Ok(sources)
 }

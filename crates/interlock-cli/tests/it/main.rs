@@ -5,6 +5,7 @@ mod command;
 mod decide;
 mod doctor;
 mod help;
+mod hook;
 mod kill;
 mod policy;
 mod reload;

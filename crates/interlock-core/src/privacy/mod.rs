@@ -22,6 +22,7 @@ mod passport;
 mod person_name;
 mod phone;
 mod postal_address;
+mod redact;
 mod registry;
 mod replace;
 mod run;
@@ -32,6 +33,7 @@ mod wallet;
 
 pub use kind::{Family, Kind, Match};
 pub use mask::{Masked, Strategy, mask_text, mask_value};
+pub use redact::redact_value;
 pub use replace::{Key, replace_text, replace_value};
 pub(crate) use scan::{Input, KEYWORD_LITERALS, find_with};
 pub use scan::{KINDS, find, kind};

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
 use interlock_core::model::{Action, Decision, Effect, Obligation, Vector};
 use interlock_core::risk::{Dimension, FiveDimensions};
-use interlock_runtime::Checked;
+use interlock_runtime::{Checked, agent_message};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -363,18 +363,6 @@ impl CheckResponse {
             program: hex(&decision.program),
             replayed: checked.replayed,
         }
-    }
-}
-
-/// What may be told to the agent: little, with a reference for the operator.
-#[must_use]
-pub fn agent_message(effect: Effect, reference: &str) -> String {
-    match effect {
-        Effect::Block => format!("this action is not permitted (reference {reference})"),
-        Effect::RequireApproval => {
-            format!("this action waits for a person's approval (reference {reference})")
-        }
-        _ => String::new(),
     }
 }
 

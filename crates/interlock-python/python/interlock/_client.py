@@ -1,0 +1,409 @@
+"""The front door: one data directory, policies, and checks."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import contextvars
+import functools
+import inspect
+import logging
+import os
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+from . import _approval, _core, _guard, _monitor, _scope
+from .errors import ConfigurationError, InterlockError
+
+T = TypeVar("T")
+Policy = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]]]
+
+logger = logging.getLogger("interlock")
+
+#: Results longer than this are cut before they are scanned.
+RESULT_CHARACTERS = _guard.RESULT_CHARACTERS
+
+
+class Interlock:
+    """Decides on the actions of agents, in this process.
+
+    ``data`` is the data directory (``INTERLOCK_DATA``, else ``interlock-data``): record and state
+    live there. Any number of processes may share one; the first decides for all of them, and when
+    it ends another takes over.
+
+    ``policy`` is a built-in bundle (``default``, ``strict``, ``hipaa``, …), a file or a directory,
+    or several of them.
+
+    ``durability``: ``strict`` (a decision is on disk before it is returned), ``batch`` (written,
+    and on disk within milliseconds), ``async``.
+    ``content``: ``full`` (encrypted and erasable), ``hashes`` (commitments only), ``none``.
+    ``timeout``: how long a check may take before it counts as unavailable, in seconds.
+    ``approval``: what happens when a person must agree; see :meth:`guard`.
+
+    Every error means that the action must not run.
+    """
+
+    def __init__(
+        self,
+        data: str | os.PathLike[str] | None = None,
+        *,
+        agent: str | None = None,
+        policy: Policy = "default",
+        environment: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        durability: str = "strict",
+        content: str = "full",
+        timeout: float = 5.0,
+        approval: _approval.Channel = None,
+        approval_timeout: float = 300.0,
+    ) -> None:
+        if timeout <= 0 or approval_timeout < 0:
+            raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
+        self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
+        self.approval = _approval.checked(approval)
+        self.approval_timeout = approval_timeout
+        self._defaults = _scope.Scope(
+            agent=agent or os.environ.get("INTERLOCK_AGENT"),
+            session=session,
+            user=user,
+            environment=environment or os.environ.get("INTERLOCK_ENVIRONMENT"),
+        )
+        names = [policy] if isinstance(policy, (str, os.PathLike)) else list(policy)
+        self.engine = _core.Engine(
+            self.data,
+            [os.fspath(name) for name in names],
+            durability,
+            content,
+            round(timeout * 1000),
+        )
+        #: A session of one agent that turns up at another looks stolen: each has its own.
+        self._sessions: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._executor: concurrent.futures.ThreadPoolExecutor | None = None
+        self._executor_of = 0
+        self._at_exit = weakref.finalize(self, self.engine.close)
+        _open.add(self)
+
+    def __enter__(self) -> Interlock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the record; another process may own the data directory at once."""
+        if self._executor is not None and self._executor_of == os.getpid():
+            self._executor.shutdown(wait=True)
+        self._executor = None
+        self.engine.close()
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def check(
+        self,
+        action_type: str,
+        resource: str | os.PathLike[str] = "",
+        *,
+        tool: str = "",
+        arguments: Any = None,
+        payload: Any = None,
+        agent: str | None = None,
+        session: str | None = None,
+        run: str | None = None,
+        step: int | None = None,
+        user: str | None = None,
+        environment: str | None = None,
+        idempotency_key: str | None = None,
+        cost_usd: int | float | str | Decimal | None = None,
+        context: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        approval_id: str | None = None,
+        redact: bool = False,
+        path_resolved: str | None = None,
+        addresses: Sequence[str] | None = None,
+    ) -> _core.Decision:
+        """Decides on one action; the decision is on record when this returns.
+
+        Whether the action may run is ``decision.allowed``. With ``redact=True`` the caller promises
+        to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
+        """
+        asked = _scope.Scope(agent, session, run, user, environment, approval_id)
+        scope = asked.within(_scope.current()).within(self._defaults)
+        if scope.agent is None:
+            raise ConfigurationError(
+                "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
+                "config.agent",
+            )
+        session = scope.session or self._sessions.setdefault(scope.agent, str(uuid.uuid4()))
+        return self.engine.check(
+            scope.agent,
+            action_type,
+            os.fspath(resource),
+            tool,
+            arguments,
+            payload=payload,
+            environment=scope.environment,
+            session=session,
+            run=scope.run,
+            step=step,
+            idempotency_key=idempotency_key,
+            cost_usd=cost_usd,
+            user=scope.user,
+            context=context,
+            metadata=metadata,
+            approval_id=approval_id or _scope.current().approval_id,
+            redact=redact,
+            path_resolved=path_resolved,
+            addresses=addresses,
+        )
+
+    async def acheck(self, *args: Any, **kwargs: Any) -> _core.Decision:
+        """As :meth:`check`, without holding up the event loop."""
+        return await self.off_loop(functools.partial(self.check, *args, **kwargs))
+
+    def report(
+        self,
+        decision: _core.Decision,
+        status: str,
+        *,
+        latency_ms: int = 0,
+        cost_usd: int | float | str | Decimal | None = None,
+        result: str | None = None,
+        rows: int | None = None,
+    ) -> _core.Outcome | None:
+        """Reports what became of an action; ``result`` is scanned for hidden instructions.
+
+        ``status`` is ``succeeded``, ``failed``, ``not_run`` or ``unknown``. The action has happened
+        by now, so a report that cannot be recorded is logged, not raised: ``None``.
+        """
+        size = 0
+        if result is not None:
+            size = len(result.encode("utf-8", "surrogatepass"))
+            # The scan reads the beginning; the size says that there was more.
+            result = result[:RESULT_CHARACTERS].encode("utf-8", "replace").decode()
+        try:
+            return self.engine.outcome(
+                decision.id,
+                status,
+                latency_ms=latency_ms,
+                cost_usd=cost_usd,
+                result=result,
+                result_bytes=size,
+                rows=rows,
+            )
+        except InterlockError as error:
+            logger.error("the outcome of %s is not on record: %s", decision.id, error)
+            return None
+
+    # -- guarding -------------------------------------------------------------------------------
+
+    def guard(
+        self,
+        tool: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        action_type: str = "custom",
+        resource: _guard.Resource = None,
+        cost_usd: _guard.Cost = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Any:
+        """The same tool, checked before it runs.
+
+        ``tool`` is a function, a coroutine function, a method, or an object with ``execute``,
+        ``invoke`` or ``run``; without it this is a decorator. ``resource`` and ``cost_usd`` are
+        values, functions of the arguments, or (``resource``) a pattern such as ``crm/{id}``.
+
+        ``approval`` says what a call does when a person must agree: ``None`` raises
+        :class:`ApprovalRequired`, ``"wait"`` waits ``approval_timeout`` seconds, ``"console"``
+        asks on the terminal, a function is called with the approval and answers.
+        """
+        if tool is None:
+            return functools.partial(
+                self.guard,
+                name=name,
+                action_type=action_type,
+                resource=resource,
+                cost_usd=cost_usd,
+                approval=approval,
+                approval_timeout=approval_timeout,
+            )
+        own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
+        guard = _guard.Guard(
+            self,
+            own if isinstance(own, str) else type(tool).__name__,
+            action_type=action_type,
+            resource=resource,
+            cost_usd=cost_usd,
+            approval=approval if approval is not None else self.approval,
+            approval_timeout=self.approval_timeout if approval_timeout is None else approval_timeout,
+        )
+        if isinstance(tool, (staticmethod, classmethod)):
+            skip = 0 if isinstance(tool, staticmethod) else 1
+            return type(tool)(_guard.wrap_function(guard, tool.__func__, skip))
+        if inspect.isroutine(tool) or isinstance(tool, functools.partial):
+            return _guard.wrap_function(guard, tool, _owner_arguments(tool))
+        return _guard.Guarded(guard, tool)
+
+    @contextlib.contextmanager
+    def scope(
+        self,
+        *,
+        agent: str | None = None,
+        session: str | None = None,
+        run: str | None = None,
+        user: str | None = None,
+        environment: str | None = None,
+        approval_id: str | None = None,
+    ) -> Iterator[None]:
+        """Who acts and within what, for the checks and guarded calls inside ``with``.
+
+        ``approval_id`` resumes a call that raised :class:`ApprovalRequired`.
+        """
+        with _scope.entered(
+            _scope.Scope(agent, session, run, user, environment, approval_id)
+        ):
+            yield
+
+    @contextlib.contextmanager
+    def monitor(
+        self,
+        agent: str | None = None,
+        *,
+        session: str | None = None,
+        run: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[_monitor.Monitor]:
+        """Decides on the files, processes, connections and statements of what runs inside ``with``.
+
+        What is not permitted raises before it happens. Threads, tasks and executors' calls that are
+        started inside are inside too. See :mod:`interlock._monitor` for what it cannot hold.
+        """
+        monitor = _monitor.Monitor(
+            self,
+            approval if approval is not None else self.approval,
+            self.approval_timeout if approval_timeout is None else approval_timeout,
+        )
+        with self.scope(agent=agent, session=session, run=run):
+            yield from _monitor.entered(monitor)
+
+    # -- people ---------------------------------------------------------------------------------
+
+    def approval_of(self, id: str, wait: float = 0.0) -> _core.Approval:
+        """An approval once it is decided, or as it stands after ``wait`` seconds."""
+        return self.engine.approval(id, round(wait * 1000))
+
+    def decide(self, id: str, approve: bool, *, approver: str, reason: str = "") -> _core.Approval:
+        """Records a person's answer. Never call it from what an agent controls."""
+        return self.engine.decide_approval(id, approver, approve, reason)
+
+    # -- threads --------------------------------------------------------------------------------
+
+    async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
+        """Runs what waits for a disk or a person in a thread, in the caller's scope."""
+        with self._lock:
+            if self._executor is None or self._executor_of != os.getpid():
+                self._executor = concurrent.futures.ThreadPoolExecutor(
+                    16, thread_name_prefix="interlock"
+                )
+                self._executor_of = os.getpid()
+            executor = self._executor
+        context = contextvars.copy_context()
+        call = functools.partial(context.run, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(executor, call)
+
+
+def _owner_arguments(function: Any) -> int:
+    """1 if the first argument is the object that a function in a class body belongs to."""
+    if inspect.ismethod(function) or not inspect.isfunction(function):
+        return 0
+    parent = function.__qualname__.rpartition(".")[0]
+    in_class = bool(parent) and not parent.endswith("<locals>")
+    first = next(iter(inspect.signature(function).parameters), None)
+    return 1 if in_class and first in ("self", "cls") else 0
+
+
+_open: weakref.WeakSet[Interlock] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for interlock in list(_open):
+        interlock.engine.close()
+
+
+_default: dict[tuple[str, str], Interlock] = {}
+_default_lock = threading.Lock()
+
+
+def guard(
+    tool: Any = None,
+    /,
+    *,
+    policy: str = "default",
+    agent: str | None = None,
+    data: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Any:
+    """:meth:`Interlock.guard` on a shared instance, made at the first use.
+
+    ``policy`` is what :class:`Interlock` takes, or a name: ``policies/<name>`` or
+    ``policies/<name>.yaml`` beside the program, else the default bundle in the environment of that
+    name, such as ``production``.
+    """
+    if tool is None:
+        return functools.partial(guard, policy=policy, agent=agent, data=data, **options)
+    _approval.checked(options.get("approval"))
+    where = os.fspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
+    with _default_lock:
+        other = next((p for w, p in _default if w == where and p != policy), None)
+        if other is not None:
+            raise ConfigurationError(
+                f"policy {other!r} decides on data directory `{where}` already; "
+                f"give {policy!r} a directory of its own with `data`",
+                "config.policy",
+            )
+        shared = _default.get((where, policy))
+        if shared is None:
+            source, environment = _named(policy)
+            shared = _default[where, policy] = Interlock(
+                where,
+                agent=agent or os.environ.get("INTERLOCK_AGENT") or Path(_program()).stem,
+                policy=source,
+                environment=environment,
+            )
+    return shared.guard(tool, **options)
+
+
+#: What is an environment when no file of that name is there.
+ENVIRONMENTS = ("production", "staging", "development")
+
+
+def _named(policy: str) -> tuple[str, str | None]:
+    for path in (Path("policies", policy), Path("policies", f"{policy}.yaml")):
+        if path.exists():
+            return str(path), policy if policy in ENVIRONMENTS else None
+    if policy in ENVIRONMENTS:
+        return "default", policy
+    return policy, None
+
+
+def _program() -> str:
+    import sys
+
+    return sys.argv[0] or "python"
+
+
+def mask_pii(text: str, strategy: str = "partial") -> str:
+    """`text` with personal data and secrets masked: ``partial``, ``full`` or ``hash``."""
+    return _core.mask(text, strategy)[0]

@@ -1,0 +1,122 @@
+"""What Interlock raises.
+
+Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
+run. Its text is safe to show to an agent; ``decision`` tells the operator why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._core import Approval, Decision
+
+__all__ = [
+    "ApprovalDenied",
+    "ApprovalRequired",
+    "ApprovalTimeout",
+    "Blocked",
+    "BudgetExceeded",
+    "CircuitOpen",
+    "ConfigurationError",
+    "Denied",
+    "InterlockError",
+    "InvalidAction",
+    "LimitExceeded",
+    "LoopDetected",
+    "Unavailable",
+]
+
+
+class InterlockError(Exception):
+    """Whatever Interlock raises. ``code`` is stable."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConfigurationError(InterlockError):
+    """Interlock cannot work as it was asked to."""
+
+
+class InvalidAction(InterlockError, ValueError):
+    """The action cannot be decided on: a field is missing, too large, or of the wrong kind."""
+
+
+class Unavailable(InterlockError):
+    """There is no decision, or it cannot be recorded. The action must not run."""
+
+
+class Denied(InterlockError):
+    """The action did not run."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.agent_message, decision.code)
+        self.decision = decision
+
+
+class Blocked(Denied):
+    """A policy, a limit or a missing capability stands against the action."""
+
+
+class LimitExceeded(Blocked):
+    """A limit of a rule is used up."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """How long to wait before trying again, in seconds, where that is known."""
+        wait = self.decision.retry_after_ms
+        return None if wait is None else wait / 1000
+
+
+class LoopDetected(Blocked):
+    """The agent repeats itself."""
+
+
+class CircuitOpen(Blocked):
+    """A circuit breaker is open: calls of this kind failed or were blocked too often."""
+
+
+class BudgetExceeded(Blocked):
+    """A budget is used up."""
+
+
+class ApprovalRequired(Denied):
+    """A person must agree first. ``approval_id`` resumes: pass it to the next check or call."""
+
+    @property
+    def approval_id(self) -> str | None:
+        return self.decision.approval_id
+
+
+class ApprovalDenied(Denied):
+    """A person said no, or the request ended in another way that gives no grant."""
+
+    def __init__(self, decision: Decision, approval: Approval) -> None:
+        super().__init__(decision)
+        self.approval = approval
+
+
+class ApprovalTimeout(ApprovalRequired):
+    """Nobody answered in the time the caller waits; the request itself may still be open."""
+
+
+_BY_CODE: dict[str, type[Blocked]] = {
+    "limit.exceeded": LimitExceeded,
+    "loop.detected": LoopDetected,
+    "breaker.open": CircuitOpen,
+    "budget.exceeded": BudgetExceeded,
+}
+
+
+def denied(decision: Decision) -> Denied:
+    """The exception for a decision that permits nothing now."""
+    if decision.effect == "require_approval":
+        return ApprovalRequired(decision)
+    # The first reason need not be the telling one: a limit names the rule first.
+    codes = [code for code, _ in decision.reasons]
+    for code in codes:
+        if code in _BY_CODE:
+            return _BY_CODE[code](decision)
+    return Blocked(decision)

@@ -1,0 +1,391 @@
+//! The gate to a data directory, and what it answers beside decisions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use interlock_core::approval::State;
+use interlock_core::audit::record::ContentMode;
+use interlock_core::model::limits::{ACTION_TYPE_BYTES_MAX, ID_BYTES_MAX, RESOURCE_BYTES_MAX};
+use interlock_core::model::{
+    Action, ActionType, Capabilities, Outcome, OutcomeStatus, Principal, Role, Value,
+};
+use interlock_runtime::{
+    APPROVAL_FIELD, CheckOptions, Gate, GateOptions, Options, OutcomeReply, Place, rfc3339,
+};
+use interlock_store::ApprovalRow;
+use interlock_store::journal::Durability;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use uuid::Uuid;
+
+use crate::decision::{PyDecision, findings};
+use crate::error::{configuration, invalid, of_action, of_gate};
+use crate::value::{from_python, object_from_python};
+
+/// Decides on actions, in this process or through the one that owns the data directory.
+#[pyclass(frozen, name = "Engine", module = "interlock._core")]
+#[derive(Debug)]
+pub(crate) struct PyEngine {
+    gate: Gate,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    #[pyo3(signature = (data, policies, durability, content, patience_ms))]
+    fn new(
+        py: Python<'_>,
+        data: PathBuf,
+        policies: Vec<String>,
+        durability: &str,
+        content: &str,
+        patience_ms: u64,
+    ) -> PyResult<Self> {
+        let mut sources = Vec::new();
+        for name in &policies {
+            let found = interlock_policy::named(name);
+            sources.extend(found.map_err(|d| configuration(py, d.to_string(), d.code))?);
+        }
+        let durability = match durability {
+            "strict" => Durability::Strict,
+            "batch" => Durability::Batch,
+            "async" => Durability::Async,
+            other => {
+                return Err(configuration(
+                    py,
+                    format!("`durability` must be `strict`, `batch` or `async`, not `{other}`"),
+                    "config.invalid",
+                ));
+            }
+        };
+        let content = match content {
+            "full" => ContentMode::Full,
+            "hashes" => ContentMode::Hashes,
+            "none" => ContentMode::None,
+            other => {
+                return Err(configuration(
+                    py,
+                    format!("`content` must be `full`, `hashes` or `none`, not `{other}`"),
+                    "config.invalid",
+                ));
+            }
+        };
+        let options = GateOptions {
+            runtime: Options {
+                policies: sources,
+                durability,
+                content,
+                ..Options::on(&data)
+            },
+            patience: Duration::from_millis(patience_ms),
+        };
+        let gate = py.detach(|| Gate::open(options));
+        Ok(Self {
+            gate: gate.map_err(|e| of_gate(py, &e))?,
+        })
+    }
+
+    /// Decides on an action; it is on record when this returns.
+    #[pyo3(signature = (
+        agent, action_type, resource, tool, arguments, *, payload=None, environment=None,
+        session=None, run=None, step=None, idempotency_key=None, cost_usd=None, user=None,
+        context=None, metadata=None, approval_id=None, redact=false, sandbox=false, wait=true,
+        path_resolved=None, addresses=None,
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the fields of an action, by keyword"
+    )]
+    fn check(
+        &self,
+        py: Python<'_>,
+        agent: &str,
+        action_type: &str,
+        resource: &str,
+        tool: &str,
+        arguments: Option<&Bound<'_, PyAny>>,
+        payload: Option<&Bound<'_, PyAny>>,
+        environment: Option<&str>,
+        session: Option<&str>,
+        run: Option<&str>,
+        step: Option<i64>,
+        idempotency_key: Option<&str>,
+        cost_usd: Option<&Bound<'_, PyAny>>,
+        user: Option<&str>,
+        context: Option<&Bound<'_, PyAny>>,
+        metadata: Option<&Bound<'_, PyAny>>,
+        approval_id: Option<&str>,
+        redact: bool,
+        sandbox: bool,
+        wait: bool,
+        path_resolved: Option<&str>,
+        addresses: Option<Vec<String>>,
+    ) -> PyResult<PyDecision> {
+        within(py, "action_type", action_type, ACTION_TYPE_BYTES_MAX)?;
+        within(py, "resource", resource, RESOURCE_BYTES_MAX)?;
+        for (field, text) in [
+            ("agent", Some(agent)),
+            ("tool", Some(tool)),
+            ("environment", environment),
+            ("session", session),
+            ("run", run),
+            ("idempotency_key", idempotency_key),
+            ("user", user),
+        ] {
+            within(py, field, text.unwrap_or_default(), ID_BYTES_MAX)?;
+        }
+        if agent.is_empty() {
+            return Err(invalid(
+                py,
+                "`agent` is empty: who acts?".to_owned(),
+                "action.field-missing",
+            ));
+        }
+        let action_type = ActionType::parse(action_type).map_err(|e| of_action(py, &e))?;
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let mut action = Action::new(agent, action_type);
+        action.resource = resource.to_owned();
+        action.tool = tool.to_owned();
+        action.environment.name = owned(environment);
+        action.session_id = owned(session);
+        action.run_id = owned(run);
+        action.step = step;
+        action.idempotency_key = owned(idempotency_key);
+        action.user.id = owned(user);
+        action.capabilities = Capabilities {
+            redact,
+            sandbox,
+            wait,
+        };
+        action.observed.path_resolved = path_resolved.map(str::to_owned);
+        action.observed.addresses = addresses.unwrap_or_default();
+        if let Some(arguments) = arguments {
+            action.arguments = from_python("arguments", arguments)?;
+        }
+        if let Some(payload) = payload {
+            action.payload = from_python("payload", payload)?;
+        }
+        if let Some(cost) = cost_usd {
+            action.cost_nano_usd = nano_usd(cost)?;
+        }
+        if let Some(context) = context {
+            action.context = object_from_python("context", context)?;
+        }
+        if let Some(metadata) = metadata {
+            action.metadata = object_from_python("metadata", metadata)?;
+        }
+        if let Some(id) = approval_id {
+            action.metadata.insert(APPROVAL_FIELD, Value::from(id));
+        }
+        let kept = redact.then(|| action.clone());
+        let checked = py.detach(|| {
+            self.gate
+                .check(&Principal::local(), action, &CheckOptions::default())
+        });
+        let checked = checked.map_err(|e| of_gate(py, &e))?;
+        Ok(PyDecision::new(checked, kept))
+    }
+
+    /// Reports what became of an action, once; its result is scanned.
+    #[pyo3(signature = (
+        id, status, *, latency_ms=0, cost_usd=None, result=None, result_bytes=0, rows=None
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the fields of an outcome, by keyword"
+    )]
+    fn outcome(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        status: &str,
+        latency_ms: i64,
+        cost_usd: Option<&Bound<'_, PyAny>>,
+        result: Option<String>,
+        result_bytes: i64,
+        rows: Option<i64>,
+    ) -> PyResult<PyOutcome> {
+        let Some(status) = OutcomeStatus::from_name(status) else {
+            return Err(invalid(
+                py,
+                format!(
+                    "`status` must be `succeeded`, `failed`, `not_run` or `unknown`, not `{status}`"
+                ),
+                "field.invalid",
+            ));
+        };
+        let id = id
+            .parse::<Uuid>()
+            .map_err(|_| invalid(py, format!("`{id}` is no decision's id"), "field.invalid"))?;
+        let outcome = Outcome {
+            status,
+            latency_ms,
+            cost_nano_usd: cost_usd.map_or(Ok(0), nano_usd)?,
+            result_bytes,
+            rows,
+            result,
+        };
+        let reply = py.detach(|| self.gate.outcome(&Principal::local(), id, &outcome));
+        Ok(PyOutcome(reply.map_err(|e| of_gate(py, &e))?))
+    }
+
+    /// An approval once it is decided, or as it stands after `wait_ms`.
+    fn approval(&self, py: Python<'_>, id: &str, wait_ms: u64) -> PyResult<PyApproval> {
+        let wait = Duration::from_millis(wait_ms);
+        let row = py.detach(|| self.gate.wait_approval(&Principal::local(), id, wait));
+        Ok(PyApproval(row.map_err(|e| of_gate(py, &e))?))
+    }
+
+    /// Records a person's answer to an approval; only in the process that owns the directory.
+    fn decide_approval(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        approver: &str,
+        approve: bool,
+        reason: &str,
+    ) -> PyResult<PyApproval> {
+        let Some(runtime) = self.gate.runtime() else {
+            return Err(configuration(
+                py,
+                "another process owns the data directory: answer there, or with `interlock approvals`".to_owned(),
+                "owner.elsewhere",
+            ));
+        };
+        let person = Principal {
+            role: Role::Approver,
+            ..Principal::local()
+        };
+        let answered =
+            py.detach(|| runtime.decide_approval(&person, approver, id, approve, reason));
+        Ok(PyApproval(
+            answered.map_err(|e| of_gate(py, &e.into()))?.row,
+        ))
+    }
+
+    /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`.
+    #[getter]
+    fn place(&self) -> &'static str {
+        match self.gate.place() {
+            Place::Owner(_) => "owner",
+            Place::Client(_) => "client",
+            Place::Closed => "closed",
+            _ => "unconnected",
+        }
+    }
+
+    /// Ends this process's part: the record is closed, another process may own the directory.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.gate.close());
+    }
+}
+
+/// Holds the length of a text against its limit.
+fn within(py: Python<'_>, field: &str, text: &str, max: usize) -> PyResult<()> {
+    if text.len() <= max {
+        return Ok(());
+    }
+    Err(invalid(
+        py,
+        format!("`{field}` has {} bytes, the limit is {max}", text.len()),
+        "action.field-too-long",
+    ))
+}
+
+/// An amount of US dollars in billionths: an `int`, a `float`, a `Decimal` or a `str`.
+fn nano_usd(amount: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let text = amount.str()?.to_string();
+    interlock_core::model::parse_nano(&text)
+        .filter(|nano| *nano >= 0)
+        .ok_or_else(|| {
+            invalid(
+                amount.py(),
+                format!("`cost_usd` must be an amount from 0 on, not `{text}`"),
+                "action.field-type",
+            )
+        })
+}
+
+/// What became of a report of an outcome.
+#[pyclass(frozen, name = "Outcome", module = "interlock")]
+#[derive(Debug)]
+pub(crate) struct PyOutcome(OutcomeReply);
+
+#[pymethods]
+impl PyOutcome {
+    /// What the detectors found in the result.
+    #[getter]
+    fn findings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        findings(py, &self.0.findings)
+    }
+
+    /// Whether the session now counts as having read untrusted instructions.
+    #[getter]
+    fn tainted(&self) -> bool {
+        self.0.tainted
+    }
+
+    /// The sequence number of its record.
+    #[getter]
+    fn seq(&self) -> u64 {
+        self.0.seq
+    }
+}
+
+/// An approval as it stands.
+#[pyclass(frozen, name = "Approval", module = "interlock")]
+#[derive(Debug)]
+pub(crate) struct PyApproval(ApprovalRow);
+
+#[pymethods]
+impl PyApproval {
+    /// Its id.
+    #[getter]
+    fn id(&self) -> String {
+        self.0.asked.id.clone()
+    }
+
+    /// `pending`, `approved`, `denied`, `expired`, …
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.0.approval.state.name()
+    }
+
+    /// Whether it gives a grant now.
+    #[getter]
+    fn approved(&self) -> bool {
+        self.0.approval.state.is_approved()
+    }
+
+    /// Whether people have yet to answer.
+    #[getter]
+    fn pending(&self) -> bool {
+        self.0.approval.state == State::Pending
+    }
+
+    /// When it expires, which denies: RFC 3339.
+    #[getter]
+    fn expires_at(&self) -> String {
+        rfc3339(self.0.approval.request.expires_at)
+    }
+
+    /// What was asked, for the person who answers.
+    #[getter]
+    fn asked<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let asked = &self.0.asked;
+        let map = PyDict::new(py);
+        map.set_item("agent", &asked.agent_id)?;
+        map.set_item("action_type", &asked.action_type)?;
+        map.set_item("resource", &asked.resource)?;
+        map.set_item("tool", &asked.tool)?;
+        map.set_item("group", &asked.group)?;
+        map.set_item("risk", asked.risk)?;
+        map.set_item("reason", &asked.reason)?;
+        map.set_item("detail", &asked.detail)?;
+        Ok(map)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Approval {} {}>", self.0.asked.id, self.state())
+    }
+}

@@ -1,0 +1,27 @@
+//! `interlock._core`: the runtime as a Python extension. What Python programmers meet is the
+//! package around it, in `python/interlock`.
+
+mod decision;
+mod engine;
+mod error;
+mod privacy;
+mod value;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::decision::PyDecision;
+    #[pymodule_export]
+    use crate::engine::{PyApproval, PyEngine, PyOutcome};
+    #[pymodule_export]
+    use crate::privacy::mask;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

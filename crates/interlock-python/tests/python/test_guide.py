@@ -1,0 +1,53 @@
+"""What the guide and the README show runs, and says what they say."""
+
+import contextlib
+import io
+import os
+import pathlib
+import re
+import tempfile
+import types
+import unittest
+
+PACKAGE = pathlib.Path(__file__).parents[2]
+
+
+def blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.S)
+
+
+class Documents(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(made.name)
+
+    def run_all(self, snippets, names):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            for snippet in snippets:
+                exec(compile(snippet, "snippet", "exec"), names)
+        for value in list(names.values()):
+            if type(value).__name__ == "Interlock":
+                value.close()
+        return said.getvalue()
+
+    def test_the_guide(self):
+        guide = PACKAGE.parents[1] / "docs" / "guides" / "python.md"
+        said = self.run_all(blocks(guide, "python"), {})
+        self.assertTrue(said.startswith(blocks(guide, "text")[0]), said)
+        self.assertIn("refunded 7", said)
+        self.assertIn("not run:", said)
+
+    def test_the_readme(self):
+        ran = []
+        database = types.SimpleNamespace(execute=ran.append)
+        said = self.run_all(blocks(PACKAGE / "README.md", "python"), {"database": database})
+        self.assertEqual(ran, [])
+        self.assertIn("not permitted", said)
+        self.assertIn("unbounded-writes", said)
+
+
+if __name__ == "__main__":
+    unittest.main()

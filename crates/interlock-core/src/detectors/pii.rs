@@ -1,4 +1,9 @@
-//! Personal data and secrets, as [`crate::privacy`] finds them.
+//! Personal data and secrets: numbers with their check digits, tokens with their vendor's form, and
+//! values that a word beside them or the name of their field announces.
+//!
+//! An address in a field that says where a message goes is no leak, as long as the field holds nothing
+//! else. What is disguised (digits of another width, characters that are not shown) is read as it
+//! looks. [`crate::privacy`] holds the kinds; a kind is one declaration, which makes its code.
 
 use std::cmp::Reverse;
 use std::sync::LazyLock;

@@ -63,8 +63,8 @@ fn source_path(root: &Path, vector: Vector) -> String {
 /// The doc comment of a detector's module, without the links of rustdoc.
 fn module_doc(root: &Path, vector: Vector) -> Result<String> {
     let path = source_path(root, vector);
-    let source = std::fs::read_to_string(root.join(&path))
-        .with_context(|| format!("cannot read {path}"))?;
+    let source =
+        std::fs::read_to_string(root.join(&path)).with_context(|| format!("cannot read {path}"))?;
     let doc: Vec<&str> = source
         .lines()
         .map_while(|l| l.strip_prefix("//!"))

@@ -37,12 +37,18 @@ fn check(vector: Vector) {
         let case = case(line);
         let found = findings(&case, &DetectorConfig::default());
         if !found.has_code(&format!("{prefix}{code}")) {
-            wrong.push(format!("not reported: {code} {line}\n    {:?}", codes(&found)));
+            wrong.push(format!(
+                "not reported: {code} {line}\n    {:?}",
+                codes(&found)
+            ));
         }
         let found = findings(&case, &off(vector));
         assert!(!found.has(vector), "reported though off: {line}");
     }
-    let misses = file.misses.iter().map(|(line, _)| ("no miss any more", line));
+    let misses = file
+        .misses
+        .iter()
+        .map(|(line, _)| ("no miss any more", line));
     for (what, line) in file.benign.iter().map(|l| ("false alarm", l)).chain(misses) {
         let found = findings(&case(line), &DetectorConfig::default());
         if found.has(vector) {
@@ -161,7 +167,11 @@ fn a_panic_fails_closed_and_stays_alone() {
             phase: detector.phase(),
         };
         let panics = Panics(detector);
-        let other = if vector == Vector::Xss { Vector::SqlInjection } else { Vector::Xss };
+        let other = if vector == Vector::Xss {
+            Vector::SqlInjection
+        } else {
+            Vector::Xss
+        };
         let detectors: [&dyn Detector; 2] = [&panics, DETECTORS[other as usize]];
         let mut found = Findings::default();
         let ran: Ran = run(&detectors, &cx, &DetectorConfig::default(), &mut found);

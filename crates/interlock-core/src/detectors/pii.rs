@@ -110,7 +110,14 @@ impl Detector for Pii {
             if !marked && !telling(key) {
                 continue;
             }
-            if matches!(view.kind, ViewKind::Raw | ViewKind::Decoded) {
+            let worth = match view.kind {
+                ViewKind::Raw | ViewKind::Decoded => true,
+                // Accents and letter case change no match, and case is part of some.
+                ViewKind::Normalised => view.flags.any(Flags::DISGUISED),
+                // Only an address is spelt out to get past a reader; digits apart are a table.
+                ViewKind::Respelt => view.flags.any(Flags::AT),
+            };
+            if worth {
                 look(cx, view, segment, key, out);
             }
         }

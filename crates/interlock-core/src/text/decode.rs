@@ -295,14 +295,17 @@ fn mostly_printable(bytes: &[u8]) -> bool {
     odd * 10 <= bytes.len()
 }
 
-/// The bytes as text when they are text: UTF-8, nearly all printable, mostly letters; or a run that
-/// could itself be decoded, as hexadecimal of hexadecimal is, which has few letters.
+/// Bytes that are all printable by chance with a probability of one in a hundred thousand.
+const PRINTABLE_MIN: usize = 12;
+
+/// The bytes as text when they are text: printable ASCII, or UTF-8 that is mostly letters.
 fn readable(bytes: Vec<u8>) -> Option<String> {
     if bytes.len() < 8 || !mostly_printable(&bytes) {
         return None;
     }
     let text = String::from_utf8(bytes).ok()?;
-    if text.len() >= HEX_DIGITS_MIN && text.bytes().all(base64_byte) {
+    let printable = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    if text.len() >= PRINTABLE_MIN && text.bytes().all(printable) {
         return Some(text);
     }
     let plain = text.bytes().filter(u8::is_ascii).count();

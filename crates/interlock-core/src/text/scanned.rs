@@ -67,6 +67,8 @@ impl Flags {
     pub const SPELT_OUT: Self = Self(1 << 12);
     /// It holds a dot.
     pub const DOT: Self = Self(1 << 13);
+    /// Of a text in normal form: some of it was disguised.
+    pub const DISGUISED: Self = Self(1 << 14);
 
     /// The byte classes of `text`.
     #[must_use]
@@ -320,6 +322,7 @@ impl<'a> Scanned<'a> {
                     text,
                     map,
                     hidden,
+                    disguised,
                     ..
                 } in children
                 {
@@ -330,6 +333,9 @@ impl<'a> Scanned<'a> {
                     let mut flags = classify(&text);
                     if hidden {
                         flags = flags.and(Flags::HIDDEN);
+                    }
+                    if disguised {
+                        flags = flags.and(Flags::DISGUISED);
                     }
                     let view = View {
                         segment,
@@ -383,6 +389,7 @@ impl<'a> Scanned<'a> {
                 let hidden = form.hidden >= 4;
                 out.push(Child {
                     hidden,
+                    disguised: form.disguised > 0,
                     ..Child::whole(ViewKind::Normalised, form.text, form.map)
                 });
             }
@@ -497,6 +504,8 @@ struct Child {
     text: String,
     map: SpanMap,
     hidden: bool,
+    /// Its parent held what is not what it looks like.
+    disguised: bool,
     /// It stands for a part of its parent only.
     part: bool,
 }
@@ -508,6 +517,7 @@ impl Child {
             text,
             map,
             hidden: false,
+            disguised: false,
             part: false,
         }
     }

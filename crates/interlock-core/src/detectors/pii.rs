@@ -114,8 +114,7 @@ impl Detector for Pii {
                 ViewKind::Raw | ViewKind::Decoded => true,
                 // Accents and letter case change no match, and case is part of some.
                 ViewKind::Normalised => view.flags.any(Flags::DISGUISED),
-                // Only an address is spelt out to get past a reader; digits apart are a table.
-                ViewKind::Respelt => view.flags.any(Flags::AT),
+                ViewKind::Respelt => false,
             };
             if worth {
                 look(cx, view, segment, key, out);

@@ -30,6 +30,23 @@ def quoted(files):
                 lines = []
 
 
+ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|([nt\\]))")
+
+
+def detector_cases(files):
+    """Cases of detectors: `- ` lines without their code and settings, escapes undone."""
+    for file in files:
+        for line in file.read_text().splitlines():
+            if not line.startswith("- "):
+                continue
+            line = re.sub(r"^- (?:`[\w-]+` |[a-z -]+, \w+: )?", "", line)
+            text = line.split("|", 1)[1].strip() if line.startswith("@ ") else line
+            if text:
+                yield ESCAPE.sub(
+                    lambda m: chr(int(m[1], 16)) if m[1] else {"n": "\n", "t": "\t"}.get(m[2], m[2]), text
+                ).replace("{}", "")
+
+
 def first_columns(file):
     for line in file.read_text().splitlines():
         if line and not line.startswith("#") and " | " in line:
@@ -93,15 +110,22 @@ actions += first_columns(CORE / "tests/cases/facts/actions.txt")
 sql = list(quoted([CORE / "tests/cases/sql.md"]))
 sql += (CORE / "tests/cases/sql_statements.sql").read_text().splitlines()
 shell = list(quoted([CORE / "tests/cases/shell.md"]))
-detected = list(quoted(sorted(CORE.glob("tests/cases/detectors/*.md"))))
-detectors = source("detectors/*.rs", "privacy/*.rs", "text/*.rs")
+detected = list(
+    detector_cases([*sorted(CORE.glob("tests/cases/detectors/*.md")), CORE / "tests/cases/obfuscation.md"])
+)
+markup = list(detector_cases([CORE / "tests/cases/detectors/xss.md"]))
+markup += list(literals([CORE / "tests/detectors_properties.rs"]))
+detectors = source("detectors/**/*.rs", "privacy/**/*.rs", "text/*.rs")
 threats = detected + [t for t in literals(detectors) if len(t) > 8]
 policy = sorted(POLICY.glob("src/*.rs"))
 
 TARGETS = {
     "action_json": (actions, source("model/action.rs", "model/value.rs")),
     "condition": (list(conditions()), policy + source("facts/*.rs", "facts/*/mod.rs")),
-    "mask": (threats, source("privacy/*.rs")),
+    "decode": (threats, source("text/*.rs")),
+    "html": (markup, source("detectors/xss.rs", "detectors/xss/*.rs")),
+    "mask": (threats, source("privacy/**/*.rs")),
+    "normalise": (threats, source("text/*.rs")),
     "note_checkpoint": (list(notes()), source("audit/*.rs")),
     "path": (list(first_columns(CORE / "tests/cases/facts/paths.txt")), source("facts/path.rs")),
     "policy_yaml": (list(bundles()), policy),

@@ -7,11 +7,12 @@ use interlock_core::facts::{FactGroup, FactType};
 use interlock_core::model::reason::REASONS;
 
 /// A generated file: its path from the root and its content.
-type Artefact = (&'static str, String);
+type Artefact = (String, String);
 
 /// Everything that is generated.
 pub(crate) fn artefacts() -> Result<Vec<Artefact>> {
-    Ok(vec![
+    let mut all = crate::detector_pages::pages(&root())?;
+    for (path, content) in [
         ("docs/reference/reason-codes.md", reason_codes()),
         ("docs/reference/facts.md", facts()),
         (
@@ -19,7 +20,10 @@ pub(crate) fn artefacts() -> Result<Vec<Artefact>> {
             crate::personal_data::page(),
         ),
         ("docs/openapi.json", openapi()?),
-    ])
+    ] {
+        all.push((path.to_owned(), content));
+    }
+    Ok(all)
 }
 
 fn root() -> PathBuf {
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn committed_artefacts_are_current() {
         for (path, content) in artefacts().unwrap() {
-            let committed = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+            let committed = std::fs::read_to_string(root().join(&path)).unwrap_or_default();
             assert!(
                 committed == content,
                 "{path} is stale: run `make generate` and commit it"

@@ -1,6 +1,9 @@
 //! Tasks of the workspace: `cargo run -p xtask -- <task>`.
 
 mod detect;
+#[path = "../../crates/interlock-core/tests/detector_cases/mod.rs"]
+mod detector_cases;
+mod detector_pages;
 mod generate;
 mod load;
 mod personal_data;

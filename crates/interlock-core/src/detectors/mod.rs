@@ -185,10 +185,18 @@ pub fn run(
             out.push(Finding::whole(detector.failed(), 100));
         }
     }
+    // Results are not that detector's to read, but what was not looked through of one is said too.
+    let unread = cx.phase == Phase::Post && cx.scanned.limited();
+    if (out.take_limited() || unread) && config.enabled.contains(Vector::ResourceExhaustion) {
+        let finding = resource_exhaustion::scan_limit();
+        if !out.has_code(finding.code.code) {
+            out.push(finding);
+        }
+    }
     if out.items().len() > before || out.dropped() > 0 {
-        out.retain(|f| {
-            let threshold = config.threshold.get(f.code.vector as usize);
-            threshold.is_none_or(|t| f.confidence >= *t)
+        out.retain(|vector, confidence| {
+            let threshold = config.threshold.get(vector as usize);
+            threshold.is_none_or(|t| confidence >= *t)
         });
     }
     ran

@@ -1,8 +1,15 @@
-//! Personal data and secrets, as [`crate::privacy`] finds them.
+//! Personal data and secrets: numbers with their check digits, tokens with their vendor's form, and
+//! values that a word beside them or the name of their field announces.
+//!
+//! An address in a field that says where a message goes is no leak, as long as the field holds nothing
+//! else. What is disguised (digits of another width, characters that are not shown) is read as it
+//! looks. [`crate::privacy`] holds the kinds; a kind is one declaration, which makes its code.
 
+use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use super::{DetectContext, Detector, Phase};
+use crate::model::limits::FINDINGS_MAX;
 use crate::model::{ActionType, FindingCode, Findings, Vector};
 use crate::privacy::{self, Input, KINDS};
 use crate::text::{Channel, Flags, Literals, Segment, View, ViewKind};
@@ -52,8 +59,9 @@ const RECIPIENT_BYTES_MAX: usize = 2_048;
 /// Bytes up to which a text with any digit is looked at: it may be one short code, as the value of a
 /// field often is. Longer texts must show more.
 const VALUE_BYTES_MAX: usize = 128;
-/// Matches reported of one text; more change no decision.
-const MATCHES_MAX: usize = 24;
+/// Matches reported of one text with their place; more are counted, so that nobody takes the text for
+/// one whose every match is known.
+const MATCHES_MAX: usize = FINDINGS_MAX;
 
 /// Looks for personal data and secrets.
 #[derive(Debug)]
@@ -102,7 +110,13 @@ impl Detector for Pii {
             if !marked && !telling(key) {
                 continue;
             }
-            if matches!(view.kind, ViewKind::Raw | ViewKind::Decoded) {
+            let worth = match view.kind {
+                ViewKind::Raw | ViewKind::Decoded => true,
+                // Accents and letter case change no match, and case is part of some.
+                ViewKind::Normalised => view.flags.any(Flags::DISGUISED),
+                ViewKind::Respelt => false,
+            };
+            if worth {
                 look(cx, view, segment, key, out);
             }
         }
@@ -142,22 +156,35 @@ fn look(
         Vec::new()
     };
     let input = Input::new(&view.text, view.flags, hits, key);
-    let found = privacy::find_with(&input);
+    let mut found = privacy::find_with(&input);
     if found.is_empty() {
         return;
     }
     let addressing = segment.is_some_and(|s| addresses(cx, s, &view.text, &found));
-    for found in found.iter().take(MATCHES_MAX) {
-        if addressing && matches!(found.kind.name, "email" | "phone" | "person_name") {
-            continue;
+    found.retain(|m| !addressing || !matches!(m.kind.name, "email" | "phone" | "person_name"));
+    if found.len() > MATCHES_MAX {
+        surest_of_each_kind_first(&mut found);
+    }
+    let mut found = found.iter();
+    for found in found.by_ref().take(MATCHES_MAX) {
+        let place = (found.start, found.end);
+        cx.report(out, view, &found.kind.code, found.confidence, place);
+    }
+    for found in found {
+        out.count(Vector::Pii, found.confidence);
+    }
+}
+
+/// Brings the surest match of each kind to the front, so that a flood of one kind hides no other.
+fn surest_of_each_kind_first(found: &mut [privacy::Match]) {
+    found.sort_by_key(|m| (m.kind.name, Reverse(m.confidence)));
+    let mut kinds = 0;
+    for at in 0..found.len() {
+        let name = |i: usize| found.get(i).map(|m| m.kind.name);
+        if kinds == 0 || name(at) != name(kinds - 1) {
+            found.swap(kinds, at);
+            kinds += 1;
         }
-        cx.report(
-            out,
-            view,
-            &found.kind.code,
-            found.confidence,
-            (found.start, found.end),
-        );
     }
 }
 

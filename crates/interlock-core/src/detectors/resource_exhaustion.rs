@@ -1,10 +1,12 @@
 //! Parameters that would lock or drain the system: endless loops, enormous counts, unbounded
 //! reads, bombs.
 
+use std::cell::LazyCell;
+
 use super::code::codes;
 use super::text_at::{at, find, part};
 use super::{DetectContext, Detector, Phase};
-use crate::model::limits::JSON_DEPTH_MAX;
+use crate::model::limits::{JSON_DEPTH_MAX, PATH_BYTES_MAX, PATH_CUT};
 use crate::model::{Finding, FindingCode, Findings, Value, Vector};
 use crate::text::{Bound, Literals, View, ViewKind};
 
@@ -231,10 +233,19 @@ impl Detector for ResourceExhaustion {
 
     fn detect(&self, cx: &DetectContext<'_>, out: &mut Findings) {
         if cx.scanned.limited() {
-            out.push(Finding::whole(&SCAN_LIMIT, 60));
+            out.push(scan_limit());
         }
-        numbers(&cx.action.arguments, "", "arguments", 0, out);
-        numbers(&cx.action.payload, "", "payload", 0, out);
+        for (root, value) in [
+            ("arguments", &cx.action.arguments),
+            ("payload", &cx.action.payload),
+        ] {
+            let place = Place {
+                outer: None,
+                name: root,
+                depth: 0,
+            };
+            numbers(value, "", &place, out);
+        }
         let sql = &cx.facts.sql;
         if sql.present && sql.unbounded_read && sql.row_estimate > ROWS_HUGE {
             out.push(Finding::whole(&UNBOUNDED_READ, 66));
@@ -278,29 +289,71 @@ impl Detector for ResourceExhaustion {
     }
 }
 
+/// That the text pass or a detector stopped before it had looked at everything.
+pub(super) fn scan_limit() -> Finding {
+    Finding::whole(&SCAN_LIMIT, 60)
+}
+
+/// Where a value stands. Written out only for a finding: a long name around many values would
+/// otherwise be copied for each.
+struct Place<'a> {
+    outer: Option<&'a Place<'a>>,
+    name: &'a str,
+    depth: usize,
+}
+
+impl Place<'_> {
+    /// The JSON path, as flattening writes it.
+    fn path(&self) -> String {
+        let mut names = Vec::new();
+        let mut place = Some(self);
+        while let Some(at) = place {
+            names.push(at.name);
+            place = at.outer;
+        }
+        let mut path = String::new();
+        for name in names.into_iter().rev() {
+            if path.len() + 1 + name.len() > PATH_BYTES_MAX {
+                path.push(PATH_CUT);
+                break;
+            }
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+        }
+        path
+    }
+}
+
 /// Numbers among the arguments whose key says that they are an amount.
-fn numbers(value: &Value, key: &str, path: &str, depth: usize, out: &mut Findings) {
-    if depth > JSON_DEPTH_MAX {
+fn numbers(value: &Value, key: &str, place: &Place<'_>, out: &mut Findings) {
+    if place.depth > JSON_DEPTH_MAX {
+        out.limit_reached();
         return;
     }
     match value {
         Value::Object(object) => {
             for (name, item) in object.iter() {
-                if matches!(item, Value::Object(_) | Value::Array(_)) || known_key(name) {
-                    let path =
-                        if matches!(item, Value::Object(_) | Value::Array(_) | Value::Number(_)) {
-                            format!("{path}.{name}")
-                        } else {
-                            continue;
-                        };
-                    numbers(item, name, &path, depth + 1, out);
+                let within = matches!(item, Value::Object(_) | Value::Array(_));
+                if within || (matches!(item, Value::Number(_)) && known_key(name)) {
+                    let place = Place {
+                        outer: Some(place),
+                        name,
+                        depth: place.depth + 1,
+                    };
+                    numbers(item, name, &place, out);
                 }
             }
         }
         Value::Array(items) => {
-            for item in items.iter().take(64) {
+            for item in items {
                 if matches!(item, Value::Object(_) | Value::Array(_)) {
-                    numbers(item, key, path, depth + 1, out);
+                    let place = Place {
+                        depth: place.depth + 1,
+                        ..*place
+                    };
+                    numbers(item, key, &place, out);
                 }
             }
         }
@@ -319,11 +372,11 @@ fn numbers(value: &Value, key: &str, path: &str, depth: usize, out: &mut Finding
                 .find(|(k, _)| lower(k))
                 .map_or(COUNT_HUGE, |(_, n)| *n);
             if COUNT_KEYS.iter().any(|k| lower(k)) && amount >= bound {
-                out.push(whole_at(&HUGE_COUNT, 72, path));
+                out.push(whole_at(&HUGE_COUNT, 72, place));
             } else if let Some((_, per_second)) = WAIT_KEYS.iter().find(|(k, _)| lower(k))
                 && amount / per_second > ARGUMENT_SECONDS_MAX
             {
-                out.push(whole_at(&LONG_WAIT, 62, path));
+                out.push(whole_at(&LONG_WAIT, 62, place));
             }
         }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
@@ -335,9 +388,9 @@ fn known_key(name: &str) -> bool {
         || WAIT_KEYS.iter().any(|(k, _)| k.eq_ignore_ascii_case(name))
 }
 
-fn whole_at(code: &'static FindingCode, confidence: u8, path: &str) -> Finding {
+fn whole_at(code: &'static FindingCode, confidence: u8, place: &Place<'_>) -> Finding {
     Finding {
-        path: path.to_owned().into(),
+        path: place.path().into(),
         ..Finding::whole(code, confidence)
     }
 }
@@ -461,12 +514,22 @@ fn endless(view: &View<'_>) -> Option<Found> {
     (!leaves && body && text.len() < 2_000).then_some((&ENDLESS, 70, n, n + head.len()))
 }
 
+/// Bytes of a call that are read for its numbers.
+const CALL_BYTES_MAX: usize = 120;
+
 /// The largest number that stands within the parentheses after `from`, products and powers computed.
 fn largest(text: &str, from: usize) -> i64 {
-    let end = text
-        .get(from..)
-        .and_then(|t| t.find([')', '\n', ';', '}']))
-        .map_or(text.len(), |n| from + n.min(120));
+    let bytes = text.as_bytes();
+    let within = bytes.get(from..).unwrap_or_default();
+    let end = within
+        .iter()
+        .take(CALL_BYTES_MAX)
+        .position(|b| matches!(b, b')' | b'\n' | b';' | b'}'))
+        .unwrap_or(within.len().min(CALL_BYTES_MAX));
+    let mut end = from + end;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
     let inner = part(text, from, end);
     let mut most = 0i64;
     let mut product = 1i64;
@@ -537,6 +600,10 @@ fn series(view: &View<'_>) -> Option<Found> {
 
 fn wait(view: &View<'_>) -> Option<Found> {
     let text = view.text.as_ref();
+    // Looked for once, however many hits there are.
+    let prose = LazyCell::new(|| {
+        !text.trim_start().starts_with("sleep") && !text.contains([';', '|', '&', '('])
+    });
     for hit in view.hits(Vector::ResourceExhaustion) {
         if hit.class != WAIT {
             continue;
@@ -573,10 +640,7 @@ fn wait(view: &View<'_>) -> Option<Found> {
             _ => amount,
         };
         // `sleep 8 hours` of a person is not a call: a unit must touch the number.
-        let prose = rest.starts_with(' ')
-            && !text.trim_start().starts_with("sleep")
-            && !text.contains([';', '|', '&', '(']);
-        if seconds >= WAIT_LONG && !prose {
+        if seconds >= WAIT_LONG && !(rest.starts_with(' ') && *prose) {
             return Some((&LONG_WAIT, 66, start, end));
         }
     }

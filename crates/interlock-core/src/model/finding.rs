@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::limits::FINDINGS_MAX;
+use crate::model::limits::{FINDINGS_MAX, PATH_CUT};
 
 macro_rules! vectors {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -171,20 +171,64 @@ impl Finding {
 pub struct Findings {
     items: Vec<Finding>,
     strongest: [u8; 12],
-    dropped: u32,
+    /// Of each vector, how many are counted but not kept, and the strongest confidence of those.
+    unlisted: [(u32, u8); 12],
+    limited: bool,
 }
 
 impl Findings {
-    /// Adds a finding; beyond [`FINDINGS_MAX`] only the count and the confidence are kept.
+    /// Adds a finding; beyond [`FINDINGS_MAX`] only count and confidence are kept. Then the vector
+    /// with most findings gives up its last, so that a flood of one hides no other.
     pub fn push(&mut self, finding: Finding) {
         if let Some(slot) = self.strongest.get_mut(finding.code.vector as usize) {
             *slot = (*slot).max(finding.confidence);
         }
         if self.items.len() < FINDINGS_MAX {
             self.items.push(finding);
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
+            return;
         }
+        let left_out = match self.place_for(finding.code.vector) {
+            Some(place) => {
+                let left_out = self.items.remove(place);
+                self.items.push(finding);
+                left_out
+            }
+            None => finding,
+        };
+        self.unlist(left_out.code.vector, left_out.confidence);
+    }
+
+    /// Counts a finding without its place.
+    pub(crate) fn count(&mut self, vector: Vector, confidence: u8) {
+        if let Some(slot) = self.strongest.get_mut(vector as usize) {
+            *slot = (*slot).max(confidence);
+        }
+        self.unlist(vector, confidence);
+    }
+
+    fn unlist(&mut self, vector: Vector, confidence: u8) {
+        if let Some((count, strongest)) = self.unlisted.get_mut(vector as usize) {
+            *count = count.saturating_add(1);
+            *strongest = (*strongest).max(confidence);
+        }
+    }
+
+    /// The place that `vector` may take over once all are taken: the last of the vector that has
+    /// most, where that one keeps at least as many as `vector` then has.
+    fn place_for(&self, vector: Vector) -> Option<usize> {
+        let mut counts = [0u32; 12];
+        for item in &self.items {
+            if let Some(count) = counts.get_mut(item.code.vector as usize) {
+                *count += 1;
+            }
+        }
+        let own = counts.get(vector as usize).copied().unwrap_or(0);
+        let most = Vector::ALL
+            .into_iter()
+            .max_by_key(|v| counts.get(*v as usize))?;
+        (counts.get(most as usize).copied()? > own + 1)
+            .then(|| self.items.iter().rposition(|f| f.code.vector == most))
+            .flatten()
     }
 
     /// The findings kept.
@@ -195,8 +239,17 @@ impl Findings {
 
     /// How many were counted but not kept.
     #[must_use]
-    pub const fn dropped(&self) -> u32 {
-        self.dropped
+    pub fn dropped(&self) -> u32 {
+        self.unlisted
+            .iter()
+            .fold(0, |sum, (count, _)| sum.saturating_add(*count))
+    }
+
+    /// Whether the place of everything found is known: none was only counted, and no path is too
+    /// long to be written out.
+    #[must_use]
+    pub fn placed(&self) -> bool {
+        self.dropped() == 0 && !self.items.iter().any(|f| f.path.ends_with(PATH_CUT))
     }
 
     /// The strongest confidence of `vector`, 0 when it found nothing.
@@ -217,14 +270,94 @@ impl Findings {
         self.items.iter().any(|f| f.code.code == code)
     }
 
-    /// Takes out the findings of vectors that are switched off or below their threshold.
-    pub fn retain(&mut self, keep: impl Fn(&Finding) -> bool) {
-        self.items.retain(|f| keep(f));
+    /// Says that a detector stopped at a limit before it had looked at everything.
+    pub const fn limit_reached(&mut self) {
+        self.limited = true;
+    }
+
+    /// Whether a detector stopped at a limit since the last call.
+    pub(crate) const fn take_limited(&mut self) -> bool {
+        std::mem::replace(&mut self.limited, false)
+    }
+
+    /// Takes out the findings of vectors that are switched off or below their threshold: those
+    /// whose vector and confidence `keep` refuses.
+    pub fn retain(&mut self, keep: impl Fn(Vector, u8) -> bool) {
+        self.items.retain(|f| keep(f.code.vector, f.confidence));
         self.strongest = [0; 12];
         for finding in &self.items {
             if let Some(slot) = self.strongest.get_mut(finding.code.vector as usize) {
                 *slot = (*slot).max(finding.confidence);
             }
         }
+        // What is only counted stays a finding of its vector, unless even the strongest falls.
+        for ((vector, unlisted), slot) in Vector::ALL
+            .into_iter()
+            .zip(&mut self.unlisted)
+            .zip(&mut self.strongest)
+        {
+            if unlisted.0 > 0 && keep(vector, unlisted.1) {
+                *slot = (*slot).max(unlisted.1);
+            } else {
+                *unlisted = (0, 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static WEAK: FindingCode = FindingCode {
+        code: "pii.weak",
+        vector: Vector::Pii,
+        summary: "a weak one",
+        tags: &[],
+    };
+    static STRONG: FindingCode = FindingCode {
+        code: "xss.strong",
+        vector: Vector::Xss,
+        summary: "a strong one",
+        tags: &[],
+    };
+
+    fn flood(code: &'static FindingCode, confidence: u8, times: usize, out: &mut Findings) {
+        for _ in 0..times {
+            out.push(Finding::whole(code, confidence));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_one_vector_hides_no_other() {
+        let mut found = Findings::default();
+        flood(&WEAK, 10, FINDINGS_MAX * 3, &mut found);
+        flood(&STRONG, 90, 1, &mut found);
+        assert!(found.has_code("xss.strong"));
+        found.retain(|_, confidence| confidence >= 50);
+        assert_eq!(found.confidence(Vector::Xss), 90);
+        assert!(!found.has(Vector::Pii));
+        // Nothing that counts was left out.
+        assert_eq!((found.items().len(), found.dropped()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_only_counted_keeps_its_confidence() {
+        let mut found = Findings::default();
+        flood(&WEAK, 60, FINDINGS_MAX, &mut found);
+        flood(&WEAK, 99, 1, &mut found);
+        found.retain(|_, confidence| confidence >= 50);
+        assert_eq!((found.confidence(Vector::Pii), found.dropped()), (99, 1));
+        assert!(!found.placed());
+    }
+
+    #[test]
+    fn places_are_shared_evenly() {
+        let mut found = Findings::default();
+        flood(&WEAK, 60, FINDINGS_MAX, &mut found);
+        flood(&STRONG, 60, FINDINGS_MAX, &mut found);
+        let of = |v| found.items().iter().filter(|f| f.code.vector == v).count();
+        assert_eq!(found.items().len(), FINDINGS_MAX);
+        assert!(of(Vector::Xss).abs_diff(of(Vector::Pii)) <= 2);
     }
 }

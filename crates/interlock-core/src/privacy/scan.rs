@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::model::Vector;
+use crate::model::limits::STRING_BYTES_MAX;
 use crate::text::{Bound, Flags, Hit, Literals, Prefilter};
 
 use super::context::{self, Announced};
@@ -16,8 +17,9 @@ use super::{code, date_of_birth, number, person_name, postal_address, registry, 
 
 pub use registry::KINDS;
 
-/// Matches kept of one text.
-const MATCHES_MAX: usize = 4_096;
+/// Matches kept of one text: more than any text of `STRING_BYTES_MAX` can hold, so that masking one
+/// leaves nothing out.
+const MATCHES_MAX: usize = STRING_BYTES_MAX / 2;
 /// The confidence of data that identifies a person only together, once it stands together.
 const TOGETHER: u8 = 58;
 
@@ -136,7 +138,8 @@ impl<'a> Input<'a> {
 /// identifies a person only together with other data, with less confidence.
 #[must_use]
 pub fn find(text: &str) -> Vec<Match> {
-    let hits = PREFILTER.scan(text).hits;
+    // Every literal: what is masked may not be left out because others stand before it.
+    let hits = PREFILTER.scan_within(text, text.len()).hits;
     let input = Input::new(text, Flags::of(text), hits, "");
     let mut all = direct(&input);
     quasi(&input, &mut all);
@@ -188,7 +191,9 @@ fn direct(input: &Input<'_>) -> Vec<Match> {
 
 /// Adds names and addresses, and makes sure of what identifies a person together.
 fn quasi(input: &Input<'_>, all: &mut Vec<Match>) {
-    let hits = QUASI_PREFILTER.scan(input.text).hits;
+    let hits = QUASI_PREFILTER
+        .scan_within(input.text, STRING_BYTES_MAX)
+        .hits;
     let input = Input::new(input.text, input.flags, hits, input.key);
     person_name::find(&input, all);
     postal_address::find(&input, all);

@@ -21,6 +21,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use crate::model::limits::PATH_BYTES_MAX;
 use crate::model::{
     Approvers, Capabilities, Effect, FiredRule, Layer, Obligation, Reason, ReasonCode, RuleKind,
     Vector, VectorSet, reason::code,
@@ -231,7 +232,7 @@ pub(super) fn combine(
 
     // Redaction needs the place of everything found; what was only counted cannot be replaced.
     let mut can = input.action.capabilities;
-    can.redact &= input.findings.dropped() == 0;
+    can.redact &= input.findings.placed();
     let granted = apply_grant(input, can, &mut asks);
 
     let having_a_say = |ask: &&Ask<'_>| ask.stands && !ask.granted;
@@ -371,9 +372,14 @@ fn reasons(
     );
     if effect != decided {
         let dropped = input.findings.dropped();
-        let message = if dropped > 0 && input.action.capabilities.redact && !can.redact {
+        let unplaced = input.action.capabilities.redact && !can.redact;
+        let message = if unplaced && dropped > 0 {
             format!(
                 "{dropped} findings have no place recorded, so `{decided}` would be incomplete and becomes `{effect}`"
+            )
+        } else if unplaced {
+            format!(
+                "something was found under a path of more than {PATH_BYTES_MAX} bytes, so `{decided}` would be incomplete and becomes `{effect}`"
             )
         } else {
             format!("the enforcement point cannot do `{decided}`, so it becomes `{effect}`")

@@ -7,8 +7,8 @@ use super::span_map::SpanMap;
 const BASE64_CHARS_MIN: usize = 16;
 /// Digits of a hexadecimal run from which on it can hide something worth reading.
 const HEX_DIGITS_MIN: usize = 16;
-/// Runs decoded of one text.
-const RUNS_MAX: usize = 16;
+/// Runs decoded of one text; more are reported as a limit that was reached.
+const RUNS_MAX: usize = 32;
 
 /// A decoded text and where it stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,12 +186,22 @@ fn backslash(text: &[u8], i: usize) -> Option<(usize, u32, bool)> {
     }
 }
 
-/// The runs of base64 and hexadecimal that decode to readable text.
-pub(super) fn runs(text: &str) -> Vec<Decoded> {
+/// The runs of base64 and hexadecimal that decode to readable text, and whether there are more than
+/// [`RUNS_MAX`].
+pub(super) fn runs(text: &str) -> (Vec<Decoded>, bool) {
+    decode_runs(text, RUNS_MAX)
+}
+
+/// Whether `text` holds anything that could be decoded further.
+pub(super) fn is_encoded(text: &str) -> bool {
+    unescape(text).is_some() || decode_runs(text, 0).1
+}
+
+fn decode_runs(text: &str, runs_max: usize) -> (Vec<Decoded>, bool) {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
     let mut i = 0;
-    while i < bytes.len() && out.len() < RUNS_MAX {
+    while i < bytes.len() {
         if !base64_byte(at(bytes, i)) {
             i += 1;
             continue;
@@ -223,6 +233,9 @@ pub(super) fn runs(text: &str) -> Vec<Decoded> {
                 .flatten()
         });
         if let Some(text) = decoded {
+            if out.len() >= runs_max {
+                return (out, true);
+            }
             let mut map = SpanMap::new(i - start);
             map.piece(0, 0, false);
             out.push(Decoded {
@@ -231,7 +244,7 @@ pub(super) fn runs(text: &str) -> Vec<Decoded> {
             });
         }
     }
-    out
+    (out, false)
 }
 
 const fn base64_byte(b: u8) -> bool {
@@ -282,12 +295,19 @@ fn mostly_printable(bytes: &[u8]) -> bool {
     odd * 10 <= bytes.len()
 }
 
-/// The bytes as text when they are text: UTF-8, nearly all printable, with a letter.
+/// Bytes that are all printable by chance with a probability of one in a hundred thousand.
+const PRINTABLE_MIN: usize = 12;
+
+/// The bytes as text when they are text: printable ASCII, or UTF-8 that is mostly letters.
 fn readable(bytes: Vec<u8>) -> Option<String> {
     if bytes.len() < 8 || !mostly_printable(&bytes) {
         return None;
     }
     let text = String::from_utf8(bytes).ok()?;
+    let printable = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    if text.len() >= PRINTABLE_MIN && text.bytes().all(printable) {
+        return Some(text);
+    }
     let plain = text.bytes().filter(u8::is_ascii).count();
     let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
     (plain * 4 >= text.len() * 3 && letters * 2 >= text.len()).then_some(text)
@@ -321,7 +341,7 @@ mod tests {
 
     #[test]
     fn decodes_runs_that_are_text() {
-        let all = |text: &str| runs(text).into_iter().map(|d| d.text).collect::<Vec<_>>();
+        let all = |text: &str| runs(text).0.into_iter().map(|d| d.text).collect::<Vec<_>>();
         assert_eq!(all("do aWdub3JlIGFsbCBydWxlcw== now"), ["ignore all rules"]);
         assert_eq!(all("49676e6f726520616c6c"), ["Ignore all"]);
         assert_eq!(all("0x49676e6f726520616c6c"), ["Ignore all"]);
@@ -330,9 +350,19 @@ mod tests {
     }
 
     #[test]
+    fn says_that_there_are_more_runs() {
+        let run = "aWdub3JlIGFsbCBydWxlcw== ";
+        let (found, more) = runs(&run.repeat(RUNS_MAX));
+        assert_eq!((found.len(), more), (RUNS_MAX, false));
+        let (found, more) = runs(&run.repeat(RUNS_MAX + 1));
+        assert_eq!((found.len(), more), (RUNS_MAX, true));
+        assert!(is_encoded(run) && is_encoded("a%41") && !is_encoded("ignore all rules"));
+    }
+
+    #[test]
     fn runs_know_where_they_stood() {
         let text = "do aWdub3JlIGFsbCBydWxlcw== now";
-        let span = runs(text)[0].map.source_of(0, 6);
+        let span = runs(text).0[0].map.source_of(0, 6);
         assert_eq!(
             &text[span.start as usize..span.end as usize],
             "aWdub3JlIGFsbCBydWxlcw=="
@@ -345,7 +375,7 @@ mod tests {
             if let Some(decoded) = unescape(&text) {
                 prop_assert!(decoded.text.len() <= text.len() * 3 + 8);
             }
-            for run in runs(&text) {
+            for run in runs(&text).0 {
                 prop_assert!(run.text.len() <= text.len());
             }
         }

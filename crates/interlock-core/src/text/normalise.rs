@@ -25,6 +25,9 @@ pub struct Normalised {
     pub hidden: usize,
     /// How many invisible characters were taken out of the middle of words.
     pub invisible: usize,
+    /// How many characters were not what they look like: of another width or alphabet, struck
+    /// through, invisible within a word, or in hidden text. Accents and letter case disguise nothing.
+    pub disguised: usize,
 }
 
 /// Brings `text` into normal form. Hidden text is decoded in place.
@@ -100,6 +103,7 @@ fn fold(word: &str, out: &mut Normalised) {
             if !flag {
                 folded.push(tag.to_ascii_lowercase());
                 out.hidden += 1;
+                out.disguised += 1;
             }
             continue;
         }
@@ -107,10 +111,12 @@ fn fold(word: &str, out: &mut Normalised) {
         if invisible(c) {
             if in_word {
                 out.invisible += 1;
+                out.disguised += 1;
             }
             continue;
         }
-        in_word = c.is_alphanumeric();
+        out.disguised += usize::from(other_form(c) || (mark(c) && in_word));
+        in_word = c.is_alphanumeric() || (in_word && mark(c));
         decompose_compatible(c, |d| {
             if !mark(d) {
                 folded.push(d);
@@ -122,7 +128,13 @@ fn fold(word: &str, out: &mut Normalised) {
     // Letters of another script are folded only where they pose as Latin, beside Latin letters.
     // Russian and Greek words stay what they are.
     for c in folded.nfc() {
-        let c = if latin { look_alike(c).unwrap_or(c) } else { c };
+        let c = match look_alike(c) {
+            Some(alike) if latin => {
+                out.disguised += 1;
+                alike
+            }
+            _ => c,
+        };
         let c = quote(c);
         if c.is_ascii() {
             out.text.push(c.to_ascii_lowercase());
@@ -197,6 +209,14 @@ const fn mark(c: char) -> bool {
             | '\u{1DC0}'..='\u{1DFF}'
             | '\u{20D0}'..='\u{20FF}'
             | '\u{FE20}'..='\u{FE2F}'
+    )
+}
+
+/// Forms of ASCII characters that Unicode keeps for other uses: full width, mathematical, enclosed.
+const fn other_form(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2460}'..='\u{24FF}' | '\u{FF01}'..='\u{FF5E}' | '\u{1D400}'..='\u{1D7FF}' | '\u{1F100}'..='\u{1F1FF}'
     )
 }
 
@@ -348,6 +368,21 @@ mod tests {
                 .text
                 .ends_with("print me")
         );
+    }
+
+    #[test]
+    fn counts_what_is_not_what_it_looks_like() {
+        for (text, disguised) in [
+            ("４１１１", 4),
+            ("𝟒", 1),
+            ("jo\u{200b}e", 1),
+            ("4\u{336}1\u{336}", 2),
+            ("exаmple", 1),
+            ("Grüße, précédentes, Привет \u{201c}x\u{201d}", 0),
+            ("ＡB", 1),
+        ] {
+            assert_eq!(normalise(text).disguised, disguised, "{text:?}");
+        }
     }
 
     #[test]

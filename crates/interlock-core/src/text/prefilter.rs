@@ -59,6 +59,8 @@ pub(crate) struct Hits {
     pub(super) classes: [u64; 12],
     pub(crate) hits: Vec<Hit>,
     pub(super) flooded: bool,
+    /// How many hits may still be kept.
+    room: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -238,7 +240,15 @@ impl Prefilter {
     }
 
     pub(crate) fn scan(&self, text: &str) -> Hits {
-        let mut out = Hits::default();
+        self.scan_within(text, HITS_MAX)
+    }
+
+    /// As [`Self::scan`], with at most `hits_max` hits kept.
+    pub(crate) fn scan_within(&self, text: &str, hits_max: usize) -> Hits {
+        let mut out = Hits {
+            room: hits_max,
+            ..Hits::default()
+        };
         let bytes = text.as_bytes();
         let mut walk = Walk { key: 0, words: 0 };
         for (i, b) in bytes.iter().enumerate() {
@@ -293,7 +303,8 @@ impl Prefilter {
             if let Some(mask) = out.classes.get_mut(literal.vector as usize) {
                 *mask |= 1 << literal.class;
             }
-            if out.hits.len() < HITS_MAX {
+            if out.room > 0 {
+                out.room -= 1;
                 out.hits.push(Hit {
                     vector: literal.vector,
                     class: literal.class,

@@ -10,8 +10,10 @@ use super::span_map::SpanMap;
 use crate::model::limits::{DECODE_DEPTH_MAX, DECODE_GROWTH_MAX};
 use crate::model::{Span, Vector, VectorSet};
 
-/// Views made of one action beyond its own texts.
+/// Views made of one action beyond those of its texts.
 const VIEWS_EXTRA_MAX: usize = 128;
+/// Views made of each text: most that need any need its normal form, or what it unescapes to, alone.
+const VIEWS_PER_TEXT: usize = 2;
 /// Letters in a row, each alone between spaces, from which on a text is spelt out.
 const SPELT_OUT_MIN: usize = 6;
 /// Letters after marks that make a run, in a text that has a longer one.
@@ -65,6 +67,8 @@ impl Flags {
     pub const SPELT_OUT: Self = Self(1 << 12);
     /// It holds a dot.
     pub const DOT: Self = Self(1 << 13);
+    /// Of a text in normal form: some of it was disguised.
+    pub const DISGUISED: Self = Self(1 << 14);
 
     /// The byte classes of `text`.
     #[must_use]
@@ -267,7 +271,7 @@ impl<'a> Scanned<'a> {
         let bytes: usize = segments.iter().map(|s| s.text.len()).sum();
         let mut budget = Budget {
             bytes: bytes.saturating_mul(DECODE_GROWTH_MAX),
-            views: VIEWS_EXTRA_MAX,
+            views: VIEWS_EXTRA_MAX.saturating_add(segments.len().saturating_mul(VIEWS_PER_TEXT)),
         };
         for (index, segment) in segments.iter().enumerate() {
             let flags = classify(&segment.text);
@@ -305,7 +309,8 @@ impl<'a> Scanned<'a> {
         for _ in 0..DECODE_DEPTH_MAX {
             let mut next = Vec::new();
             for parent in queue {
-                let children = self.children(parent);
+                let (children, more) = self.children(parent);
+                self.limited |= more;
                 let whole = |kind: ViewKind| children.iter().any(|c| c.kind == kind && !c.part);
                 let decoded = whole(ViewKind::Decoded);
                 if let Some(view) = self.views.get_mut(parent) {
@@ -317,6 +322,7 @@ impl<'a> Scanned<'a> {
                     text,
                     map,
                     hidden,
+                    disguised,
                     ..
                 } in children
                 {
@@ -327,6 +333,9 @@ impl<'a> Scanned<'a> {
                     let mut flags = classify(&text);
                     if hidden {
                         flags = flags.and(Flags::HIDDEN);
+                    }
+                    if disguised {
+                        flags = flags.and(Flags::DISGUISED);
                     }
                     let view = View {
                         segment,
@@ -353,15 +362,16 @@ impl<'a> Scanned<'a> {
         if queue.iter().any(|&v| {
             self.views
                 .get(v)
-                .is_some_and(|v| v.kind == ViewKind::Decoded && decode::unescape(&v.text).is_some())
+                .is_some_and(|v| v.kind == ViewKind::Decoded && decode::is_encoded(&v.text))
         }) {
             self.limited = true;
         }
     }
 
-    fn children(&self, parent: usize) -> Vec<Child> {
+    /// The views that follow from `parent`, and whether a limit left some out.
+    fn children(&self, parent: usize) -> (Vec<Child>, bool) {
         let Some(view) = self.views.get(parent) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let worth = Flags::FOREIGN
             .and(Flags::ESCAPE)
@@ -369,15 +379,17 @@ impl<'a> Scanned<'a> {
             .and(Flags::LEET)
             .and(Flags::SPELT_OUT);
         if !view.flags.any(worth) {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let mut out = Vec::new();
+        let mut limited = false;
         if view.flags.any(Flags::FOREIGN) && view.kind != ViewKind::Normalised {
             let form = normalise(&view.text);
             if form.text != view.text {
                 let hidden = form.hidden >= 4;
                 out.push(Child {
                     hidden,
+                    disguised: form.disguised > 0,
                     ..Child::whole(ViewKind::Normalised, form.text, form.map)
                 });
             }
@@ -389,7 +401,9 @@ impl<'a> Scanned<'a> {
                 out.push(Child::whole(ViewKind::Decoded, decoded.text, decoded.map));
             }
             if view.flags.any(Flags::RUN) {
-                for decoded in decode::runs(&view.text) {
+                let (runs, more) = decode::runs(&view.text);
+                limited = more;
+                for decoded in runs {
                     out.push(Child {
                         part: true,
                         ..Child::whole(ViewKind::Decoded, decoded.text, decoded.map)
@@ -402,7 +416,7 @@ impl<'a> Scanned<'a> {
         {
             out.push(Child::whole(ViewKind::Respelt, text, map));
         }
-        out
+        (out, limited)
     }
 
     /// The segments that the views are of.
@@ -490,6 +504,8 @@ struct Child {
     text: String,
     map: SpanMap,
     hidden: bool,
+    /// Its parent held what is not what it looks like.
+    disguised: bool,
     /// It stands for a part of its parent only.
     part: bool,
 }
@@ -501,6 +517,7 @@ impl Child {
             text,
             map,
             hidden: false,
+            disguised: false,
             part: false,
         }
     }
@@ -610,11 +627,11 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
         )
     };
     let letter = |b: u8| b.is_ascii_alphabetic() || !b.is_ascii();
+    let letters_first = bytes.iter().take_while(|b| letter(**b)).count();
     let mixed = (0..bytes.len()).any(|i| {
         let after = at(i + 1);
         // `execut3:` has its only sign at the end.
-        let ends =
-            i >= 4 && !after.is_ascii_alphanumeric() && bytes.iter().take(i).all(|b| letter(*b));
+        let ends = i >= 4 && i == letters_first && !after.is_ascii_alphanumeric();
         poses(at(i))
             && (letter(after)
                 || (poses(after) && i > 0 && letter(at(i - 1)))

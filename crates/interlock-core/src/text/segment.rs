@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::model::limits::SCAN_BYTES_MAX;
+use crate::model::limits::{
+    JSON_DEPTH_MAX, PATH_BYTES_MAX, PATH_CUT, SCAN_BYTES_MAX, SEGMENTS_MAX,
+};
 use crate::model::{Action, Value};
 
 /// Where a text comes from; decides how far it is trusted and which detectors read it.
@@ -27,7 +29,8 @@ pub enum Channel {
 pub struct Segment<'a> {
     /// Where it comes from.
     pub channel: Channel,
-    /// The JSON path from the action, such as `arguments.to[0]`.
+    /// The JSON path from the action, such as `arguments.to[0]`; where it is too long, its beginning
+    /// and [`PATH_CUT`].
     pub path: String,
     /// The name of the innermost object key, empty within none.
     pub key: &'a str,
@@ -35,7 +38,8 @@ pub struct Segment<'a> {
     pub text: Cow<'a, str>,
 }
 
-/// The texts of an action in a fixed order, and whether [`SCAN_BYTES_MAX`] cut some off.
+/// The texts of an action in a fixed order, and whether a limit was reached: [`SCAN_BYTES_MAX`],
+/// [`SEGMENTS_MAX`] or [`JSON_DEPTH_MAX`] left some out, or [`PATH_BYTES_MAX`] cut a path off.
 #[must_use]
 pub fn flatten(action: &Action) -> (Vec<Segment<'_>>, bool) {
     let mut flat = Flattener {
@@ -43,6 +47,7 @@ pub fn flatten(action: &Action) -> (Vec<Segment<'_>>, bool) {
         bytes: 0,
         truncated: false,
         path: String::with_capacity(64),
+        depth: 0,
     };
     flat.text(Channel::Resource, "resource", "resource", &action.resource);
     flat.root(Channel::Argument, "arguments", &action.arguments);
@@ -56,11 +61,15 @@ pub fn flatten(action: &Action) -> (Vec<Segment<'_>>, bool) {
     (flat.segments, flat.truncated)
 }
 
+/// Bytes of an index in brackets.
+const INDEX_BYTES_MAX: usize = 10;
+
 struct Flattener<'a> {
     segments: Vec<Segment<'a>>,
     bytes: usize,
     truncated: bool,
     path: String,
+    depth: usize,
 }
 
 impl<'a> Flattener<'a> {
@@ -73,9 +82,29 @@ impl<'a> Flattener<'a> {
     fn field(&mut self, channel: Channel, root: &str, key: &'a str, value: &'a Value) {
         self.path.clear();
         self.path.push_str(root);
-        self.path.push('.');
-        self.path.push_str(key);
+        self.step(key);
         self.value(channel, key, value);
+    }
+
+    /// Goes on to the key `name`.
+    fn step(&mut self, name: &str) {
+        if self.has_room(1 + name.len()) {
+            self.path.push('.');
+            self.path.push_str(name);
+        }
+    }
+
+    /// Whether `bytes` more fit into the path. A path that was cut off stays as it is.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        if self.path.ends_with(PATH_CUT) {
+            return false;
+        }
+        let fits = self.path.len() + bytes <= PATH_BYTES_MAX;
+        if !fits {
+            self.truncated = true;
+            self.path.push(PATH_CUT);
+        }
+        fits
     }
 
     fn text(&mut self, channel: Channel, path: &str, key: &'a str, text: &'a str) {
@@ -96,6 +125,10 @@ impl<'a> Flattener<'a> {
         if kept.is_empty() {
             return;
         }
+        if self.segments.len() >= SEGMENTS_MAX {
+            self.truncated = true;
+            return;
+        }
         self.bytes += kept.len();
         self.segments.push(Segment {
             channel,
@@ -106,6 +139,11 @@ impl<'a> Flattener<'a> {
     }
 
     fn value(&mut self, channel: Channel, key: &'a str, value: &'a Value) {
+        if self.depth > JSON_DEPTH_MAX {
+            self.truncated = true;
+            return;
+        }
+        self.depth += 1;
         let length = self.path.len();
         match value {
             Value::String(text) => {
@@ -116,20 +154,81 @@ impl<'a> Flattener<'a> {
             Value::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
                     use std::fmt::Write as _;
-                    let _ = write!(self.path, "[{i}]");
+                    if self.has_room(INDEX_BYTES_MAX) {
+                        let _ = write!(self.path, "[{i}]");
+                    }
                     self.value(channel, key, item);
                     self.path.truncate(length);
                 }
             }
             Value::Object(object) => {
                 for (name, item) in object.iter() {
-                    self.path.push('.');
-                    self.path.push_str(name);
+                    self.step(name);
                     self.value(channel, name, item);
                     self.path.truncate(length);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+        self.depth -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ActionType, Object};
+
+    fn with(arguments: Value) -> Action {
+        let mut action = Action::new("a", ActionType::ApiCall);
+        action.arguments = arguments;
+        action
+    }
+
+    fn object(key: &str, value: Value) -> Value {
+        let mut object = Object::new();
+        object.insert(key.to_owned(), value);
+        Value::Object(object)
+    }
+
+    #[test]
+    fn a_long_key_around_many_texts_does_not_multiply() {
+        let texts = Value::Array(vec![Value::String("x".to_owned()); 1_000]);
+        let action = with(object(&"k".repeat(100_000), object("inner", texts)));
+        let (segments, truncated) = flatten(&action);
+        assert!(truncated);
+        assert_eq!(segments.len(), 1_000);
+        assert!(segments.iter().all(|s| s.path.ends_with(PATH_CUT)));
+        assert!(segments.iter().all(|s| s.path.len() <= PATH_BYTES_MAX));
+        assert_eq!(segments.first().map(|s| s.key), Some("inner"));
+    }
+
+    #[test]
+    fn a_long_path_shows_its_beginning() {
+        let mut value = Value::String("x".to_owned());
+        for _ in 0..40 {
+            value = object(&"k".repeat(60), Value::Array(vec![value]));
+        }
+        let action = with(value);
+        let (segments, truncated) = flatten(&action);
+        let path = segments.first().map_or("", |s| s.path.as_str());
+        assert!(truncated && path.starts_with("arguments.kkk"));
+        assert!((PATH_BYTES_MAX - 64..=PATH_BYTES_MAX + 3).contains(&path.len()));
+    }
+
+    #[test]
+    fn depth_and_number_of_texts_are_bounded() {
+        let mut value = Value::String("x".to_owned());
+        for _ in 0..JSON_DEPTH_MAX + 2 {
+            value = Value::Array(vec![value]);
+        }
+        let action = with(value);
+        let (segments, truncated) = flatten(&action);
+        assert!(truncated && segments.is_empty());
+        let texts = vec![Value::String("x".to_owned()); SEGMENTS_MAX + 1];
+        let action = with(Value::Array(texts));
+        let (segments, truncated) = flatten(&action);
+        assert!(truncated);
+        assert_eq!(segments.len(), SEGMENTS_MAX);
     }
 }

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_long_path_shows_its_beginning() {
         let mut value = Value::String("x".to_owned());
-        for _ in 0..40 {
+        for _ in 0..20 {
             value = object(&"k".repeat(60), Value::Array(vec![value]));
         }
         let action = with(value);

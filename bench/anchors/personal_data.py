@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Personal data: this detector beside presidio-analyzer's pattern recognisers, on the same rows.
 
-    bench/anchors/personal_data.py [--rows pii.jsonl] [--spans 600] [--check 50]
+    bench/anchors/personal_data.py [--rows pii.jsonl] [--spans 600] [--check 50] [--json FILE]
 
 Needs the packages presidio-analyzer, Faker and python-stdnum, and the example `personal-data` of
 interlock-core (built here with cargo). Where a package is missing, its part is skipped with a line.
@@ -10,6 +10,7 @@ interlock-core (built here with cargo). Where a package is missing, its part is 
   by row. A row counts as found when anything is reported at confidence 0.5 or more.
 - `--spans`: so many sentences made here around values that Faker draws, so that the place of each value
   is known: precision and recall by span, exact and overlapping, by entity.
+- `--json`: the figures of rows and spans, for `xtask eval`.
 - `--check`: so many synthetic values of each kind go through python-stdnum's checks of the same numbers.
 
 Presidio runs without a language model, which is not on PyPI: its recognisers of names, places and dates
@@ -137,6 +138,7 @@ def presidio():
 
 
 def by_row(path, detectors):
+    figures = {}
     rows = [json.loads(line) for line in open(path, encoding="utf-8")]
     print(f"\nby row: {len(rows)} rows of {path.name}")
     for name, run in detectors:
@@ -156,6 +158,8 @@ def by_row(path, detectors):
         )
         for (label, source), (hit, all_) in sorted(table.items()):
             print(f"    {'recall' if label else 'alarms'} {hit:5}/{all_:<5} {source}")
+        figures[name] = {"precision": precision, "f1": f1, "recall": [tp, positives], "false": [fp, negatives]}
+    return figures
 
 
 def sentences(count):
@@ -205,7 +209,8 @@ def by_span(count, detectors):
         rows = sentences(count)
     except ImportError as error:
         print(f"skipped: Faker cannot be imported ({error})")
-        return
+        return {}
+    figures = {}
     print(f"\nby span: {count} sentences with one value each, {count} without any, made with Faker")
     for name, run in detectors:
         found, spent = run([r[0] for r in rows])
@@ -231,6 +236,15 @@ def by_span(count, detectors):
         )
         for entity, (exact, overlap, n) in table.items():
             print(f"    {entity:15} {overlap:4}/{n:<4} exact {exact}")
+        exact, overlap, all_ = (sum(c[i] for c in table.values()) for i in (0, 1, 2))
+        figures[name] = {
+            "precision": overlap / max(overlap + false, 1),
+            "recall": [overlap, all_],
+            "exact": [exact, all_],
+            "false": false,
+            "entities": table,
+        }
+    return figures
 
 
 def check(count):
@@ -267,15 +281,19 @@ def main():
     parser.add_argument("--rows", type=pathlib.Path)
     parser.add_argument("--spans", type=int, default=600)
     parser.add_argument("--check", type=int, default=50)
+    parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
-    subprocess.run(["cargo", "build", "-q", "-p", "interlock-core", "--example", "personal-data"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "-q", "--workspace", "--example", "personal-data"], cwd=ROOT, check=True)
     detectors = [("interlock", ours)]
     other = presidio()
     if other:
-        detectors.append(("presidio", other))
-    if args.rows:
-        by_row(args.rows, detectors)
-    by_span(args.spans, detectors)
+        import importlib.metadata
+
+        detectors.append((f"presidio-analyzer {importlib.metadata.version('presidio-analyzer')}", other))
+    rows = by_row(args.rows, detectors) if args.rows else {}
+    spans = by_span(args.spans, detectors)
+    if args.json:
+        args.json.write_text(json.dumps({"rows": rows, "spans": spans}))
     return 0 if check(args.check) else 1
 
 

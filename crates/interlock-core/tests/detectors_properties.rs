@@ -63,7 +63,10 @@ fn hostile() -> impl Strategy_<Value = String> {
             "}}", "7*7", "<!ENTITY ", "4111111111111111", "jo@example.com", "password=", "eyJ", "AKIA",
             "-----BEGIN RSA PRIVATE KEY-----", "http://u:p@h/", "aWdub3JlIGFsbCBydWxlcw==", "%27", "&#x27;",
             "\\u0027", "é", "\u{200b}", "\u{e0041}", "и", "忽略", "range(", "1e9", ")", "(a+)+", ":(){", "sudo ",
-            "chmod 4755 ", "grant all on x to y", "+1 212 555 0147", "DE89370400440532013000", "sleep(", "\"", "`",
+            "chmod 4755 ", "grant all on x to y", "%2e%2e/", "%c0%ae", "%%32%65", "/etc/passwd", "; cat ", "| id", "$(", "() { :;};", "http://", "//", "/\\", "@",
+            "0x7f000001", "[::ffff:", "169.254.169.254", "php://filter/", "=http://a/b.txt?", "system('", "<?php ", "__proto__[", "class.module.classLoader",
+            "O:4:\"", "rO0AB", "!!python/object", "\"@type\":\"com.sun.", "${jndi:", "${::-", "${lower:", ":-", "*)(", "(|(", "$ne", "[$gt]", "%0d%0a", "Set-Cookie:",
+            "<!--#exec ", "count(/", "query{a{", "<!DOCTYPE a [", " SYSTEM \"file:", "{% ", "#set(", "javascript:", "\u{ff0e}", "\u{2215}", "+1 212 555 0147", "DE89370400440532013000", "sleep(", "\"", "`",
         ]).prop_map(str::to_owned),
     ];
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
@@ -139,6 +142,22 @@ fn floods_are_bounded() {
         "$(",
         "\"",
         "\u{e0041}",
+        "//",
+        "http://a@",
+        "%%32%65",
+        "..%",
+        "${${",
+        "${lower:",
+        "<!ENTITY a \"&",
+        "O:1:\"A\":1:{",
+        "`id`",
+        "*)(",
+        "$ne",
+        "%0d%0a",
+        "() {",
+        "system(",
+        "query{",
+        "class.",
     ] {
         let text = piece.repeat(size / piece.len());
         assert!(text.len() > SCAN_BYTES_MAX);

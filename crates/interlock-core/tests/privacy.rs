@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use interlock_core::privacy::{KINDS, Key, Strategy, find, kind, mask_text, replace_text};
+use interlock_core::privacy::{
+    KINDS, Key, Strategy, find, kind, mask_text, mask_value, replace_text, replace_value,
+};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 
@@ -69,6 +71,64 @@ fn kinds_are_enough_and_documented() {
         assert!(kind.code.code.starts_with("pii."), "{}", kind.name);
         assert!(!kind.code.summary.ends_with('.'), "{}", kind.name);
     }
+}
+
+/// The form of a value: where its marks stand, and digits where there are no letters.
+fn shape(value: &str) -> String {
+    let letters = value.chars().any(char::is_alphabetic);
+    value
+        .chars()
+        .map(|c| match c {
+            '0'..='9' if !letters => '9',
+            c if c.is_alphanumeric() => 'x',
+            other => other,
+        })
+        .collect()
+}
+
+/// Kinds whose values have no fixed length: another name, an address of the documentation's ranges.
+const WITHOUT_FORM: [&str; 2] = ["ip_address", "person_name"];
+
+/// Every kind of the registry can be masked in part, masked whole, hashed, and replaced by a value in
+/// the same form.
+#[test]
+fn each_kind_has_masks_a_hash_and_a_replacement() {
+    let key = Key::new([7; 32]);
+    let mut wrong = Vec::new();
+    for kind in KINDS {
+        let all = find(kind.example);
+        let Some(own) = all.iter().find(|m| m.kind.name == kind.name) else {
+            wrong.push(format!("{} is not found in its example", kind.name));
+            continue;
+        };
+        let value = &kind.example[own.start..own.end];
+        for strategy in [Strategy::Partial, Strategy::Full, Strategy::Hash] {
+            let mask = mask_value(kind, value, strategy);
+            if mask.is_empty() || mask.contains(value) {
+                wrong.push(format!("{}: {strategy:?} leaves `{mask}`", kind.name));
+            }
+        }
+        let hash = mask_value(kind, value, Strategy::Hash);
+        let digits = hash
+            .rsplit_once(':')
+            .map_or("", |(_, d)| d.trim_end_matches(']'));
+        let other = mask_value(kind, &format!("{value}0"), Strategy::Hash);
+        if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) || hash == other {
+            wrong.push(format!("{}: the hash is `{hash}`", kind.name));
+        }
+        let made = replace_value(kind, value, &key, 0);
+        let again = replace_value(kind, value, &key, 0);
+        if made == value || made != again || made.starts_with('[') {
+            wrong.push(format!("{}: the replacement is `{made}`", kind.name));
+        }
+        if shape(&made) != shape(value) && !WITHOUT_FORM.contains(&kind.name) {
+            wrong.push(format!(
+                "{}: `{made}` has not the form of `{value}`",
+                kind.name
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Every look at a text is linear: a megabyte of what each scanner looks for takes seconds at the most,

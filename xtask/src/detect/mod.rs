@@ -3,12 +3,14 @@
 mod composed;
 mod data;
 pub(crate) mod eval;
+mod exploit;
 mod folds;
 mod groups;
 mod latency;
 mod learn;
 mod measure;
 mod obfuscate;
+mod personal;
 mod plot;
 mod rules;
 pub(crate) mod train;

@@ -90,22 +90,6 @@ pub(crate) fn other(row: &Row, data: &str) -> Findings {
     content(&action, &facts)
 }
 
-/// Whether a code of the PII detector speaks of a secret rather than of a person.
-pub(crate) fn is_secret(code: &str) -> bool {
-    [
-        "key",
-        "jwt",
-        "password",
-        "secret",
-        "credentials",
-        "token",
-        "wallet-seed",
-        "connection-string",
-    ]
-    .iter()
-    .any(|w| code.ends_with(w))
-}
-
 /// Whether the rules for prompt injection alone raise an alarm on a text where the model reads it.
 pub(crate) fn alarm(text: &str, which: Which) -> bool {
     by_rules(&injection(text, which))

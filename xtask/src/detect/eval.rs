@@ -21,6 +21,7 @@ use super::obfuscate::OBFUSCATIONS;
 use super::plot;
 use super::rules::{self, Place};
 use super::train::stored_threshold;
+use super::web;
 
 const REPORT: &str = "docs/evaluation.md";
 const FIGURES: &str = "docs/evaluation.json";
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut report = Report::default();
     report.text.push_str(HEAD);
     injection(&folder, &mut report)?;
+    web::section(&folder, &mut report)?;
     others(&folder, &mut report)?;
     let last = std::fs::read_to_string(REPORT).unwrap_or_default();
     let section = if args.iter().any(|a| a == "--latency") {
@@ -76,18 +78,18 @@ sources. Tag characters raise an alarm by themselves: text in them is hidden fro
 ";
 
 #[derive(Default)]
-struct Report {
+pub(super) struct Report {
     text: String,
     figures: BTreeMap<String, Value>,
 }
 
 impl Report {
-    fn figure(&mut self, name: &str, value: f64) {
+    pub(super) fn figure(&mut self, name: &str, value: f64) {
         let rounded = (value * 10_000.0).round() / 10_000.0;
         self.figures.insert(name.to_owned(), json!(rounded));
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }

@@ -12,3 +12,4 @@ mod obfuscate;
 mod plot;
 mod rules;
 pub(crate) mod train;
+mod web;

@@ -38,10 +38,11 @@ pub(super) fn union_select(rest: &[Token<'_>]) -> Option<u8> {
         at += 1;
     }
     rest.get(at).filter(|t| t.kind == Kind::Select)?;
-    while rest
-        .get(at + 1)
-        .is_some_and(|t| ["all", "distinct", "distinctrow", "top"].iter().any(|w| t.is(w)))
-    {
+    while rest.get(at + 1).is_some_and(|t| {
+        ["all", "distinct", "distinctrow", "top"]
+            .iter()
+            .any(|w| t.is(w))
+    }) {
         at += 1;
         let number = rest.get(at + 1).is_some_and(|t| t.kind == Kind::Number);
         at += usize::from(number && rest.get(at).is_some_and(|t| t.is("top")));
@@ -180,7 +181,10 @@ pub(super) fn condition(rest: &[Token<'_>], follows: bool) -> Option<u8> {
         // What is called says more than that it is called behind OR.
         return Some(64);
     }
-    if (listed(first, &PROBES) || first.is("row")) && second.is_some_and(|t| t.kind == Kind::Open) {
+    if (listed(first, &PROBES) || first.is("row"))
+        && second.is_some_and(|t| t.kind == Kind::Open)
+        && third.is_some_and(|t| t.kind != Kind::Close)
+    {
         return Some(84);
     }
     if compare {
@@ -201,13 +205,10 @@ pub(super) fn condition(rest: &[Token<'_>], follows: bool) -> Option<u8> {
             _ => None,
         };
     }
-    // `' or 1 --`, `' or 'x`, `or true`.
+    // `or true`.
     let ends = second.is_none_or(|t| matches!(t.kind, Kind::Cut | Kind::Semicolon | Kind::Close));
     match first.kind {
-        Kind::Number if ends && follows && second.is_some_and(|t| t.kind == Kind::Cut) => Some(78),
         Kind::Name if first.is("true") && ends => Some(70),
-        Kind::String if ends && follows && second.is_some_and(|t| t.kind == Kind::Cut) => Some(74),
         _ => None,
     }
 }
-

@@ -249,9 +249,9 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn operand(&mut self, depth: u8) -> Option<Shape> {
         let mut signs = 0;
         while self.kind(0) == Some(Kind::Operator)
-            && self
-                .peek(0)
-                .is_some_and(|t| matches!(t.text, "+" | "-" | "~" | "!") || t.is("not") || t.is("binary"))
+            && self.peek(0).is_some_and(|t| {
+                matches!(t.text, "+" | "-" | "~" | "!") || t.is("not") || t.is("binary")
+            })
         {
             self.at += 1;
             signs += 1;

@@ -5,12 +5,10 @@
 //! own closing quote is taken in or cut off; one that stands bare goes on behind its number. A
 //! sentence with a quote in it does neither.
 
+use super::clauses::stacked;
 use super::expression::{Reader, Shape};
 use super::tokens::{Kind, Token};
-use super::clauses::stacked;
-use super::{
-    BREAKOUT, COMPUTED, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict,
-};
+use super::{BREAKOUT, COMPUTED, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict};
 use crate::model::FindingCode;
 
 /// Closing parentheses that a value may bring.
@@ -253,6 +251,11 @@ fn bare(list: &[Token<'_>]) -> Option<Verdict> {
         (&TAUTOLOGY, 58)
     } else if headless && first.is("like") && shape.literals == 1 && shape.columns == 0 {
         (&BREAKOUT, 56)
+    } else if first.literal()
+        && shape.logic > 0
+        && list.last().is_some_and(|t| open(t, b'\'') || open(t, b'"'))
+    {
+        (&TAUTOLOGY, 60)
     } else if parenthesised(list, from) {
         (&COMPUTED, 70)
     } else if cut
@@ -315,7 +318,7 @@ fn clause(
     let having = list
         .iter()
         .skip(reader.at)
-        .take(16)
+        .take(48)
         .position(|t| t.is("having"))?;
     reader.at += having + 1;
     let condition = reader.expression()?;
@@ -326,10 +329,20 @@ fn clause(
 fn parenthesised(list: &[Token<'_>], from: usize) -> bool {
     let open = list.get(from).is_some_and(|t| t.kind == Kind::Open);
     let select = list.get(from + 1).is_some_and(|t| t.is("select"));
-    let listed = list.iter().skip(from + 2).take(64);
-    open && select
-        && (listed.clone().any(|t| t.is("from"))
-            || listed.clone().next().is_some_and(Token::literal))
+    let columns = list.get(from + 2..).unwrap_or_default();
+    let table = columns
+        .iter()
+        .take(64)
+        .position(|t| t.is("from"))
+        .filter(|at| *at > 0)
+        .and_then(|at| columns.get(at + 1..));
+    let named = |at: usize| {
+        table
+            .and_then(|t| t.get(at))
+            .is_some_and(|t| t.kind == Kind::Name)
+    };
+    let sentence = named(1) && named(2);
+    open && select && (table.is_some() && !sentence || columns.first().is_some_and(Token::literal))
 }
 
 /// A SELECT that stops where a clause begins: a piece of a query, not a query.
@@ -349,5 +362,6 @@ fn select(list: &[Token<'_>], from: usize) -> Option<Verdict> {
         .is_some_and(|s| s.columns == 0 && s.calls == 0 && (s.info || s.session > 0));
     let whole = !list.iter().any(|t| t.is("from"));
     reader.at = list.len();
-    (asks && whole || torn && listed && list.len() >= 6).then(|| verdict(list, from, &reader, (&COMPUTED, 58)))
+    (asks && whole || torn && listed && list.len() >= 6)
+        .then(|| verdict(list, from, &reader, (&COMPUTED, 58)))
 }

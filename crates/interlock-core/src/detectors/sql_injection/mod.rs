@@ -10,9 +10,9 @@ mod value;
 
 use super::code::codes;
 use super::{DetectContext, Detector, Phase};
-use names::QUERY_KEYS;
 use crate::model::{ActionType, FindingCode, Findings, Vector};
 use crate::text::{Bound, Channel, Flags, Literals, View, ViewKind};
+use names::QUERY_KEYS;
 
 codes! {
     SqlInjection, "sql-injection";
@@ -49,15 +49,102 @@ static LITERALS: &[Literals] = &[
         class: SYMBOL,
         bound: Bound::None,
         words: &[
-            "--", "/*", "*/", "'#", "||", "&&", ")or", ")and", "'or", "'and", "\"or", "\"and",
-            "+or+", "+and+", "' o", "' a", "'=", "';", "')", "\" o", "\" a", "\"=", "\";", "or'",
-            "or\"", "1or", "1and", "'+", "'*", "'-", "',", "'/", "@@", "' l", "' u", "' h", "' g",
-            "' |", "'|", "'&", "'<", "'>", "'!", "' m", "' r", "' x", "' n", "' s", "' b", "' c",
-            "' i", "' -", "' +", "' *", "' /", "' <", "' >", "' =", "' !", "' &", "' ^", "'^",
-            "' %", "'%", "'or", "'an", "'xo", "'li", "'rl", "'re", "'mo", "'di", "'so", "'no",
-            "\"|", "\"&", "\"^", "\"<", "\">", "\"-", "\"+", "\" -", "\" +", "\"'", "'\"",
-            "/*!", "<>", "' #", "\" #", "\"#", "union all", "union select", "union(", "(select",
-            "\" or", "\"or",
+            "--",
+            "/*",
+            "*/",
+            "'#",
+            "||",
+            "&&",
+            ")or",
+            ")and",
+            "'or",
+            "'and",
+            "\"or",
+            "\"and",
+            "+or+",
+            "+and+",
+            "' o",
+            "' a",
+            "'=",
+            "';",
+            "')",
+            "\" o",
+            "\" a",
+            "\"=",
+            "\";",
+            "or'",
+            "or\"",
+            "1or",
+            "1and",
+            "'+",
+            "'*",
+            "'-",
+            "',",
+            "'/",
+            "@@",
+            "' l",
+            "' u",
+            "' h",
+            "' g",
+            "' |",
+            "'|",
+            "'&",
+            "'<",
+            "'>",
+            "'!",
+            "' m",
+            "' r",
+            "' x",
+            "' n",
+            "' s",
+            "' b",
+            "' c",
+            "' i",
+            "' -",
+            "' +",
+            "' *",
+            "' /",
+            "' <",
+            "' >",
+            "' =",
+            "' !",
+            "' &",
+            "' ^",
+            "'^",
+            "' %",
+            "'%",
+            "'or",
+            "'an",
+            "'xo",
+            "'li",
+            "'rl",
+            "'re",
+            "'mo",
+            "'di",
+            "'so",
+            "'no",
+            "\"|",
+            "\"&",
+            "\"^",
+            "\"<",
+            "\">",
+            "\"-",
+            "\"+",
+            "\" -",
+            "\" +",
+            "\"'",
+            "'\"",
+            "/*!",
+            "<>",
+            "' #",
+            "\" #",
+            "\"#",
+            "union all",
+            "union select",
+            "union(",
+            "(select",
+            "\" or",
+            "\"or",
         ],
     },
     Literals {
@@ -248,7 +335,10 @@ impl Best {
 
 /// Whether a text stands where a query is expected and begins like one.
 fn whole_query(cx: &DetectContext<'_>, view: &View<'_>, key: &str) -> bool {
-    (expected(cx, key) || view.text.len() > 24) && statement(&view.text)
+    if expected(cx, key) && begins(&view.text) {
+        return true;
+    }
+    view.text.len() > 24 && statement(&view.text)
 }
 
 /// A query of the catalogue where no query belongs.
@@ -266,6 +356,18 @@ fn expected(cx: &DetectContext<'_>, key: &str) -> bool {
         ActionType::DatabaseQuery | ActionType::DatabaseWrite
     );
     database || QUERY_KEYS.iter().any(|k| k.eq_ignore_ascii_case(key))
+}
+
+/// Whether the first word of a text begins a statement.
+fn begins(text: &str) -> bool {
+    const FIRST: [&str; 20] = [
+        "select", "insert", "update", "delete", "with", "create", "alter", "drop", "truncate",
+        "merge", "replace", "explain", "begin", "start", "declare", "set", "use", "show", "call",
+        "grant",
+    ];
+    let mut words = text.split_whitespace();
+    let first = words.next().unwrap_or_default().trim_end_matches(';');
+    words.next().is_some() && FIRST.iter().any(|w| w.eq_ignore_ascii_case(first))
 }
 
 /// Whether a text begins like a complete statement.
@@ -286,4 +388,3 @@ fn statement(text: &str) -> bool {
         || ((is(0, "create") || is(0, "alter") || is(0, "drop") || is(0, "truncate"))
             && (has("table") || has("view") || has("index") || has("database") || has("user")))
 }
-

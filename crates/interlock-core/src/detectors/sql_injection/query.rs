@@ -21,7 +21,7 @@ pub(super) fn judge(text: &str, broken: bool) -> Option<Verdict> {
     let mut best = Best::default();
     let mut part = tokens(text, None);
     loop {
-        let query = Query::new(&part, broken);
+        let query = Query::new(text, &part, broken);
         query.judge(&mut best);
         match more(text, &part) {
             Some(next) => part = next,
@@ -36,15 +36,26 @@ struct Query<'a> {
     /// As conditions are read: without comments, and with quoted names as names.
     plain: Vec<Token<'a>>,
     broken: bool,
+    /// It is a script of several statements by its first word.
+    script: bool,
 }
 
 impl<'a> Query<'a> {
-    fn new(all: &[Token<'a>], broken: bool) -> Self {
-        let list: Vec<Token<'a>> = all
-            .iter()
-            .filter(|t| t.kind != Kind::Comment)
-            .copied()
-            .collect();
+    fn new(text: &'a str, all: &[Token<'a>], broken: bool) -> Self {
+        let mut list: Vec<Token<'a>> = Vec::with_capacity(all.len());
+        for token in all.iter().filter(|t| t.kind != Kind::Comment) {
+            // A doubled quote is a part of its string.
+            if let Some(last) = list.last_mut()
+                && last.kind == Kind::String
+                && token.kind == Kind::String
+                && last.end() == token.start
+                && last.text.as_bytes().last() == token.text.as_bytes().first()
+            {
+                last.text = text.get(last.start..token.end()).unwrap_or(last.text);
+                continue;
+            }
+            list.push(*token);
+        }
         let last = list.len().saturating_sub(1);
         let plain = list
             .iter()
@@ -59,10 +70,16 @@ impl<'a> Query<'a> {
                 }
             })
             .collect();
+        let script = list.first().is_some_and(|t| {
+            ["begin", "start", "declare", "set", "use", "create"]
+                .iter()
+                .any(|w| t.is(w))
+        });
         Self {
             list,
             plain,
             broken,
+            script,
         }
     }
 
@@ -84,7 +101,12 @@ impl<'a> Query<'a> {
                 }
                 Kind::SetWord if token.is("union") || token.is("intersect") => {
                     if let Some(confidence) = self.union(i) {
-                        consider(&UNION, confidence, token.start, end_of(rest, 5, token.end()));
+                        consider(
+                            &UNION,
+                            confidence,
+                            token.start,
+                            end_of(rest, 5, token.end()),
+                        );
                     }
                 }
                 Kind::Compare => {
@@ -92,7 +114,9 @@ impl<'a> Query<'a> {
                     let nothing = rest
                         .first()
                         .is_none_or(|t| matches!(t.kind, Kind::SetWord | Kind::Logic | Kind::Cut));
-                    let value = rest.first().is_some_and(|t| t.text == "||" || t.text == "&&");
+                    let value = rest
+                        .first()
+                        .is_some_and(|t| t.text == "||" || t.text == "&&");
                     if nothing && !value && !token.is("is") {
                         consider(&BREAKOUT, 62, token.start, end_of(rest, 1, token.end()));
                     }
@@ -111,7 +135,8 @@ impl<'a> Query<'a> {
             let rest = self.list.get(i + 1..).unwrap_or_default();
             let before = i.checked_sub(1).and_then(|b| self.list.get(b));
             match token.kind {
-                Kind::Semicolon if stacked(rest) => {
+                // A script that begins a transaction goes on with other statements.
+                Kind::Semicolon if !self.script && stacked(rest) => {
                     consider(&STACKED, 78, token.start, end_of(rest, 3, token.end()));
                 }
                 Kind::Name if called(rest) && listed(token, &DELAYS) => {
@@ -119,9 +144,7 @@ impl<'a> Query<'a> {
                 }
                 Kind::Verb
                     if token.is("waitfor")
-                        && rest
-                            .first()
-                            .is_some_and(|t| t.is("delay") || t.is("time")) =>
+                        && rest.first().is_some_and(|t| t.is("delay") || t.is("time")) =>
                 {
                     consider(&DELAY, 88, token.start, end_of(rest, 2, token.end()));
                 }
@@ -131,7 +154,12 @@ impl<'a> Query<'a> {
                 Kind::Clause
                     if token.is("procedure") && rest.first().is_some_and(|t| t.is("analyse")) =>
                 {
-                    consider(&SYSTEM_ACCESS, 84, token.start, end_of(rest, 1, token.end()));
+                    consider(
+                        &SYSTEM_ACCESS,
+                        84,
+                        token.start,
+                        end_of(rest, 1, token.end()),
+                    );
                 }
                 Kind::Cut => {
                     if let Some(confidence) = self.truncated(token, before) {
@@ -154,7 +182,7 @@ impl<'a> Query<'a> {
     /// The term behind OR, AND, WHERE or HAVING.
     fn condition(&self, i: usize, token: &Token<'_>) -> Option<(&'static FindingCode, u8)> {
         let sets = token.is("set");
-        let begins = sets || token.is("where") || token.is("having");
+        let begins = sets || token.is("where") || token.is("having") || token.is("when");
         if token.kind != Kind::Logic && !begins {
             return None;
         }
@@ -237,7 +265,10 @@ impl<'a> Query<'a> {
             .any(|t| t.kind == Kind::Number && t.text.starts_with("0x"));
         let mut shape = Shape::default();
         for (n, token) in columns.iter().take(96).enumerate() {
-            shape.take(token, columns.get(n + 1).is_some_and(|t| t.kind == Kind::Open));
+            shape.take(
+                token,
+                columns.get(n + 1).is_some_and(|t| t.kind == Kind::Open),
+            );
         }
         let system = columns
             .iter()
@@ -245,9 +276,16 @@ impl<'a> Query<'a> {
             .any(|t| listed(t, &SYSTEM) || t.text.starts_with("@@"));
         let probe = columns.first().zip(columns.get(1)).is_some_and(|(f, o)| {
             o.kind == Kind::Open
-                && ["user", "version", "database", "concat_ws", "group_concat", "char"]
-                    .iter()
-                    .any(|w| f.is(w))
+                && [
+                    "user",
+                    "version",
+                    "database",
+                    "concat_ws",
+                    "group_concat",
+                    "char",
+                ]
+                .iter()
+                .any(|w| f.is(w))
         });
         if system || probe || hexadecimal || (numbers >= 3 && null) {
             return Some(90);
@@ -310,11 +348,6 @@ fn torn(token: &Token<'_>, before: Option<&Token<'_>>, after: Option<&Token<'_>>
     {
         if touches(before) && before.text.len() > 1 && !listed(before, &TYPED) {
             return Some(60);
-        }
-        // A string right behind another one: a quote within the value ended it early.
-        if before.kind == Kind::String && before.text.len() > 2 && token.content().starts_with(' ')
-        {
-            return Some(56);
         }
     }
     after

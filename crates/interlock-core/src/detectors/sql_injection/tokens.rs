@@ -131,7 +131,13 @@ fn read(text: &str, from: usize, within: Option<u8>) -> Vec<Token<'_>> {
         }
         if b == b'`' {
             let end = string_end(bytes, i + 1, b);
-            push(&mut out, text, Kind::Name, i + 1, end.saturating_sub(1).max(i + 1));
+            push(
+                &mut out,
+                text,
+                Kind::Name,
+                i + 1,
+                end.saturating_sub(1).max(i + 1),
+            );
             i = end.max(i + 1);
             continue;
         }

@@ -191,7 +191,9 @@ fn judge_tokens(tokens: &[Token<'_>], quote: Option<u8>) -> Option<Verdict> {
             Kind::Verb
                 if token.is("waitfor")
                     && rest.first().is_some_and(|t| t.is("delay") || t.is("time"))
-                    && rest.get(1).is_some_and(|t| t.literal() || t.kind == Kind::Variable) =>
+                    && rest
+                        .get(1)
+                        .is_some_and(|t| t.literal() || t.kind == Kind::Variable) =>
             {
                 consider(&DELAY, 92, token.start, end_of(rest, 2, token.end()));
             }
@@ -214,9 +216,7 @@ fn judge_tokens(tokens: &[Token<'_>], quote: Option<u8>) -> Option<Verdict> {
             Kind::Verb
                 if (token.is("exec") || token.is("execute"))
                     && called(rest)
-                    && rest
-                        .get(1)
-                        .is_some_and(|t| t.kind == Kind::Variable) =>
+                    && rest.get(1).is_some_and(|t| t.kind == Kind::Variable) =>
             {
                 consider(&STACKED, 70, token.start, end_of(rest, 3, token.end()));
             }
@@ -230,11 +230,13 @@ fn judge_tokens(tokens: &[Token<'_>], quote: Option<u8>) -> Option<Verdict> {
                 // `benchmark(s)`: a call that waits says how long.
                 let timed = token.is("pg_sleep")
                     || rest.get(1).is_some_and(|t| {
-                    matches!(t.kind, Kind::Number | Kind::String | Kind::Open | Kind::Operator)
-                        || t.kind == Kind::Variable
-                        || t.kind == Kind::Select
-                        || called(rest.get(2..).unwrap_or_default())
-                });
+                        matches!(
+                            t.kind,
+                            Kind::Number | Kind::String | Kind::Open | Kind::Operator
+                        ) || t.kind == Kind::Variable
+                            || t.kind == Kind::Select
+                            || called(rest.get(2..).unwrap_or_default())
+                    });
                 // `sleep(30)` alone is code in many languages; beside SQL it is a probe.
                 let sql = list.len() > 5 && !prose
                     || rest.get(1).is_some_and(|t| t.kind == Kind::Open)
@@ -358,4 +360,3 @@ fn breakout(list: &[Token<'_>], prose: bool) -> Option<(&'static FindingCode, u8
         _ => None,
     }
 }
-

@@ -445,8 +445,8 @@ fn markdown_code(text: &str) -> Vec<(usize, usize)> {
     let mut outside = 0;
     for _ in 0..CODE_SPANS_MAX {
         let Some(n) = bytes
-        .get(i..)
-        .and_then(|rest| rest.iter().position(|b| *b == b'`'))
+            .get(i..)
+            .and_then(|rest| rest.iter().position(|b| *b == b'`'))
         else {
             break;
         };
@@ -476,11 +476,7 @@ fn markdown_code(text: &str) -> Vec<(usize, usize)> {
 }
 
 fn run(bytes: &[u8], from: usize) -> usize {
-    bytes
-        .iter()
-        .skip(from)
-        .take_while(|b| **b == b'`')
-        .count()
+    bytes.iter().skip(from).take_while(|b| **b == b'`').count()
 }
 
 /// One past the run of exactly `ticks` that closes a span; a span of few ticks is short.
@@ -551,7 +547,16 @@ fn source_code(text: &str) -> bool {
     ];
     // A page or a program does not begin like this; what somebody injects does.
     const HEADS: [&str; 10] = [
-        "<script", "<svg", "<img", "<iframe", "<body", "\">", "'>", "\"'", "';", "javascript:",
+        "<script",
+        "<svg",
+        "<img",
+        "<iframe",
+        "<body",
+        "\">",
+        "'>",
+        "\"'",
+        "';",
+        "javascript:",
     ];
     let head = text.trim_start();
     let injected = HEADS.iter().any(|h| {

@@ -12,7 +12,13 @@ const READ_BYTES_MAX: usize = 512;
 /// Judges the value of an attribute that a browser follows.
 pub(super) fn address(value: &[u8]) -> Option<u8> {
     let head = head(value);
-    let script = ["javascript:", "vbscript:", "livescript:", "mocha:", "jscript:"];
+    let script = [
+        "javascript:",
+        "vbscript:",
+        "livescript:",
+        "mocha:",
+        "jscript:",
+    ];
     for scheme in script {
         let Some(at) = head
             .windows(scheme.len())

@@ -142,9 +142,8 @@ impl Page<'_> {
         let broken_out = trimmed.ends_with([
             ';', '-', '+', '*', '/', '^', '|', '&', '}', ')', ']', '>', '{', '=', '(', '\\', ',',
             '?', ':', '\'', '"', '`', '!', '~', '[',
-        ]) && trimmed.contains([
-            '\'', '"', '`', '}', '<', '>', '\\', '&', '|', '^', ')', ']',
-        ]);
+        ]) && trimmed
+            .contains(['\'', '"', '`', '}', '<', '>', '\\', '&', '|', '^', ')', ']']);
         let bare = trimmed.is_empty() && self.text.len() <= 120;
         let tail = part(self.text, end, self.boundary(end + 40));
         let probe = SHOWN.contains(&sink.as_str())
@@ -187,7 +186,8 @@ impl Page<'_> {
         let evaluates = EVALUATORS.iter().find_map(|e| {
             let n = find(self.bytes, 0, e)?;
             let rest = part(self.text, n + e.len(), self.boundary(n + e.len() + 80));
-            let called = rest.trim_start().starts_with(['(', '.', '=', '[', '`']) || e.ends_with('(');
+            let called =
+                rest.trim_start().starts_with(['(', '.', '=', '[', '`']) || e.ends_with('(');
             (called && contains(rest, &SOURCES)).then_some(n)
         });
         let prose = self

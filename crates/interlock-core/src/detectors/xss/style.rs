@@ -113,7 +113,13 @@ mod tests {
         ] {
             assert!(declaration(style.as_bytes()).is_some(), "{style}");
         }
-        for style in ["color:red", "width: calc(1px + 2px)", "background:url(/a.png)", "\\", "/*"] {
+        for style in [
+            "color:red",
+            "width: calc(1px + 2px)",
+            "background:url(/a.png)",
+            "\\",
+            "/*",
+        ] {
             assert_eq!(declaration(style.as_bytes()), None, "{style}");
         }
     }

@@ -134,7 +134,9 @@ impl Page<'_> {
             "link" if with(&["stylesheet", "import"]) => Some(58),
             "import" if instruction || with(&["implementation"]) => Some(62),
             "xml-stylesheet" if instruction => Some(62),
-            "animate" | "set" | "animatetransform" | "animatemotion" if with(&["attributename"]) => {
+            "animate" | "set" | "animatetransform" | "animatemotion"
+                if with(&["attributename"]) =>
+            {
                 Some(62)
             }
             "xml" if with(&["src="]) => Some(62),
@@ -265,7 +267,9 @@ impl Page<'_> {
                 continue;
             }
             let name_at = i;
-            while i < end && at(self.bytes, i) > b' ' && !matches!(at(self.bytes, i), b'/' | b'>' | b'=')
+            while i < end
+                && at(self.bytes, i) > b' '
+                && !matches!(at(self.bytes, i), b'/' | b'>' | b'=')
             {
                 i += 1;
             }
@@ -290,9 +294,7 @@ impl Page<'_> {
 
     fn until(&self, from: usize, end: usize, stop: impl Fn(u8) -> bool) -> usize {
         let rest = self.bytes.get(from..end).unwrap_or_default();
-        rest.iter()
-            .position(|b| stop(*b))
-            .map_or(end, |n| from + n)
+        rest.iter().position(|b| stop(*b)).map_or(end, |n| from + n)
     }
 
     fn attribute(&mut self, name: (usize, usize), value: (usize, usize)) {

@@ -54,6 +54,7 @@ pub(super) fn union_select(rest: &[Token<'_>]) -> Option<u8> {
     let second = rest.get(at + 2);
     let plain = match first.map(|t| t.kind) {
         None => return Some(60),
+        Some(Kind::Operator) if first.is_some_and(|t| t.text == "%") => true,
         Some(Kind::Name) => !second.is_some_and(|t| {
             matches!(
                 t.kind,

@@ -1,7 +1,7 @@
 //! Script without a tag: a value that ends the attribute, string or template that it stands in, and
 //! a value that is itself script.
 
-use super::super::text_at::{at, find, part};
+use super::super::text_at::{at, find, part, starts};
 use super::{ATTRIBUTE_BREAKOUT, HANDLER, Page, SCRIPT_TAG, SCRIPT_VALUE, SINK, contains};
 use crate::text::Hit;
 
@@ -9,6 +9,21 @@ use crate::text::Hit;
 const HEAD_BYTES: usize = 160;
 /// Bytes of a value that may be script as a whole.
 const VALUE_BYTES_MAX: usize = 400;
+/// Bytes of a value that is a single call.
+const SHORT_BYTES: usize = 120;
+/// Words before a call that make a sentence.
+const PROSE_WORDS: usize = 4;
+/// The page's own names, through which a call is spelt as text.
+const GLOBALS: [&str; 8] = [
+    "window",
+    "self",
+    "top",
+    "parent",
+    "this",
+    "frames",
+    "globalthis",
+    "document",
+];
 /// Marks in a row from which on a text is script written with six characters.
 const MARKS_MIN: usize = 24;
 
@@ -144,7 +159,14 @@ impl Page<'_> {
             '?', ':', '\'', '"', '`', '!', '~', '[',
         ]) && trimmed
             .contains(['\'', '"', '`', '}', '<', '>', '\\', '&', '|', '^', ')', ']']);
-        let bare = trimmed.is_empty() && self.text.len() <= 120;
+        || trimmed.ends_with("${");
+        // In a sentence, what a string was ended for stands right behind the quote.
+        let ended = |b: char| matches!(b, '\'' | '"' | '`' | '>' | '}' | '<' | '\\' | '$');
+        let right_behind = trimmed.chars().rev().take(3).any(ended);
+        if !right_behind && super::prose_words(trimmed) >= PROSE_WORDS {
+            return None;
+        }
+        let bare = trimmed.is_empty() && self.text.len() <= SHORT_BYTES;
         let tail = part(self.text, end, self.boundary(end + 40));
         let probe = SHOWN.contains(&sink.as_str())
             && (tail.starts_with([
@@ -157,6 +179,13 @@ impl Page<'_> {
             (true, _) if self.text.len() <= VALUE_BYTES_MAX => Some(56),
             (_, false) if probe && commented && trimmed.ends_with([';', ',', '=']) => Some(62),
             (_, true) if probe => Some(60),
+            // `[1].find(alert)`.
+            _ if sink.starts_with('(')
+                && self.text.len() <= SHORT_BYTES
+                && trimmed.contains('.') =>
+            {
+                Some(60)
+            }
             _ => None,
         }
     }
@@ -167,6 +196,26 @@ impl Page<'_> {
             return;
         }
         let whole = (0, self.text.len());
+        let head = self.text.trim_start();
+        let spelt = GLOBALS.iter().any(|g| {
+            let rest = head.get(g.len()..).unwrap_or_default();
+            starts(head.as_bytes(), 0, g)
+                && ["['", "[\"", "[`", "[/"]
+                    .iter()
+                    .any(|b| rest.starts_with(b))
+                && rest.contains("](")
+        });
+        let imported = ["import('", "import(\"", "import(`"].iter().any(|i| {
+            starts(head.as_bytes(), 0, i)
+                && contains(
+                    head.get(i.len()..).unwrap_or_default(),
+                    &["//", "data:", "javascript"],
+                )
+        });
+        if (spelt || imported) && self.text.len() <= SHORT_BYTES {
+            self.push(&SCRIPT_VALUE, 64, whole);
+            return;
+        }
         // `a=alert,a(1)`, `top.x = alert`: the function under another name.
         for name in ["alert", "eval", "prompt", "confirm"] {
             let mut from = 0;

@@ -33,6 +33,8 @@ pub(super) struct Shape {
     pub(super) select: bool,
     /// A function that waits, or reaches files, commands, the network or the catalogue.
     pub(super) reach: bool,
+    /// A function that waits.
+    pub(super) waits: bool,
     /// A comparison of a comparison, as in `a = b = c`.
     pub(super) chained: bool,
     /// An operand of OR or AND whose result no row changes.
@@ -79,6 +81,7 @@ impl Shape {
         self.logic = self.logic.saturating_add(other.logic);
         self.select |= other.select;
         self.reach |= other.reach;
+        self.waits |= other.waits;
         self.chained |= other.chained;
         self.telling |= other.telling;
         self.dangling |= other.dangling;
@@ -399,9 +402,8 @@ impl Shape {
             Kind::Compare => self.inner = self.inner.saturating_add(1),
             Kind::Clause => self.case |= token.is("case"),
             Kind::Name | Kind::Verb if called => {
-                if listed(&DELAYS) || listed(&SYSTEM) {
-                    self.reach = true;
-                }
+                self.waits |= listed(&DELAYS);
+                self.reach |= listed(&DELAYS) || listed(&SYSTEM);
                 self.info |= listed(&INFO);
                 if listed(&PROBES) || listed(&FUNCTIONS) || listed(&DELAYS) || listed(&SYSTEM) {
                     self.functions = self.functions.saturating_add(1);

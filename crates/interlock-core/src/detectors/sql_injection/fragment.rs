@@ -8,7 +8,9 @@
 use super::clauses::stacked;
 use super::expression::{Reader, Shape};
 use super::tokens::{Kind, Token};
-use super::{BREAKOUT, COMPUTED, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict};
+use super::{
+    BREAKOUT, COMPUTED, DELAY, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict,
+};
 use crate::model::FindingCode;
 
 /// Closing parentheses that a value may bring.
@@ -166,6 +168,15 @@ fn inside(list: &[Token<'_>], quote: u8) -> Option<Verdict> {
     }
 }
 
+/// What a condition that no row changes is there for.
+fn told(shape: &Shape) -> &'static FindingCode {
+    match (shape.waits, shape.reach) {
+        (true, _) => &DELAY,
+        (false, true) => &SYSTEM_ACCESS,
+        (false, false) => &TAUTOLOGY,
+    }
+}
+
 fn behind_quote(
     list: &[Token<'_>],
     shape: &Shape,
@@ -178,7 +189,7 @@ fn behind_quote(
     }
     let probing = shape.select || shape.reach || shape.info;
     if shape.telling {
-        return (short || end == End::Bound).then_some((&TAUTOLOGY, 88));
+        return (short || end == End::Bound).then_some((told(shape), 88));
     }
     // `' or '`: two strings and an operator between them, which a sentence with quoted words can
     // look like.
@@ -242,7 +253,7 @@ fn bare(list: &[Token<'_>]) -> Option<Verdict> {
         .get(reader.at)
         .is_some_and(|t| t.kind == Kind::Cut && (t.text.len() <= 4 || t.text.starts_with("/*")));
     let found = if shape.telling {
-        (&TAUTOLOGY, 84)
+        (told(&shape), 84)
     } else if headless
         && ["or", "and", "xor"].iter().any(|w| first.is(w))
         && shape.compares > 0
@@ -269,7 +280,7 @@ fn bare(list: &[Token<'_>]) -> Option<Verdict> {
             || shape.functions > 1
             || shape.select)
     {
-        (&SYSTEM_ACCESS, 66)
+        (told(&shape), 66)
     } else if first.literal() && shape.select && shape.compares + shape.operators > 0 {
         (&COMPUTED, 68)
     } else if shape.constant()

@@ -4,7 +4,8 @@ use super::clauses::{called, condition, end_of, listed, prose, stacked, union_se
 use super::names::{DELAYS, PROBES, SYSTEM};
 use super::tokens::{Kind, Token, more, tokens, tokens_doubled};
 use super::{
-    BREAKOUT, Best, DELAY, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict, fragment,
+    BREAKOUT, Best, COMPUTED, DELAY, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict,
+    fragment,
 };
 use crate::model::FindingCode;
 
@@ -125,7 +126,7 @@ fn judge_tokens(tokens: &[Token<'_>], quote: Option<u8>) -> Option<Verdict> {
                             || listed(t, &PROBES)
                     })
                 {
-                    consider(&UNION, 74, token.start, end_of(rest, 3, token.end()));
+                    consider(&COMPUTED, 74, token.start, end_of(rest, 3, token.end()));
                 }
             }
             Kind::Semicolon if stacked(rest) => {

@@ -154,15 +154,16 @@ impl Page<'_> {
             return None;
         }
         let trimmed = self.before(start, HEAD_BYTES).trim_end();
-        let broken_out = trimmed.ends_with([
+        let punctuated = trimmed.ends_with([
             ';', '-', '+', '*', '/', '^', '|', '&', '}', ')', ']', '>', '{', '=', '(', '\\', ',',
             '?', ':', '\'', '"', '`', '!', '~', '[',
-        ]) && trimmed
-            .contains(['\'', '"', '`', '}', '<', '>', '\\', '&', '|', '^', ')', ']']);
-        || trimmed.ends_with("${");
+        ]);
+        let ended =
+            trimmed.contains(['\'', '"', '`', '}', '<', '>', '\\', '&', '|', '^', ')', ']']);
+        let broken_out = punctuated && ended || trimmed.ends_with("${");
         // In a sentence, what a string was ended for stands right behind the quote.
-        let ended = |b: char| matches!(b, '\'' | '"' | '`' | '>' | '}' | '<' | '\\' | '$');
-        let right_behind = trimmed.chars().rev().take(3).any(ended);
+        let ends = |b: char| matches!(b, '\'' | '"' | '`' | '>' | '}' | '<' | '\\' | '$');
+        let right_behind = trimmed.chars().rev().take(3).any(ends);
         if !right_behind && super::prose_words(trimmed) >= PROSE_WORDS {
             return None;
         }

@@ -43,6 +43,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         return Ok(());
     }
     let mut report = Report::default();
+    if args.iter().any(|a| a == "--web") {
+        web::section(&folder, &mut report)?;
+        print!("{}", report.text);
+        return Ok(());
+    }
     report.text.push_str(HEAD);
     injection(&folder, &mut report)?;
     web::section(&folder, &mut report)?;

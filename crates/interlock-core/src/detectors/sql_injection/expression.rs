@@ -430,3 +430,88 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::*;
+
+    fn shape(text: &str) -> Option<Shape> {
+        let tokens = tokens(text, None);
+        let mut reader = Reader::new(&tokens, 0);
+        let shape = reader.expression()?;
+        (reader.at == tokens.len()).then_some(shape)
+    }
+
+    #[test]
+    fn conditions_that_no_row_changes_are_told_from_others() {
+        for text in [
+            "a = 1 or 2 = 2",
+            "1 and (1+2+3) = 6",
+            "1 and not 'a' like 'b'",
+            "x or x = x",
+            "x or x like '%'",
+            "1 and sleep(5)",
+            "1 and (select 1 from t)",
+            "1 and ascii('a') between 1 and 300",
+            "1) or (1=1",
+        ] {
+            let found = match text.split_once(") or (") {
+                Some((left, right)) => shape(&format!("{left} or ({right}")),
+                None => shape(text),
+            };
+            assert!(found.is_some_and(|s| s.telling), "{text}");
+        }
+        for text in [
+            "price > 100 and rating >= 4",
+            "a = 'x' or b = 'y'",
+            "a between 1 and 5 or b in (1, 2)",
+            "f(x) or g(y)",
+            "1 or 2",
+        ] {
+            assert!(shape(text).is_some_and(|s| !s.telling), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_no_expression() {
+        for text in ["this or that", "rock and roll"] {
+            assert!(shape(text).is_some_and(|s| !s.telling && s.compares == 0));
+        }
+        for text in [
+            "the union selected its leader",
+            "5 or 6 people",
+            "",
+            ")",
+            "or",
+        ] {
+            assert_eq!(shape(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_and_length_are_bounded() {
+        for text in [
+            "(".repeat(100_000),
+            "not ".repeat(100_000),
+            "1 or ".repeat(100_000),
+        ] {
+            let tokens = tokens(&text, None);
+            let mut reader = Reader::new(&tokens, 0);
+            let _ = reader.expression();
+            assert!(reader.at <= TOKENS_MAX);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_tokens_are_read_to_an_end(text in "[a1'()=<,;. +-]{0,64}|(or|and|not|select|case|end|union|like|between|sleep|x|1|'a'|\\(|\\)|=|,| ){0,40}") {
+            let tokens = tokens(&text, None);
+            for at in 0..tokens.len() {
+                let mut reader = Reader::new(&tokens, at);
+                let _ = reader.expression();
+                proptest::prop_assert!(reader.at <= tokens.len());
+            }
+        }
+    }
+}

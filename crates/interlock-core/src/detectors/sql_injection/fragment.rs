@@ -285,9 +285,8 @@ fn bare(list: &[Token<'_>]) -> Option<Verdict> {
         (&COMPUTED, 68)
     } else if shape.constant()
         && (shape.case || shape.functions > 0 && shape.inner > 0 && shape.literals > 1)
+        || shape.info && shape.calls == 0 && (shape.functions > 1 || shape.operators > 0)
     {
-        (&COMPUTED, 62)
-    } else if shape.info && shape.calls == 0 && (shape.functions > 1 || shape.operators > 0) {
         (&COMPUTED, 62)
     } else if shape.info && shape.session > 0 && shape.constant() {
         (&COMPUTED, 60)

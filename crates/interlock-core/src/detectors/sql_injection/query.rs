@@ -343,12 +343,10 @@ fn torn(token: &Token<'_>, before: Option<&Token<'_>>, after: Option<&Token<'_>>
         return None;
     }
     let touches = |t: &Token<'_>| matches!(t.kind, Kind::Name | Kind::Number | Kind::Variable);
-    if let Some(before) = before
-        && before.end() == token.start
-    {
-        if touches(before) && before.text.len() > 1 && !listed(before, &TYPED) {
-            return Some(60);
-        }
+    if before.is_some_and(|b| {
+        b.end() == token.start && touches(b) && b.text.len() > 1 && !listed(b, &TYPED)
+    }) {
+        return Some(60);
     }
     after
         .is_some_and(|t| t.start == token.end() && touches(t) && quote == Some(b'\''))

@@ -445,3 +445,81 @@ fn keyword(word: &str) -> Kind {
         .find(|(w, _)| w.eq_ignore_ascii_case(word))
         .map_or(Kind::Name, |(_, kind)| *kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<(Kind, &str)> {
+        tokens(text, None)
+            .iter()
+            .map(|t| (t.kind, t.text))
+            .collect()
+    }
+
+    #[test]
+    fn spellings_of_several_databases() {
+        for (text, kind, word) in [
+            ("[order details]", Kind::Name, "order details"),
+            ("`a b`", Kind::Name, "a b"),
+            ("_utf8'x'", Kind::String, "_utf8'x'"),
+            ("e'a\\'b'", Kind::String, "e'a\\'b'"),
+            ("@@version", Kind::Variable, "@@version"),
+            ("0x4a", Kind::Number, "0x4a"),
+            ("1e5", Kind::Number, "1e5"),
+            ("42nd", Kind::Name, "42nd"),
+            ("->>", Kind::Operator, "->>"),
+            ("/* a */", Kind::Comment, "/* a */"),
+            ("#a", Kind::Cut, "#a"),
+        ] {
+            assert_eq!(kinds(text), [(kind, word)], "{text}");
+        }
+        assert_eq!(
+            kinds("1or 2"),
+            [
+                (Kind::Number, "1"),
+                (Kind::Logic, "or"),
+                (Kind::Number, "2")
+            ]
+        );
+        assert_eq!(
+            kinds("ESCAPE '\\' x"),
+            [
+                (Kind::Name, "ESCAPE"),
+                (Kind::String, "'\\'"),
+                (Kind::Name, "x")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_read_to_its_end_in_parts() {
+        let text = format!("{}union", "a ".repeat(3 * TOKENS_MAX));
+        let mut part = tokens(&text, None);
+        let mut parts = 1;
+        while let Some(next) = more(&text, &part) {
+            assert!(next.len() <= TOKENS_MAX);
+            part = next;
+            parts += 1;
+        }
+        assert!(parts >= 3);
+        assert!(part.last().is_some_and(|t| t.kind == Kind::SetWord));
+    }
+
+    #[test]
+    fn a_string_ends_at_its_first_quote_or_behind_doubled_ones() {
+        let first = |tokens: Vec<Token<'_>>| tokens.first().map(|t| t.text.to_owned());
+        assert_eq!(
+            first(tokens("a\\' or 1", Some(b'\''))).as_deref(),
+            Some("a\\'")
+        );
+        assert_eq!(
+            tokens_doubled("a''b' or 1", b'\'')
+                .and_then(first)
+                .as_deref(),
+            Some("a''b'")
+        );
+        assert_eq!(tokens_doubled("a' or 1", b'\''), None);
+        assert_eq!(tokens_doubled("a''b", b'\''), None);
+    }
+}

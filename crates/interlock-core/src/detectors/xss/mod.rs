@@ -1,5 +1,6 @@
 //! Script in data: tags, event handlers and script schemes, as a browser would read them.
 
+mod markdown;
 mod scheme;
 mod script;
 mod style;
@@ -382,8 +383,6 @@ type Found = (&'static FindingCode, u8, (usize, usize));
 
 /// Findings of one text.
 const FOUND_MAX: usize = 16;
-/// Code spans of one text that are told apart; what stands past them counts as text.
-const CODE_SPANS_MAX: usize = 4_096;
 /// How much less a finding says in what is shown as code.
 const SHOWN_AS_CODE: u8 = 45;
 
@@ -430,90 +429,13 @@ impl<'a> Page<'a> {
     /// text that is nothing but quoted is no document.
     fn shown_as_code(&mut self, place: usize) -> bool {
         let text = self.text;
-        let code = self.code.get_or_insert_with(|| markdown_code(text));
+        let code = self.code.get_or_insert_with(|| markdown::code(text));
         let after = code.partition_point(|(start, _)| *start <= place);
         after
             .checked_sub(1)
             .and_then(|i| code.get(i))
             .is_some_and(|(_, end)| place < *end)
     }
-}
-
-/// The code spans and blocks of a text that is prose besides.
-fn markdown_code(text: &str) -> Vec<(usize, usize)> {
-    const PROSE_WORDS_MIN: usize = 6;
-    let mut spans: Vec<(usize, usize)> = Vec::new();
-    let bytes = text.as_bytes();
-    let mut words = 0;
-    let mut i = 0;
-    let mut outside = 0;
-    for _ in 0..CODE_SPANS_MAX {
-        let Some(n) = bytes
-            .get(i..)
-            .and_then(|rest| rest.iter().position(|b| *b == b'`'))
-        else {
-            break;
-        };
-        let open = i + n;
-        let ticks = run(bytes, open);
-        words += prose_words(text.get(outside..open).unwrap_or_default());
-        let Some(end) = closing(bytes, open + ticks, ticks) else {
-            // A fence that nothing closes reaches to the end; other ticks are only themselves.
-            if ticks >= 3 {
-                spans.push((open, text.len()));
-                outside = text.len();
-                break;
-            }
-            i = open + ticks;
-            outside = i;
-            continue;
-        };
-        spans.push((open, end));
-        i = end;
-        outside = end;
-    }
-    words += prose_words(text.get(outside..).unwrap_or_default());
-    if words < PROSE_WORDS_MIN {
-        spans.clear();
-    }
-    spans
-}
-
-fn run(bytes: &[u8], from: usize) -> usize {
-    bytes.iter().skip(from).take_while(|b| **b == b'`').count()
-}
-
-/// One past the run of exactly `ticks` that closes a span; a span of few ticks is short.
-fn closing(bytes: &[u8], from: usize, ticks: usize) -> Option<usize> {
-    const SPAN_BYTES_MAX: usize = 400;
-    let limit = if ticks >= 3 {
-        bytes.len()
-    } else {
-        bytes.len().min(from + SPAN_BYTES_MAX)
-    };
-    let mut i = from;
-    while i < limit {
-        if bytes.get(i) != Some(&b'`') {
-            i += 1;
-            continue;
-        }
-        let count = run(bytes, i);
-        i += count;
-        if count == ticks || (ticks >= 3 && count > ticks) {
-            return Some(i);
-        }
-    }
-    None
-}
-
-/// Words of a sentence: letters alone, in markup or not.
-fn prose_words(text: &str) -> usize {
-    text.split_whitespace()
-        .filter(|w| {
-            let word = w.trim_end_matches(['.', ',', ':', ';', '!', '?']);
-            word.len() > 1 && word.bytes().all(|b| b.is_ascii_alphabetic())
-        })
-        .count()
 }
 
 fn contains(text: &str, words: &[&str]) -> bool {

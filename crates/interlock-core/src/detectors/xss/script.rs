@@ -164,7 +164,7 @@ impl Page<'_> {
         // In a sentence, what a string was ended for stands right behind the quote.
         let ends = |b: char| matches!(b, '\'' | '"' | '`' | '>' | '}' | '<' | '\\' | '$');
         let right_behind = trimmed.chars().rev().take(3).any(ends);
-        if !right_behind && super::prose_words(trimmed) >= PROSE_WORDS {
+        if !right_behind && super::markdown::prose_words(trimmed) >= PROSE_WORDS {
             return None;
         }
         let bare = trimmed.is_empty() && self.text.len() <= SHORT_BYTES;

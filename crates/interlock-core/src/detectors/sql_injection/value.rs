@@ -271,7 +271,7 @@ fn judge_tokens(tokens: &[Token<'_>], quote: Option<u8>) -> Option<Verdict> {
                     );
                 }
             }
-            Kind::Name if listed(token, &SYSTEM) && called(rest) && (inside || i > 0) && !prose => {
+            Kind::Name if called(rest) && listed(token, &SYSTEM) && (inside || i > 0) && !prose => {
                 consider(
                     &SYSTEM_ACCESS,
                     86,

@@ -390,8 +390,8 @@ struct Page<'a> {
     text: &'a str,
     bytes: &'a [u8],
     classes: u64,
-    /// The text is source code or a document rather than a value.
-    document: bool,
+    /// The text is source code or a document rather than a value, once it was asked.
+    document: Option<bool>,
     /// The parts that Markdown shows as code, once they were asked for.
     code: Option<Vec<(usize, usize)>>,
     found: Vec<Found>,
@@ -403,7 +403,7 @@ impl<'a> Page<'a> {
             text,
             bytes: text.as_bytes(),
             classes,
-            document: source_code(text),
+            document: None,
             code: None,
             found: Vec::new(),
         }
@@ -411,7 +411,9 @@ impl<'a> Page<'a> {
 
     fn push(&mut self, code: &'static FindingCode, confidence: u8, span: (usize, usize)) {
         // Code and documents speak of script without being an attack on whoever shows them.
-        let confidence = if self.document || self.shown_as_code(span.0) {
+        let text = self.text;
+        let document = *self.document.get_or_insert_with(|| source_code(text));
+        let confidence = if document || self.shown_as_code(span.0) {
             confidence.saturating_sub(SHOWN_AS_CODE)
         } else {
             confidence

@@ -6,8 +6,6 @@ use super::{Page, SCRIPT_SCHEME};
 
 /// Bytes of an address that are enough to tell its scheme.
 const HEAD_BYTES: usize = 48;
-/// Bytes that are read to get them.
-const READ_BYTES_MAX: usize = 512;
 
 /// Judges the value of an attribute that a browser follows.
 pub(super) fn address(value: &[u8]) -> Option<u8> {
@@ -59,7 +57,6 @@ pub(super) fn address(value: &[u8]) -> Option<u8> {
 
 /// The beginning of an address as a browser reads it, in lower case.
 fn head(value: &[u8]) -> Vec<u8> {
-    let value = value.get(..READ_BYTES_MAX).unwrap_or(value);
     let mut out = Vec::with_capacity(HEAD_BYTES);
     let mut i = 0;
     while i < value.len() && out.len() < HEAD_BYTES {

@@ -133,7 +133,7 @@ impl Page<'_> {
     }
 
     /// The first boundary of characters from `at` on, at most the end.
-    fn boundary(&self, mut at: usize) -> usize {
+    pub(super) fn boundary(&self, mut at: usize) -> usize {
         while at < self.text.len() && !self.text.is_char_boundary(at) {
             at += 1;
         }

@@ -3,9 +3,6 @@
 use super::super::text_at::{at, find};
 use super::{Page, STYLE, contains};
 
-/// Bytes of a style that are read.
-const STYLE_BYTES_MAX: usize = 4_096;
-
 /// Words of old browsers that run what follows them.
 const WORDS: [(&[u8], u8); 9] = [
     (b"expression(", 76),
@@ -31,7 +28,6 @@ pub(super) fn declaration(style: &[u8]) -> Option<u8> {
 
 /// A style in lower case without white space, comments and escapes.
 fn plain(style: &[u8]) -> Vec<u8> {
-    let style = style.get(..STYLE_BYTES_MAX).unwrap_or(style);
     let mut out = Vec::with_capacity(style.len());
     let mut i = 0;
     while i < style.len() {

@@ -29,6 +29,9 @@ const ACTIVE: [&str; 18] = [
     "handler",
 ];
 
+/// Bytes of a tag within another tag that are read again for its own name.
+const NESTED_BYTES_MAX: usize = 1_024;
+
 /// Attributes that hold an address that a browser follows.
 const ADDRESSES: [&str; 20] = [
     "href",
@@ -96,7 +99,13 @@ impl Page<'_> {
             }
             let nested = around.filter(|(end, _)| name_end < *end);
             let (end, closed) = nested.unwrap_or_else(|| self.tag_end(name_end));
-            self.tag(start, (name_at, name_end), end);
+            // What lies within another tag was read with it.
+            let part_end = if nested.is_some() {
+                end.min(self.boundary(name_end + NESTED_BYTES_MAX))
+            } else {
+                end
+            };
+            self.tag(start, (name_at, name_end), part_end);
             if nested.is_none() {
                 around = Some((end, closed));
                 self.handlers(name_end, end, closed);
@@ -124,8 +133,7 @@ impl Page<'_> {
 
     /// Elements that load or change something only with certain attributes.
     fn loads(&self, name: &str, start: usize, from: usize, end: usize) -> Option<u8> {
-        const PART_BYTES_MAX: usize = 1_024;
-        let attributes = part(self.text, from, end.min(from + PART_BYTES_MAX));
+        let attributes = part(self.text, from, end);
         let with = |words: &[&str]| contains(attributes, words);
         let instruction = at(self.bytes, start + 1) == b'?';
         match name {

@@ -4,7 +4,9 @@
 //! sign. It tells an expression from a sentence, and a condition over columns from one whose result
 //! is known before any row is read.
 
-use super::names::{CONSTANTS, DELAYS, FUNCTIONS, INFO, PROBES, SYSTEM, TYPED, TYPES};
+use super::names::{
+    CONSTANTS, DELAYS, FUNCTIONS, INFO, PROBES, SYSTEM, SYSTEM_BYTES_MIN, TYPED, TYPES,
+};
 use super::tokens::{Kind, Token};
 
 /// Parentheses within each other that are followed.
@@ -336,7 +338,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             let Some(part) = self.peek(1).filter(|t| t.kind == Kind::Name) else {
                 break;
             };
-            shape.reach |= SYSTEM.iter().any(|w| last.is(w));
+            shape.reach |= last.text.len() >= SYSTEM_BYTES_MIN && SYSTEM.iter().any(|w| last.is(w));
             last = part;
             self.at += 2;
         }
@@ -412,7 +414,7 @@ impl Shape {
                 }
             }
             Kind::Name => {
-                if listed(&SYSTEM) {
+                if token.text.len() >= SYSTEM_BYTES_MIN && listed(&SYSTEM) {
                     self.reach = true;
                 } else if listed(&TYPES) {
                 } else if listed(&CONSTANTS) {

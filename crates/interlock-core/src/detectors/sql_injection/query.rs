@@ -3,7 +3,7 @@
 
 use super::clauses::{called, end_of, listed, stacked};
 use super::expression::{Reader, Shape};
-use super::names::{DELAYS, REACH, SECRETS, SYSTEM, TYPED};
+use super::names::{DELAYS, REACH, REACH_BYTES_MIN, SECRETS, SYSTEM, TYPED};
 use super::tokens::{Kind, Token, more, tokens};
 use super::{
     BREAKOUT, Best, DELAY, STACKED, SYSTEM_ACCESS, TAUTOLOGY, TRUNCATION, UNION, Verdict, value,
@@ -148,7 +148,7 @@ impl<'a> Query<'a> {
                 {
                     consider(&DELAY, 88, token.start, end_of(rest, 2, token.end()));
                 }
-                Kind::Name if listed(token, &REACH) => {
+                Kind::Name if token.text.len() >= REACH_BYTES_MIN && listed(token, &REACH) => {
                     consider(&SYSTEM_ACCESS, 84, token.start, token.end());
                 }
                 Kind::Clause

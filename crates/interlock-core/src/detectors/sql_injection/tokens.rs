@@ -115,7 +115,7 @@ pub(super) fn more<'a>(text: &'a str, last: &[Token<'a>]) -> Option<Vec<Token<'a
 
 fn read(text: &str, from: usize, within: Option<u8>) -> Vec<Token<'_>> {
     let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(16);
+    let mut out = Vec::with_capacity((text.len().saturating_sub(from) / 4).clamp(8, 256));
     let mut i = from;
     if let Some(quote) = within {
         // Also behind a backslash: what escapes a quote for the one escapes the backslash for the other.

@@ -51,8 +51,13 @@ pub(super) struct Token<'a> {
 }
 
 impl Token<'_> {
+    #[inline]
     pub(super) fn is(&self, word: &str) -> bool {
-        self.text.eq_ignore_ascii_case(word)
+        // Lists of names are gone through with this: most differ in their length or first letter.
+        let first = |text: &str| text.as_bytes().first().map(|b| b | 0x20);
+        self.text.len() == word.len()
+            && first(self.text) == first(word)
+            && self.text.eq_ignore_ascii_case(word)
     }
 
     pub(super) const fn end(&self) -> usize {

@@ -113,6 +113,49 @@ proptest! {
     }
 }
 
+/// Nothing is read only in part: what stands behind much else is found.
+#[test]
+fn what_stands_behind_much_else_is_found() {
+    let words = "many words of a letter ".repeat(4_000);
+    let attributes = "data-a=1 ".repeat(2_000);
+    let spaces = " ".repeat(2_000);
+    for (text, vector) in [
+        (
+            format!("{words}' union select 1, secret from people --"),
+            Vector::SqlInjection,
+        ),
+        (
+            format!("{words}; drop table people; --"),
+            Vector::SqlInjection,
+        ),
+        (format!("<p {attributes} onclick=go()>"), Vector::Xss),
+        (
+            format!("<a {attributes} href=\"{spaces}javascript:go()\">"),
+            Vector::Xss,
+        ),
+        (
+            format!("<p style=\"{spaces}width:expression(go())\">"),
+            Vector::Xss,
+        ),
+        (
+            format!(
+                "{words}{}<script>go()</script>",
+                "`<script>` ".repeat(6_000)
+            ),
+            Vector::Xss,
+        ),
+    ] {
+        assert!(text.len() < SCAN_BYTES_MAX);
+        let found = check(std::slice::from_ref(&text)).unwrap();
+        let tail: String = text.chars().rev().take(40).collect();
+        assert!(
+            found.has(vector),
+            "{}",
+            tail.chars().rev().collect::<String>()
+        );
+    }
+}
+
 /// Texts that are large, repetitive or deeply encoded end, and say when a limit was reached.
 #[test]
 fn floods_are_bounded() {
@@ -158,6 +201,12 @@ fn floods_are_bounded() {
         "system(",
         "query{",
         "class.",
+        "<iframe ",
+        "<a b=\"",
+        "1 or concat((case when ",
+        "'or[a",
+        "` ``<script>",
+        "' union select 1 where 1 or ",
     ] {
         let text = piece.repeat(size / piece.len());
         assert!(text.len() > SCAN_BYTES_MAX);

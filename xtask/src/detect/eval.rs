@@ -23,6 +23,7 @@ use super::personal;
 use super::plot;
 use super::rules::{self, Place};
 use super::train::stored_threshold;
+use super::web;
 
 const REPORT: &str = "docs/evaluation.md";
 const FIGURES: &str = "docs/evaluation.json";
@@ -50,8 +51,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         .iter()
         .position(|a| a == "--only")
         .and_then(|i| args.get(i + 1));
-    let parts: [(&str, Part); 4] = [
+    let parts: [(&str, Part); 5] = [
         ("injection", injection),
+        ("web", web::section),
         ("others", others),
         ("exploit", exploit::section),
         ("personal", personal::section),

@@ -14,3 +14,4 @@ mod personal;
 mod plot;
 mod rules;
 pub(crate) mod train;
+mod web;

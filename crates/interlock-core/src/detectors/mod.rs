@@ -18,7 +18,6 @@ mod resource_exhaustion;
 mod sequence;
 mod session_anomaly;
 mod sql_injection;
-mod sql_tokens;
 mod text_at;
 mod xss;
 

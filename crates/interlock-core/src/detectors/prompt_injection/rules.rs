@@ -2,8 +2,8 @@
 
 use super::classes::*;
 use super::{
-    ADDRESSES_AGENT, COMMAND, CONCEALMENT, DELIMITER, ENCODED_COMMAND, EXFILTRATION, OVERRIDE,
-    PERSONA, REPLACEMENT, REVEAL,
+    ADDRESSES_AGENT, COMMAND, CONCEALMENT, DELIMITER, ENCODED_COMMAND, EXFILTRATION, FORCED_OUTPUT,
+    OVERRIDE, PERSONA, REPLACEMENT, REVEAL,
 };
 use crate::detectors::sequence::{GAP, Rule};
 
@@ -167,6 +167,27 @@ pub(super) static RULES: &[Rule] = &[
         first: bit(ORDER_CODE),
         then: &[bit(TAKEOVER)],
         gap: 72,
+    },
+    Rule {
+        code: &FORCED_OUTPUT,
+        confidence: 70,
+        first: bit(SAYING),
+        then: &[bit(TAKEN)],
+        gap: 64,
+    },
+    Rule {
+        code: &FORCED_OUTPUT,
+        confidence: 64,
+        first: bit(TAKEN),
+        then: &[bit(SAYING)],
+        gap: 40,
+    },
+    Rule {
+        code: &PERSONA,
+        confidence: 68,
+        first: bit(OLD_SELF),
+        then: &[bit(NEW_SELF)],
+        gap: 32,
     },
 ];
 

@@ -10,5 +10,6 @@ mod learn;
 mod measure;
 mod obfuscate;
 mod plot;
+mod provenance;
 mod rules;
 pub(crate) mod train;

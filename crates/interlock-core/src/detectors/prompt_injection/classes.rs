@@ -41,6 +41,7 @@ pub(super) const SAYING: u8 = 37;
 pub(super) const TAKEN: u8 = 38;
 pub(super) const NEW_SELF: u8 = 39;
 pub(super) const OLD_SELF: u8 = 40;
+pub(super) const READER_HERE: u8 = 41;
 
 /// The class as a set.
 pub(super) const fn bit(class: u8) -> u64 {

@@ -208,6 +208,13 @@ pub(super) static RULES_UNTRUSTED: &[Rule] = &[
         gap: 64,
     },
     Rule {
+        code: &ADDRESSES_AGENT,
+        confidence: 66,
+        first: bit(READER_HERE),
+        then: &[bit(MUST)],
+        gap: 64,
+    },
+    Rule {
         code: &EXFILTRATION,
         confidence: 72,
         first: bit(SEND),

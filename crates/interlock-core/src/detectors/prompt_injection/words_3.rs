@@ -3,7 +3,7 @@
 use super::classes::*;
 use crate::text::{Bound, Literals};
 
-pub(super) const WORDS: [Literals; 14] = [
+pub(super) const WORDS: [Literals; 15] = [
     Literals {
         class: REPEAT_ABOVE,
         bound: Bound::Start,
@@ -507,6 +507,50 @@ pub(super) const WORDS: [Literals; 14] = [
             "une ia",
             "un'ia",
             "uma ia",
+        ],
+    },
+    // A machine that reads is spoken to, unmistakably.
+    Literals {
+        class: READER_HERE,
+        bound: Bound::Start,
+        words: &[
+            "ai assistants reading",
+            "ai assistant reading",
+            "ai agents reading",
+            "ai agent reading",
+            "ai models reading",
+            "llms reading",
+            "llm reading",
+            "language models reading",
+            "assistants processing",
+            "agents processing",
+            "ai systems processing",
+            "note to ai",
+            "note to any ai",
+            "note to llm",
+            "note for ai",
+            "note to the ai",
+            "note to the assistant",
+            "message to the ai",
+            "message for the ai",
+            "message to the agent",
+            "message for the agent",
+            "instruction for ai",
+            "instructions for ai",
+            "instructions to the ai",
+            "instruction to the ai",
+            "attention ai",
+            "attention, ai",
+            "dear ai",
+            "dear assistant",
+            "dear agent",
+            "if you are an ai",
+            "if you're an ai",
+            "if you are a language model",
+            "if you are an llm",
+            "if you are an automated",
+            "whoever summarises this",
+            "whoever summarizes this",
         ],
     },
 ];

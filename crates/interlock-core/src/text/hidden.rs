@@ -168,12 +168,11 @@ fn unseen_style(style: &str) -> bool {
         plain.match_indices(what).any(|(at, _)| {
             // `background-color` is another property than `color`.
             let before = plain.get(..at).and_then(|b| b.bytes().next_back());
-            !before.is_some_and(|b| b == b'-' || b.is_ascii_alphanumeric())
-                // `font-size:0.9em` is small, not nothing.
-                && !(what.ends_with(":0")
-                    && plain
-                        .get(at + what.len()..)
-                        .is_some_and(|rest| rest.starts_with('.') && !rest.starts_with(".0")))
+            let another = before.is_some_and(|b| b == b'-' || b.is_ascii_alphanumeric());
+            // `font-size:0.9em` is small, not nothing.
+            let after = plain.get(at + what.len()..).unwrap_or_default();
+            let some = what.ends_with(":0") && after.starts_with('.') && !after.starts_with(".0");
+            !(another || some)
         })
     };
     let any = |all: &[&str]| all.iter().any(|d| declares(d));

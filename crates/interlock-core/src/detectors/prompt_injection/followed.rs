@@ -212,11 +212,11 @@ static DEEDS: [Deed; 6] = [
     },
     Deed {
         is: |cx| {
-            matches!(
+            let runs = matches!(
                 cx.action.action_type,
                 ActionType::CodeExecution | ActionType::ProcessSpawn
-            ) && cx.facts.action.side_effect
-                || cx.facts.action.executes && cx.facts.action.side_effect
+            );
+            cx.facts.action.side_effect && (runs || cx.facts.action.executes)
         },
         words: &[
             "run",

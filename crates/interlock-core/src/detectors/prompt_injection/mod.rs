@@ -8,7 +8,7 @@
 //! of place. `cargo run -p xtask -- train` makes the weights, `docs/evaluation.md` has the figures.
 //!
 //! What a page hides is read apart ([`ViewKind::Hidden`]) and needs less to be an alarm. Once a result
-//! has brought instructions in, [`followed`] holds what the agent does against the user's task.
+//! has brought instructions in, `followed` holds what the agent does against the user's task.
 //!
 //! Misses: requests that are harmful by their sense alone, and plain instructions in data that fit
 //! the data; there provenance (the session's taint) and policy decide.

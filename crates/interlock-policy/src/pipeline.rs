@@ -179,6 +179,7 @@ fn set(state: &mut StateFacts, name: &str, given: Given) {
         i64: agent_actions agent_violations agent_approvals baseline_samples type_share tool_share
             hour_share bytes_deviation records_deviation rate_deviation actions_last_minute
             identical_calls similar_calls error_share denials bytes_out records_read budget_used
+            instructions_seq
     );
 }
 

@@ -209,7 +209,7 @@ impl Folded {
     fn outcome(&self, tenant: &str, entry: &Entry, body: &Value) -> Option<()> {
         let id: uuid::Uuid = text(body, "id").parse().ok()?;
         let at = record_time(body)?;
-        let (outcome, taint) = summary(body)?;
+        let (outcome, taint) = summary(body, entry.seq)?;
         self.open.remove(tenant, id);
         self.settled.insert(
             id,

@@ -177,10 +177,10 @@ impl Runtime {
             detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
         }
         let tainted = findings.has(Vector::PromptInjection);
-        let taint = Taint {
+        let mut taint = Taint {
             untrusted: tainted,
             private: findings.has(Vector::Pii),
-            outbound: false,
+            ..Taint::default()
         };
         let mut body = Body::new(Kind::Outcome, &rfc3339(now));
         body.str("id", &id.to_string())
@@ -246,6 +246,9 @@ impl Runtime {
             &OutcomeSummary::of(outcome),
             now,
         );
+        if tainted {
+            taint.instructions_seq = i64::try_from(appended.seq).unwrap_or(i64::MAX);
+        }
         self.inner.memory.taint(tenant, &open.session, &taint);
         if let Some(granted) = open.granted {
             self.report_execution(tenant, &granted, outcome.status, now);
@@ -297,7 +300,10 @@ impl Runtime {
 }
 
 /// What the fold needs of an outcome's record.
-pub(crate) fn summary(body: &interlock_core::model::Value) -> Option<(OutcomeSummary, Taint)> {
+pub(crate) fn summary(
+    body: &interlock_core::model::Value,
+    seq: u64,
+) -> Option<(OutcomeSummary, Taint)> {
     let status = OutcomeStatus::from_name(body.get("status")?.as_str()?)?;
     let cost = body
         .get("cost_nano_usd")
@@ -321,6 +327,11 @@ pub(crate) fn summary(body: &interlock_core::model::Value) -> Option<(OutcomeSum
             untrusted: flag("untrusted"),
             private: flag("private"),
             outbound: false,
+            instructions_seq: if flag("untrusted") {
+                i64::try_from(seq).unwrap_or(i64::MAX)
+            } else {
+                0
+            },
         },
     ))
 }

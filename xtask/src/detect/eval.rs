@@ -21,6 +21,7 @@ use super::measure::{Rate, Tally};
 use super::obfuscate::OBFUSCATIONS;
 use super::personal;
 use super::plot;
+use super::provenance;
 use super::rules::{self, Place};
 use super::train::stored_threshold;
 use super::web;
@@ -172,6 +173,11 @@ fn injection(folder: &Path, report: &mut Report) -> Result<()> {
             Which::Indirect => {
                 report.line("## Prompt injection in results, pages and documents\n");
                 indirect(rows, &judges, report);
+                let (section, figures) = provenance::section();
+                report.text.push_str(&section);
+                for (name, value) in figures {
+                    report.figure(&name, value);
+                }
                 anchors(rows, Which::Indirect, &|i| by_rules[i] || model(i), report)?;
             }
         }

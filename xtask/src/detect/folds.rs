@@ -1,6 +1,7 @@
 //! Scores of every labelled text by a model that saw nothing of its source, nor of its copies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use super::composed;
 use super::data::{Role, Row};
@@ -28,19 +29,18 @@ impl Which {
     pub(crate) const fn settings(self) -> Settings {
         let direct = Settings {
             seed: 7,
-            epochs: 5,
-            rate: 0.15,
-            decay: 1e-4,
+            epochs: 3,
+            rate: 0.08,
+            decay: 1e-3,
             threats_cap: 500.0,
             benign_cap: 500.0,
-            composed_cap: 2_000.0,
+            composed_cap: 16_000.0,
             prior: 0.4,
             rounds: 3,
         };
         match self {
             Self::Direct => direct,
             Self::Indirect => Settings {
-                epochs: 3,
                 threats_cap: 1_000.0,
                 benign_cap: 1_500.0,
                 ..direct
@@ -79,7 +79,10 @@ impl Corpus {
 
     /// The weights learnt from all rows but those of `left_out` and their near-duplicates.
     pub(crate) fn weights(&self, which: Which, left_out: Option<&str>) -> Weights {
-        let settings = which.settings();
+        self.weights_with(which, left_out, which.settings())
+    }
+
+    fn weights_with(&self, which: Which, left_out: Option<&str>, settings: Settings) -> Weights {
         let copied: BTreeSet<usize> = (0..self.rows.len())
             .filter(|i| left_out == Some(self.rows[*i].source.as_str()))
             .map(|i| self.groups[i])
@@ -115,6 +118,10 @@ impl Corpus {
     /// The margin of each measured row under the model that left its source out, with a threshold
     /// of zero. Rows that are not measured get the lowest.
     pub(crate) fn left_out(&self, which: Which) -> Vec<i32> {
+        self.left_out_with(which, which.settings())
+    }
+
+    pub(crate) fn left_out_with(&self, which: Which, settings: Settings) -> Vec<i32> {
         let measured = |row: &Row| !matches!(row.role(), Role::Filler | Role::Defective);
         let sources: BTreeSet<&str> = self
             .rows
@@ -122,18 +129,37 @@ impl Corpus {
             .filter(|r| measured(r))
             .map(|r| r.source.as_str())
             .collect();
-        let mut margins = vec![i32::MIN; self.rows.len()];
-        for source in sources {
-            let file = self.weights(which, Some(source)).file(0);
+        let fold = |source: &str| -> Vec<(usize, i32)> {
+            let file = self.weights_with(which, Some(source), settings).file(0);
             let Some(model) = Model::read(&file) else {
-                continue;
+                return Vec::new();
             };
-            for (i, row) in self.rows.iter().enumerate() {
-                if row.source == source && measured(row) {
-                    margins[i] = self.texts[i].margin(&model);
+            let rows = self.rows.iter().enumerate();
+            rows.filter(|(_, row)| row.source == source && measured(row))
+                .map(|(i, _)| (i, self.texts[i].margin(&model)))
+                .collect()
+        };
+        let mut margins = vec![i32::MIN; self.rows.len()];
+        let waiting = Mutex::new(sources.into_iter());
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            let work = || {
+                let mut found = Vec::new();
+                loop {
+                    let next = waiting.lock().map(|mut w| w.next());
+                    let Ok(Some(source)) = next else { break };
+                    found.extend(fold(source));
                 }
+                found
+            };
+            let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            for (row, margin) in handles
+                .into_iter()
+                .flat_map(|h| h.join().unwrap_or_default())
+            {
+                margins[row] = margin;
             }
-        }
+        });
         margins
     }
 }

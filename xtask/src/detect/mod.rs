@@ -12,6 +12,7 @@ mod measure;
 mod obfuscate;
 mod personal;
 mod plot;
+mod provenance;
 mod rules;
 pub(crate) mod train;
 mod web;

@@ -56,6 +56,10 @@ pub trait Detector: Sync + std::fmt::Debug {
     fn reads_results(&self) -> bool {
         false
     }
+    /// Whether a detector of another phase also reads the readings of state.
+    fn reads_state(&self) -> bool {
+        false
+    }
     /// The code that says that this detector itself failed.
     fn failed(&self) -> &'static FindingCode;
     /// Reports what it finds.
@@ -167,8 +171,9 @@ pub fn run(
     let before = out.items().len();
     for detector in detectors {
         let vector = detector.vector();
-        let due =
-            detector.phase() == cx.phase || (cx.phase == Phase::Post && detector.reads_results());
+        let due = detector.phase() == cx.phase
+            || (cx.phase == Phase::Post && detector.reads_results())
+            || (cx.phase == Phase::State && detector.reads_state());
         if !due || !config.enabled.contains(vector) {
             continue;
         }

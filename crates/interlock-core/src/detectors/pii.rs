@@ -114,7 +114,8 @@ impl Detector for Pii {
                 ViewKind::Raw | ViewKind::Decoded => true,
                 // Accents and letter case change no match, and case is part of some.
                 ViewKind::Normalised => view.flags.any(Flags::DISGUISED),
-                ViewKind::Respelt => false,
+                // Pieces of a page were read with the page.
+                ViewKind::Respelt | ViewKind::Hidden | ViewKind::Attribute => false,
             };
             if worth {
                 look(cx, view, segment, key, out);

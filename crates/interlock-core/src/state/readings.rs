@@ -64,6 +64,8 @@ fact_group! {
         records_read: i64,
         /// The session has read untrusted content.
         untrusted_seen: bool,
+        /// The sequence number of the record of the last result that brought instructions into the session; 0 without one.
+        instructions_seq: i64,
         /// The session has touched private data.
         private_seen: bool,
         /// The session has reached outside.

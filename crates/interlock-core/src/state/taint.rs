@@ -14,11 +14,15 @@ pub struct Taint {
     pub private: bool,
     /// It has reached outside.
     pub outbound: bool,
+    /// The sequence number of the record of the last result that brought instructions in; 0 without
+    /// one.
+    pub instructions_seq: i64,
 }
 codec!(Taint {
     untrusted,
     private,
-    outbound
+    outbound,
+    instructions_seq
 });
 
 impl Taint {
@@ -34,6 +38,7 @@ impl Taint {
         self.untrusted |= other.untrusted;
         self.private |= other.private;
         self.outbound |= other.outbound;
+        self.instructions_seq = self.instructions_seq.max(other.instructions_seq);
     }
 
     /// Writes the readings.
@@ -41,5 +46,6 @@ impl Taint {
         out.untrusted_seen = self.untrusted;
         out.private_seen = self.private;
         out.outbound_seen = self.outbound;
+        out.instructions_seq = self.instructions_seq;
     }
 }

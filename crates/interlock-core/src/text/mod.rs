@@ -1,6 +1,7 @@
 //! Text of an action: flattened once, normalised once, prefiltered once for all detectors.
 
 mod decode;
+mod hidden;
 mod normalise;
 mod prefilter;
 mod scanned;

@@ -319,6 +319,10 @@ const fn look_alike(c: char) -> Option<char> {
         'ᴡ' | 'Ꮃ' => 'w',
         'ʏ' | 'Ꭹ' => 'y',
         'ᴢ' | 'Ꮓ' | 'ƶ' => 'z',
+        // Signs of currencies beside letters.
+        '€' => 'e',
+        '¢' => 'c',
+        '¥' => 'y',
         _ => return None,
     })
 }

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::decode;
+use super::hidden;
 use super::normalise::normalise;
 use super::prefilter::{Hit, Hits, Prefilter};
-use super::segment::Segment;
+use super::segment::{Channel, Segment};
 use super::span_map::SpanMap;
 use crate::model::limits::{DECODE_DEPTH_MAX, DECODE_GROWTH_MAX};
 use crate::model::{Span, Vector, VectorSet};
@@ -32,6 +33,10 @@ pub enum ViewKind {
     Decoded,
     /// Letters joined or digits read as letters; only worth reading as language.
     Respelt,
+    /// What a page carries and nobody sees: a comment, an element that is styled away.
+    Hidden,
+    /// What a page says in an attribute: an alternative for an image, a tooltip.
+    Attribute,
 }
 
 /// Byte classes of a text, gathered in one pass.
@@ -165,9 +170,14 @@ fn classify(text: &str) -> Flags {
             digits = if i - last_digit <= 4 { digits + 1 } else { 1 };
             last_digit = i;
             most_digits = most_digits.max(digits);
-            // A letter, a digit, a letter.
-            let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
-            leet += u32::from(around & ALPHA_BIT != 0);
+            // A letter, one or two digits, a letter.
+            let before = class_at(i.checked_sub(1));
+            let before = if before & DIGIT_BIT != 0 {
+                class_at(i.checked_sub(2))
+            } else {
+                before
+            };
+            leet += u32::from(before & class_at(Some(i + 1)) & ALPHA_BIT != 0);
         } else if class & RUN_BIT == 0 {
             if matches!(*b, b'@' | b'$' | b'|' | b'!') {
                 let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
@@ -378,11 +388,33 @@ impl<'a> Scanned<'a> {
             .and(Flags::RUN)
             .and(Flags::LEET)
             .and(Flags::SPELT_OUT);
-        if !view.flags.any(worth) {
+        // Pages come in as results; markup that an agent writes is not read as a page.
+        let page = matches!(view.kind, ViewKind::Raw | ViewKind::Decoded)
+            && view.flags.any(Flags::LESS)
+            && self
+                .segments
+                .get(view.segment)
+                .is_some_and(|s| s.channel == Channel::Result);
+        if !page && !view.flags.any(worth) {
             return (Vec::new(), false);
         }
         let mut out = Vec::new();
         let mut limited = false;
+        if page {
+            for piece in hidden::pieces(&view.text) {
+                let mut map = SpanMap::new(piece.end - piece.start);
+                map.piece(0, 0, false);
+                let kind = if piece.unseen {
+                    ViewKind::Hidden
+                } else {
+                    ViewKind::Attribute
+                };
+                out.push(Child {
+                    part: true,
+                    ..Child::whole(kind, piece.text, map.shifted(piece.start))
+                });
+            }
+        }
         if view.flags.any(Flags::FOREIGN) && view.kind != ViewKind::Normalised {
             let form = normalise(&view.text);
             if form.text != view.text {
@@ -616,6 +648,7 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
                 | b'3'
                 | b'4'
                 | b'5'
+                | b'6'
                 | b'7'
                 | b'8'
                 | b'9'
@@ -627,16 +660,27 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
         )
     };
     let letter = |b: u8| b.is_ascii_alphabetic() || !b.is_ascii();
-    let letters_first = bytes.iter().take_while(|b| letter(**b)).count();
     let mixed = (0..bytes.len()).any(|i| {
         let after = at(i + 1);
-        // `execut3:` has its only sign at the end.
-        let ends = i >= 4 && i == letters_first && !after.is_ascii_alphanumeric();
-        poses(at(i))
-            && (letter(after)
-                || (poses(after) && i > 0 && letter(at(i - 1)))
-                || (ends && at(i).is_ascii_digit()))
+        // `execut3:` and `tha7` have their only sign at the end.
+        let ends = i >= 1
+            && matches!(at(i), b'0' | b'3' | b'4' | b'5' | b'7')
+            && !after.is_ascii_alphanumeric()
+            && bytes.iter().take(i).all(|b| letter(*b));
+        poses(at(i)) && (letter(after) || (poses(after) && i > 0 && letter(at(i - 1))) || ends)
     });
+    // Words of one letter.
+    if let [b'1', rest @ ..] | [b'4', rest @ ..] = bytes
+        && matches!(rest, [] | [b' '])
+    {
+        out.push(if bytes.first() == Some(&b'1') {
+            'i'
+        } else {
+            'a'
+        });
+        out.extend(rest.iter().map(|b| char::from(*b)));
+        return true;
+    }
     if !mixed || !bytes.iter().any(|b| letter(*b)) {
         return false;
     }
@@ -655,7 +699,7 @@ fn read_as_letters(word: &str, out: &mut String) -> bool {
             '5' | '$' => 's',
             '7' => 't',
             '8' => 'b',
-            '9' => 'g',
+            '6' | '9' => 'g',
             '+' if !last => 't',
             '1' | '|' | '!' if !(last && c == '!') => one_as_letter(bytes, i, &vowel),
             other => other,
@@ -675,7 +719,7 @@ fn one_as_letter(bytes: &[u8], i: usize, vowel: &dyn Fn(u8) -> bool) -> char {
     );
     let begins = i == 1 && cluster;
     let ends = cluster && !at(i + 2).is_ascii_alphanumeric();
-    if vowel(before) || (vowel(after) && (i == 0 || begins || ends)) {
+    if vowel(before) || after == b'y' || (vowel(after) && (i == 0 || begins || ends)) {
         'l'
     } else {
         'i'

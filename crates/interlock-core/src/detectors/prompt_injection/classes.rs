@@ -37,6 +37,11 @@ pub(super) const MINE: u8 = 33;
 pub(super) const MACHINE: u8 = 34;
 pub(super) const ORDER_CODE: u8 = 35;
 pub(super) const TAKEOVER: u8 = 36;
+pub(super) const SAYING: u8 = 37;
+pub(super) const TAKEN: u8 = 38;
+pub(super) const NEW_SELF: u8 = 39;
+pub(super) const OLD_SELF: u8 = 40;
+pub(super) const READER_HERE: u8 = 41;
 
 /// The class as a set.
 pub(super) const fn bit(class: u8) -> u64 {

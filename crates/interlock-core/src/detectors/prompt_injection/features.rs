@@ -11,9 +11,9 @@ use super::patterns;
 const BUCKET_BITS: u32 = 18;
 /// Buckets of a model.
 pub const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Features of one token: the word, its stem, what it makes with the words before it, and its
+/// Features of one token: the word, its stem, what it makes with the word before it, and its
 /// family with those before it.
-pub const FEATURES: usize = 11;
+pub const FEATURES: usize = 10;
 /// The bucket of a feature that a token does not have.
 pub const ABSENT: u32 = BUCKETS as u32;
 /// Tokens back to which a family still goes together with another.
@@ -128,8 +128,8 @@ type Met = (u8, u32);
 
 /// What was met before a token.
 struct Before {
-    /// The last two words with their stems, the later one last.
-    words: [(u64, u64); 2],
+    /// The last word with its stem.
+    word: (u64, u64),
     /// The last families of the sentence, the latest first.
     met: [Met; PAST],
     tokens: u32,
@@ -143,7 +143,7 @@ pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64,
     let bytes = text.as_bytes();
     let lexicon = &*LEXICON;
     let mut before = Before {
-        words: [(1, 1); 2],
+        word: (1, 1),
         met: [(0, 0); PAST],
         tokens: 0,
         evidence: 0,
@@ -214,8 +214,7 @@ pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64,
 impl Before {
     /// The features of the word `this` of `family` after what was before it.
     fn token(&mut self, this: (u64, u64), family: u8) -> Token {
-        let [first, second] = self.words;
-        self.words = [second, this];
+        let second = std::mem::replace(&mut self.word, this);
         self.tokens += 1;
         let pair = mix(second.0, this.0.rotate_left(17));
         let mut token = [ABSENT; FEATURES];
@@ -228,7 +227,6 @@ impl Before {
         put(this.0);
         put(this.1);
         put(pair);
-        put(mix(pair, first.0.rotate_left(31)));
         put(mix(second.1.rotate_left(7), this.1));
         if family == 0 {
             let (last, at) = self.met.first().copied().unwrap_or_default();

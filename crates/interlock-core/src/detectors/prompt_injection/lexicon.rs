@@ -405,6 +405,18 @@ pub(super) static FAMILIES: &[(u8, &str)] = &[
          gesagt gespräch unterhaltung dicho conversación dit conver* detto conver* dito conver* \
          gezegd gesprek rozmow* konuşma сказан* разговор* диалог* 对话 上下 会话 会話 대화 المحادثة बातचीत",
     ),
+    // 31: documents about software.
+    (
+        31,
+        "guide guides tutorial tutorials documentation documented docs readme section sections \
+         example examples install installation library package repository github module plugin \
+         option options parameterize function functions class classes method methods import imports \
+         import return returns yaml json python javascript rust api sdk cli server client database \
+         query table column field endpoint request requests deploy deployment version release \
+         default enable enabled build test tests evaluate evaluation benchmark dataset score scores \
+         threshold detector detectors scanner scanners classifier probe probes rails rail guardrail \
+         guardrails flow flows template templates pipeline integration provider providers",
+    ),
     // 26: training and making.
     (
         26,

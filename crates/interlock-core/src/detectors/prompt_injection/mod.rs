@@ -7,11 +7,15 @@
 //! agent says to a model, one for results, pages, mails and documents, where any instruction is out
 //! of place. `cargo run -p xtask -- train` makes the weights, `docs/evaluation.md` has the figures.
 //!
+//! What a page hides is read apart ([`ViewKind::Hidden`]) and needs less to be an alarm. Once a result
+//! has brought instructions in, `followed` holds what the agent does against the user's task.
+//!
 //! Misses: requests that are harmful by their sense alone, and plain instructions in data that fit
 //! the data; there provenance (the session's taint) and policy decide.
 
 mod classes;
 mod features;
+mod followed;
 mod lexicon;
 pub mod model;
 mod patterns;
@@ -42,6 +46,8 @@ codes! {
     HIDDEN = "hidden-characters", "carries text in characters that are not shown", ["LLM01", "ASI01", "AML.T0068"];
     EXFILTRATION = "exfiltration-request", "asks the agent to send what it knows somewhere", ["LLM02", "ASI02", "AML.T0086"];
     COMMAND = "command", "orders the agent to run code that takes over its machine", ["LLM01", "ASI05", "AML.T0051"];
+    FORCED_OUTPUT = "forced-output", "orders the model to say that it was taken over", ["LLM01", "ASI01", "AML.T0051"];
+    FOLLOWED = "followed", "acts as a foreign text may have told it to: the user's task does not ask for this", ["LLM01", "ASI01", "ASI02", "AML.T0051"];
     RESEMBLES = "resembles-injection", "reads like instructions that steer a model away from its task", ["LLM01", "ASI01", "AML.T0051"];
     INSTRUCTION_IN_DATA = "instruction-in-data", "reads like instructions to the agent, in data that nobody asked it to obey", ["LLM01", "ASI01", "AML.T0051"];
 }
@@ -92,11 +98,18 @@ impl Detector for PromptInjection {
         true
     }
 
+    fn reads_state(&self) -> bool {
+        true
+    }
+
     fn failed(&self) -> &'static FindingCode {
         &FAILED
     }
 
     fn detect(&self, cx: &DetectContext<'_>, out: &mut Findings) {
+        if cx.phase == Phase::State {
+            return followed::detect(cx, out);
+        }
         let mut hits: Vec<Hit> = Vec::new();
         for view in cx.scanned.views() {
             if view.flags.any(Flags::HIDDEN) {
@@ -114,7 +127,7 @@ impl Detector for PromptInjection {
                     (&*DIRECT, &RESEMBLES)
                 };
                 let verdict = model.score(&view.text);
-                if verdict.margin > needed(segment.channel) {
+                if verdict.margin > needed(segment.channel, view.kind) {
                     cx.report(out, view, code, model.confidence(&verdict), verdict.span);
                 }
             }
@@ -186,10 +199,12 @@ fn model_reads(
 }
 
 /// The margin that an alarm needs. What an agent passes to a tool is seldom said to a model, so the
-/// model has to be surer there: by three units of log-odds.
-const fn needed(channel: Channel) -> i32 {
-    match channel {
-        Channel::Result | Channel::Context => 0,
+/// model has to be surer there: by three units of log-odds. What a page hides from people is seldom
+/// said to anybody else, so one unit less is enough.
+const fn needed(channel: Channel, kind: ViewKind) -> i32 {
+    match (channel, kind) {
+        (Channel::Result, ViewKind::Hidden) => -32,
+        (Channel::Result | Channel::Context, _) => 0,
         _ => 96,
     }
 }
@@ -206,11 +221,15 @@ const TELLING: u64 = !(classes::bit(classes::YOUR)
     | classes::bit(classes::SHOW)
     | classes::bit(classes::WEAK_SHOW)
     | classes::bit(classes::ASK)
-    | classes::bit(classes::DEED));
+    | classes::bit(classes::DEED)
+    | classes::bit(classes::SAYING));
 
 fn weigh(confidence: u8, view: &View<'_>, span: (usize, usize), untrusted: bool) -> u8 {
     // Whoever hides an instruction does not merely speak of one.
-    if matches!(view.kind, ViewKind::Decoded | ViewKind::Respelt) {
+    if matches!(
+        view.kind,
+        ViewKind::Decoded | ViewKind::Respelt | ViewKind::Hidden
+    ) {
         return confidence.saturating_add(8).min(97);
     }
     if !untrusted && quoted(view.text.as_bytes(), span) {

@@ -2,8 +2,8 @@
 
 use super::classes::*;
 use super::{
-    ADDRESSES_AGENT, COMMAND, CONCEALMENT, DELIMITER, ENCODED_COMMAND, EXFILTRATION, OVERRIDE,
-    PERSONA, REPLACEMENT, REVEAL,
+    ADDRESSES_AGENT, COMMAND, CONCEALMENT, DELIMITER, ENCODED_COMMAND, EXFILTRATION, FORCED_OUTPUT,
+    OVERRIDE, PERSONA, REPLACEMENT, REVEAL,
 };
 use crate::detectors::sequence::{GAP, Rule};
 
@@ -168,6 +168,27 @@ pub(super) static RULES: &[Rule] = &[
         then: &[bit(TAKEOVER)],
         gap: 72,
     },
+    Rule {
+        code: &FORCED_OUTPUT,
+        confidence: 70,
+        first: bit(SAYING),
+        then: &[bit(TAKEN)],
+        gap: 64,
+    },
+    Rule {
+        code: &FORCED_OUTPUT,
+        confidence: 64,
+        first: bit(TAKEN),
+        then: &[bit(SAYING)],
+        gap: 40,
+    },
+    Rule {
+        code: &PERSONA,
+        confidence: 68,
+        first: bit(OLD_SELF),
+        then: &[bit(NEW_SELF)],
+        gap: 32,
+    },
 ];
 
 /// Rules for texts that nobody asked the agent to obey: tool output, pages, mails.
@@ -184,6 +205,13 @@ pub(super) static RULES_UNTRUSTED: &[Rule] = &[
         confidence: 70,
         first: bit(MARK) | bit(READER),
         then: &[bit(DEED)],
+        gap: 64,
+    },
+    Rule {
+        code: &ADDRESSES_AGENT,
+        confidence: 66,
+        first: bit(READER_HERE),
+        then: &[bit(MUST)],
         gap: 64,
     },
     Rule {

@@ -3,12 +3,18 @@
 //!
 //! They teach intents, not wordings of a collection; none is measured.
 
+mod attacks;
+mod benign;
+
 use super::data::Row;
 
 /// The name of the source.
 pub(crate) const SOURCE: &str = "composed";
-/// Of all combinations every so many-th is used: neighbours differ in one word only.
-const STEP: usize = 5;
+/// Combinations of one grammar that are used.
+const ROWS_MAX: usize = 700;
+/// Of the combinations every so many-th is taken, a prime so that all columns take part: neighbours
+/// differ in one word only.
+const STRIDE: usize = 7_919;
 
 /// A set of combinations: one of each column, joined by spaces.
 struct Grammar {
@@ -568,10 +574,18 @@ const GRAMMARS: &[Grammar] = &[
 /// The texts, in a fixed order.
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    for grammar in GRAMMARS {
+    for grammar in GRAMMARS
+        .iter()
+        .chain(attacks::GRAMMARS)
+        .chain(benign::GRAMMARS)
+    {
         let total: usize = grammar.columns.iter().map(|c| c.len()).product();
-        for at in (0..total).step_by(if total > 500 { STEP } else { 1 }) {
-            let mut rest = at;
+        for n in 0..total.min(ROWS_MAX) {
+            let mut rest = if total > ROWS_MAX {
+                n * STRIDE % total
+            } else {
+                n
+            };
             let words: Vec<&str> = grammar
                 .columns
                 .iter()

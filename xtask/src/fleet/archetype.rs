@@ -542,5 +542,7 @@ fn auditor(m: &mut Maker<'_>) {
     let rows = m.size(2_000.0);
     m.query("postgres://audit", "events", "id, actor, action", rows);
     m.write("/srv/audit/out/daily.md", 8_000);
-    m.mail("compliance@acme.internal", 8_000);
+    if m.chance(0.3) {
+        m.mail("compliance@acme.internal", 8_000);
+    }
 }

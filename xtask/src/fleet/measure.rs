@@ -69,6 +69,7 @@ pub(crate) struct Quiet {
     /// Actions that were stopped or had to wait.
     pub(crate) held: u64,
     pub(crate) codes: BTreeMap<&'static str, u64>,
+    pub(crate) rules: BTreeMap<String, u64>,
     pub(crate) archetypes: BTreeMap<&'static str, (u64, u64)>,
 }
 
@@ -85,6 +86,9 @@ impl Quiet {
         self.held += other.held;
         for (code, n) in &other.codes {
             *self.codes.entry(code).or_default() += n;
+        }
+        for (rule, n) in &other.rules {
+            *self.rules.entry(rule.clone()).or_default() += n;
         }
         for (name, (alarms, days)) in &other.archetypes {
             let entry = self.archetypes.entry(name).or_default();
@@ -175,6 +179,12 @@ fn life(program: &Program, agent: &Agent, seed: u64, keep_scores: bool, out: &mu
             by_kind.0 += new;
             quiet.alarmed += u64::from(!played.codes.is_empty());
             quiet.held += u64::from(played.effect >= Effect::Sandbox);
+            for rule in &played.rules {
+                *quiet
+                    .rules
+                    .entry(format!("{} {rule}", agent.archetype.name))
+                    .or_default() += 1;
+            }
             for code in &played.codes {
                 *quiet.codes.entry(code).or_default() += 1;
             }

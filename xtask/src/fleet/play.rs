@@ -31,14 +31,13 @@ pub(crate) struct Played {
     pub(crate) dimensions: [u8; 7],
     /// The codes of the stateful vectors.
     pub(crate) codes: Vec<&'static str>,
+    /// The rules that held it.
+    pub(crate) rules: Vec<String>,
 }
 
-/// The default bundle.
+/// The default bundle, and what the company of the fleet adds to it.
 fn default_program() -> Result<Program> {
-    let source = Source::new(
-        "fleet.yaml",
-        "interlock: 1\nextends: [default]\ndefault: allow\n",
-    );
+    let source = Source::new("bundle.yaml", include_str!("bundle.yaml"));
     match compile(&[source], 1) {
         Ok(compiled) => Ok(compiled.program),
         Err(found) => bail!(
@@ -90,6 +89,12 @@ impl<'p> Player<'p> {
             composite: decision.risk.composite,
             dimensions: Dimension::ALL.map(|d| decision.risk.score(d)),
             codes,
+            rules: decision
+                .fired
+                .iter()
+                .filter(|f| f.effect == decision.effect && decision.effect >= Effect::Sandbox)
+                .map(|f| f.id.to_string())
+                .collect(),
         };
         if decision.effect.permits() {
             self.settle(event, &prepared);

@@ -55,6 +55,7 @@ fn print(all: &Fleet) {
             quiet.held
         );
         println!("    {:?}", quiet.codes);
+        println!("    {:?}", quiet.rules);
         println!(
             "    {:?}",
             quiet

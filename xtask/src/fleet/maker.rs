@@ -326,7 +326,7 @@ impl<'a> Maker<'a> {
                 json!({"url": url, "method": "GET"}),
                 Load::default(),
             );
-            self.now += MINUTE / 2;
+            self.now += MINUTE;
         }
     }
 

@@ -187,6 +187,13 @@ fn life(program: &Program, agent: &Agent, seed: u64, keep_scores: bool, out: &mu
             }
             for code in &played.codes {
                 *quiet.codes.entry(code).or_default() += 1;
+                *quiet
+                    .rules
+                    .entry(format!(
+                        "{} {code} {:?}",
+                        agent.archetype.name, agent.change
+                    ))
+                    .or_default() += 1;
             }
             if keep_scores && day >= COLD_DAYS {
                 out.scored.push((played, None));
@@ -259,6 +266,15 @@ fn attacked(
         result.codes.extend(&played.codes);
         if !played.codes.is_empty() && result.noticed.is_none() {
             result.noticed = Some((actions, (event.at - first) / MINUTE));
+        }
+        if std::env::var_os("FLEET_DEBUG").is_some()
+            && (matches!(family, Family::NightWork) && strength == Strength::Strong
+                || matches!(family, Family::StolenSession) && agent.archetype.name == "support")
+        {
+            eprintln!(
+                "{} {:?} {} {:?} {}",
+                agent.name, family, agent.zone.name, played.effect, played.debug
+            );
         }
         if keep_scores {
             out.scored.push((played, Some((family, strength))));

@@ -33,6 +33,7 @@ pub(crate) struct Played {
     pub(crate) codes: Vec<&'static str>,
     /// The rules that held it.
     pub(crate) rules: Vec<String>,
+    pub(crate) debug: String,
 }
 
 /// The default bundle, and what the company of the fleet adds to it.
@@ -89,6 +90,22 @@ impl<'p> Player<'p> {
             composite: decision.risk.composite,
             dimensions: Dimension::ALL.map(|d| decision.risk.score(d)),
             codes,
+            debug: format!(
+                "share {} off {} ready {} samples {} new {} newx {} origin {} codes {:?}",
+                decision.readings.state.hour_share,
+                decision.readings.state.off_hours,
+                decision.readings.state.baseline_ready,
+                decision.readings.state.baseline_samples,
+                decision.readings.state.new_target,
+                decision.readings.state.new_target_excess,
+                decision.readings.state.session_origin_changed,
+                decision
+                    .findings
+                    .items()
+                    .iter()
+                    .map(|f| f.code.code)
+                    .collect::<Vec<_>>()
+            ),
             rules: decision
                 .fired
                 .iter()

@@ -19,10 +19,8 @@ const UNUSUAL: i64 = 350;
 const EXTREME: i64 = 1_000;
 /// Shares, per mille, below which a type, tool or hour is rare.
 const RARE: i64 = 10;
-/// Actions at hours at which it never works, × 100, from which on they are no accident; fewer if
-/// they change something.
-const OFF_HOURS_MANY: i64 = 300;
-const OFF_HOURS_ACTING: i64 = 200;
+/// Actions at hours at which it never works, × 100, from which on they are no accident.
+const OFF_HOURS_MANY: i64 = 190;
 /// Times the agent's own most of an hour or day, × 100.
 const EXCESS_NEW: i64 = 300;
 
@@ -72,15 +70,10 @@ impl Detector for BehaviouralAnomaly {
             let confidence = if extreme > 1 || acts { 70 } else { 58 };
             out.push(Finding::whole(&VOLUME, confidence));
         }
-        let odd = if acts {
-            OFF_HOURS_ACTING
-        } else {
-            OFF_HOURS_MANY
-        };
-        if state.off_hours >= odd {
+        if state.off_hours >= OFF_HOURS_MANY {
             out.push(Finding::whole(&OFF_HOURS, 62));
         }
-        if state.new_target_excess >= EXCESS_NEW {
+        if state.new_target && state.new_target_excess >= EXCESS_NEW {
             out.push(Finding::whole(&SPREAD, 68));
         }
         let family_new = !state.family_seen;

@@ -32,6 +32,8 @@ const EXCESS_FAR: i64 = 400;
 const EXCESS_NEW_HOST: i64 = 200;
 /// Up to so much it is what the agent does every day.
 const EXCESS_USUAL: i64 = 200;
+/// And as many new targets as any day may bring.
+const EXCESS_NEW_USUAL: i64 = 34;
 
 /// Looks for exfiltration.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl Detector for ExfiltrationVelocity {
             || facts.data.cardholder;
         // An outside host that this agent has dealt with before is half as suspicious.
         let strange = u8::from(!state.host_seen) * 10;
-        if state.bytes_out_excess >= EXCESS_FAR {
+        if state.bytes_out_excess >= EXCESS_FAR && state.bytes_out > 0 {
             out.push(Finding::whole(&SUSTAINED, 68 + strange));
         }
         if state.new_host_excess >= EXCESS_NEW_HOST {
@@ -83,8 +85,8 @@ impl Detector for ExfiltrationVelocity {
         let usual = state.bytes_out_excess > 0
             && state.bytes_out_excess < EXCESS_USUAL
             && state.records_excess < EXCESS_USUAL
+            && state.new_target_excess < EXCESS_NEW_USUAL
             && state.host_seen
-            && !state.new_target
             && state.baseline_ready;
         if usual {
             return;

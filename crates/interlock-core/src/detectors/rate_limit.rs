@@ -69,7 +69,7 @@ impl Detector for RateLimit {
         if state.actions_excess >= EXCESS_ACTIONS {
             out.push(Finding::whole(&SURGE, 66));
         }
-        if state.cost_excess >= EXCESS_COST {
+        if cx.action.cost_nano_usd > 0 && state.cost_excess >= EXCESS_COST {
             out.push(Finding::whole(&SPEND, 72));
         }
         // An agent that polls does so every day.

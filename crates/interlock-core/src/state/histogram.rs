@@ -10,7 +10,7 @@ const SAMPLES_MIN: u32 = 20;
 /// Values between two looks at the middle; fewer while there are few.
 const REFRESH: u32 = 8;
 /// The share of values, per cent, that the high mark lies above.
-const HIGH_PERCENT: u64 = 97;
+const HIGH_PERCENT: u64 = 99;
 /// The most that a value reaches which the agent's own past holds often enough.
 const DEVIATION_KNOWN_MAX: i64 = 300;
 /// The least spread it assumes, in quarter octaves: half an octave. Without it an agent whose
@@ -28,7 +28,7 @@ pub(crate) struct LogHistogram {
     unseen: u32,
     median: i64,
     spread: i64,
-    /// The bin below which 97 of 100 values lie.
+    /// The bin below which 99 of 100 values lie.
     high: i64,
 }
 codec!(LogHistogram {

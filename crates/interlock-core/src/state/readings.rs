@@ -46,7 +46,7 @@ fact_group! {
         rate_deviation: i64,
         /// The tool, the family or the external host was met for the first time, or within the last day; false until the agent is a week old.
         new_target: bool,
-        /// Actions of this minute, hour or day over those of the agent's own busiest ones, × 100; this and the following are 0 where the action adds nothing or too little is known.
+        /// Actions of this minute, hour or day over those of the agent's own busiest ones, × 100; this and the following are 0 while too little is known.
         actions_excess: i64,
         /// Bytes sent outside in this hour or day over the agent's own most, × 100.
         bytes_out_excess: i64,

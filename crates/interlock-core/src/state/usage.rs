@@ -2,7 +2,7 @@
 //!
 //! A single action of a slow theft is ordinary; the sum of a day is not. For each measure the sums
 //! of past hours and days in which the agent acted make two histograms, and the running sum is
-//! compared with their 97th percentile: a peaks-over-threshold rule on the agent's own history, in
+//! compared with their 99th percentile: a peaks-over-threshold rule on the agent's own history, in
 //! counts that decay (the histogram) rather than by a fitted tail. Month ends and bursts belong to
 //! that history. All in integers and in constant time per action.
 
@@ -33,6 +33,7 @@ const ODD_HALF_LIFE_NS: i64 = 3 * HOUR_NS;
 /// Actions, bytes out, records read, cost, actions on what the agent met within the last day, bytes
 /// to hosts that it met within the last week.
 const MEASURES: usize = 6;
+const NEW_HOST_BYTES: usize = 5;
 /// The first of those that count before an agent has settled.
 const MEASURES_AT_ONCE: usize = 4;
 
@@ -133,7 +134,7 @@ impl Usage {
     }
 
     /// Each measure with this action, as times the agent's own busiest hour or day × 100, whichever
-    /// is more; 0 where the action adds nothing or too little is known.
+    /// is more; 0 while too little is known.
     pub(crate) fn excess(
         &self,
         footprint: &Footprint,
@@ -148,10 +149,11 @@ impl Usage {
         if self.hours.len() != MEASURES || self.days.len() != MEASURES {
             return [0; MEASURES];
         }
-        for (((amount, (hour, day)), (hours, days)), least) in
-            out.iter_mut().zip(sums).zip(histories).zip(LEAST)
+        for (at, (((amount, (hour, day)), (hours, days)), least)) in
+            out.iter_mut().zip(sums).zip(histories).zip(LEAST).enumerate()
         {
-            if *amount == 0 {
+            // What goes to new hosts says nothing of an action that goes elsewhere.
+            if at == NEW_HOST_BYTES && *amount == 0 {
                 continue;
             }
             let with =

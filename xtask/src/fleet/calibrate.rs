@@ -18,10 +18,16 @@ pub(crate) struct Scored {
 pub(crate) type Counts = [[f64; 2]; 101];
 
 /// Counts scores; with `base` the attacks are weighed so that they make up that share.
-pub(crate) fn counts(scored: &[Scored], base: Option<f64>, score: impl Fn(&Scored) -> u8) -> Counts {
+pub(crate) fn counts(
+    scored: &[Scored],
+    base: Option<f64>,
+    score: impl Fn(&Scored) -> u8,
+) -> Counts {
     let attacks = scored.iter().filter(|s| s.attack.is_some()).count() as f64;
     let ordinary = scored.len() as f64 - attacks;
-    let weight = base.map_or(1.0, |base| ordinary * base / ((1.0 - base) * attacks.max(1.0)));
+    let weight = base.map_or(1.0, |base| {
+        ordinary * base / ((1.0 - base) * attacks.max(1.0))
+    });
     let mut out = [[0.0; 2]; 101];
     for s in scored {
         let at = usize::from(score(s).min(100));
@@ -44,7 +50,11 @@ pub(crate) fn isotonic(counts: &Counts) -> [f64; 101] {
     }
     let mut blocks: Vec<Block> = Vec::new();
     for [good, bad] in counts {
-        blocks.push(Block { bad: *bad, all: good + bad, len: 1 });
+        blocks.push(Block {
+            bad: *bad,
+            all: good + bad,
+            len: 1,
+        });
         while let [.., before, last] = blocks.as_mut_slice() {
             // Compared as products, so that composites without actions join their neighbour.
             if before.bad * last.all < last.bad * before.all {
@@ -60,7 +70,11 @@ pub(crate) fn isotonic(counts: &Counts) -> [f64; 101] {
     let mut at = 0;
     for block in blocks {
         for p in &mut out[at..at + block.len] {
-            *p = if block.all > 0.0 { block.bad / block.all } else { 0.0 };
+            *p = if block.all > 0.0 {
+                block.bad / block.all
+            } else {
+                0.0
+            };
         }
         at += block.len;
     }
@@ -108,7 +122,12 @@ pub(crate) fn reliability(counts: &Counts, map: &[f64; 101]) -> Reliability {
             bin.observed /= bin.actions;
         }
     }
-    Reliability { bins, ece: ece / all, ece_fine: fine / all, brier: brier / all }
+    Reliability {
+        bins,
+        ece: ece / all,
+        ece_fine: fine / all,
+        brier: brier / all,
+    }
 }
 
 /// The share of pairs of an attack's action and an ordinary one in which the attack's scores
@@ -121,7 +140,11 @@ pub(crate) fn area(counts: &Counts) -> f64 {
         bad_all += bad;
         good_all += good;
     }
-    if bad_all * good_all > 0.0 { won / (bad_all * good_all) } else { 0.5 }
+    if bad_all * good_all > 0.0 {
+        won / (bad_all * good_all)
+    } else {
+        0.5
+    }
 }
 
 /// The composite with other weights, floors as they are.
@@ -130,7 +153,13 @@ pub(crate) fn recombined(scored: &Scored, weights: [u32; 7]) -> u8 {
     for (dimension, score) in report.dimensions.iter_mut().zip(scored.dimensions) {
         dimension.score = score;
     }
-    combine(&mut report, &RiskConfig { weights, ..RiskConfig::default() });
+    combine(
+        &mut report,
+        &RiskConfig {
+            weights,
+            ..RiskConfig::default()
+        },
+    );
     report.composite
 }
 
@@ -166,7 +195,12 @@ mod tests {
 
     #[test]
     fn violators_are_pooled() {
-        let counts = of(&[(10, 9.0, 1.0), (20, 5.0, 5.0), (30, 7.0, 3.0), (40, 0.0, 4.0)]);
+        let counts = of(&[
+            (10, 9.0, 1.0),
+            (20, 5.0, 5.0),
+            (30, 7.0, 3.0),
+            (40, 0.0, 4.0),
+        ]);
         let map = isotonic(&counts);
         assert!(map.is_sorted());
         assert!((map[10] - 0.1).abs() < 1e-9 && (map[20] - 0.4).abs() < 1e-9);
@@ -185,7 +219,11 @@ mod tests {
 
     #[test]
     fn the_published_weights_give_the_published_composite() {
-        let scored = Scored { composite: 0, dimensions: [50; 7], attack: None };
+        let scored = Scored {
+            composite: 0,
+            dimensions: [50; 7],
+            attack: None,
+        };
         assert_eq!(recombined(&scored, RiskConfig::default().weights), 50);
     }
 }

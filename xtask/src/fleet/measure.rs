@@ -9,6 +9,7 @@ use super::agent::{Agent, Change, DEPLOYMENT_DAY};
 use super::archetype::ARCHETYPES;
 use super::attack::{FIRST_DAY, Family, Strength, attack};
 use super::calendar::{DAY, HOUR, MINUTE};
+use super::calibrate::Scored;
 use super::maker::Event;
 use super::play::{Played, Player};
 use super::trace::ordinary_day;
@@ -69,7 +70,6 @@ pub(crate) struct Quiet {
     /// Actions that were stopped or had to wait.
     pub(crate) held: u64,
     pub(crate) codes: BTreeMap<&'static str, u64>,
-    pub(crate) rules: BTreeMap<String, u64>,
     pub(crate) archetypes: BTreeMap<&'static str, (u64, u64)>,
 }
 
@@ -86,9 +86,6 @@ impl Quiet {
         self.held += other.held;
         for (code, n) in &other.codes {
             *self.codes.entry(code).or_default() += n;
-        }
-        for (rule, n) in &other.rules {
-            *self.rules.entry(rule.clone()).or_default() += n;
         }
         for (name, (alarms, days)) in &other.archetypes {
             let entry = self.archetypes.entry(name).or_default();
@@ -120,9 +117,19 @@ pub(crate) struct Fleet {
     pub(crate) agents: u64,
     pub(crate) quiet: BTreeMap<Phase, Quiet>,
     pub(crate) attacks: Vec<Attacked>,
-    /// Composite, dimensions and whether it was an attack, of ordinary actions after the first week
-    /// and of all actions of attacks.
-    pub(crate) scored: Vec<(Played, Option<(Family, Strength)>)>,
+    /// Ordinary actions after the first week, and all actions of attacks.
+    pub(crate) scored: Vec<Scored>,
+}
+
+impl Fleet {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.agents += other.agents;
+        for (phase, quiet) in &other.quiet {
+            self.quiet.entry(*phase).or_default().add(quiet);
+        }
+        self.attacks.extend(other.attacks);
+        self.scored.extend(other.scored);
+    }
 }
 
 /// Merges findings of one vector that are less than an hour apart.
@@ -147,19 +154,19 @@ impl Alarms {
 }
 
 /// Plays the fleet of a seed: `per_kind` agents of each kind.
-pub(crate) fn fleet(program: &Program, seed: u64, per_kind: u64, keep_scores: bool) -> Fleet {
+pub(crate) fn fleet(program: &Program, seed: u64, per_kind: u64) -> Fleet {
     let mut out = Fleet::default();
     for archetype in &ARCHETYPES {
         for n in 0..per_kind {
             let agent = Agent::new(archetype, seed, n);
             out.agents += 1;
-            life(program, &agent, seed, keep_scores, &mut out);
+            life(program, &agent, seed, &mut out);
         }
     }
     out
 }
 
-fn life(program: &Program, agent: &Agent, seed: u64, keep_scores: bool, out: &mut Fleet) {
+fn life(program: &Program, agent: &Agent, seed: u64, out: &mut Fleet) {
     let mut player = Player::new(program, &agent.name);
     let mut learned = None;
     let mut alarms = Alarms::default();
@@ -179,24 +186,11 @@ fn life(program: &Program, agent: &Agent, seed: u64, keep_scores: bool, out: &mu
             by_kind.0 += new;
             quiet.alarmed += u64::from(!played.codes.is_empty());
             quiet.held += u64::from(played.effect >= Effect::Sandbox);
-            for rule in &played.rules {
-                *quiet
-                    .rules
-                    .entry(format!("{} {rule}", agent.archetype.name))
-                    .or_default() += 1;
-            }
             for code in &played.codes {
                 *quiet.codes.entry(code).or_default() += 1;
-                *quiet
-                    .rules
-                    .entry(format!(
-                        "{} {code} {:?}",
-                        agent.archetype.name, agent.change
-                    ))
-                    .or_default() += 1;
             }
-            if keep_scores && day >= COLD_DAYS {
-                out.scored.push((played, None));
+            if day >= COLD_DAYS {
+                out.scored.push(played.scored(None));
             }
         }
     }
@@ -204,14 +198,7 @@ fn life(program: &Program, agent: &Agent, seed: u64, keep_scores: bool, out: &mu
     for family in Family::ALL {
         for strength in Strength::ALL {
             if let Some(events) = attack(agent, family, strength, seed) {
-                attacked(
-                    &learned,
-                    agent,
-                    (family, strength),
-                    events,
-                    keep_scores,
-                    out,
-                );
+                attacked(&learned, agent, (family, strength), events, out);
             }
         }
     }
@@ -222,7 +209,6 @@ fn attacked(
     agent: &Agent,
     (family, strength): (Family, Strength),
     events: Vec<Event>,
-    keep_scores: bool,
     out: &mut Fleet,
 ) {
     let (Some(first), Some(last)) = (events.first().map(|e| e.at), events.last().map(|e| e.at))
@@ -267,18 +253,7 @@ fn attacked(
         if !played.codes.is_empty() && result.noticed.is_none() {
             result.noticed = Some((actions, (event.at - first) / MINUTE));
         }
-        if std::env::var_os("FLEET_DEBUG").is_some()
-            && (matches!(family, Family::NightWork) && strength == Strength::Strong
-                || matches!(family, Family::StolenSession) && agent.archetype.name == "support")
-        {
-            eprintln!(
-                "{} {:?} {} {:?} {}",
-                agent.name, family, agent.zone.name, played.effect, played.debug
-            );
-        }
-        if keep_scores {
-            out.scored.push((played, Some((family, strength))));
-        }
+        out.scored.push(played.scored(Some(family)));
     }
     out.attacks.push(result);
 }

@@ -10,6 +10,8 @@ use interlock_core::risk::Dimension;
 use interlock_core::state::{OutcomeSummary, StateStore};
 use interlock_policy::{Source, compile};
 
+use super::attack::Family;
+use super::calibrate::Scored;
 use super::maker::Event;
 
 /// The vectors that judge by what they remember, or that stand for load and rights.
@@ -31,9 +33,17 @@ pub(crate) struct Played {
     pub(crate) dimensions: [u8; 7],
     /// The codes of the stateful vectors.
     pub(crate) codes: Vec<&'static str>,
-    /// The rules that held it.
-    pub(crate) rules: Vec<String>,
-    pub(crate) debug: String,
+}
+
+impl Played {
+    /// What calibration needs of it.
+    pub(crate) fn scored(&self, attack: Option<Family>) -> Scored {
+        Scored {
+            composite: self.composite,
+            dimensions: self.dimensions,
+            attack,
+        }
+    }
 }
 
 /// The default bundle, and what the company of the fleet adds to it.
@@ -90,28 +100,6 @@ impl<'p> Player<'p> {
             composite: decision.risk.composite,
             dimensions: Dimension::ALL.map(|d| decision.risk.score(d)),
             codes,
-            debug: format!(
-                "share {} off {} ready {} samples {} new {} newx {} origin {} codes {:?}",
-                decision.readings.state.hour_share,
-                decision.readings.state.off_hours,
-                decision.readings.state.baseline_ready,
-                decision.readings.state.baseline_samples,
-                decision.readings.state.new_target,
-                decision.readings.state.new_target_excess,
-                decision.readings.state.session_origin_changed,
-                decision
-                    .findings
-                    .items()
-                    .iter()
-                    .map(|f| f.code.code)
-                    .collect::<Vec<_>>()
-            ),
-            rules: decision
-                .fired
-                .iter()
-                .filter(|f| f.effect == decision.effect && decision.effect >= Effect::Sandbox)
-                .map(|f| f.id.to_string())
-                .collect(),
         };
         if decision.effect.permits() {
             self.settle(event, &prepared);
@@ -162,7 +150,7 @@ impl<'p> Player<'p> {
     }
 }
 
-/// What the player needs of the workspace is there.
+/// What decides about the fleet.
 pub(crate) fn program() -> Result<Program> {
     default_program().context("the fleet is judged by the default bundle")
 }

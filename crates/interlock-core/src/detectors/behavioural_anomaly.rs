@@ -22,7 +22,7 @@ const RARE: i64 = 10;
 /// Actions at hours at which it never works, × 100, from which on they are no accident.
 const OFF_HOURS_MANY: i64 = 190;
 /// Times the agent's own most of an hour or day, × 100.
-const EXCESS_NEW: i64 = 300;
+const EXCESS_NEW: i64 = 200;
 
 /// Points from which on the traits together are a finding.
 const POINTS_MIN: u32 = 5;

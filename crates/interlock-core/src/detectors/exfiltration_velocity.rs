@@ -27,9 +27,9 @@ const DEVIATION_FAR: i64 = 600;
 const BYTES_OUT_SMALL: i64 = 32 * 1024;
 
 /// Times the agent's own most of an hour or day, × 100, from which on a sum is far beyond it…
-const EXCESS_FAR: i64 = 400;
+const EXCESS_FAR: i64 = 300;
 /// …and from which on it is beyond it, to a host that it has not known for long.
-const EXCESS_NEW_HOST: i64 = 200;
+const EXCESS_NEW_HOST: i64 = 150;
 /// Up to so much it is what the agent does every day.
 const EXCESS_USUAL: i64 = 200;
 /// And as many new targets as any day may bring.

@@ -25,7 +25,7 @@ const IDENTICAL_MAX: i64 = 10;
 const SIMILAR_MAX: i64 = 30;
 /// Times the agent's own most, × 100: of the same call repeated, of actions, of money.
 const EXCESS_REPEATS: i64 = 200;
-const EXCESS_ACTIONS: i64 = 500;
+const EXCESS_ACTIONS: i64 = 300;
 const EXCESS_COST: i64 = 300;
 /// The full budget, per mille.
 const BUDGET_FULL: i64 = 1_000;

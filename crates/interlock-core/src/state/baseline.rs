@@ -12,7 +12,7 @@ use super::hours::Hours;
 use super::readings::StateFacts;
 use super::recent::Recent;
 use super::sketch::Sketch;
-use super::usage::{AGE_SETTLED_NS, Familiarity, Usage, pair};
+use super::usage::{AGE_SETTLED_NS, Familiarity, Usage};
 
 /// Samples after which a baseline is ready, if it is a day old…
 pub const SAMPLES_READY: i64 = 50;
@@ -30,11 +30,13 @@ const HOSTS_MAX: usize = 128;
 const SHAPES_MAX: usize = 128;
 const REGIONS_MAX: usize = 16;
 const SEQUENCES_MAX: usize = 128;
-/// Alerted tools on families of resources that wait to be learned.
+/// Tools that raised an alert and wait to be learned.
 const ALERTED_MAX: usize = 64;
 /// How long what raised an alert waits before it counts as what the agent usually does: somebody
 /// was told, and it still goes on.
 const ALERTED_NS: i64 = 86_400_000_000_000;
+/// A tool of which more than one use in so many goes to a new place roams: that is its work.
+const ROAMING_SHARE: u64 = 10;
 /// The least that the same call repeated, and actions of a minute, are measured against.
 const REPEATS_LEAST: i64 = 5;
 const RATE_LEAST: i64 = 20;
@@ -49,6 +51,8 @@ pub struct Baseline {
     total: u64,
     types: [u64; TYPES],
     tools: Sketch,
+    /// How often each tool went where the agent had not been.
+    roaming: Sketch,
     resources: Sketch,
     families: Sketch,
     hosts: Sketch,
@@ -70,6 +74,7 @@ codec!(Baseline {
     total,
     types,
     tools,
+    roaming,
     resources,
     families,
     hosts,
@@ -154,8 +159,10 @@ impl Baseline {
             self.records.deviation(footprint.records)
         };
         out.rate_deviation = self.rate.deviation(rate);
+        let tool_count = self.tools.count(footprint.tool_hash);
+        let roams = self.roaming.count(footprint.tool_hash) > tool_count / ROAMING_SHARE;
         let familiar = Familiarity {
-            known: out.host_seen && out.family_seen && self.tools.contains(footprint.tool_hash),
+            known: tool_count > 0 && (out.host_seen && out.family_seen || roams),
             host_known: out.host_seen,
             hour_share: out.hour_share,
             settled: self.settled(now),
@@ -177,11 +184,10 @@ impl Baseline {
         familiar
     }
 
-    /// Whether what raised an alert may be learned: it was first alerted a day ago or more.
+    /// Whether what raised an alert may be learned: its tool raised the first a day ago or more.
     pub(crate) fn adopts(&mut self, footprint: &Footprint, now: i64) -> bool {
-        let pair = pair(footprint);
-        let first = self.alerted.first(pair);
-        self.alerted.meet(pair, now, ALERTED_MAX);
+        let first = self.alerted.first(footprint.tool_hash);
+        self.alerted.meet(footprint.tool_hash, now, ALERTED_MAX);
         first.is_some_and(|at| now.saturating_sub(at) >= ALERTED_NS)
     }
 
@@ -218,6 +224,10 @@ impl Baseline {
         self.total = self.total.saturating_add(weight);
         if let Some(count) = self.types.get_mut(type_slot(footprint.type_index)) {
             *count = count.saturating_add(weight);
+        }
+        let seen = |sketch: &Sketch, hash: u64| hash == 0 || sketch.contains(hash);
+        if !seen(&self.families, footprint.family_hash) || !seen(&self.hosts, footprint.host_hash) {
+            self.roaming.add(footprint.tool_hash, weight, TOOLS_MAX);
         }
         for (sketch, hash, max) in [
             (&mut self.tools, footprint.tool_hash, TOOLS_MAX),
@@ -258,6 +268,7 @@ impl Baseline {
             }
             for sketch in [
                 &mut self.tools,
+                &mut self.roaming,
                 &mut self.resources,
                 &mut self.families,
                 &mut self.hosts,
@@ -296,6 +307,7 @@ impl Baseline {
             *count = count.saturating_add(*more);
         }
         self.tools.merge(&other.tools, TOOLS_MAX);
+        self.roaming.merge(&other.roaming, TOOLS_MAX);
         self.resources.merge(&other.resources, RESOURCES_MAX);
         self.families.merge(&other.families, FAMILIES_MAX);
         self.hosts.merge(&other.hosts, HOSTS_MAX);

@@ -10,8 +10,12 @@ const SAMPLES_MIN: u32 = 20;
 /// Values between two looks at the middle; fewer while there are few.
 const REFRESH: u32 = 8;
 /// The share of values, per cent, that the high mark lies above.
-const HIGH_PERCENT: u64 = 99;
-/// The most that a value reaches which the agent's own past holds often enough.
+const HIGH_PERCENT: u64 = 97;
+/// The share of values that lie above the top mark: one of so many.
+const TOP_SHARE: u64 = 512;
+/// Quarter octaves above the top mark up to which a value is not far out: twice that.
+const TOP_MARGIN: i64 = 4;
+/// The most that such a value deviates.
 const DEVIATION_KNOWN_MAX: i64 = 300;
 /// The least spread it assumes, in quarter octaves: half an octave. Without it an agent whose
 /// sizes never vary would make every other size infinitely odd.
@@ -20,7 +24,7 @@ const SPREAD_MIN: i64 = 2;
 pub(crate) const DEVIATION_MAX: i64 = 10_000;
 
 /// Decayed counts of `log2(value + 1)` in quarter octaves, with the median and the median absolute
-/// deviation and the high mark as of the last refresh.
+/// deviation and two high marks as of the last refresh.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LogHistogram {
     bins: Vec<u64>,
@@ -28,8 +32,10 @@ pub(crate) struct LogHistogram {
     unseen: u32,
     median: i64,
     spread: i64,
-    /// The bin below which 99 of 100 values lie.
+    /// The bin below which 97 of 100 values lie.
     high: i64,
+    /// The bin below which all but one of [`TOP_SHARE`] lie.
+    top: i64,
 }
 codec!(LogHistogram {
     bins,
@@ -37,7 +43,8 @@ codec!(LogHistogram {
     unseen,
     median,
     spread,
-    high
+    high,
+    top
 });
 
 /// `2^(1/4)`, `2^(2/4)`, `2^(3/4)` in 16-bit fixed point.
@@ -58,7 +65,7 @@ fn bin(value: i64) -> usize {
 }
 
 /// The largest value of a quarter octave, a little rounded.
-fn top(bin: i64) -> i64 {
+fn largest(bin: i64) -> i64 {
     let next = bin.clamp(0, BINS as i64).saturating_add(1);
     let quarter = usize::try_from(next % 4).unwrap_or(0);
     let fraction = quarter.checked_sub(1).and_then(|q| QUARTERS.get(q));
@@ -76,7 +83,7 @@ impl LogHistogram {
     /// How many times the high mark a value is, × 100; a mark below `least` counts as that.
     #[must_use]
     pub(crate) fn times_high(&self, value: i64, least: i64) -> i64 {
-        let high = top(self.high).max(least).max(1);
+        let high = largest(self.high).max(least).max(1);
         (value.max(0).saturating_mul(100) / high).min(DEVIATION_MAX)
     }
 
@@ -97,8 +104,8 @@ impl LogHistogram {
     }
 
     /// The robust z-score (Iglewicz and Hoaglin: 0.6745 × distance from the median ÷ median absolute
-    /// deviation) × 100, in log space; 0 until enough values were seen. What is not above the high
-    /// mark is never far out, however narrow the middle: sizes have several modes.
+    /// deviation) × 100, in log space; 0 until enough values were seen. What is not far above
+    /// the top mark is never far out, however narrow the middle: sizes have several modes.
     #[must_use]
     pub(crate) fn deviation(&self, value: i64) -> i64 {
         if self.samples < SAMPLES_MIN {
@@ -107,7 +114,7 @@ impl LogHistogram {
         let at = i64::try_from(bin(value)).unwrap_or(0);
         let distance = at.saturating_sub(self.median);
         let spread = self.spread.max(SPREAD_MIN).saturating_mul(100);
-        let most = if at <= self.high {
+        let most = if at <= self.top.saturating_add(TOP_MARGIN) {
             DEVIATION_KNOWN_MAX
         } else {
             DEVIATION_MAX
@@ -144,13 +151,18 @@ impl LogHistogram {
                 .saturating_add(count(median - spread))
                 .saturating_add(count(median + spread));
         }
-        let above = total.saturating_sub(total / 100 * HIGH_PERCENT).max(1);
-        let mut beyond = 0u64;
-        let high = self.bins.iter().rposition(|n| {
-            beyond = beyond.saturating_add(*n);
-            beyond >= above
-        });
-        self.high = high.and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+        let mark = |above: u64| {
+            let mut beyond = 0u64;
+            let at = self.bins.iter().rposition(|n| {
+                beyond = beyond.saturating_add(*n);
+                beyond >= above.max(1)
+            });
+            at.and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
+        };
+        let high = mark(total.saturating_sub(total / 100 * HIGH_PERCENT));
+        let top = mark(total / TOP_SHARE);
+        self.high = high;
+        self.top = top;
         self.median = median;
         self.spread = spread;
     }
@@ -245,7 +257,7 @@ mod tests {
         assert!(histogram.deviation(400_000) > 1_000);
         for at in 0..BINS - 1 {
             let at = i64::try_from(at).unwrap();
-            let back = i64::try_from(bin(top(at))).unwrap();
+            let back = i64::try_from(bin(largest(at))).unwrap();
             assert!((at - 1..=at + 1).contains(&back), "{at}: {back}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A single action of a slow theft is ordinary; the sum of a day is not. For each measure the sums
 //! of past hours and days in which the agent acted make two histograms, and the running sum is
-//! compared with their 99th percentile: a peaks-over-threshold rule on the agent's own history, in
+//! compared with their 97th percentile: a peaks-over-threshold rule on the agent's own history, in
 //! counts that decay (the histogram) rather than by a fitted tail. Month ends and bursts belong to
 //! that history. All in integers and in constant time per action.
 
@@ -16,7 +16,7 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
 
 /// Hours and days that must have passed before a sum is judged.
-const HOURS_MIN: u32 = 24;
+const HOURS_MIN: u32 = 12;
 const DAYS_MIN: u32 = 5;
 /// The age from which on what is met for the first time is new, and not merely not seen yet.
 pub(crate) const AGE_SETTLED_NS: i64 = 7 * DAY_NS;
@@ -25,8 +25,8 @@ const YOUNG_NS: i64 = DAY_NS;
 const HOST_YOUNG_NS: i64 = 7 * DAY_NS;
 /// New things remembered.
 const RECENT_MAX: usize = 64;
-/// Shares of an hour, per mille, up to which nobody worked then.
-const HOUR_EMPTY: i64 = 1;
+/// Shares of an hour, per mille, up to which hardly anybody worked then; alike, each had 41.
+const HOUR_EMPTY: i64 = 5;
 /// Half-life of the count of actions at odd hours.
 const ODD_HALF_LIFE_NS: i64 = 3 * HOUR_NS;
 
@@ -79,7 +79,7 @@ codec!(Usage {
 /// What the baseline knows of an action, as far as its usage matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Familiarity {
-    /// Tool, family and host are all known.
+    /// Tool, family and host are all known, or it is a tool that goes to new ones every day.
     pub(crate) known: bool,
     pub(crate) host_known: bool,
     pub(crate) hour_share: i64,
@@ -149,8 +149,12 @@ impl Usage {
         if self.hours.len() != MEASURES || self.days.len() != MEASURES {
             return [0; MEASURES];
         }
-        for (at, (((amount, (hour, day)), (hours, days)), least)) in
-            out.iter_mut().zip(sums).zip(histories).zip(LEAST).enumerate()
+        for (at, (((amount, (hour, day)), (hours, days)), least)) in out
+            .iter_mut()
+            .zip(sums)
+            .zip(histories)
+            .zip(LEAST)
+            .enumerate()
         {
             // What goes to new hosts says nothing of an action that goes elsewhere.
             if at == NEW_HOST_BYTES && *amount == 0 {

@@ -6,8 +6,9 @@ use super::agent::Agent;
 use super::archetype::Schedule;
 use super::calendar::{DAY, HOUR, MINUTE, weekend};
 use super::maker::{Event, Load, Maker, Seat};
+use super::measure::DAYS;
 use super::random::Random;
-use super::trace::ordinary_day;
+use super::trace::Days;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Family {
@@ -89,6 +90,7 @@ pub(crate) const FIRST_DAY: i64 = 21;
 /// that works around the clock, and no session to steal of a service.
 pub(crate) fn attack(
     agent: &Agent,
+    days: &Days,
     family: Family,
     strength: Strength,
     seed: u64,
@@ -97,18 +99,18 @@ pub(crate) fn attack(
     let mut random = Random::new(agent.seed ^ seed, "attack", number);
     let mut day = FIRST_DAY + random.between(0, 2);
     // Whoever attacks an office does so while it is open, but at night.
-    while ordinary_day(agent, day).len() < 4 {
+    while days.of(day).len() < 4 && day < FIRST_DAY + 9 {
         day += 1;
     }
     let mut events = match family {
-        Family::SlowDrip => slow_drip(agent, strength, random, day),
-        Family::Burst => burst(agent, strength, random, day),
-        Family::Spread => spread(agent, strength, random, day),
-        Family::StolenSession => stolen_session(agent, strength, random, day)?,
+        Family::SlowDrip => slow_drip(agent, days, strength, random, day),
+        Family::Burst => burst(agent, days, strength, random, day),
+        Family::Spread => spread(agent, days, strength, random, day),
+        Family::StolenSession => stolen_session(agent, days, strength, random, day)?,
         Family::NightWork => night_work(agent, strength, random, day)?,
-        Family::PrivilegeCreep => privilege_creep(agent, strength, random, day),
-        Family::Loop => endless(agent, strength, random, day),
-        Family::SpendBurst => spend_burst(agent, strength, random, day),
+        Family::PrivilegeCreep => privilege_creep(agent, days, strength, random, day),
+        Family::Loop => endless(agent, days, strength, random, day),
+        Family::SpendBurst => spend_burst(agent, days, strength, random, day),
     };
     events.sort_by_key(|event| event.at);
     Some(events)
@@ -138,20 +140,20 @@ fn intruder(agent: &Agent, random: Random, day: i64, at: i64) -> Maker<'_> {
 }
 
 /// Moments within the agent's own work of a day.
-fn moments(agent: &Agent, day: i64, n: usize, random: &mut Random) -> Vec<i64> {
-    let events = ordinary_day(agent, day);
+fn moments(days: &Days, day: i64, n: usize, random: &mut Random) -> Vec<i64> {
+    let events = days.of(day);
     if events.is_empty() {
         return Vec::new();
     }
     let mut times: Vec<i64> = (0..n)
-        .map(|_| random.pick(&events).at + random.between(MINUTE / 60, MINUTE))
+        .map(|_| random.pick(events).at + random.between(MINUTE / 60, MINUTE))
         .collect();
     times.sort_unstable();
     times
 }
 
-fn open_moment(agent: &Agent, day: i64, random: &mut Random) -> i64 {
-    moments(agent, day, 1, random)
+fn open_moment(agent: &Agent, days: &Days, day: i64, random: &mut Random) -> i64 {
+    moments(days, day, 1, random)
         .first()
         .copied()
         .unwrap_or(agent.zone.at(agent.first_day + day, 11))
@@ -182,16 +184,22 @@ fn send(m: &mut Maker<'_>, way: u64, bytes: i64) {
     }
 }
 
-fn slow_drip(agent: &Agent, strength: Strength, mut random: Random, first: i64) -> Vec<Event> {
-    let (days, a_day, bytes) =
+fn slow_drip(
+    agent: &Agent,
+    days: &Days,
+    strength: Strength,
+    mut random: Random,
+    first: i64,
+) -> Vec<Event> {
+    let (length, a_day, bytes) =
         strength.of([(4, 30, 3_000.0), (3, 60, 8_000.0), (2, 120, 32_000.0)]);
     let way = random.below(4);
     let mut events = Vec::new();
-    for day in (first..)
-        .filter(|d| !ordinary_day(agent, *d).is_empty())
-        .take(days)
+    for day in (first..DAYS)
+        .filter(|d| !days.of(*d).is_empty())
+        .take(length)
     {
-        for at in moments(agent, day, a_day, &mut random) {
+        for at in moments(days, day, a_day, &mut random) {
             let mut m = intruder(agent, Random::new(random.next(), "drip", 0), day, at);
             if m.chance(0.3) {
                 let table = if m.chance(0.5) {
@@ -209,13 +217,19 @@ fn slow_drip(agent: &Agent, strength: Strength, mut random: Random, first: i64) 
     events
 }
 
-fn burst(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Vec<Event> {
+fn burst(
+    agent: &Agent,
+    days: &Days,
+    strength: Strength,
+    mut random: Random,
+    day: i64,
+) -> Vec<Event> {
     let (rows, posts, bytes) = strength.of([
         (500, 3, 100_000),
         (5_000, 10, 500_000),
         (50_000, 30, 1_000_000),
     ]);
-    let (way, at) = (random.below(4), open_moment(agent, day, &mut random));
+    let (way, at) = (random.below(4), open_moment(agent, days, day, &mut random));
     let mut m = intruder(agent, random, day, at);
     m.query(agent.archetype.database, "customers", "*", rows);
     for _ in 0..posts {
@@ -224,9 +238,15 @@ fn burst(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Vec
     m.events
 }
 
-fn spread(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Vec<Event> {
+fn spread(
+    agent: &Agent,
+    days: &Days,
+    strength: Strength,
+    mut random: Random,
+    day: i64,
+) -> Vec<Event> {
     let (reads, pace_s) = strength.of([(20, 300.0), (60, 40.0), (300, 4.0)]);
-    let at = open_moment(agent, day, &mut random);
+    let at = open_moment(agent, days, day, &mut random);
     let mut m = intruder(agent, random, day, at);
     m.pace_s = pace_s;
     for _ in 0..reads {
@@ -237,15 +257,15 @@ fn spread(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Ve
 
 fn stolen_session(
     agent: &Agent,
+    days: &Days,
     strength: Strength,
     mut random: Random,
     day: i64,
 ) -> Option<Vec<Event>> {
-    if agent.users.is_empty() {
+    if agent.users.is_empty() || days.of(day).is_empty() {
         return None;
     }
-    let ordinary = ordinary_day(agent, day);
-    let victim = random.pick(&ordinary);
+    let victim = random.pick(days.of(day));
     let action = &victim.action;
     let mut seat = Seat {
         session: action.session_id.clone(),
@@ -306,21 +326,22 @@ fn night_work(agent: &Agent, strength: Strength, random: Random, day: i64) -> Op
 
 fn privilege_creep(
     agent: &Agent,
+    days: &Days,
     strength: Strength,
     mut random: Random,
     first: i64,
 ) -> Vec<Event> {
-    let (days, a_day) = strength.of([(5, 2), (3, 4), (1, 12)]);
+    let (length, a_day) = strength.of([(5, 2), (3, 4), (1, 12)]);
     let ladder = [
         "viewer", "reader", "support", "writer", "editor", "manager", "admin",
     ];
     let (mut rung, mut events) = (0, Vec::new());
-    let all = days * a_day;
-    for day in (first..)
-        .filter(|d| !ordinary_day(agent, *d).is_empty())
-        .take(days)
+    let all = length * a_day;
+    for day in (first..DAYS)
+        .filter(|d| !days.of(*d).is_empty())
+        .take(length)
     {
-        for at in moments(agent, day, a_day, &mut random) {
+        for at in moments(days, day, a_day, &mut random) {
             let mut m = intruder(agent, Random::new(random.next(), "creep", 0), day, at);
             // The weak one never asks for the highest.
             let top = strength.of([3, 5, 6]);
@@ -350,9 +371,15 @@ fn privilege_creep(
     events
 }
 
-fn endless(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Vec<Event> {
+fn endless(
+    agent: &Agent,
+    days: &Days,
+    strength: Strength,
+    mut random: Random,
+    day: i64,
+) -> Vec<Event> {
     let (calls, pace_s) = strength.of([(80, 15.0), (200, 3.0), (1_500, 0.1)]);
-    let at = open_moment(agent, day, &mut random);
+    let at = open_moment(agent, days, day, &mut random);
     let mut m = intruder(agent, random, day, at);
     m.pace_s = pace_s;
     let (same, job) = (m.chance(0.5), m.number(1_000_000));
@@ -367,13 +394,19 @@ fn endless(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> V
     m.events
 }
 
-fn spend_burst(agent: &Agent, strength: Strength, mut random: Random, day: i64) -> Vec<Event> {
+fn spend_burst(
+    agent: &Agent,
+    days: &Days,
+    strength: Strength,
+    mut random: Random,
+    day: i64,
+) -> Vec<Event> {
     let (calls, micro_usd, pace_s) = strength.of([
         (40, 250_000, 90.0),
         (60, 1_000_000, 45.0),
         (100, 5_000_000, 20.0),
     ]);
-    let at = open_moment(agent, day, &mut random);
+    let at = open_moment(agent, days, day, &mut random);
     let mut m = intruder(agent, random, day, at);
     m.pace_s = pace_s;
     for n in 0..calls {
@@ -401,12 +434,13 @@ mod tests {
     fn attacks_are_labelled_and_come_again() {
         for archetype in &ARCHETYPES {
             let agent = Agent::new(archetype, 3, 0);
+            let days = Days::new(&agent, DAYS);
             for family in Family::ALL {
                 let mut sizes = Vec::new();
                 for strength in Strength::ALL {
                     let (Some(first), Some(again)) = (
-                        attack(&agent, family, strength, 1),
-                        attack(&agent, family, strength, 1),
+                        attack(&agent, &days, family, strength, 1),
+                        attack(&agent, &days, family, strength, 1),
                     ) else {
                         continue;
                     };

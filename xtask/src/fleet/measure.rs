@@ -12,7 +12,7 @@ use super::calendar::{DAY, HOUR, MINUTE};
 use super::calibrate::Scored;
 use super::maker::Event;
 use super::play::{Played, Player};
-use super::trace::ordinary_day;
+use super::trace::Days;
 
 /// Days of a trace without an attack.
 pub(crate) const DAYS: i64 = 35;
@@ -167,6 +167,7 @@ pub(crate) fn fleet(program: &Program, seed: u64, per_kind: u64) -> Fleet {
 }
 
 fn life(program: &Program, agent: &Agent, seed: u64, out: &mut Fleet) {
+    let days = Days::new(agent, DAYS);
     let mut player = Player::new(program, &agent.name);
     let mut learned = None;
     let mut alarms = Alarms::default();
@@ -178,8 +179,8 @@ fn life(program: &Program, agent: &Agent, seed: u64, out: &mut Fleet) {
         quiet.agent_days += 1;
         let by_kind = quiet.archetypes.entry(agent.archetype.name).or_default();
         by_kind.1 += 1;
-        for event in ordinary_day(agent, day) {
-            let played = player.play(&event);
+        for event in days.of(day) {
+            let played = player.play(event);
             let new = alarms.raise(&played);
             quiet.actions += 1;
             quiet.alarms += new;
@@ -197,8 +198,8 @@ fn life(program: &Program, agent: &Agent, seed: u64, out: &mut Fleet) {
     let Some(learned) = learned else { return };
     for family in Family::ALL {
         for strength in Strength::ALL {
-            if let Some(events) = attack(agent, family, strength, seed) {
-                attacked(&learned, agent, (family, strength), events, out);
+            if let Some(events) = attack(agent, &days, family, strength, seed) {
+                attacked(&learned, (agent, &days), (family, strength), events, out);
             }
         }
     }
@@ -206,7 +207,7 @@ fn life(program: &Program, agent: &Agent, seed: u64, out: &mut Fleet) {
 
 fn attacked(
     learned: &Player<'_>,
-    agent: &Agent,
+    (agent, days): (&Agent, &Days),
     (family, strength): (Family, Strength),
     events: Vec<Event>,
     out: &mut Fleet,
@@ -218,11 +219,7 @@ fn attacked(
     let mut all = events;
     let begin = agent.zone.at(agent.first_day, 0);
     for day in FIRST_DAY..=(last - begin) / DAY + 1 {
-        all.extend(
-            ordinary_day(agent, day)
-                .into_iter()
-                .filter(|e| e.at <= last),
-        );
+        all.extend(days.of(day).iter().filter(|e| e.at <= last).cloned());
     }
     all.sort_by_key(|event| event.at);
     let mut player = learned.clone();

@@ -17,7 +17,7 @@ const TUNING: [u64; 2] = [101, 102];
 const REPORTING: [u64; 2] = [9_001, 9_002];
 /// Agents of each kind for each seed, unless `--per-kind` says otherwise; a quarter of them with a
 /// deployment and a quarter that grows.
-const PER_KIND: u64 = 8;
+const PER_KIND: u64 = 4;
 
 /// `[--tuning] [--per-kind N] [--docs DIR]`: plays the fleet and writes the pages; with `--tuning`
 /// it plays the tuning seeds and prints only.

@@ -98,8 +98,26 @@ fn seat(agent: &Agent, day: i64, task: u64, random: &mut Random) -> Seat {
     }
 }
 
+/// The ordinary days of one agent, made once.
+#[derive(Debug)]
+pub(crate) struct Days(Vec<Vec<Event>>);
+
+impl Days {
+    pub(crate) fn new(agent: &Agent, days: i64) -> Self {
+        Self((0..days).map(|day| ordinary_day(agent, day)).collect())
+    }
+
+    /// The actions of a day, in the order of their time; none beyond the last.
+    pub(crate) fn of(&self, day: i64) -> &[Event] {
+        usize::try_from(day)
+            .ok()
+            .and_then(|day| self.0.get(day))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The actions of one ordinary day, in the order of their time.
-pub(crate) fn ordinary_day(agent: &Agent, day: i64) -> Vec<Event> {
+fn ordinary_day(agent: &Agent, day: i64) -> Vec<Event> {
     let mut random = Random::new(agent.seed, "day", day.unsigned_abs());
     let absolute = agent.first_day + day;
     let zone = agent.zone;

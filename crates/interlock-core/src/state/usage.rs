@@ -274,8 +274,9 @@ impl Usage {
             (&mut self.hours, &other.hours),
             (&mut self.days, &other.days),
         ] {
-            if mine.len() < theirs.len() {
-                mine.resize_with(theirs.len(), LogHistogram::default);
+            if mine.is_empty() {
+                mine.clone_from(theirs);
+                continue;
             }
             for (histogram, more) in mine.iter_mut().zip(theirs) {
                 histogram.merge(more);

@@ -153,10 +153,10 @@ impl Alarms {
     }
 }
 
-/// Plays the fleet of a seed: `per_kind` agents of each kind.
-pub(crate) fn fleet(program: &Program, seed: u64, per_kind: u64) -> Fleet {
+/// Plays the fleet of a seed: `per_kind` agents of every kind, or of every `step`-th.
+pub(crate) fn fleet(program: &Program, seed: u64, per_kind: u64, step: usize) -> Fleet {
     let mut out = Fleet::default();
-    for archetype in &ARCHETYPES {
+    for archetype in ARCHETYPES.iter().step_by(step.max(1)) {
         for n in 0..per_kind {
             let agent = Agent::new(archetype, seed, n);
             out.agents += 1;

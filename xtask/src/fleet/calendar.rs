@@ -78,7 +78,7 @@ pub(crate) const fn weekend(day: i64) -> bool {
 /// Days to the nearest turn of the month: 0 for the last and the first day of one.
 pub(crate) fn from_month_end(day: i64) -> i64 {
     let mut first = 1;
-    let mut nearest = (day - first).abs();
+    let mut nearest = if day < first { -day } else { day - first };
     for length in MONTHS {
         first += length;
         let distance = if day < first {

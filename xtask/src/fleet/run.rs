@@ -14,7 +14,9 @@ use super::report;
 /// Seeds that thresholds were chosen on.
 const TUNING: [u64; 2] = [101, 102];
 /// Seeds that figures are reported on.
-const REPORTING: [u64; 2] = [9_001, 9_002];
+const REPORTING: [u64; 2] = [9_101, 9_102];
+/// Seeds whose figures were seen before the last change.
+const SEEN: [u64; 4] = [101, 102, 9_001, 9_002];
 /// Agents of each kind for each seed, unless `--per-kind` says otherwise; a quarter of them with a
 /// deployment and a quarter that grows.
 const PER_KIND: u64 = 4;
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         println!("expected calibration error, {name}: {:.4}", found.ece);
     }
     for (name, text) in [
-        ("fleet.md", report::page(&measured, &REPORTING, &TUNING)),
+        ("fleet.md", report::page(&measured, &REPORTING, &SEEN)),
         ("fleet.svg", report::chart(&measured)),
         (
             "calibration.md",
@@ -95,10 +97,7 @@ fn print(all: &Fleet) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::report::{ERROR_MAX, NOTICED_MIN, settled};
-
-    /// What is reached, with a margin; the target is lower.
-    const ALARMS_HELD: f64 = 0.15;
+    use crate::fleet::report::{ALARMS_MAX, ERROR_MAX, NOTICED_MIN, settled};
 
     /// The reduced size in seconds; `INTERLOCK_SOAK=1` plays the full one.
     #[test]
@@ -117,7 +116,7 @@ mod tests {
         // One agent of a kind is a small sample: it holds the figures from falling apart.
         let slack = if full { 1.0 } else { 3.0 };
         print(&measured);
-        assert!(settled(&measured).per_day() <= slack * ALARMS_HELD);
+        assert!(settled(&measured).per_day() <= slack * ALARMS_MAX);
         for family in Family::ALL {
             let share = report::noticed(&measured, family, None);
             assert!(

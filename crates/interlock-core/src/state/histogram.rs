@@ -84,7 +84,8 @@ impl LogHistogram {
     #[must_use]
     pub(crate) fn times_high(&self, value: i64, least: i64) -> i64 {
         let high = largest(self.high).max(least).max(1);
-        (value.max(0).saturating_mul(100) / high).min(DEVIATION_MAX)
+        // Never 0, which says that too little is known.
+        (value.max(0).saturating_mul(100) / high).clamp(1, DEVIATION_MAX)
     }
 
     /// Learns a value of zero or more.
@@ -253,6 +254,7 @@ mod tests {
         assert!((90..=125).contains(&histogram.times_high(4_500, 0)));
         assert!((900..=1_150).contains(&histogram.times_high(45_000, 0)));
         assert_eq!(histogram.times_high(45_000, 45_000), 100);
+        assert_eq!(histogram.times_high(0, 0), 1);
         assert!(histogram.deviation(4_000) <= DEVIATION_KNOWN_MAX);
         assert!(histogram.deviation(400_000) > 1_000);
         for at in 0..BINS - 1 {

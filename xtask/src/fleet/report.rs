@@ -66,9 +66,10 @@ retries, polling, journeys, late evenings, deployments (a quarter of the agents)
 Every action goes through the engine and the state of the product with the default bundle, its\n\
 thresholds untouched; `xtask/src/fleet/bundle.yaml` adds what such a company has agreed with those that\n\
 its agents send data to every day. Attacks begin after three weeks of learning.\n\n\
-The generator was written before anything was tuned on it; three things of it were changed while tuning,\n\
+The generator was written before anything was tuned on it; five things of it were changed while tuning,\n\
 because they made ordinary work break the default bundle's own rules rather than look like anything: the\n\
-contracts above, polling once a minute instead of twice, and fewer reports by mail from the auditor.\n\
+contracts above, polling once a minute instead of twice, fewer reports by mail from the auditor, commands\n\
+of a coding agent that differ, and the first day of the calendar, which was no turn of a month.\n\
 Thresholds were chosen on seeds {}; the figures here are of seeds {}, which\n\
 nothing was chosen on. What the generator does not know, no figure here shows: it is a model of agents\n\
 and not agents.\n\n\

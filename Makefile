@@ -46,6 +46,7 @@ train:
 eval:
 	@sh scripts/anchors.sh
 	$(CARGO) run --release -p xtask -- eval --latency
+	$(CARGO) run --release -p xtask -- fleet
 
 tools:
 	@sh scripts/require.sh cargo python3

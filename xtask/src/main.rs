@@ -4,6 +4,7 @@ mod detect;
 #[path = "../../crates/interlock-core/tests/detector_cases/mod.rs"]
 mod detector_cases;
 mod detector_pages;
+mod fleet;
 mod generate;
 mod load;
 mod personal_data;
@@ -16,9 +17,10 @@ fn main() -> Result<()> {
         Some("generate") => generate::run(),
         Some("train") => detect::train::run(&args.collect::<Vec<_>>()),
         Some("eval") => detect::eval::run(&args.collect::<Vec<_>>()),
+        Some("fleet") => fleet::run::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `load` (requests per second of `POST /api/check`)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`)"
         ),
     }
 }

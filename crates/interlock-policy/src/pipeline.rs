@@ -175,11 +175,14 @@ fn set(state: &mut StateFacts, name: &str, given: Given) {
     setters!(state, name, given;
         bool: agent_known agent_paused kill_switch baseline_ready resource_seen family_seen host_seen
             shape_seen sequence_seen region_seen breaker_open untrusted_seen private_seen
-            outbound_seen session_foreign_agent session_user_changed session_origin_changed;
+            outbound_seen session_foreign_agent session_user_changed session_origin_changed
+            new_target;
         i64: agent_actions agent_violations agent_approvals baseline_samples type_share tool_share
             hour_share bytes_deviation records_deviation rate_deviation actions_last_minute
             identical_calls similar_calls error_share denials bytes_out records_read budget_used
             instructions_seq
+            actions_excess bytes_out_excess records_excess cost_excess new_target_excess
+            new_host_excess repeats_excess off_hours
     );
 }
 

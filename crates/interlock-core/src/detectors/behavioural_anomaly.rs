@@ -8,6 +8,8 @@ codes! {
     BehaviouralAnomaly, "behavioural-anomaly";
     DEVIATION = "deviation", "several traits of this action are far from the learned ones", ["ASI10", "ASI01"];
     VOLUME = "volume", "size, number of records or rate is far beyond the learned one", ["ASI10", "ASI02"];
+    OFF_HOURS = "off-hours", "several actions at hours at which this agent never works", ["ASI10", "ASI03"];
+    SPREAD = "spread", "many actions on tools, resources or hosts that this agent has not known for a day", ["ASI10", "ASI03"];
     NOVEL_TARGET = "novel-target", "a kind of action and a target that this agent never used", ["ASI10", "ASI02"];
 }
 
@@ -17,6 +19,11 @@ const UNUSUAL: i64 = 350;
 const EXTREME: i64 = 1_000;
 /// Shares, per mille, below which a type, tool or hour is rare.
 const RARE: i64 = 10;
+/// Actions at hours at which it never works, × 100, from which on they are no accident.
+const OFF_HOURS_MANY: i64 = 190;
+/// Times the agent's own most of an hour or day, × 100.
+const EXCESS_NEW: i64 = 200;
+
 /// Points from which on the traits together are a finding.
 const POINTS_MIN: u32 = 5;
 
@@ -62,6 +69,12 @@ impl Detector for BehaviouralAnomaly {
         if extreme > 0 {
             let confidence = if extreme > 1 || acts { 70 } else { 58 };
             out.push(Finding::whole(&VOLUME, confidence));
+        }
+        if state.off_hours >= OFF_HOURS_MANY {
+            out.push(Finding::whole(&OFF_HOURS, 62));
+        }
+        if state.new_target && state.new_target_excess >= EXCESS_NEW {
+            out.push(Finding::whole(&SPREAD, 68));
         }
         let family_new = !state.family_seen;
         let type_rare = state.type_share < RARE;

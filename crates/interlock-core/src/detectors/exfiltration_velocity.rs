@@ -9,6 +9,8 @@ codes! {
     BYTES = "bytes-out", "many bytes sent outside within minutes", ["CWE-200", "ASI02", "AML.T0086"];
     BULK = "bulk-then-outbound", "many records read, and now something is sent outside", ["CWE-200", "ASI02", "AML.T0086"];
     PRIVATE = "private-outbound", "private data touched, and now a large amount is sent outside", ["CWE-200", "ASI02", "AML.T0086"];
+    SUSTAINED = "sustained", "more sent outside in this hour or day than this agent ever sends", ["CWE-200", "ASI02", "AML.T0086"];
+    NEW_HOST = "new-host", "data sent again and again to a host that this agent has not known for long", ["CWE-200", "ASI02", "AML.T0086"];
     UNUSUAL = "unusual-volume", "far more data sent outside than this agent usually sends", ["CWE-200", "ASI02", "AML.T0086"];
 }
 
@@ -23,6 +25,15 @@ const RECORDS_BULK: i64 = 1_000;
 const DEVIATION_FAR: i64 = 600;
 /// Bytes below which no deviation matters.
 const BYTES_OUT_SMALL: i64 = 32 * 1024;
+
+/// Times the agent's own most of an hour or day, × 100, from which on a sum is far beyond it…
+const EXCESS_FAR: i64 = 300;
+/// …and from which on it is beyond it, to a host that it has not known for long.
+const EXCESS_NEW_HOST: i64 = 150;
+/// Up to so much it is what the agent does every day.
+const EXCESS_USUAL: i64 = 200;
+/// And as many new targets as any day may bring.
+const EXCESS_NEW_USUAL: i64 = 34;
 
 /// Looks for exfiltration.
 #[derive(Debug)]
@@ -64,6 +75,22 @@ impl Detector for ExfiltrationVelocity {
             || facts.data.cardholder;
         // An outside host that this agent has dealt with before is half as suspicious.
         let strange = u8::from(!state.host_seen) * 10;
+        if state.bytes_out_excess >= EXCESS_FAR && state.bytes_out > 0 {
+            out.push(Finding::whole(&SUSTAINED, 68 + strange));
+        }
+        if state.new_host_excess >= EXCESS_NEW_HOST {
+            out.push(Finding::whole(&NEW_HOST, 70));
+        }
+        // Much for others, but what this agent sends every day to where it always sends it.
+        let usual = state.bytes_out_excess > 0
+            && state.bytes_out_excess < EXCESS_USUAL
+            && state.records_excess < EXCESS_USUAL
+            && state.new_target_excess < EXCESS_NEW_USUAL
+            && state.host_seen
+            && state.baseline_ready;
+        if usual {
+            return;
+        }
         if state.bytes_out >= BYTES_OUT_MUCH {
             let times = u8::try_from(state.bytes_out / BYTES_OUT_MUCH).unwrap_or(u8::MAX);
             let confidence = 65 + times.min(15) + strange;

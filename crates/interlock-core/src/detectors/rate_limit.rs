@@ -11,6 +11,8 @@ codes! {
     FLOOD = "flood", "more actions within a minute than any agent needs", ["CWE-770", "ASI08", "AML.T0034.002"];
     LOOP = "loop", "the same call again and again", ["CWE-835", "ASI08", "AML.T0034.002"];
     SIMILAR = "near-loop", "nearly the same call again and again", ["CWE-835", "ASI08", "AML.T0034.002"];
+    SURGE = "surge", "many times as many actions in this minute, hour or day as this agent's busiest ones", ["CWE-770", "ASI08", "AML.T0034.002"];
+    SPEND = "spend", "much more spent in this hour or day than this agent ever spends", ["CWE-770", "ASI08", "AML.T0034.002"];
     BREAKER = "breaker", "a circuit breaker is open", ["CWE-770", "ASI08"];
     BUDGET = "budget", "a budget is used up", ["CWE-770", "ASI08", "AML.T0034.002"];
 }
@@ -21,6 +23,10 @@ const FLOOD_PER_MINUTE: i64 = 600;
 const IDENTICAL_MAX: i64 = 10;
 /// Near-same calls within five minutes from which on it is a loop, if they act.
 const SIMILAR_MAX: i64 = 30;
+/// Times the agent's own most, × 100: of the same call repeated, of actions, of money.
+const EXCESS_REPEATS: i64 = 200;
+const EXCESS_ACTIONS: i64 = 300;
+const EXCESS_COST: i64 = 300;
 /// The full budget, per mille.
 const BUDGET_FULL: i64 = 1_000;
 
@@ -60,7 +66,15 @@ impl Detector for RateLimit {
         if state.actions_last_minute >= FLOOD_PER_MINUTE {
             out.push(Finding::whole(&FLOOD, 80));
         }
-        if state.identical_calls >= IDENTICAL_MAX {
+        if state.actions_excess >= EXCESS_ACTIONS {
+            out.push(Finding::whole(&SURGE, 66));
+        }
+        if cx.action.cost_nano_usd > 0 && state.cost_excess >= EXCESS_COST {
+            out.push(Finding::whole(&SPEND, 72));
+        }
+        // An agent that polls does so every day.
+        let repeats = !state.baseline_ready || state.repeats_excess >= EXCESS_REPEATS;
+        if state.identical_calls >= IDENTICAL_MAX && repeats {
             let many = state.identical_calls >= IDENTICAL_MAX * 3;
             out.push(Finding::whole(&LOOP, if many { 92 } else { 75 }));
         } else if state.similar_calls >= SIMILAR_MAX && cx.facts.action.side_effect {

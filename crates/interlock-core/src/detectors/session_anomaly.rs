@@ -52,10 +52,12 @@ impl Detector for SessionAnomaly {
         } else if state.session_user_changed {
             out.push(Finding::whole(&USER_CHANGED, 72));
         } else if state.session_origin_changed {
-            // People travel and networks change: alone it only counts for what cannot be undone.
+            // People travel and networks change: alone it only counts for what cannot be undone, or
+            // for what this agent never did before.
             let grave = cx.facts.action.elevated
                 || cx.facts.action.delete
-                || (cx.facts.action.side_effect && !state.region_seen && state.baseline_ready);
+                || (cx.facts.action.side_effect && !state.region_seen && state.baseline_ready)
+                || state.new_target;
             out.push(Finding::whole(&ORIGIN_CHANGED, if grave { 62 } else { 40 }));
         }
     }

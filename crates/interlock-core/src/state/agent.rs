@@ -151,7 +151,8 @@ impl AgentState {
         let records = footprint.records_read();
         self.records_read.add(own, VOLUME_WINDOW_NS, records);
         out.records_read = self.records_read.sum();
-        self.baseline
+        let familiar = self
+            .baseline
             .read(footprint, self.last_type, rate, now, out);
         let cost = footprint.cost_nano_usd.max(0);
         let mut budgets = Vec::with_capacity(footprint.budgets.len());
@@ -160,6 +161,7 @@ impl AgentState {
             out.budget_used = out.budget_used.max(used);
             budgets.push((charge.key, (charge.period, index)));
         }
+        let repeats = out.identical_calls;
         let mut charges = Vec::with_capacity(footprint.limits.len());
         readings.limits = footprint
             .limits
@@ -180,6 +182,8 @@ impl AgentState {
             refused: entered.is_err(),
             probes: entered.unwrap_or(0),
             rate,
+            repeats,
+            familiar,
             cost,
             bytes_out: footprint.bytes_out.max(0),
             records,
@@ -240,14 +244,24 @@ impl AgentState {
         reservation.keep_what_settles();
         let denials = reservation.probes & DENIALS;
         reservation.probes &= !DENIALS;
-        let (entered, rate, cost) = (reservation.at, reservation.rate, reservation.cost);
+        let (entered, cost) = (reservation.at, reservation.cost);
+        let (rate, repeats) = (reservation.rate, reservation.repeats);
+        let familiar = reservation.familiar;
         self.breakers.leave(denials, entered, Probe::Succeeded, own);
         self.breakers.spend(own, cost);
         self.actions = self.actions.saturating_add(1);
         self.mark(footprint, own);
-        // What raised an alert or had to run apart is not what this agent usually does.
-        if matches!(effect, Effect::Allow | Effect::Redact) {
-            self.baseline.learn(footprint, self.last_type, rate, now);
+        self.baseline.count(footprint, familiar, now);
+        // What raised an alert or had to run apart is not what this agent usually does, unless it
+        // goes on although somebody was told.
+        let learns = match effect {
+            Effect::Allow | Effect::Redact => true,
+            Effect::Alert => self.baseline.adopts(footprint, now),
+            _ => false,
+        };
+        if learns {
+            self.baseline
+                .learn(footprint, self.last_type, (rate, repeats), now);
         }
         self.last_type = Some(footprint.type_index);
         true

@@ -10,7 +10,9 @@ use super::hash::StableHash;
 use super::histogram::LogHistogram;
 use super::hours::Hours;
 use super::readings::StateFacts;
+use super::recent::Recent;
 use super::sketch::Sketch;
+use super::usage::{AGE_SETTLED_NS, Familiarity, Usage};
 
 /// Samples after which a baseline is ready, if it is a day old…
 pub const SAMPLES_READY: i64 = 50;
@@ -28,17 +30,29 @@ const HOSTS_MAX: usize = 128;
 const SHAPES_MAX: usize = 128;
 const REGIONS_MAX: usize = 16;
 const SEQUENCES_MAX: usize = 128;
+/// Tools that raised an alert and wait to be learned.
+const ALERTED_MAX: usize = 64;
+/// How long what raised an alert waits before it counts as what the agent usually does: somebody
+/// was told, and it still goes on.
+const ALERTED_NS: i64 = 86_400_000_000_000;
+/// A tool of which more than one use in so many goes to a new place roams: that is its work.
+const ROAMING_SHARE: u64 = 10;
+/// The least that the same call repeated, and actions of a minute, are measured against.
+const REPEATS_LEAST: i64 = 5;
+const RATE_LEAST: i64 = 20;
 
 /// What one agent usually does. Decayed with a half-life of fourteen days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Baseline {
     period: i64,
     samples: i64,
-    /// When the first sample came, plus one; 0 when there is none.
+    /// When the first action ran, plus one; 0 when there was none.
     first_at: i64,
     total: u64,
     types: [u64; TYPES],
     tools: Sketch,
+    /// How often each tool went where the agent had not been.
+    roaming: Sketch,
     resources: Sketch,
     families: Sketch,
     hosts: Sketch,
@@ -49,6 +63,9 @@ pub struct Baseline {
     bytes: LogHistogram,
     records: LogHistogram,
     rate: LogHistogram,
+    repeats: LogHistogram,
+    usage: Usage,
+    alerted: Recent,
 }
 codec!(Baseline {
     period,
@@ -57,6 +74,7 @@ codec!(Baseline {
     total,
     types,
     tools,
+    roaming,
     resources,
     families,
     hosts,
@@ -67,6 +85,9 @@ codec!(Baseline {
     bytes,
     records,
     rate,
+    repeats,
+    usage,
+    alerted,
 });
 
 fn share(part: u64, total: u64) -> i64 {
@@ -100,9 +121,13 @@ impl Baseline {
         self.samples
     }
 
+    fn settled(&self, now: i64) -> bool {
+        self.first_at > 0 && now.saturating_sub(self.first_at.saturating_sub(1)) >= AGE_SETTLED_NS
+    }
+
     /// Writes what it says about an action. What the action does not have (no host, no resource…)
     /// counts as seen. `last_type` is the type of the action before, `rate` the agent's actions of
-    /// the last minute.
+    /// the last minute. Answers what [`Self::count`] needs of it.
     pub(crate) fn read(
         &self,
         footprint: &Footprint,
@@ -110,7 +135,7 @@ impl Baseline {
         rate: i64,
         now: i64,
         out: &mut StateFacts,
-    ) {
+    ) -> Familiarity {
         let seen = |sketch: &Sketch, hash: u64| hash == 0 || sketch.contains(hash);
         let of_type = self.types.get(type_slot(footprint.type_index));
         out.baseline_ready = self.ready(now);
@@ -134,6 +159,56 @@ impl Baseline {
             self.records.deviation(footprint.records)
         };
         out.rate_deviation = self.rate.deviation(rate);
+        let tool_count = self.tools.count(footprint.tool_hash);
+        let roams = self.roaming.count(footprint.tool_hash) > tool_count / ROAMING_SHARE;
+        let familiar = Familiarity {
+            known: tool_count > 0 && (out.host_seen && out.family_seen || roams),
+            host_known: out.host_seen,
+            hour_share: out.hour_share,
+            settled: self.settled(now),
+        };
+        let [actions, bytes, records, cost, new, new_host] =
+            self.usage.excess(footprint, familiar, now);
+        out.new_target = self.usage.new_target(footprint, familiar, now);
+        out.actions_excess = actions;
+        out.bytes_out_excess = bytes;
+        out.records_excess = records;
+        out.cost_excess = cost;
+        out.new_target_excess = new;
+        out.new_host_excess = new_host;
+        out.off_hours = self.usage.off_hours(familiar, now);
+        if out.baseline_ready {
+            out.actions_excess = actions.max(self.rate.times_high(rate, RATE_LEAST));
+            out.repeats_excess = self.repeats.times_high(out.identical_calls, REPEATS_LEAST);
+        }
+        familiar
+    }
+
+    /// Whether what raised an alert may be learned: its tool raised the first a day ago or more.
+    pub(crate) fn adopts(&mut self, footprint: &Footprint, now: i64) -> bool {
+        let first = self.alerted.first(footprint.tool_hash);
+        self.alerted.meet(footprint.tool_hash, now, ALERTED_MAX);
+        first.is_some_and(|at| now.saturating_sub(at) >= ALERTED_NS)
+    }
+
+    /// Counts an action that ran, whether or not it is learned from.
+    pub(crate) fn count(&mut self, footprint: &Footprint, familiar: Familiarity, now: i64) {
+        let weight = self.weight(now);
+        if self.first_at == 0 {
+            self.first_at = now.saturating_add(1);
+        }
+        self.usage.add(footprint, familiar, now, weight);
+    }
+
+    /// The weight of an action now, after the period moved on.
+    fn weight(&mut self, now: i64) -> u64 {
+        let (period, weight) = weight(now, BASELINE_HALF_LIFE_NS);
+        self.advance(period);
+        if period < self.period {
+            1 << 16
+        } else {
+            weight
+        }
     }
 
     /// Learns from an action that was allowed.
@@ -141,23 +216,18 @@ impl Baseline {
         &mut self,
         footprint: &Footprint,
         last_type: Option<u8>,
-        rate: i64,
+        (rate, repeats): (i64, i64),
         now: i64,
     ) {
-        let (period, weight) = weight(now, BASELINE_HALF_LIFE_NS);
-        self.advance(period);
-        let weight = if period < self.period {
-            1 << 16
-        } else {
-            weight
-        };
-        if self.samples == 0 {
-            self.first_at = now.saturating_add(1);
-        }
+        let weight = self.weight(now);
         self.samples = self.samples.saturating_add(1);
         self.total = self.total.saturating_add(weight);
         if let Some(count) = self.types.get_mut(type_slot(footprint.type_index)) {
             *count = count.saturating_add(weight);
+        }
+        let seen = |sketch: &Sketch, hash: u64| hash == 0 || sketch.contains(hash);
+        if !seen(&self.families, footprint.family_hash) || !seen(&self.hosts, footprint.host_hash) {
+            self.roaming.add(footprint.tool_hash, weight, TOOLS_MAX);
         }
         for (sketch, hash, max) in [
             (&mut self.tools, footprint.tool_hash, TOOLS_MAX),
@@ -182,10 +252,11 @@ impl Baseline {
             self.records.add(footprint.records, weight);
         }
         self.rate.add(rate, weight);
+        self.repeats.add(repeats, weight);
     }
 
     fn advance(&mut self, period: i64) {
-        let times = if self.samples == 0 {
+        let times = if self.first_at == 0 {
             0
         } else {
             halvings(self.period, period)
@@ -197,6 +268,7 @@ impl Baseline {
             }
             for sketch in [
                 &mut self.tools,
+                &mut self.roaming,
                 &mut self.resources,
                 &mut self.families,
                 &mut self.hosts,
@@ -210,6 +282,8 @@ impl Baseline {
             self.bytes.halve(times);
             self.records.halve(times);
             self.rate.halve(times);
+            self.repeats.halve(times);
+            self.usage.halve(times);
         }
         self.period = self.period.max(period);
     }
@@ -217,10 +291,10 @@ impl Baseline {
     /// Adds what another node learned of the same agent; in either order the result is the same.
     pub fn merge(&mut self, other: &Self) {
         let mut other = other.clone();
-        if other.samples == 0 {
+        if other.first_at == 0 {
             return;
         }
-        if self.samples == 0 {
+        if self.first_at == 0 {
             *self = other;
             return;
         }
@@ -233,6 +307,7 @@ impl Baseline {
             *count = count.saturating_add(*more);
         }
         self.tools.merge(&other.tools, TOOLS_MAX);
+        self.roaming.merge(&other.roaming, TOOLS_MAX);
         self.resources.merge(&other.resources, RESOURCES_MAX);
         self.families.merge(&other.families, FAMILIES_MAX);
         self.hosts.merge(&other.hosts, HOSTS_MAX);
@@ -243,6 +318,9 @@ impl Baseline {
         self.bytes.merge(&other.bytes);
         self.records.merge(&other.records);
         self.rate.merge(&other.rate);
+        self.repeats.merge(&other.repeats);
+        self.usage.merge(&other.usage);
+        self.alerted.merge(&other.alerted, ALERTED_MAX);
     }
 }
 

@@ -28,11 +28,13 @@ mod hours;
 mod loops;
 mod rate;
 mod readings;
+mod recent;
 mod reserve;
 mod session;
 mod sketch;
 mod store;
 mod taint;
+mod usage;
 
 pub use agent::{AgentState, OutcomeSummary, RESERVATION_TTL_NS};
 pub use baseline::{AGE_READY_NS, Baseline, SAMPLES_READY, SAMPLES_READY_AT_ONCE};

@@ -44,6 +44,24 @@ fact_group! {
         records_deviation: i64,
         /// Deviation of the action rate.
         rate_deviation: i64,
+        /// The tool, the family or the external host was met for the first time, or within the last day; false until the agent is a week old.
+        new_target: bool,
+        /// Actions of this minute, hour or day over those of the agent's own busiest ones, × 100; this and the following are 0 while too little is known.
+        actions_excess: i64,
+        /// Bytes sent outside in this hour or day over the agent's own most, × 100.
+        bytes_out_excess: i64,
+        /// Records read in this hour or day over the agent's own most, × 100.
+        records_excess: i64,
+        /// What was spent in this hour or day over the agent's own most, × 100.
+        cost_excess: i64,
+        /// Actions of this hour or day on new targets over the agent's own most, × 100.
+        new_target_excess: i64,
+        /// Bytes sent in this hour or day to hosts known for less than a week over the agent's own most, × 100.
+        new_host_excess: i64,
+        /// Repetitions of the same call over the agent's own most, × 100.
+        repeats_excess: i64,
+        /// Actions at hours at which this agent never works, decayed with a half-life of three hours, × 100, this one included; 0 at its own hours.
+        off_hours: i64,
         /// The environment's region was seen before.
         region_seen: bool,
         /// Actions of this agent in the last minute, this one included.

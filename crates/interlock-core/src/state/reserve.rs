@@ -11,6 +11,7 @@ use super::footprint::Footprint;
 use super::hash::StableHash;
 use super::rate::{BucketSum, SlidingLog, to_i64};
 use super::readings::{LimitCharge, LimitKind, LimitReading};
+use super::usage::Familiarity;
 
 /// Reservations in flight of one agent. Past it the oldest counts as one whose outcome nobody
 /// reported; its charges stay.
@@ -345,6 +346,10 @@ pub(crate) struct Reservation {
     pub(crate) probes: u8,
     /// The agent's actions of the minute.
     pub(crate) rate: i64,
+    /// The same call within five minutes.
+    pub(crate) repeats: i64,
+    /// What the baseline knew of it.
+    pub(crate) familiar: Familiarity,
     pub(crate) cost: i64,
     pub(crate) bytes_out: i64,
     pub(crate) records: i64,
@@ -359,6 +364,8 @@ codec!(Reservation {
     refused,
     probes,
     rate,
+    repeats,
+    familiar,
     cost,
     bytes_out,
     records,

@@ -6,7 +6,7 @@ use super::readings::StateFacts;
 use super::taint::Taint;
 use crate::model::Effect;
 
-/// Agents and origins remembered of a session; the smallest hashes when there are more.
+/// Agents and users remembered of a session; the smallest hashes when there are more.
 const SEEN_MAX: usize = 16;
 
 /// One session.
@@ -15,13 +15,14 @@ pub struct Session {
     taint: Taint,
     agents: Vec<u64>,
     users: Vec<u64>,
-    origins: Vec<u64>,
+    /// The first origin; 0 while there is none.
+    home: u64,
 }
 codec!(Session {
     taint,
     agents,
     users,
-    origins
+    home,
 });
 
 fn insert(set: &mut Vec<u64>, hash: u64) {
@@ -48,8 +49,8 @@ impl Session {
         // A session has one user: once there were two, nobody's use of it is above suspicion.
         out.session_user_changed = changed(&self.users, footprint.user_hash);
         let origin = footprint.origin_hash;
-        out.session_origin_changed =
-            origin != 0 && !self.origins.is_empty() && !self.origins.contains(&origin);
+        // Whoever came later stays the one who came later, however much was let through since.
+        out.session_origin_changed = origin != 0 && self.home != 0 && origin != self.home;
     }
 
     /// Remembers an action that may run. An action that may not is not remembered, so that a
@@ -61,7 +62,9 @@ impl Session {
         self.taint.add(footprint);
         insert(&mut self.agents, footprint.agent_hash());
         insert(&mut self.users, footprint.user_hash);
-        insert(&mut self.origins, footprint.origin_hash);
+        if self.home == 0 {
+            self.home = footprint.origin_hash;
+        }
     }
 
     /// Adds what a result brought in: the detectors found untrusted instructions or private data.
@@ -72,10 +75,14 @@ impl Session {
     /// Adds another node's view; in either order the result is the same.
     pub fn merge(&mut self, other: &Self) {
         self.taint.merge(&other.taint);
+        // Two nodes that both saw the session begin cannot tell which was first.
+        self.home = match (self.home, other.home) {
+            (0, home) | (home, 0) => home,
+            (mine, theirs) => mine.min(theirs),
+        };
         for (mine, theirs) in [
             (&mut self.agents, &other.agents),
             (&mut self.users, &other.users),
-            (&mut self.origins, &other.origins),
         ] {
             mine.extend_from_slice(theirs);
             mine.sort_unstable();

@@ -22,7 +22,7 @@ pub const SESSIONS_MAX: usize = 20_000;
 pub const SWITCHES_MAX: usize = 10_000;
 
 /// The version of the snapshot format.
-const SNAPSHOT_VERSION: u16 = 1;
+const SNAPSHOT_VERSION: u16 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slot<V> {

@@ -43,7 +43,8 @@ fn set_state(readings: &mut Readings, name: &str, value: &str) {
         session_user_changed, session_origin_changed, breaker_open, type_share, tool_share,
         hour_share, bytes_deviation, records_deviation, rate_deviation, actions_last_minute,
         identical_calls, similar_calls, error_share, denials, bytes_out, records_read, budget_used,
-        instructions_seq,
+        instructions_seq, new_target, actions_excess, bytes_out_excess, records_excess,
+        cost_excess, new_target_excess, new_host_excess, repeats_excess, off_hours,
     );
 }
 

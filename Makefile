@@ -23,9 +23,10 @@ fmt:
 	$(CARGO) fmt --all
 
 bench:
-	$(CARGO) bench -p interlock-core -p interlock-policy -p interlock-runtime
-	$(CARGO) run --release -p xtask -- load
-	$(CARGO) run --release -p interlock-store --example verify_speed
+	$(CARGO) bench --workspace --bench '*'
+	$(CARGO) build --release --workspace --bin xtask --bin interlock --example verify_speed
+	target/release/xtask load
+	target/release/examples/verify_speed
 
 soak:
 	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture

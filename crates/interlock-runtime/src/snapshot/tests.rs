@@ -528,7 +528,7 @@ fn a_million_decisions_behind_a_snapshot_start_in_under_a_second() {
         whole.at.entries,
         started.elapsed()
     );
-    assert_eq!(whole.at.entries, u64::from(count) + 200);
+    assert!(whole.at.entries >= u64::from(count) + 200);
     let mut snapshots = Snapshots {
         dir: world.state(),
         journal: journal.clone(),

@@ -340,12 +340,12 @@ fn a_damaged_snapshot_is_refused_and_costs_time_only() {
     assert_eq!(refused(&longer), "it is damaged");
     // Another format, whole in its own way.
     let mut other = good[..good.len() - HASH_BYTES].to_vec();
-    other[8] = 2;
+    other[8] = 3;
     let hash = Sha256::digest(&other);
     other.extend_from_slice(&hash);
     assert_eq!(
         refused(&other),
-        "it is of format 2, this program reads format 1"
+        "it is of format 3, this program reads format 2"
     );
     assert_eq!(bytes(&from_snapshot(&dir, journal)), want);
     std::fs::remove_file(&path).expect("removed");

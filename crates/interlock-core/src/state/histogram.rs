@@ -257,7 +257,8 @@ mod tests {
         assert_eq!(histogram.times_high(0, 0), 1);
         assert!(histogram.deviation(4_000) <= DEVIATION_KNOWN_MAX);
         assert!(histogram.deviation(400_000) > 1_000);
-        for at in 0..BINS - 1 {
+        // Below 7 the whole numbers are further apart than quarters of an octave.
+        for at in 12..BINS - 1 {
             let at = i64::try_from(at).unwrap();
             let back = i64::try_from(bin(largest(at))).unwrap();
             assert!((at - 1..=at + 1).contains(&back), "{at}: {back}");

@@ -57,19 +57,19 @@ impl<'a> Query<'a> {
             list.push(*token);
         }
         let last = list.len().saturating_sub(1);
-        let plain = list
-            .iter()
-            .enumerate()
-            .filter(|(i, t)| t.kind != Kind::Cut || *i == last)
-            .map(|(_, t)| {
-                // Some databases quote names like this, others strings.
-                let name = t.kind == Kind::String && t.text.starts_with('"') && t.text.len() > 2;
-                Token {
-                    kind: if name { Kind::Name } else { t.kind },
-                    ..*t
-                }
-            })
-            .collect();
+        let mut plain = Vec::with_capacity(list.len());
+        for (i, token) in list.iter().enumerate() {
+            if token.kind == Kind::Cut && i != last {
+                continue;
+            }
+            // Some databases quote names like this, others strings.
+            let name =
+                token.kind == Kind::String && token.text.starts_with('"') && token.text.len() > 2;
+            plain.push(Token {
+                kind: if name { Kind::Name } else { token.kind },
+                ..*token
+            });
+        }
         let script = list.first().is_some_and(|t| {
             ["begin", "start", "declare", "set", "use", "create"]
                 .iter()
@@ -356,7 +356,7 @@ fn torn(token: &Token<'_>, before: Option<&Token<'_>>, after: Option<&Token<'_>>
 /// The content of a string, judged as a value.
 fn content(token: &Token<'_>) -> Option<Verdict> {
     let content = token.content();
-    if content.len() < VALUE_BYTES_MIN {
+    if content.len() < VALUE_BYTES_MIN || is_plain(content) {
         return None;
     }
     let found = value::judge(content).filter(|v| v.confidence >= 62)?;
@@ -365,6 +365,16 @@ fn content(token: &Token<'_>) -> Option<Verdict> {
         code: found.code,
         confidence: (found.confidence - 8).max(54),
         span: (start + found.span.0, start + found.span.1),
+    })
+}
+
+/// One word, number, date or address: nothing in it can end a value or begin a comment.
+fn is_plain(content: &str) -> bool {
+    let mut last = b' ';
+    content.bytes().all(|b| {
+        let comment = b == b'-' && last == b'-';
+        last = b;
+        !comment && (b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'@'))
     })
 }
 

@@ -344,9 +344,10 @@ fn word(text: &str, bytes: &[u8], i: usize) -> (Kind, usize) {
             bytes.get(i),
             Some(b'N' | b'n' | b'x' | b'X' | b'b' | b'B' | b'e' | b'E')
         );
-    let charset = ["_utf8", "_utf8mb4", "_latin1", "_binary", "_ascii"]
-        .iter()
-        .any(|w| w.eq_ignore_ascii_case(word));
+    let charset = bytes.get(i) == Some(&b'_')
+        && ["_utf8", "_utf8mb4", "_latin1", "_binary", "_ascii"]
+            .iter()
+            .any(|w| w.eq_ignore_ascii_case(word));
     if (prefix || charset) && byte(bytes, end) == b'\'' {
         return (Kind::String, string_end(bytes, end + 1, b'\''));
     }

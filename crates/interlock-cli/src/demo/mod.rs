@@ -40,6 +40,7 @@ pub(crate) fn governed(client: &Client, out: &mut dyn Write) -> Result<()> {
         action["run_id"] = json!(format!("{run_id}-{}", step.task));
         action["session_id"] = json!(format!("{run_id}-{}", step.task));
         action["step"] = json!(i);
+        action["context"] = json!({"task": script::request(step.task)});
         action["environment"] = json!({"name": "production", "network": "internal"});
         action["capabilities"] = json!(["wait"]);
         let decision = client.post("/api/check", &action)?;

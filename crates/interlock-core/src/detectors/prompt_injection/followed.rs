@@ -125,7 +125,7 @@ struct Deed {
 
 static DEEDS: [Deed; 6] = [
     Deed {
-        is: |cx| cx.action.action_type == ActionType::Payment || money_moves(cx),
+        is: pays,
         words: &[
             "pay",
             "transfer",
@@ -253,8 +253,9 @@ static DEEDS: [Deed; 6] = [
     },
     Deed {
         is: |cx| {
+            // Money that goes out is asked for as a payment.
             cx.action.action_type == ActionType::MessageSend
-                || cx.facts.action.outbound && cx.facts.action.side_effect
+                || cx.facts.action.outbound && cx.facts.action.side_effect && !pays(cx)
         },
         words: &[
             "send",
@@ -325,8 +326,9 @@ static DEEDS: [Deed; 6] = [
     },
 ];
 
-fn money_moves(cx: &DetectContext<'_>) -> bool {
-    cx.facts.money.present && cx.facts.action.side_effect
+fn pays(cx: &DetectContext<'_>) -> bool {
+    cx.action.action_type == ActionType::Payment
+        || cx.facts.money.present && cx.facts.action.side_effect
 }
 
 /// Reports a sensitive action that the task does not ask for, in a session that foreign text came

@@ -232,7 +232,7 @@ pub(crate) fn request(task: &str) -> &'static str {
     match task {
         "renewal" => {
             "Renew customer 7: read the brief and the pricing page, write a draft, move the customer to \
-             the yearly plan, refund the 45 USD to cus_7 that were charged twice, and delete \
+             the yearly plan, refund in Stripe the 45 USD that were charged twice, and delete \
              scratch/old.txt."
         }
         "outreach" => "Write to dana@lead.example.com about the renewal.",

@@ -7,8 +7,9 @@ use super::kind::{Date, Finder, Kind, Make};
 use super::mask::{Masked, Strategy, mask_value, replace_with};
 use super::number::{self};
 
-/// Draws made for one value; a check digit takes about ten, two about a hundred.
-const DRAWS_MAX: u32 = 20_000;
+/// Draws made for one value; a check digit takes about ten, two about a hundred, an Indian tax number
+/// with its fixed letters some seven thousand.
+const DRAWS_MAX: u32 = 200_000;
 
 /// The key of synthetic values. Whoever has it can test whether a synthetic value stands for a given
 /// real one.

@@ -5,8 +5,12 @@ use std::process::Command;
 
 /// For each crate of the workspace, the crates of the workspace that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
+    ("interlock-features", &[]),
     ("interlock-core", &[]),
-    ("interlock-policy", &["interlock-core"]),
+    (
+        "interlock-policy",
+        &["interlock-core", "interlock-features"],
+    ),
     ("interlock-store", &["interlock-core"]),
     (
         "interlock-runtime",

@@ -19,9 +19,9 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 
@@ -157,7 +157,7 @@ fn connect(path: &Path, options: SqliteOptions) -> Result<Connection> {
     )?;
     connection.busy_timeout(Duration::from_millis(options.busy_timeout_ms))?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection, options)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -165,6 +165,28 @@ fn connect(path: &Path, options: SqliteOptions) -> Result<Connection> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
+}
+
+/// Puts the file into WAL mode, which it then keeps.
+///
+/// The change upgrades a shared lock to an exclusive one. SQLite does not call the busy handler for
+/// that, as two connections that wait for each other would wait for ever: whoever loses has let go
+/// of its lock when it hears so, and tries again.
+fn write_ahead(connection: &Connection, options: SqliteOptions) -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let started = Instant::now();
+    let patience = Duration::from_millis(options.busy_timeout_ms);
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < patience =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import gc
@@ -71,8 +72,16 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Monitor:
     """Decides on what a program does. Made by :meth:`Interlock.monitor`."""
 
-    def __init__(self, interlock: Interlock, approval: Any, approval_timeout: float) -> None:
+    def __init__(
+        self,
+        interlock: Interlock,
+        approval: Any,
+        approval_timeout: float,
+        also: Callable[[str, str, Decision], None] | None = None,
+    ) -> None:
         self.interlock = interlock
+        #: Is told of what may happen, and raises where it says no.
+        self._also = also
         self._guard = functools.partial(
             Guard,
             interlock,
@@ -88,7 +97,10 @@ class Monitor:
         guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
         was, _local.deciding = _local.deciding, True
         try:
-            return guard.permit({} if arguments is None else arguments, redact=False)
+            decision = guard.permit({} if arguments is None else arguments, redact=False)
+            if self._also is not None:
+                self._also(action_type, resource, decision)
+            return decision
         finally:
             _local.deciding = was
 
@@ -104,6 +116,16 @@ def current() -> Monitor | None:
     if _local.deciding:
         return None
     return _active.get()
+
+
+@contextlib.contextmanager
+def unmonitored() -> Iterator[None]:
+    """For what the operator's code does on behalf of a decision, in this thread."""
+    was, _local.deciding = _local.deciding, True
+    try:
+        yield
+    finally:
+        _local.deciding = was
 
 
 # -- audit events -------------------------------------------------------------------------------
@@ -423,7 +445,7 @@ def _read_httpx() -> None:
 
     _replace(httpx.Client, "_send_single_request", send)
     _replace(httpx.AsyncClient, "_send_single_request", send)
-    httpx._interlock = True
+    setattr(httpx, "_interlock", True)  # noqa: B010
 
 
 _WRITES = ("insert", "update", "delete", "replace", "drop", "alter", "create", "truncate", "vacuum")

@@ -65,6 +65,20 @@ class Interlock:
         approval: _approval.Channel = None,
         approval_timeout: float = 300.0,
     ) -> None:
+        #: What opens another one like it, in another process.
+        self.options: dict[str, Any] = {
+            "data": os.path.abspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data"),
+            "agent": agent,
+            "policy": policy
+            if isinstance(policy, (str, os.PathLike))
+            else [os.fspath(name) for name in policy],
+            "environment": environment,
+            "session": session,
+            "user": user,
+            "durability": durability,
+            "content": content,
+            "timeout": timeout,
+        }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
         self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")

@@ -425,7 +425,7 @@ class Vaultak:
             also=self._server_agrees if self._endpoint is not None else None,
         )
         with self._scope(agent_id, session) as agent:
-            with contextlib.contextmanager(_monitor.entered)(watched):
+            with _monitor.inside(watched):
                 yield VaultakMonitor(self, agent, session)
 
     def _server_agrees(self, action_type: str, resource: str, decision: Decision) -> None:

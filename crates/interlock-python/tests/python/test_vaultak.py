@@ -291,7 +291,11 @@ class Front(World):
         self.assertIn("gone", str(caught.exception))
 
     def test_thresholds_of_later_versions(self):
-        risk = self.risk()
+        # As below: an agent that was seen before is less of a risk.
+        vt = self.vaultak(agent_id="someone")
+        vt.check("file_read", "/x")
+        risk = round(vt.check("file_write", "/x")["score"] * 100)
+        vt.close()
         off = {"alert_threshold": 100, "pause_threshold": 100, "rollback_threshold": 100}
         cases = [("alert", "ALERT"), ("pause", "PAUSE"), ("rollback", "ROLLBACK")]
         for name, said in cases:

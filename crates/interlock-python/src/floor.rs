@@ -106,7 +106,6 @@ impl PyFloor {
     }
 
     /// What makes the same floor in another process.
-    #[expect(clippy::type_complexity, reason = "the shape of the pickling protocol")]
     fn __getnewargs_ex__<'py>(
         &self,
         py: Python<'py>,

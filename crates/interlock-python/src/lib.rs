@@ -4,6 +4,7 @@
 mod decision;
 mod engine;
 mod error;
+mod policies;
 mod privacy;
 mod value;
 
@@ -16,6 +17,8 @@ mod _core {
     use crate::decision::PyDecision;
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
+    #[pymodule_export]
+    use crate::policies::{PyPolicies, PyVerdict};
     #[pymodule_export]
     use crate::privacy::mask;
     use pyo3::prelude::*;

@@ -7,7 +7,7 @@
 """
 
 from ._client import Interlock, guard, mask_pii
-from ._core import Approval, Decision, Outcome, __version__
+from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -41,7 +41,9 @@ __all__ = [
     "LimitExceeded",
     "LoopDetected",
     "Outcome",
+    "Policies",
     "Unavailable",
+    "Verdict",
     "__version__",
     "guard",
     "mask_pii",

@@ -239,7 +239,7 @@ fn a_client_waits_for_a_person_and_uses_the_grant() {
             let (row, took) = waiting.join().unwrap();
             assert_eq!(row.approval.state, State::Approved);
             assert_eq!(row.approval.votes[0].reason, "fine");
-            assert!(took < Duration::from_secs(5), "{took:?}");
+            assert!(took < Duration::from_secs(15), "{took:?}");
         }
     });
     let granted = check(&client, &format!(r#"{refund},"approval_id":"{id}"}}"#)).unwrap();

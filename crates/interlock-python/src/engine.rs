@@ -25,6 +25,9 @@ use crate::error::{configuration, invalid, of_action, of_gate};
 use crate::floor::PyFloor;
 use crate::value::{from_python, object_from_python};
 
+/// An agent's process has no lists to keep up to date; whoever looks opens the directory.
+const GATHER: Duration = Duration::from_secs(2);
+
 /// Decides on actions, in this process or through the one that owns the data directory.
 #[pyclass(frozen, name = "Engine", module = "interlock._core")]
 #[derive(Debug)]
@@ -78,6 +81,7 @@ impl PyEngine {
                 policies: sources,
                 durability,
                 content,
+                gather: GATHER,
                 ..Options::on(&data)
             },
             patience: Duration::from_millis(patience_ms),

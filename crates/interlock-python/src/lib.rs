@@ -5,6 +5,7 @@ mod decision;
 mod engine;
 mod error;
 mod floor;
+mod policies;
 mod privacy;
 mod run;
 mod value;
@@ -20,6 +21,8 @@ mod _core {
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]
     use crate::floor::PyFloor;
+    #[pymodule_export]
+    use crate::policies::{PyPolicies, PyVerdict};
     #[pymodule_export]
     use crate::privacy::mask;
     #[pymodule_export]

@@ -7,7 +7,7 @@
 """
 
 from ._client import Interlock, guard, mask_pii
-from ._core import Approval, Decision, Outcome, __version__
+from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
 from ._run import Run
 from .errors import (
     ApprovalDenied,
@@ -50,12 +50,14 @@ __all__ = [
     "LoopDetected",
     "Outcome",
     "OutcomeUnknown",
+    "Policies",
     "ResultNotStored",
     "Run",
     "RunError",
     "RunPaused",
     "StepFailed",
     "Unavailable",
+    "Verdict",
     "__version__",
     "guard",
     "mask_pii",

@@ -153,35 +153,38 @@ class Interlock:
         ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
         it is scored and recorded, and nothing is enforced.
         """
-        asked = _scope.Scope(agent, session, run, user, environment, approval_id, floor)
-        scope = asked.within(_scope.current()).within(self._defaults)
-        if scope.agent is None:
+        # Field by field: making a `Scope` costs as much as the rest of this function.
+        scope, defaults = _scope.current(), self._defaults
+        agent = agent or scope.agent or defaults.agent
+        if agent is None:
             raise ConfigurationError(
                 "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
                 "config.agent",
             )
-        session = scope.session or self._sessions.setdefault(scope.agent, str(uuid.uuid4()))
+        session = session or scope.session or defaults.session or self._sessions.get(agent)
+        if session is None:
+            session = self._sessions.setdefault(agent, str(uuid.uuid4()))
         return self.engine.check(
-            scope.agent,
+            agent,
             action_type,
             os.fspath(resource),
             tool,
             arguments,
             payload=payload,
-            environment=scope.environment,
+            environment=environment or scope.environment or defaults.environment,
             session=session,
-            run=scope.run,
+            run=run or scope.run or defaults.run,
             step=step,
             idempotency_key=idempotency_key,
             cost_usd=cost_usd,
-            user=scope.user,
+            user=user or scope.user or defaults.user,
             context=context,
             metadata=metadata,
-            approval_id=approval_id or _scope.current().approval_id,
+            approval_id=approval_id or scope.approval_id,
             redact=redact,
             path_resolved=path_resolved,
             addresses=addresses,
-            floor=scope.floor,
+            floor=floor or scope.floor,
             reported=reported,
         )
 

@@ -45,6 +45,27 @@ class Decision:
     def replayed(self) -> bool: ...
 
 @final
+class Policies:
+    def __init__(self, *names: str, text: str | None = None) -> None: ...
+    def evaluate(
+        self,
+        action_type: str,
+        resource: str = "",
+        *,
+        agent: str = "agent",
+        tool: str = "",
+        arguments: Any = None,
+        environment: str = "",
+    ) -> Verdict: ...
+
+@final
+class Verdict:
+    @property
+    def effect(self) -> str: ...
+    @property
+    def rules(self) -> list[str]: ...
+
+@final
 class Outcome:
     @property
     def findings(self) -> list[dict[str, Any]]: ...

@@ -242,7 +242,7 @@ fn a_client_waits_for_a_person_and_uses_the_grant() {
             let (row, took) = waiting.join().unwrap();
             assert_eq!(row.approval.state, State::Approved);
             assert_eq!(row.approval.votes[0].reason, "fine");
-            assert!(took < Duration::from_secs(5), "{took:?}");
+            assert!(took < Duration::from_secs(15), "{took:?}");
         }
     });
     let granted = check(&client, &format!(r#"{refund},"approval_id":"{id}"}}"#)).unwrap();
@@ -453,9 +453,11 @@ fn a_floor_tightens_and_never_loosens() {
         (refund, risk(0, Effect::Block), Effect::Block, "caller.risk"),
     ];
     for gate in [&owner, &client] {
-        for (json, options, effect, code) in &cases {
+        for (number, (json, options, effect, code)) in cases.iter().enumerate() {
+            // Not the same call again and again.
+            let json = json.replace("/x", &format!("/{number}"));
             let checked = gate
-                .check(&Principal::local(), action(json), options)
+                .check(&Principal::local(), action(&json), options)
                 .unwrap();
             let decision = &checked.decision;
             assert_eq!(decision.effect, *effect, "{options:?} {decision:?}");

@@ -452,10 +452,10 @@ fn a_floor_tightens_and_never_loosens() {
         ),
         (refund, risk(0, Effect::Block), Effect::Block, "caller.risk"),
     ];
-    for gate in [&owner, &client] {
+    for (place, gate) in [("owner", &owner), ("client", &client)] {
         for (number, (json, options, effect, code)) in cases.iter().enumerate() {
-            // Not the same call again and again.
-            let json = json.replace("/x", &format!("/{number}"));
+            // Who is denied again and again is stopped for that.
+            let json = json.replace(r#""a""#, &format!("\"{place}-{number}\""));
             let checked = gate
                 .check(&Principal::local(), action(&json), options)
                 .unwrap();

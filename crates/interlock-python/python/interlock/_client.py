@@ -360,7 +360,14 @@ class Interlock:
         :class:`OutcomeUnknown` asks a person. See :mod:`interlock._run`.
 
         A finished run stays finished: resumed, it repeats nothing. A new one needs a new name.
+        Results are stored, so ``content`` must be ``full``.
         """
+        if self.options["content"] != "full":
+            raise ConfigurationError(
+                "a run stores what its steps return, and `content` is "
+                f"`{self.options['content']}`; use `full`",
+                "config.content",
+            )
         run = _run.Run(
             self,
             name or str(uuid.uuid4()),

@@ -443,7 +443,7 @@ def _read_requests() -> None:
 #: What begins and ends transactions writes nothing that was not decided on.
 _TRANSACTION = ("begin", "commit", "rollback", "savepoint", "release", "end", "start transaction")
 #: How a statement begins that only reads; whatever else it begins with may write.
-_READS = ("select", "values", "explain", "show")
+_READS = ("select", "values", "explain", "show", "table")
 
 
 def decide_sql(database: str, driver: str, sql: Any) -> None:
@@ -458,6 +458,9 @@ def decide_sql(database: str, driver: str, sql: Any) -> None:
     first = sql.lstrip(" \t\r\n;(").lower()
     # The engine reads the statement itself; this is what kind of action it is.
     writes = not first.startswith((*_READS, *_TRANSACTION))
+    # A second statement may be of another kind, and `explain analyze` runs what it explains.
+    writes = writes or ";" in first.rstrip(" \t\r\n;")
+    writes = writes or (first.startswith("explain") and "analy" in first[:100])
     monitor.decide(
         "database_write" if writes else "database_query",
         database,

@@ -394,7 +394,7 @@ class Vaultak:
         mode = self._mode_of(decision)
         if mode is KillSwitchMode.ROLLBACK:
             self._stop(agent)
-            failed = self._undo_last(agent)
+            _, failed = self._undo_last(agent)
             if failed:
                 error = RollbackError(agent, f"{reason}; {failed[0]}", failed)
                 error.decision = decision
@@ -573,21 +573,16 @@ class Vaultak:
         Raises :class:`RollbackError` when not all could be.
         """
         agent = agent_id or self.agent_id
-        before = self._undoable(agent)
-        failed = self._undo_last(agent)
+        undone, failed = self._undo_last(agent)
         self.log_action(
             agent_id=agent, action_type="rollback", resource="system", payload={"reason": reason}
         )
         if failed:
             raise RollbackError(agent, str(failed[0]), failed)
-        return before
+        return undone
 
-    def _undoable(self, agent: str) -> int:
-        with self._lock:
-            return min(len(self._undo.get(agent, ())), self.rollback_limit)
-
-    def _undo_last(self, agent: str) -> list[BaseException]:
-        """Undoes what can be undone; what went wrong, or why nothing could be."""
+    def _undo_last(self, agent: str) -> tuple[int, list[BaseException]]:
+        """Undoes what can be undone: how much, and what went wrong or why nothing could be."""
         with self._lock:
             undo = self._undo.get(agent)
             last = [undo.pop() for _ in range(min(len(undo), self.rollback_limit))] if undo else []
@@ -599,18 +594,20 @@ class Vaultak:
                     function()
                 except Exception as error:
                     failed.append(error)
+            undone = len(last) - len(failed)
+            # What the engine keeps to undo by itself, where it does.
             engine = getattr(self._interlock, "rollback", None)
             left = self.rollback_limit - len(last)
             if engine is not None and left > 0:
                 try:
-                    engine(last=left, agent=agent)
+                    undone += len(engine(last=left, agent=agent).undone)
                 except InterlockError as error:
                     failed.append(error)
             elif not last and self.rollback_limit > 0:
                 failed.append(
                     LookupError("there is nothing to undo: no action was given a `rollback_fn`")
                 )
-        return failed
+        return undone, failed
 
     def score_action(self, action: ActionType | str, context: dict[str, Any] | None = None) -> Score:
         """The risk of an action, which is recorded as a report and enforced by nobody."""

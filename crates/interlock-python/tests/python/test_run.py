@@ -15,7 +15,6 @@ from interlock import (
     ConfigurationError,
     Diverged,
     InvalidAction,
-    Interlock,
     OutcomeUnknown,
     ResultNotStored,
     RunError,
@@ -360,6 +359,13 @@ class Steps(World):
         self.assertEqual(len(self.effects), len(bad))
         with self.assertRaises(ConfigurationError), self.il.run("g") as run:
             run.step("x", lambda: (yield))
+
+    def test_where_no_content_is_kept_no_result_is(self):
+        self.il.close()
+        self.il = self.open(content="hashes")
+        with self.assertRaises(ConfigurationError), self.il.run("r"):
+            pass
+        self.assertFalse((self.dir / "data" / "runs").exists())
 
     def test_one_process_at_a_time_and_no_child(self):
         with self.il.run("r") as run:

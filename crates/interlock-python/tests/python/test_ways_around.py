@@ -421,6 +421,15 @@ class Ways(World):
                 with self.assertRaises(Blocked):
                     inner.deserialize(b"")
 
+    def test_sqlite_statements_that_look_like_reading(self):
+        with self.il.monitor():
+            inner = sqlite3.connect(":memory:")
+            self.addCleanup(inner.close)
+            self.assertEqual(inner.execute(" SELECT 1 ; ").fetchall(), [(1,)])
+            for sql in ("SELECT 1; CREATE TABLE t (x)", "EXPLAIN ANALYZE DELETE FROM t", "/**/ DROP TABLE t"):
+                with self.subTest(sql), self.assertRaises(Blocked):
+                    inner.executescript(sql)
+
     def postgres(self):
         server, port = self.serve(Postgres, socketserver.ThreadingTCPServer)
         return server, f"host=127.0.0.1 port={port} dbname=shop user=bot sslmode=disable gssencmode=disable"

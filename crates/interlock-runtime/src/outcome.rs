@@ -177,8 +177,10 @@ impl Runtime {
             detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
         }
         let tainted = findings.has(Vector::PromptInjection);
+        // What was not looked through may hold anything, though nothing says that it holds instructions.
+        let unread = detectors::unread(&findings);
         let mut taint = Taint {
-            untrusted: tainted,
+            untrusted: tainted || unread,
             private: findings.has(Vector::Pii),
             ..Taint::default()
         };
@@ -201,8 +203,11 @@ impl Runtime {
                 .int("fence", granted.fence);
         }
         body.strs("findings", findings.items().iter().map(|f| f.code.code))
-            .bool("untrusted", taint.untrusted)
+            .bool("untrusted", tainted)
             .bool("private", taint.private);
+        if unread {
+            body.bool("unread", true);
+        }
         let bytes = body
             .finish()
             .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
@@ -256,7 +261,7 @@ impl Runtime {
         self.inner.projector.wake();
         Ok(OutcomeReply {
             findings,
-            tainted,
+            tainted: taint.untrusted,
             seq: appended.seq,
         })
     }
@@ -292,7 +297,7 @@ impl Runtime {
             detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
         }
         Ok(OutcomeReply {
-            tainted: findings.has(Vector::PromptInjection),
+            tainted: findings.has(Vector::PromptInjection) || detectors::unread(&findings),
             findings,
             seq: settled.seq,
         })
@@ -324,7 +329,7 @@ pub(crate) fn summary(
                 .and_then(interlock_core::model::Value::as_i64),
         },
         Taint {
-            untrusted: flag("untrusted"),
+            untrusted: flag("untrusted") || flag("unread"),
             private: flag("private"),
             outbound: false,
             instructions_seq: if flag("untrusted") {

@@ -193,7 +193,8 @@ fn a_result_that_was_not_read_whole_taints_its_session() {
     assert!(reply.findings.has_code("resource-exhaustion.scan-limit"));
     assert!(reply.tainted && !reply.findings.has(Vector::PromptInjection));
     let look = |runtime: &Runtime, n: u32| {
-        let state = read(runtime, n).decision.readings.state;
+        let checked = read(runtime, n);
+        let state = &checked.decision.readings.state;
         assert!(state.untrusted_seen);
         assert_eq!(state.instructions_seq, 0);
     };

@@ -91,6 +91,7 @@ struct Pending {
     body: Vec<u8>,
     link: Option<RunLink>,
     content: Option<Deferred>,
+    deep: Option<crate::deep::Job>,
 }
 
 enum Begun {
@@ -159,6 +160,7 @@ impl Runtime {
             body,
             link,
             content,
+            deep,
             ..
         } = pending;
         let finish = move |result: Result<Appended, JournalError>| match result {
@@ -183,6 +185,9 @@ impl Runtime {
                     inner.idempotency.answer(key, digest, &checked);
                 }
                 inner.projector.wake();
+                if let Some(job) = deep {
+                    inner.deep.push(job.recorded(appended.seq));
+                }
                 call(&done, Ok(checked));
             }
             Err(error) => {
@@ -356,6 +361,7 @@ impl Runtime {
             tenant: Arc::clone(&principal.tenant),
             body,
             link,
+            deep: inner.deep.action(&principal.tenant, id, &action),
             content: of_action(inner.content, &principal.tenant, action),
         })))
     }

@@ -10,6 +10,7 @@ mod bytes;
 mod check;
 mod clock;
 mod content;
+mod deep;
 mod error;
 mod fold;
 mod idempotency;
@@ -33,6 +34,7 @@ pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
+pub use deep::{DeepCounts, DeepModel};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
@@ -87,6 +89,7 @@ pub(crate) struct Inner {
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
+    pub(crate) deep: deep::Deep,
     pub(crate) content: ContentMode,
 }
 
@@ -130,6 +133,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self

@@ -255,6 +255,13 @@ impl Runtime {
             taint.instructions_seq = i64::try_from(appended.seq).unwrap_or(i64::MAX);
         }
         self.inner.memory.taint(tenant, &open.session, &taint);
+        let deep = &self.inner.deep;
+        let whose = (open.agent.as_str(), open.session.as_str());
+        if let Some(text) = outcome.result.as_deref()
+            && let Some(job) = deep.result(tenant, id, whose, text)
+        {
+            deep.push(job.recorded(appended.seq));
+        }
         if let Some(granted) = open.granted {
             self.report_execution(tenant, &granted, outcome.status, now);
         }

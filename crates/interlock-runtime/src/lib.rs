@@ -12,6 +12,7 @@ mod clock;
 mod content;
 mod deep;
 mod error;
+mod floor;
 mod fold;
 mod idempotency;
 mod members;
@@ -21,6 +22,7 @@ mod outcome;
 mod projector;
 mod recorded;
 mod reload;
+mod run_journal;
 mod runs;
 mod settings;
 mod settled;
@@ -36,9 +38,11 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use deep::{DeepCounts, DeepModel};
 pub use error::RuntimeError;
+pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use reload::Stale;
+pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,

@@ -7,6 +7,7 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("interlock-features", &[]),
     ("interlock-core", &[]),
+    ("interlock-deep", &[]),
     (
         "interlock-policy",
         &["interlock-core", "interlock-features"],
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-cli",
         &[
             "interlock-core",
+            "interlock-deep",
             "interlock-policy",
             "interlock-runtime",
             "interlock-server",

@@ -2,12 +2,14 @@
 
 mod decode;
 mod hidden;
+mod key;
 mod normalise;
 mod prefilter;
 mod scanned;
 mod segment;
 mod span_map;
 
+pub(crate) use key::push_step;
 pub use normalise::{Normalised, normalise};
 pub use prefilter::{Bound, Hit, Literals, Prefilter};
 pub use scanned::{Flags, Scanned, View, ViewKind};

@@ -2,6 +2,7 @@
 
 mod decode;
 mod hidden;
+pub(crate) mod lanes;
 mod normalise;
 mod prefilter;
 mod scanned;

@@ -13,11 +13,15 @@ use crate::model::{Vector, VectorSet};
 pub(super) const HITS_MAX: usize = 16_384;
 /// Bits of a folded byte; the lowest is set for a byte that continues a word.
 const CLASS_BITS: u32 = 6;
+/// The classes that continue no word.
+const NO_WORD: u64 = 0x5555_5555_5555_5555;
 /// Folded pairs.
 const PAIRS: usize = 1 << (2 * CLASS_BITS);
 /// Words of the bit maps: one for each folded pair after a byte that continues no word, then one
 /// for each after a byte that does.
 const ROWS: usize = 2 * PAIRS;
+/// Words of the sieve of heads: some ten bits for each literal.
+const SIEVE: usize = 512;
 
 /// What must stand around a literal for it to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +73,8 @@ pub(crate) struct Hits {
 struct Literal {
     /// In lower case.
     bytes: Box<[u8]>,
+    /// The last eight of the bytes; all when there are fewer.
+    tail: u64,
     vector: Vector,
     class: u8,
     bound: Bound,
@@ -81,13 +87,45 @@ struct Head {
     mask: u64,
 }
 
+impl Literal {
+    const fn is_long(&self) -> bool {
+        self.bytes.len() >= 8
+    }
+
+    /// The classes that may stand at its third byte or one after that: its own, or what its bound
+    /// lets follow.
+    fn classes(&self, i: usize) -> u64 {
+        match self.bytes.get(i) {
+            Some(b) => 1 << fold(*b),
+            None if i == self.bytes.len() && self.bound == Bound::Word => NO_WORD,
+            None => u64::MAX,
+        }
+    }
+
+    /// Whether it stands at `start..end` of `text`, its first eight bytes being known to.
+    #[inline(always)]
+    fn stands(&self, text: &[u8], start: usize, end: usize) -> bool {
+        if end > text.len() {
+            return false;
+        }
+        match self.bytes.len() {
+            0..=8 => true,
+            9..=16 => lanes::lower(lanes::eight(text, end.saturating_sub(8), 0)) == self.tail,
+            _ => text
+                .get(start..end)
+                .is_some_and(|t| t.eq_ignore_ascii_case(&self.bytes)),
+        }
+    }
+}
+
 /// The literals that begin with one folded triple.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     /// The classes that may follow the triple, and those that may follow these.
     next: [u64; 2],
-    /// Where they are in the order.
+    /// Where they are in the order: first those of less than eight bytes.
     from: u32,
+    long: u32,
     to: u32,
 }
 
@@ -107,10 +145,12 @@ pub struct Prefilter {
     maps: Box<[u64; ROWS]>,
     rows: Box<[Row; PAIRS]>,
     groups: Vec<Group>,
-    /// Literals in the order of their folded triple, those of two bytes once per triple, and their
-    /// heads beside them.
+    /// Literals in the order of their folded triple, the long ones after the others, those of two
+    /// bytes once per triple; and their heads beside them.
     order: Vec<(u32, Literal)>,
     heads: Vec<Head>,
+    /// Bits of the heads of long literals, of which some triples begin many.
+    sieve: Box<[u64; SIEVE]>,
     count: usize,
 }
 
@@ -120,6 +160,13 @@ fn zeros<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
         Ok(array) => array,
         Err(_) => Box::new(std::array::from_fn(|_| T::default())),
     }
+}
+
+/// Where the bit of a head is in the sieve.
+#[inline(always)]
+const fn sieve(head: u64) -> (usize, u32) {
+    let hash = head.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((hash >> 32) as usize % SIEVE, (hash >> 58) as u32)
 }
 
 const fn folds() -> [u8; 256] {
@@ -192,6 +239,7 @@ impl Prefilter {
             groups: Vec::new(),
             order: Vec::new(),
             heads: Vec::new(),
+            sieve: zeros(),
             count: 0,
         };
         for (vector, literals) in sets {
@@ -206,8 +254,10 @@ impl Prefilter {
                         continue;
                     }
                     filter.count += 1;
+                    let bytes = bytes.into_bytes().into_boxed_slice();
                     filter.insert(&Literal {
-                        bytes: bytes.into_bytes().into_boxed_slice(),
+                        tail: lanes::eight(&bytes, bytes.len().saturating_sub(8), 0),
+                        bytes,
                         vector,
                         class: set.class & 63,
                         bound: set.bound,
@@ -215,7 +265,9 @@ impl Prefilter {
                 }
             }
         }
-        filter.order.sort_by_key(|(key, _)| *key);
+        filter
+            .order
+            .sort_by_key(|(key, literal)| (*key, literal.is_long()));
         filter.index();
         filter
     }
@@ -223,17 +275,13 @@ impl Prefilter {
     fn insert(&mut self, literal: &Literal) {
         let byte = |i: usize| literal.bytes.get(i).copied().unwrap_or(0);
         let pair = (fold(byte(0)) << CLASS_BITS) | fold(byte(1));
-        let thirds = if literal.bytes.len() == 2 {
-            0..1 << CLASS_BITS
-        } else {
-            fold(byte(2))..fold(byte(2)) + 1
-        };
         let within = PAIRS + pair as usize;
         let rows = [
             Some(pair as usize),
             (literal.bound == Bound::None).then_some(within),
         ];
-        for third in thirds {
+        let thirds = literal.classes(2);
+        for third in (0..1 << CLASS_BITS).filter(|c| thirds >> c & 1 != 0) {
             for row in rows.into_iter().flatten() {
                 if let Some(bits) = self.maps.get_mut(row) {
                     *bits |= 1 << third;
@@ -248,11 +296,18 @@ impl Prefilter {
     fn index(&mut self) {
         let mut last = None;
         for (at, (key, literal)) in self.order.iter().enumerate() {
-            let length = literal.bytes.len();
-            self.heads.push(Head {
+            let missing = 8usize.saturating_sub(literal.bytes.len());
+            let head = Head {
                 bytes: lanes::lower(lanes::eight(&literal.bytes, 0, 0)),
-                mask: u64::MAX >> (8 * 8usize.saturating_sub(length)),
-            });
+                mask: u64::MAX >> (8 * missing),
+            };
+            self.heads.push(head);
+            if literal.is_long() {
+                let (word, bit) = sieve(head.bytes);
+                if let Some(bits) = self.sieve.get_mut(word) {
+                    *bits |= 1 << bit;
+                }
+            }
             let third = key % (1 << CLASS_BITS);
             if last != Some(*key) {
                 last = Some(*key);
@@ -265,13 +320,17 @@ impl Prefilter {
                 self.groups.push(Group {
                     next: [0; 2],
                     from: at as u32,
+                    long: at as u32,
                     to: at as u32,
                 });
             }
             if let Some(group) = self.groups.last_mut() {
                 group.to = at as u32 + 1;
+                if !literal.is_long() {
+                    group.long = group.to;
+                }
                 for (classes, i) in group.next.iter_mut().zip(3..) {
-                    *classes |= literal.bytes.get(i).map_or(u64::MAX, |b| 1 << fold(*b));
+                    *classes |= literal.classes(i);
                 }
             }
         }
@@ -302,14 +361,20 @@ impl Prefilter {
         let bytes = text.as_bytes();
         let mut walk = 0;
         for (i, b) in bytes.iter().enumerate() {
-            if self.step(&mut walk, *b) && i >= 2 {
-                self.verify(bytes, i - 2, walk, &mut out);
+            if self.step(&mut walk, *b)
+                && i >= 2
+                && let Some(group) = self.group(bytes, i - 2, walk)
+            {
+                self.verify(bytes, i - 2, group, &mut out);
             }
         }
         // Two bytes past the end, so that a literal of two bytes may end the text.
         for i in bytes.len()..bytes.len() + 2 {
-            if self.step(&mut walk, 0) && i >= 2 {
-                self.verify(bytes, i - 2, walk, &mut out);
+            if self.step(&mut walk, 0)
+                && i >= 2
+                && let Some(group) = self.group(bytes, i - 2, walk)
+            {
+                self.verify(bytes, i - 2, group, &mut out);
             }
         }
         out
@@ -343,12 +408,12 @@ impl Prefilter {
     }
 
     #[inline(never)]
-    fn verify(&self, text: &[u8], start: usize, walk: u32, out: &mut Hits) {
-        let Some(group) = self.group(text, start, walk) else {
-            return;
-        };
+    fn verify(&self, text: &[u8], start: usize, group: Group, out: &mut Hits) {
         let eight = lanes::lower(lanes::eight(text, start, 0));
-        let range = group.from as usize..group.to as usize;
+        let (word, bit) = sieve(eight);
+        let any_long = self.sieve.get(word).copied().unwrap_or(0) >> bit & 1 != 0;
+        let to = if any_long { group.to } else { group.long };
+        let range = group.from as usize..to as usize;
         let heads = self.heads.get(range.clone()).unwrap_or_default();
         let literals = self.order.get(range).unwrap_or_default();
         for (head, (_, literal)) in heads.iter().zip(literals) {
@@ -356,10 +421,7 @@ impl Prefilter {
                 continue;
             }
             let end = start + literal.bytes.len();
-            let same = text
-                .get(start..end)
-                .is_some_and(|t| t.eq_ignore_ascii_case(&literal.bytes));
-            if !same || !bounded(text, start, end, literal.bound) {
+            if !literal.stands(text, start, end) || !bounded(text, start, end, literal.bound) {
                 continue;
             }
             out.vectors.insert(literal.vector);

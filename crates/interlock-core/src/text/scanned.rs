@@ -101,6 +101,8 @@ impl Flags {
 const DIGIT_BIT: u32 = 1 << 4;
 const ALPHA_BIT: u32 = 1 << 16;
 const RUN_BIT: u32 = 1 << 17;
+/// It may hold letters apart, or stand for one.
+const SIGN_BIT: u32 = 1 << 18;
 
 const fn byte_classes() -> [u32; 256] {
     let mut table = [0u32; 256];
@@ -126,6 +128,12 @@ const fn byte_classes() -> [u32; 256] {
         }
         if b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_') {
             bits |= RUN_BIT;
+        }
+        if matches!(
+            b,
+            b'\\' | b'-' | b'.' | b'_' | b'*' | b'@' | b'$' | b'|' | b'!'
+        ) {
+            bits |= SIGN_BIT;
         }
         #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
         {
@@ -171,7 +179,8 @@ fn classify(text: &str) -> Flags {
         let Some(b) = bytes.get(i) else { break };
         let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(0);
         bits |= class;
-        if matches!(*b, b'\\' | b'-' | b'.' | b'_' | b'*') {
+        let sign = class & SIGN_BIT != 0;
+        if sign && matches!(*b, b'\\' | b'-' | b'.' | b'_' | b'*') {
             let before = i.checked_sub(2).and_then(|i| bytes.get(i));
             held = if before == Some(b) { held + 1 } else { 0 };
             most_held = most_held.max(held);
@@ -189,7 +198,7 @@ fn classify(text: &str) -> Flags {
             };
             leet += u32::from(before & class_at(Some(i + 1)) & ALPHA_BIT != 0);
         } else if class & RUN_BIT == 0 {
-            if matches!(*b, b'@' | b'$' | b'|' | b'!') {
+            if sign && matches!(*b, b'@' | b'$' | b'|' | b'!') {
                 let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
                 leet += u32::from(around & ALPHA_BIT != 0);
             }
@@ -207,7 +216,7 @@ fn classify(text: &str) -> Flags {
         }
     }
     longest = longest.max(bytes.len() - run_start);
-    let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT));
+    let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT | SIGN_BIT));
     if most_digits >= 7 {
         flags = flags.and(Flags::LONG_NUMBER);
     }

@@ -100,7 +100,7 @@ const fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// A word as a number and its stem as a number.
-#[inline]
+#[inline(always)]
 pub(super) fn word(bytes: &[u8], start: usize, end: usize) -> (u64, u64) {
     let length = end.saturating_sub(start);
     let keep = |n: usize| {

@@ -77,7 +77,9 @@ mod tests {
     #[test]
     fn lanes_agree_with_bytes_whatever_stands_beside() {
         for b in 0..=255u8 {
-            for beside in [0u8, b'@', b'A', b'Z', b'[', b'`', b'z', b'{', 0x7f, 0x80, 0xff] {
+            for beside in [
+                0u8, b'@', b'A', b'Z', b'[', b'`', b'z', b'{', 0x7f, 0x80, 0xff,
+            ] {
                 let bytes = [beside, b, beside, b, b, beside, beside, b];
                 let x = u64::from_le_bytes(bytes);
                 let is_letter = bits(bytes, |b| b.is_ascii_alphabetic());

@@ -398,9 +398,7 @@ impl Prefilter {
         let third = walk % 64;
         let row = self.rows.get((walk >> CLASS_BITS) as usize % PAIRS)?;
         let below = row.thirds & ((1 << third) - 1);
-        let group = *self
-            .groups
-            .get((row.first + below.count_ones()) as usize)?;
+        let group = *self.groups.get((row.first + below.count_ones()) as usize)?;
         let follows = |at: usize| fold(text.get(at).copied().unwrap_or(0)) % 64;
         let [fourth, fifth] = group.next;
         let possible = fourth >> follows(start + 3) & fifth >> follows(start + 4) & 1;

@@ -3,6 +3,7 @@
 mod decode;
 mod hidden;
 mod key;
+pub(crate) mod lanes;
 mod normalise;
 mod prefilter;
 mod scanned;

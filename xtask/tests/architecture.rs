@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["interlock-core", "interlock-features"],
     ),
     ("interlock-store", &["interlock-core"]),
+    ("interlock-effects", &["interlock-features"]),
     (
         "interlock-runtime",
         &["interlock-core", "interlock-policy", "interlock-store"],
@@ -20,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-python",
         &[
             "interlock-core",
+            "interlock-effects",
             "interlock-policy",
             "interlock-runtime",
             "interlock-store",

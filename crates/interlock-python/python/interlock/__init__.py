@@ -8,6 +8,7 @@
 
 from ._client import Interlock, guard, mask_pii
 from ._core import Approval, Decision, Outcome, __version__
+from ._run import Run
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -17,10 +18,16 @@ from .errors import (
     CircuitOpen,
     ConfigurationError,
     Denied,
+    Diverged,
     InterlockError,
     InvalidAction,
     LimitExceeded,
     LoopDetected,
+    OutcomeUnknown,
+    ResultNotStored,
+    RunError,
+    RunPaused,
+    StepFailed,
     Unavailable,
 )
 
@@ -35,12 +42,19 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "Denied",
+    "Diverged",
     "Interlock",
     "InterlockError",
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
     "Outcome",
+    "OutcomeUnknown",
+    "ResultNotStored",
+    "Run",
+    "RunError",
+    "RunPaused",
+    "StepFailed",
     "Unavailable",
     "__version__",
     "guard",

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _scope
+from . import _approval, _core, _guard, _monitor, _run, _scope
 from .errors import ConfigurationError, InterlockError
 
 T = TypeVar("T")
@@ -129,13 +129,17 @@ class Interlock:
         redact: bool = False,
         path_resolved: str | None = None,
         addresses: Sequence[str] | None = None,
+        floor: _core.Floor | None = None,
+        reported: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
         Whether the action may run is ``decision.allowed``. With ``redact=True`` the caller promises
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
+        ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
+        it is scored and recorded, and nothing is enforced.
         """
-        asked = _scope.Scope(agent, session, run, user, environment, approval_id)
+        asked = _scope.Scope(agent, session, run, user, environment, approval_id, floor)
         scope = asked.within(_scope.current()).within(self._defaults)
         if scope.agent is None:
             raise ConfigurationError(
@@ -163,7 +167,19 @@ class Interlock:
             redact=redact,
             path_resolved=path_resolved,
             addresses=addresses,
+            floor=scope.floor,
+            reported=reported,
         )
+
+    def agent(self, agent: str | None = None) -> str:
+        """Who acts here: as given, as the scope says, or as this was made with."""
+        found = agent or _scope.current().agent or self._defaults.agent
+        if found is None:
+            raise ConfigurationError(
+                "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
+                "config.agent",
+            )
+        return found
 
     async def acheck(self, *args: Any, **kwargs: Any) -> _core.Decision:
         """As :meth:`check`, without holding up the event loop."""
@@ -216,6 +232,8 @@ class Interlock:
         cost_usd: _guard.Cost = None,
         approval: _approval.Channel = None,
         approval_timeout: float | None = None,
+        idempotent: bool = False,
+        check: _run.Check | None = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -226,6 +244,9 @@ class Interlock:
         ``approval`` says what a call does when a person must agree: ``None`` raises
         :class:`ApprovalRequired`, ``"wait"`` waits ``approval_timeout`` seconds, ``"console"``
         asks on the terminal, a function is called with the approval and answers.
+
+        ``idempotent`` and ``check`` say what a resumed run does with a call that may have happened;
+        see :meth:`Run.step`.
         """
         if tool is None:
             return functools.partial(
@@ -236,6 +257,8 @@ class Interlock:
                 cost_usd=cost_usd,
                 approval=approval,
                 approval_timeout=approval_timeout,
+                idempotent=idempotent,
+                check=check,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -246,6 +269,8 @@ class Interlock:
             cost_usd=cost_usd,
             approval=approval if approval is not None else self.approval,
             approval_timeout=self.approval_timeout if approval_timeout is None else approval_timeout,
+            idempotent=idempotent,
+            check=check,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -296,6 +321,56 @@ class Interlock:
         )
         with self.scope(agent=agent, session=session, run=run):
             yield from _monitor.entered(monitor)
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def run(
+        self,
+        name: str | None = None,
+        *,
+        resume: bool = False,
+        agent: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[_run.Run]:
+        """A run whose steps are written down, so that it can go on after a crash where it stopped.
+
+        Inside ``with``, :meth:`Run.step` and guarded tools are steps, numbered in the order in which
+        they are called. With ``resume`` a run of that name goes on: steps that are done return what
+        they returned, a step that is another one than before raises :class:`Diverged`, and one that
+        may have happened is retried only if it is idempotent or can be checked; else
+        :class:`OutcomeUnknown` asks a person. See :mod:`interlock._run`.
+
+        A finished run stays finished: resumed, it repeats nothing. A new one needs a new name.
+        """
+        run = _run.Run(
+            self,
+            name or str(uuid.uuid4()),
+            resume,
+            approval if approval is not None else self.approval,
+            self.approval_timeout if approval_timeout is None else approval_timeout,
+        )
+        with self.scope(agent=agent, run=run.name), run.entered():
+            yield run
+
+    def release_run(self, name: str, *, by: str) -> None:
+        """Ends the pause of a run. Never call it from what an agent controls."""
+        _core.RunJournal.release(self.data, name, by)
+
+    def settle_step(
+        self, name: str, step: int, *, happened: bool, result: Any = None, by: str
+    ) -> None:
+        """Answers for a step whose outcome is not known: whether it happened, and what it returned.
+
+        Never call it from what an agent controls.
+        """
+        stored = _run.encode(f"step {step}", result) if happened else None
+        _core.RunJournal.settle(self.data, name, step, stored, by)
+
+    def forget_run(self, name: str) -> None:
+        """Removes a run with the results that it stored. Begun anew, it repeats its effects."""
+        _core.RunJournal.forget(self.data, name)
 
     # -- people ---------------------------------------------------------------------------------
 

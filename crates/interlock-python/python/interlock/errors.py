@@ -20,10 +20,16 @@ __all__ = [
     "CircuitOpen",
     "ConfigurationError",
     "Denied",
+    "Diverged",
     "InterlockError",
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
+    "OutcomeUnknown",
+    "ResultNotStored",
+    "RunError",
+    "RunPaused",
+    "StepFailed",
     "Unavailable",
 ]
 
@@ -100,6 +106,34 @@ class ApprovalDenied(Denied):
 
 class ApprovalTimeout(ApprovalRequired):
     """Nobody answered in the time the caller waits; the request itself may still be open."""
+
+
+class OutcomeUnknown(ApprovalRequired):
+    """A step began in an earlier life of its run, and nobody knows whether it happened.
+
+    A person who agrees to the approval has it run again; one who knows that it happened says so
+    with :meth:`Interlock.settle_step`.
+    """
+
+
+class RunError(InterlockError):
+    """A run cannot go on. The step did not run."""
+
+
+class RunPaused(RunError):
+    """The run waits until a person looked at it: :meth:`Interlock.release_run`."""
+
+
+class Diverged(RunPaused):
+    """The run took another step here before, so that it is paused."""
+
+
+class StepFailed(RunError):
+    """The step raised an error in an earlier life, and the run went on from there."""
+
+
+class ResultNotStored(RunError):
+    """The step happened, and its result cannot be stored as JSON: a resumed run would lack it."""
 
 
 _BY_CODE: dict[str, type[Blocked]] = {

@@ -149,13 +149,11 @@ impl Journal {
     /// Appends records, and returns when they are as durable as they are to be.
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<()> {
         let bytes = frames(records).map_err(at("write", &self.path))?;
-        let written = self.file.write_all(&bytes).and_then(|()| {
-            if self.sync {
-                self.file.sync_data()
-            } else {
-                Ok(())
-            }
-        });
+        let sync = self.sync && records.iter().any(Record::is_promise);
+        let written = self
+            .file
+            .write_all(&bytes)
+            .and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
             // Half a frame must not stay in front of the next one.
             let _ = self.file.set_len(self.read);

@@ -227,6 +227,19 @@ pub(crate) enum Record {
     Forget { step: u64 },
 }
 
+impl Record {
+    /// Whether something happens next that must not happen without it. The others may be lost with
+    /// the machine: they come to the disk with the next one that is a promise, a seal only finds
+    /// conflicts, and what is undone twice is undone.
+    pub(crate) fn is_promise(&self) -> bool {
+        match self {
+            Self::Begin { .. } | Self::Irreversible { .. } | Self::Seal { .. } => false,
+            Self::Undone { replaced, .. } => replaced.is_some(),
+            _ => true,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -193,12 +193,11 @@ impl Undo {
         step: &Step,
         chosen: &BTreeSet<u64>,
     ) -> std::result::Result<(), End> {
-        let paths = step.paths();
         for (later, other) in open.steps.live.range(number + 1..) {
             if chosen.contains(later) {
                 continue;
             }
-            if let Some(path) = other.paths().into_iter().find(|path| paths.contains(path)) {
+            if let Some(path) = other.paths().find(|path| step.changes(path)) {
                 return Err(End::Refused(Refusal::Later {
                     path: path.0.clone(),
                     step: *later,
@@ -233,7 +232,7 @@ impl Undo {
             }
             for child in std::fs::read_dir(&now_at.0).map_err(at("list", now_at))? {
                 let child = child.map_err(at("list", now_at))?;
-                let own = |dir: &Name| paths.contains(&Name(dir.join(child.file_name())));
+                let own = |dir: &Name| step.changes(&Name(dir.join(child.file_name())));
                 if !own(path) && !own(now_at) {
                     let why = format!("`{}` was put into it", child.path().display());
                     return Err(conflict(now_at, why));

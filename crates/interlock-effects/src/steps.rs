@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::files::state::{FileId, Fingerprint};
-use crate::record::{About, Effect, Name, Record, VERSION};
+use std::path::Path;
+
+use crate::files::state::{FileId, Fingerprint, Kind, Meta};
+use crate::record::{About, Effect, Kept, Name, Pre, Record, VERSION};
 
 /// A step, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(crate) struct Step {
     pub(crate) at: i64,
     pub(crate) effects: Vec<Effect>,
     pub(crate) irreversible: Vec<String>,
+    /// The last effect on each path.
+    pub(crate) last: BTreeMap<Name, usize>,
     /// How it left things.
     pub(crate) posts: Option<Vec<(Name, Fingerprint)>>,
     /// Whether its undo has begun.
@@ -42,8 +46,35 @@ pub(crate) struct Step {
 
 impl Step {
     /// The paths that it changes, each once.
-    pub(crate) fn paths(&self) -> BTreeSet<&Name> {
-        self.effects.iter().flat_map(Effect::paths).collect()
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Name> {
+        self.last.keys()
+    }
+
+    /// Whether it changes `path`.
+    pub(crate) fn changes(&self, path: &Name) -> bool {
+        self.last.contains_key(path)
+    }
+
+    /// Whether undoing it puts this back already: the object at `path` is the one that was kept
+    /// when the step last touched it. `named` when the name goes away.
+    pub(crate) fn holds(&self, path: &Path, named: bool) -> std::io::Result<bool> {
+        let last = self.last.get(&Name(path.to_owned()));
+        let Some(Effect::Entry {
+            pre: Pre::Present { meta, kept },
+            parent,
+            ..
+        }) = last.and_then(|at| self.effects.get(*at))
+        else {
+            return Ok(false);
+        };
+        let enough = match kept {
+            // A copy would come back as another inode than the one that loses its name.
+            Kept::Copied(_) => !named,
+            Kept::Linked(_) | Kept::Target(_) => named,
+            Kept::Nothing => named && meta.kind == Kind::Directory && parent.is_some(),
+            Kept::Prefix => false,
+        };
+        Ok(enough && Meta::read(path)?.is_some_and(|now| now.id == meta.id))
     }
 
     pub(crate) fn info(&self, step: u64) -> StepInfo {
@@ -51,11 +82,7 @@ impl Step {
             step,
             about: self.about.clone(),
             at: self.at,
-            paths: self
-                .paths()
-                .into_iter()
-                .map(|name| name.0.clone())
-                .collect(),
+            paths: self.paths().map(|name| name.0.clone()).collect(),
             declared: self
                 .effects
                 .iter()
@@ -96,6 +123,9 @@ impl Steps {
                     let bytes = effect.bytes();
                     found.bytes += bytes;
                     self.bytes += bytes;
+                    for path in effect.paths() {
+                        found.last.insert(path.clone(), found.effects.len());
+                    }
                     found.effects.push(effect);
                     // What happened after a seal is not in it.
                     found.posts = None;

@@ -9,10 +9,10 @@ use arc_swap::ArcSwap;
 use rustix::fs::{Mode, chmod};
 
 use crate::error::{EffectError, Irreversible, Result, at};
-use crate::files::FileOp;
 use crate::files::blob::Blobs;
 use crate::files::capture::Capture;
 use crate::files::state::Fingerprint;
+use crate::files::{FileOp, entry, followed};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::record::{About, Declared, Name, Record};
@@ -132,6 +132,16 @@ impl Undo {
     pub fn before(&self, step: u64, op: FileOp<'_>) -> Result<()> {
         self.locked(|open| {
             let next = self.effects_of(open, step)?;
+            let (path, named) = match op {
+                FileOp::Write(path) | FileOp::Append(path) => (followed(path), false),
+                FileOp::Delete(path) | FileOp::RemoveDirectory(path) => (entry(path), true),
+                _ => (Ok(PathBuf::new()), false),
+            };
+            if let (Ok(path), Some(known)) = (path, open.steps.live.get(&step))
+                && known.holds(&path, named).map_err(at("look at", &path))?
+            {
+                return Ok(());
+            }
             let own = open.dir.clone();
             let mut capture = Capture {
                 limits: &self.limits,
@@ -202,7 +212,6 @@ impl Undo {
             }
             let posts: Result<Vec<(Name, Fingerprint)>> = found
                 .paths()
-                .into_iter()
                 .map(|path| {
                     let post = Fingerprint::read(path, self.limits.file_bytes_max);
                     Ok((path.clone(), post.map_err(at("look at", path))?))

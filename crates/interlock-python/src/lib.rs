@@ -7,6 +7,7 @@ mod error;
 mod floor;
 mod privacy;
 mod run;
+mod undo;
 mod value;
 
 use pyo3::prelude::*;
@@ -24,6 +25,8 @@ mod _core {
     use crate::privacy::mask;
     #[pymodule_export]
     use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::undo::PyUndo;
     use pyo3::prelude::*;
 
     #[pymodule_init]

@@ -10,6 +10,9 @@ use crate::error::{EffectError, Irreversible, Result, at};
 use crate::limits::Limits;
 use crate::record::{Bytes, Effect, Kept, Name, Parent, Pre};
 
+/// Writing here gives orders to the kernel.
+const KERNEL: [&str; 2] = ["/proc", "/sys"];
+
 /// How much of an object must be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
@@ -99,8 +102,15 @@ impl Capture<'_> {
         Ok(Touched::Entries(vec![(path, depth)]))
     }
 
-    /// Nothing of the journal itself, nor what it lies in.
+    /// Nothing of the journal itself, nor what it lies in; and nothing that is a file in name only.
     fn apart(&self, path: &Path) -> Result<()> {
+        if KERNEL.iter().any(|kernel| path.starts_with(kernel)) {
+            return Err(Irreversible::NotAFile {
+                path: path.to_owned(),
+                what: "the kernel's",
+            }
+            .into());
+        }
         if path.starts_with(self.own) || self.own.starts_with(path) {
             return Err(Irreversible::OwnJournal {
                 path: path.to_owned(),

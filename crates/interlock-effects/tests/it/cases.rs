@@ -233,6 +233,10 @@ fn what_cannot_be_undone_is_said_before() {
         why(FileOp::Write("/dev/null".as_ref())),
         Some(Irreversible::NotAFile { .. })
     ));
+    assert!(matches!(
+        why(FileOp::Write("/proc/self/comm".as_ref())),
+        Some(Irreversible::NotAFile { .. })
+    ));
     let own = world.root.with_file_name("undo").join("journal");
     assert!(matches!(
         why(FileOp::Delete(&own)),

@@ -9,6 +9,7 @@
 from ._client import Interlock, guard, mask_pii
 from ._core import Approval, Decision, Outcome, __version__
 from ._run import Run
+from ._undo import RollbackReport, UndoLimits, UndoStep
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -25,6 +26,7 @@ from .errors import (
     LoopDetected,
     OutcomeUnknown,
     ResultNotStored,
+    RollbackStopped,
     RunError,
     RunPaused,
     StepFailed,
@@ -51,11 +53,15 @@ __all__ = [
     "Outcome",
     "OutcomeUnknown",
     "ResultNotStored",
+    "RollbackReport",
+    "RollbackStopped",
     "Run",
     "RunError",
     "RunPaused",
     "StepFailed",
     "Unavailable",
+    "UndoLimits",
+    "UndoStep",
     "__version__",
     "guard",
     "mask_pii",

@@ -31,6 +31,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import _undo
 from ._guard import Guard
 from .errors import Denied
 
@@ -48,6 +49,8 @@ _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
 class _Local(threading.local):
     #: Whether this thread is deciding just now: what that needs is not the agent's.
     deciding = False
+    #: A tree that is being removed, and the step in which it was kept.
+    tree: tuple[str, _undo.Step] | None = None
 
 
 _local = _Local()
@@ -82,13 +85,69 @@ class Monitor:
         )
         #: Connections that were decided on.
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        #: Steps that began in here, but for those of guarded calls.
+        self._steps: list[_undo.Step] = []
 
-    def decide(self, action_type: str, resource: str, tool: str, arguments: Any = None) -> Decision:
-        """The decision under which it may happen; raises if there is none."""
-        guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+    def decide(
+        self,
+        action_type: str,
+        resource: str,
+        tool: str,
+        arguments: Any = None,
+        ops: list[_undo.Op] | None = None,
+    ) -> Decision:
+        """The decision under which it may happen; raises if there is none.
+
+        What `ops` are about to change is kept when this returns.
+        """
         was, _local.deciding = _local.deciding, True
         try:
-            return guard.permit({} if arguments is None else arguments, redact=False)
+            guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+            guard.file_ops = self._undoable(ops)
+            decision = guard.permit({} if arguments is None else arguments, redact=False)
+            if guard.file_ops:
+                self._keep(guard.file_ops, tool, decision)
+            return decision
+        finally:
+            _local.deciding = was
+
+    def _undoable(self, ops: list[_undo.Op] | None) -> list[_undo.Op]:
+        if not ops or self.interlock.undo_journal is None or _undo.rolling():
+            return []
+        return [op for op in ops if not op[1].startswith(_NO_FILES)]
+
+    def _keep(self, ops: list[_undo.Op], tool: str, decision: Decision) -> None:
+        journal = self.interlock.undo_journal
+        assert journal is not None
+        step = _undo.current() or self._of_tree(ops)
+        if step is None:
+            step = journal.step(self.interlock.agent(), tool, decision.id)
+            self._steps.append(step)
+        why = journal.plan(ops)
+        if why is not None:
+            step.irreversible(why)
+            return
+        step.before(ops)
+        if ops[0][0] == "rmtree":
+            _local.tree = (ops[0][1], step)
+
+    def _of_tree(self, ops: list[_undo.Op]) -> _undo.Step | None:
+        """The step in which the tree was kept that this is a part of."""
+        if _local.tree is None:
+            return None
+        root, step = _local.tree
+        if all(op in ("delete", "rmdir") and _within(path, root) for op, path, _ in ops):
+            return step
+        _local.tree = None
+        return None
+
+    def seal(self) -> None:
+        """Notes how things are at the end: what differs later was not done in here."""
+        was, _local.deciding = _local.deciding, True
+        try:
+            for step in self._steps:
+                step.seal()
+            self._steps.clear()
         finally:
             _local.deciding = was
 
@@ -99,11 +158,29 @@ class Monitor:
         self._sockets.add(connection)
 
 
+#: What only looks like a file.
+_NO_FILES = ("/dev/", "/proc/", "/sys/")
+
+
+def _within(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
 def current() -> Monitor | None:
     """The monitor that what happens now is subject to."""
-    if _local.deciding:
+    if _local.deciding or _undo.rolling():
         return None
     return _active.get()
+
+
+def suspend() -> bool:
+    """What this thread does from here on is Interlock's own; returns what to resume with."""
+    was, _local.deciding = _local.deciding, True
+    return was
+
+
+def resume(was: bool) -> None:
+    _local.deciding = was
 
 
 # -- audit events -------------------------------------------------------------------------------
@@ -144,10 +221,16 @@ def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
         writes = True
     if not writes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
         return
-    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name})
+    ops = None
+    if writes:
+        grows = isinstance(flags, int) and flags & os.O_APPEND and not flags & os.O_TRUNC
+        ops = [("append" if grows else "write", name, None)]
+    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name}, ops)
 
 
-def _file(action_type: str, tool: str, directory: int | None, **names: int) -> Callable[..., None]:
+def _file(
+    action_type: str, tool: str, directory: int | None, op: str, **names: int
+) -> Callable[..., None]:
     """A handler of an event whose first argument is a path; `names` are further arguments."""
 
     def handle(monitor: Monitor, *args: Any) -> None:
@@ -156,7 +239,11 @@ def _file(action_type: str, tool: str, directory: int | None, **names: int) -> C
             return
         arguments = {"path": name}
         arguments.update({key: str(args[at]) for key, at in names.items()})
-        monitor.decide(action_type, name, tool, arguments)
+        ops: list[_undo.Op] = [(op, name, None)]
+        if op == "metadata" and os.path.islink(name):
+            # The event does not say whether the link is followed.
+            ops.append(("link-metadata", name, None))
+        monitor.decide(action_type, name, tool, arguments, ops)
 
     return handle
 
@@ -167,7 +254,7 @@ def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: A
         return
     arguments = {"path": source, "to": target}
     monitor.decide("file_delete", source, "rename", arguments)
-    monitor.decide("file_write", target, "rename", arguments)
+    monitor.decide("file_write", target, "rename", arguments, [("rename", source, target)])
 
 
 def _linked(tool: str, directory: int) -> Callable[..., None]:
@@ -175,7 +262,11 @@ def _linked(tool: str, directory: int) -> Callable[..., None]:
         target = _path(args[1], args[directory] if len(args) > directory else -1)
         if target is not None:
             monitor.decide(
-                "file_write", target, tool, {"path": target, "of": os.fsdecode(args[0])}
+                "file_write",
+                target,
+                tool,
+                {"path": target, "of": os.fsdecode(args[0])},
+                [("create", target, None)],
             )
 
     return handle
@@ -228,18 +319,19 @@ def _connected(monitor: Monitor, connection: Any, address: Any) -> None:
 
 _HANDLERS: dict[str, Callable[..., None]] = {
     "open": _opened,
-    "os.remove": _file("file_delete", "remove", 1),
-    "os.rmdir": _file("file_delete", "rmdir", 1),
-    "shutil.rmtree": _file("file_delete", "rmtree", None),
+    "os.remove": _file("file_delete", "remove", 1, "delete"),
+    "os.rmdir": _file("file_delete", "rmdir", 1, "rmdir"),
+    "shutil.rmtree": _file("file_delete", "rmtree", None, "rmtree"),
     "os.rename": _renamed,
     "os.link": _linked("link", 3),
     "os.symlink": _linked("symlink", 2),
-    "os.mkdir": _file("file_write", "mkdir", 2),
-    "os.truncate": _file("file_write", "truncate", None),
-    "os.chmod": _file("permission_change", "chmod", 2, mode=1),
-    "os.chown": _file("permission_change", "chown", 3, owner=1, group=2),
-    "os.setxattr": _file("file_write", "setxattr", None),
-    "os.removexattr": _file("file_write", "removexattr", None),
+    "os.mkdir": _file("file_write", "mkdir", 2, "create"),
+    "os.truncate": _file("file_write", "truncate", None, "write"),
+    "os.chmod": _file("permission_change", "chmod", 2, "metadata", mode=1),
+    "os.chown": _file("permission_change", "chown", 3, "metadata", owner=1, group=2),
+    "os.setxattr": _file("file_write", "setxattr", None, "metadata"),
+    "os.removexattr": _file("file_write", "removexattr", None, "metadata"),
+    "os.utime": _file("file_write", "utime", 3, "metadata"),
     "os.system": lambda monitor, command: _started(monitor, "os.system", None, command),
     "subprocess.Popen": lambda monitor, program, args, cwd, env: _started(
         monitor, "subprocess", program, args, cwd
@@ -256,9 +348,16 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "sqlite3.connect": lambda monitor, database: (
         None
         if database in (":memory:", b":memory:", "")
-        else _opened(monitor, _uri_path(database), "r+", os.O_RDWR)
+        else _database_opened(monitor, _uri_path(database))
     ),
 }
+
+
+def _database_opened(monitor: Monitor, database: Any) -> None:
+    name = _path(database)
+    if name is not None:
+        # What is written into it is rows, by whoever has it open: no file to put back.
+        monitor.decide("file_write", name, "open", {"path": name})
 
 
 def _uri_path(database: Any) -> Any:
@@ -575,3 +674,4 @@ def entered(monitor: Monitor) -> Iterator[Monitor]:
         yield monitor
     finally:
         _active.reset(token)
+        monitor.seal()

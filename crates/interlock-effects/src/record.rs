@@ -69,6 +69,12 @@ impl std::ops::Deref for Name {
     }
 }
 
+impl std::borrow::Borrow<Path> for Name {
+    fn borrow(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         Bytes(self.0.as_os_str().as_bytes().to_vec()).serialize(to)

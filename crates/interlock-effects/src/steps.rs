@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::files::state::{FileId, Fingerprint, Kind, Meta};
@@ -174,6 +175,23 @@ impl Steps {
                 }
             }
         }
+    }
+
+    /// Whether a step after `step` may have changed `path`: by its name, by another name of the same
+    /// file, or by moving or removing what it is in.
+    pub(crate) fn changed_after(&self, step: u64, path: &Name) -> bool {
+        let mut later = self.live.range(step + 1..).peekable();
+        if later.peek().is_none() {
+            return false;
+        }
+        let shared = |found: std::fs::Metadata| found.is_file() && found.nlink() > 1;
+        if path.symlink_metadata().is_ok_and(shared) {
+            return true;
+        }
+        later.any(|(_, later)| {
+            let mut above = path.ancestors();
+            above.any(|above| later.last.contains_key(above))
+        })
     }
 
     /// Whether `id`, as a step knew it, is the object that is `now`.

@@ -198,20 +198,23 @@ impl Undo {
     }
 
     /// Ends a step: how it left things is what a rollback expects to find. Without this a rollback
-    /// only sees conflicts with other steps. A step that has no effect is forgotten.
+    /// only sees conflicts with other steps. A step that has no effect is forgotten; one that is
+    /// undone by now is none.
     ///
     /// # Errors
     /// When what it changed cannot be looked at, or the journal cannot be written.
     pub fn seal(&self, step: u64) -> Result<()> {
         self.locked(|open| {
             let Some(found) = open.steps.live.get(&step) else {
-                return Err(EffectError::NoStep(step));
+                return Ok(());
             };
             if found.effects.is_empty() && found.irreversible.is_empty() {
                 return open.write(vec![Record::Forget { step }]);
             }
             let posts: Result<Vec<(Name, Fingerprint)>> = found
                 .paths()
+                // What later steps found there is in their pre-images.
+                .filter(|path| !open.steps.changed_after(step, path))
                 .map(|path| {
                     let post = Fingerprint::read(path, self.limits.file_bytes_max);
                     Ok((path.clone(), post.map_err(at("look at", path))?))

@@ -95,17 +95,18 @@ class Monitor:
         tool: str,
         arguments: Any = None,
         ops: list[_undo.Op] | None = None,
+        keep: bool = True,
     ) -> Decision:
         """The decision under which it may happen; raises if there is none.
 
-        What `ops` are about to change is kept when this returns.
+        What `ops` are about to change is kept when this returns; with ``keep=False``, later.
         """
         was, _local.deciding = _local.deciding, True
         try:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
             decision = guard.permit({} if arguments is None else arguments, redact=False)
-            if guard.file_ops:
+            if guard.file_ops and keep:
                 self._keep(guard.file_ops, tool, decision)
             return decision
         finally:
@@ -123,12 +124,7 @@ class Monitor:
         if step is None:
             step = journal.step(self.interlock.agent(), tool, decision.id)
             self._steps.append(step)
-        why = journal.plan(ops)
-        if why is not None:
-            step.irreversible(why)
-            return
-        step.before(ops)
-        if ops[0][0] == "rmtree":
+        if step.keep(ops) and ops[0][0] == "rmtree":
             _local.tree = (ops[0][1], step)
 
     def _of_tree(self, ops: list[_undo.Op]) -> _undo.Step | None:
@@ -253,8 +249,9 @@ def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: A
     if source is None or target is None:
         return
     arguments = {"path": source, "to": target}
-    monitor.decide("file_delete", source, "rename", arguments)
-    monitor.decide("file_write", target, "rename", arguments, [("rename", source, target)])
+    ops: list[_undo.Op] = [("rename", source, target)]
+    monitor.decide("file_delete", source, "rename", arguments, ops, keep=False)
+    monitor.decide("file_write", target, "rename", arguments, ops)
 
 
 def _linked(tool: str, directory: int) -> Callable[..., None]:

@@ -122,12 +122,15 @@ class Step:
                 self._number = self.journal.core.begin(*self._about)
             return self._number
 
-    def before(self, ops: Sequence[Op]) -> None:
-        """Keeps what `ops` are about to change; raises if it cannot, and then they must not."""
-        self.journal.core.before(self.number, list(ops))
-
-    def irreversible(self, why: str) -> None:
+    def keep(self, ops: Sequence[Op]) -> bool:
+        """Keeps what `ops` are about to change, or notes why they cannot be undone, which the
+        decision knew. Raises where neither can be written down, and then they must not happen."""
+        why = self.journal.plan(ops)
+        if why is None:
+            self.journal.core.before(self.number, list(ops))
+            return True
         self.journal.core.irreversible(self.number, why)
+        return False
 
     def declare(self, tool: str, undo: Callable[[], Any]) -> None:
         """Notes that calling `undo` undoes it."""
@@ -309,7 +312,7 @@ class Effects:
         """Keeps what the call says that it writes."""
         ops = self._guard.ops(self._arguments)
         if self._step is not None and ops:
-            self._step.before(ops)
+            self._step.keep(ops)
 
     def __enter__(self) -> Effects:
         if self._step is not None:

@@ -66,6 +66,8 @@ class Guard:
         self.writes = writes
         #: The operations themselves, where they are known.
         self.file_ops: list[_undo.Op] = []
+        #: Whether what it changes is kept in another way.
+        self.kept = False
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -113,7 +115,7 @@ class Guard:
             redact=redact,
             step=step,
             floor=floor,
-            undo=kept or (self.undo is not None and not ops),
+            undo=kept or self.kept or (self.undo is not None and not ops),
         )
 
     def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import gc
@@ -31,7 +32,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _undo
+from . import _undo, _undo_sqlite
 from ._guard import Guard
 from .errors import Denied
 
@@ -96,15 +97,18 @@ class Monitor:
         arguments: Any = None,
         ops: list[_undo.Op] | None = None,
         keep: bool = True,
+        kept: bool = False,
     ) -> Decision:
         """The decision under which it may happen; raises if there is none.
 
         What `ops` are about to change is kept when this returns; with ``keep=False``, later.
+        With ``kept`` somebody else sees to that.
         """
         was, _local.deciding = _local.deciding, True
         try:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
+            guard.kept = kept
             decision = guard.permit({} if arguments is None else arguments, redact=False)
             if guard.file_ops and keep:
                 self._keep(guard.file_ops, tool, decision)
@@ -120,12 +124,18 @@ class Monitor:
     def _keep(self, ops: list[_undo.Op], tool: str, decision: Decision) -> None:
         journal = self.interlock.undo_journal
         assert journal is not None
-        step = _undo.current() or self._of_tree(ops)
-        if step is None:
-            step = journal.step(self.interlock.agent(), tool, decision.id)
-            self._steps.append(step)
+        step = self._of_tree(ops) or self.step(tool, decision)
         if step.keep(ops) and ops[0][0] == "rmtree":
             _local.tree = (ops[0][1], step)
+
+    def step(self, tool: str, decision: Decision) -> _undo.Step:
+        """The step that an action belongs to: that of the guarded call around it, or its own."""
+        step = _undo.current()
+        if step is None:
+            assert self.interlock.undo_journal is not None
+            step = self.interlock.undo_journal.step(self.interlock.agent(), tool, decision.id)
+            self._steps.append(step)
+        return step
 
     def _of_tree(self, ops: list[_undo.Op]) -> _undo.Step | None:
         """The step in which the tree was kept that this is a part of."""
@@ -525,36 +535,91 @@ def _read_httpx() -> None:
 _WRITES = ("insert", "update", "delete", "replace", "drop", "alter", "create", "truncate", "vacuum")
 
 
-def _decide_sql(database: str, sql: Any) -> None:
+@contextlib.contextmanager
+def _decided_sql(connection: sqlite3.Connection, sql: Any, script: bool = False) -> Iterator[None]:
+    """Decides on a statement; inside it runs, and what undoes it is kept."""
     monitor = current()
-    if monitor is None or not isinstance(sql, str):
+    watch = _watches.get(connection)
+    if watch is None or not isinstance(sql, str):
+        _decide_sql(monitor, _database(connection), sql)
+        yield
         return
+    was = suspend()
+    try:
+        commits = script or _undo_sqlite.first_word(sql) in ("commit", "end")
+        noted = monitor is not None and monitor.interlock.undo_journal is not None
+        why = None
+        if noted and not _undo.rolling():
+            why = "a script" if script else watch.prepare(sql)
+    finally:
+        resume(was)
+    decision = _decide_sql(monitor, _database(connection), sql, kept=noted and why is None)
+    was = suspend()
+    try:
+        writes = decision is not None and noted and _undo_sqlite.first_word(sql) not in _undo_sqlite.NO_ROWS
+        if writes and monitor is not None and decision is not None:
+            if watch.step is None:
+                watch.step = monitor.step("sqlite3", decision)
+            if why is not None:
+                watch.step.irreversible(why)
+        if commits:
+            watch.flush()
+        single = writes and why is None and watch.autocommits(sql)
+        if single:
+            watch.begin()
+    finally:
+        resume(was)
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        was = suspend()
+        try:
+            if single:
+                watch.end(done)
+            elif done and not connection.in_transaction:
+                # Released, or rolled back, which took its notes with it.
+                watch.flush()
+        finally:
+            resume(was)
+
+
+def _decide_sql(
+    monitor: Monitor | None, database: str, sql: Any, kept: bool = False
+) -> Decision | None:
+    if monitor is None or not isinstance(sql, str):
+        return None
     first = sql.lstrip(" \t\r\n;(").lower()
     # A comment or `with` in front may hide what it does; the engine reads the statement itself.
     writes = first.startswith(_WRITES) or first.startswith(("with", "--", "/*", "pragma", "attach"))
-    monitor.decide(
+    return monitor.decide(
         "database_write" if writes else "database_query",
         f"sqlite:{database}",
         "sqlite3",
         {"sql": sql},
+        kept=kept,
     )
 
 
 class _Cursor(sqlite3.Cursor):
     def execute(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().execute(sql, *args)
+        with _decided_sql(self.connection, sql):
+            return super().execute(sql, *args)
 
     def executemany(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().executemany(sql, *args)
+        with _decided_sql(self.connection, sql):
+            return super().executemany(sql, *args)
 
     def executescript(self, sql: str) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().executescript(sql)
+        with _decided_sql(self.connection, sql, script=True):
+            return super().executescript(sql)
 
 
 _databases: weakref.WeakKeyDictionary[sqlite3.Connection, str] = weakref.WeakKeyDictionary()
+_watches: weakref.WeakKeyDictionary[sqlite3.Connection, _undo_sqlite.Watch] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def _database(connection: sqlite3.Connection) -> str:
@@ -564,12 +629,38 @@ def _database(connection: sqlite3.Connection) -> str:
 class _Connection(sqlite3.Connection):
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(database, *args, **kwargs)
-        _databases[self] = os.fsdecode(database) if database else ""
+        name = os.fsdecode(database) if database else ""
+        _databases[self] = name
+        _watches[self] = _undo_sqlite.Watch(weakref.proxy(self), _uri_path(name) or "")
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         if not issubclass(factory, _Cursor):
             factory = type(factory.__name__, (_Cursor, factory), {})
         return super().cursor(factory)
+
+    def _flush(self) -> None:
+        watch = _watches.get(self)
+        if watch is not None and watch.step is not None:
+            was = suspend()
+            try:
+                watch.flush()
+            finally:
+                resume(was)
+
+    def commit(self) -> None:
+        self._flush()
+        super().commit()
+
+    def __exit__(self, kind: Any, *rest: Any) -> Any:
+        if kind is None:
+            self._flush()
+        return super().__exit__(kind, *rest)
+
+    def rollback(self) -> None:
+        watch = _watches.get(self)
+        if watch is not None:
+            watch.step = None
+        super().rollback()
 
     # The originals make their cursor without asking `cursor()`.
     def execute(self, sql: str, *args: Any) -> Any:

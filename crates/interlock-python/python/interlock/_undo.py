@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _core
+from . import _core, _undo_sqlite
 from .errors import ConfigurationError, InterlockError, RollbackStopped
 
 if TYPE_CHECKING:
@@ -138,6 +138,10 @@ class Step:
         payload = json.dumps({"call": token, "process": os.getpid(), "tool": tool})
         self.journal.core.declare(self.number, "call", payload, False)
 
+    def declare_as(self, kind: str, payload: str) -> None:
+        """Notes an effect that any process can undo, and that can be tried twice."""
+        self.journal.core.declare(self.number, kind, payload, True)
+
     def seal(self) -> None:
         """Notes how it left things. It has happened by now: what fails is logged."""
         if self._number is None:
@@ -234,9 +238,12 @@ class Journal:
 
     def _undo(self, kind: str, payload: str, check: bool) -> None:
         """Undoes a declared effect, or looks whether it could."""
+        about = json.loads(payload)
+        if kind == "sqlite":
+            _undo_sqlite.undo(about, check)
+            return
         if kind != "call":
             raise InterlockError(f"this version does not know `{kind}`")
-        about = json.loads(payload)
         with self._lock:
             call = self._calls.get(about["call"])
         if call is None or about["process"] != os.getpid():

@@ -7,6 +7,7 @@ use interlock_core::program::glob::Glob;
 use interlock_core::program::rule::Profile;
 use interlock_runtime::{Asks, Floor, RiskFloor};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::configuration;
 
@@ -102,6 +103,39 @@ impl PyFloor {
             risk,
             asks,
         })))
+    }
+
+    /// What makes the same floor in another process.
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let Floor {
+            profile,
+            risk,
+            asks,
+        } = &*self.0;
+        let patterns = |globs: &[Glob]| {
+            let globs = globs.iter().map(|glob| glob.pattern().to_owned());
+            globs.collect::<Vec<_>>()
+        };
+        let fields = PyDict::new(py);
+        fields.set_item(
+            "allowed_actions",
+            profile.allowed_actions.as_deref().map(patterns),
+        )?;
+        fields.set_item(
+            "allowed_resources",
+            profile.allowed_resources.as_deref().map(patterns),
+        )?;
+        fields.set_item("blocked_resources", patterns(&profile.blocked_resources))?;
+        fields.set_item("actions_per_minute", profile.actions_per_minute)?;
+        fields.set_item("risk_max", profile.risk_max)?;
+        let tiers: Vec<_> = risk.iter().map(|r| (r.from, r.effect.name())).collect();
+        fields.set_item("risk", tiers)?;
+        let asks = asks.as_ref().map(|a| (a.effect.name(), a.why.as_str()));
+        fields.set_item("asks", asks)?;
+        Ok((PyTuple::empty(py), fields))
     }
 
     /// This floor, and at least `effect` whatever the action is, because of `why`.

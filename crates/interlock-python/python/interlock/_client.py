@@ -87,6 +87,23 @@ class Interlock:
             raise ConfigurationError(
                 "`rollback_limit` must be 0 or more, and a rollback needs `undo`", "config.invalid"
             )
+        #: What opens another one like it, in another process.
+        self.options: dict[str, Any] = {
+            "data": os.path.abspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data"),
+            "agent": agent,
+            "policy": policy
+            if isinstance(policy, (str, os.PathLike))
+            else [os.fspath(name) for name in policy],
+            "environment": environment,
+            "session": session,
+            "user": user,
+            "durability": durability,
+            "content": content,
+            "timeout": timeout,
+            "undo": undo,
+            "on_violation": on_violation,
+            "rollback_limit": rollback_limit,
+        }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
         self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
@@ -386,7 +403,14 @@ class Interlock:
         :class:`OutcomeUnknown` asks a person. See :mod:`interlock._run`.
 
         A finished run stays finished: resumed, it repeats nothing. A new one needs a new name.
+        Results are stored, so ``content`` must be ``full``.
         """
+        if self.options["content"] != "full":
+            raise ConfigurationError(
+                "a run stores what its steps return, and `content` is "
+                f"`{self.options['content']}`; use `full`",
+                "config.content",
+            )
         run = _run.Run(
             self,
             name or str(uuid.uuid4()),

@@ -17,7 +17,6 @@ import concurrent.futures
 import contextlib
 import contextvars
 import functools
-import gc
 import http.client
 import os
 import shlex
@@ -32,9 +31,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _undo, _undo_sqlite
+from . import _undo
 from ._guard import Guard
-from .errors import Denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -75,8 +73,18 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Monitor:
     """Decides on what a program does. Made by :meth:`Interlock.monitor`."""
 
-    def __init__(self, interlock: Interlock, approval: Any, approval_timeout: float) -> None:
+    def __init__(
+        self,
+        interlock: Interlock,
+        approval: Any,
+        approval_timeout: float,
+        also: Callable[[str, str, Decision], None] | None = None,
+    ) -> None:
         self.interlock = interlock
+        #: Is told of what may happen, and raises where it says no.
+        self.also = also
+        self.approval = approval
+        self.approval_timeout = approval_timeout
         self._guard = functools.partial(
             Guard,
             interlock,
@@ -110,6 +118,8 @@ class Monitor:
             guard.file_ops = self._undoable(ops)
             guard.kept = kept
             decision = guard.permit({} if arguments is None else arguments, redact=False)
+            if self.also is not None:
+                self.also(action_type, resource, decision)
             if guard.file_ops and keep:
                 self._keep(guard.file_ops, tool, decision)
             return decision
@@ -179,22 +189,24 @@ def current() -> Monitor | None:
     return _active.get()
 
 
-def suspend() -> bool:
-    """What this thread does from here on is Interlock's own; returns what to resume with."""
+@contextlib.contextmanager
+def unmonitored() -> Iterator[None]:
+    """For what the operator's code does on behalf of a decision, in this thread."""
     was, _local.deciding = _local.deciding, True
-    return was
-
-
-def resume(was: bool) -> None:
-    _local.deciding = was
+    try:
+        yield
+    finally:
+        _local.deciding = was
 
 
 # -- audit events -------------------------------------------------------------------------------
 
 
 def _path(path: Any, directory: Any = -1) -> str | None:
-    """The absolute path; `None` for what has none, such as a descriptor."""
-    if isinstance(path, int) or path is None:
+    """The absolute path; `None` for what has none, such as a pipe."""
+    if isinstance(path, int):
+        return _of_descriptor(path)
+    if path is None:
         return None
     name = os.fsdecode(path)
     if not os.path.isabs(name) and isinstance(directory, int) and directory >= 0:
@@ -204,6 +216,15 @@ def _path(path: Any, directory: Any = -1) -> str | None:
             pass
     # Only what the system itself would skip: `..` behind a link means another directory.
     return os.path.join(os.getcwd(), name) if not os.path.isabs(name) else name
+
+
+def _of_descriptor(descriptor: int) -> str | None:
+    """The path of an open file."""
+    try:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+    return name if name.startswith("/") else None
 
 
 def _loads_code() -> bool:
@@ -219,7 +240,8 @@ def _loads_code() -> bool:
 
 
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
-    name = _path(path)
+    # A descriptor was decided on when it was opened.
+    name = None if isinstance(path, int) else _path(path)
     if name is None or name in _DEVICES:
         return
     writes = bool(isinstance(flags, int) and flags & _WRITING)
@@ -227,7 +249,7 @@ def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
         writes = True
     if not writes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
         return
-    ops = None
+    ops: list[_undo.Op] | None = None
     if writes:
         grows = isinstance(flags, int) and flags & os.O_APPEND and not flags & os.O_TRUNC
         ops = [("append" if grows else "write", name, None)]
@@ -336,9 +358,9 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "os.truncate": _file("file_write", "truncate", None, "write"),
     "os.chmod": _file("permission_change", "chmod", 2, "metadata", mode=1),
     "os.chown": _file("permission_change", "chown", 3, "metadata", owner=1, group=2),
+    "os.utime": _file("file_write", "utime", 3, "metadata"),
     "os.setxattr": _file("file_write", "setxattr", None, "metadata"),
     "os.removexattr": _file("file_write", "removexattr", None, "metadata"),
-    "os.utime": _file("file_write", "utime", 3, "metadata"),
     "os.system": lambda monitor, command: _started(monitor, "os.system", None, command),
     "subprocess.Popen": lambda monitor, program, args, cwd, env: _started(
         monitor, "subprocess", program, args, cwd
@@ -355,7 +377,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "sqlite3.connect": lambda monitor, database: (
         None
         if database in (":memory:", b":memory:", "")
-        else _database_opened(monitor, _uri_path(database))
+        else _database_opened(monitor, uri_path(database))
     ),
 }
 
@@ -367,7 +389,7 @@ def _database_opened(monitor: Monitor, database: Any) -> None:
         monitor.decide("file_write", name, "open", {"path": name})
 
 
-def _uri_path(database: Any) -> Any:
+def uri_path(database: Any) -> Any:
     if isinstance(database, str) and database.startswith("file:"):
         return database[len("file:") :].partition("?")[0] or None
     return database
@@ -389,7 +411,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 # -- what events do not tell ----------------------------------------------------------------------
 
 
-def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Wraps a function or a method."""
     original = getattr(owner, name)
     setattr(owner, name, functools.wraps(original)(make(original)))
 
@@ -421,9 +444,9 @@ def _inherit_context() -> None:
 
         return submit_inside
 
-    _replace(threading.Thread, "start", start)
-    _replace(_thread, "start_new_thread", new_thread)
-    _replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
+    replace(threading.Thread, "start", start)
+    replace(_thread, "start_new_thread", new_thread)
+    replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
 
 
 def _remember_names() -> None:
@@ -442,7 +465,7 @@ def _remember_names() -> None:
 
         return resolve
 
-    _replace(socket, "getaddrinfo", getaddrinfo)
+    replace(socket, "getaddrinfo", getaddrinfo)
 
 
 def _watch_open_connections() -> None:
@@ -477,11 +500,11 @@ def _watch_open_connections() -> None:
 
         return accepted
 
-    for name in ("send", "sendall", "sendfile"):
-        _replace(socket.socket, name, sending)
+    for name in ("send", "sendall", "sendfile", "sendmsg"):
+        replace(socket.socket, name, sending)
     for name in ("send", "sendall", "write"):
-        _replace(ssl.SSLSocket, name, sending)
-    _replace(socket.socket, "accept", accept)
+        replace(ssl.SSLSocket, name, sending)
+    replace(socket.socket, "accept", accept)
 
 
 def _read_requests() -> None:
@@ -505,233 +528,58 @@ def _read_requests() -> None:
 
         return put
 
-    _replace(http.client.HTTPConnection, "putrequest", putrequest)
+    replace(http.client.HTTPConnection, "putrequest", putrequest)
 
 
-def _read_httpx() -> None:
-    """The same for httpx, which has its own protocol implementation."""
-    httpx = sys.modules.get("httpx")
-    if httpx is None or getattr(httpx, "_interlock", False):
-        return
-
-    def decide(request: Any) -> None:
-        monitor = current()
-        if monitor is not None:
-            url = str(request.url)
-            monitor.decide("api_call", url, "httpx", {"method": request.method, "url": url})
-
-    def send(original: Any) -> Any:
-        def checked(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            decide(request)
-            return original(self, request, *args, **kwargs)
-
-        return checked
-
-    _replace(httpx.Client, "_send_single_request", send)
-    _replace(httpx.AsyncClient, "_send_single_request", send)
-    httpx._interlock = True
+#: What begins and ends transactions writes nothing that was not decided on.
+_TRANSACTION = ("begin", "commit", "rollback", "savepoint", "release", "end", "start transaction")
+#: How a statement begins that only reads; whatever else it begins with may write.
+_READS = ("select", "values", "explain", "show", "table")
 
 
-_WRITES = ("insert", "update", "delete", "replace", "drop", "alter", "create", "truncate", "vacuum")
-
-
-@contextlib.contextmanager
-def _decided_sql(connection: sqlite3.Connection, sql: Any, script: bool = False) -> Iterator[None]:
-    """Decides on a statement; inside it runs, and what undoes it is kept."""
+def decide_sql(database: str, driver: str, sql: Any, kept: bool = False) -> Decision | None:
+    """Decides on a statement; with `kept`, the rows that it changes can be put back."""
     monitor = current()
-    watch = _watches.get(connection)
-    if watch is None or not isinstance(sql, str):
-        _decide_sql(monitor, _database(connection), sql)
-        yield
-        return
-    was = suspend()
-    try:
-        commits = script or _undo_sqlite.first_word(sql) in ("commit", "end")
-        noted = monitor is not None and monitor.interlock.undo_journal is not None
-        why = None
-        if noted and not _undo.rolling():
-            why = "a script" if script else watch.prepare(sql)
-    finally:
-        resume(was)
-    decision = _decide_sql(monitor, _database(connection), sql, kept=noted and why is None)
-    was = suspend()
-    try:
-        writes = decision is not None and noted and _undo_sqlite.first_word(sql) not in _undo_sqlite.NO_ROWS
-        if writes and monitor is not None and decision is not None:
-            if watch.step is None:
-                watch.step = monitor.step("sqlite3", decision)
-            if why is not None:
-                watch.step.irreversible(why)
-        if commits:
-            watch.flush()
-        single = writes and why is None and watch.autocommits(sql)
-        if single:
-            watch.begin()
-    finally:
-        resume(was)
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        was = suspend()
-        try:
-            if single:
-                watch.end(done)
-            elif done and not connection.in_transaction:
-                # Released, or rolled back, which took its notes with it.
-                watch.flush()
-        finally:
-            resume(was)
-
-
-def _decide_sql(
-    monitor: Monitor | None, database: str, sql: Any, kept: bool = False
-) -> Decision | None:
-    if monitor is None or not isinstance(sql, str):
+    if monitor is None:
+        return None
+    if isinstance(sql, bytes):
+        sql = sql.decode("utf-8", "replace")
+    if not isinstance(sql, str):
         return None
     first = sql.lstrip(" \t\r\n;(").lower()
-    # A comment or `with` in front may hide what it does; the engine reads the statement itself.
-    writes = first.startswith(_WRITES) or first.startswith(("with", "--", "/*", "pragma", "attach"))
+    # The engine reads the statement itself; this is what kind of action it is.
+    writes = not first.startswith((*_READS, *_TRANSACTION))
+    # A second statement may be of another kind, and `explain analyze` runs what it explains.
+    writes = writes or ";" in first.rstrip(" \t\r\n;")
+    writes = writes or (first.startswith("explain") and "analy" in first[:100])
     return monitor.decide(
         "database_write" if writes else "database_query",
-        f"sqlite:{database}",
-        "sqlite3",
+        database,
+        driver,
         {"sql": sql},
         kept=kept,
     )
 
 
-class _Cursor(sqlite3.Cursor):
-    def execute(self, sql: str, *args: Any) -> Any:
-        with _decided_sql(self.connection, sql):
-            return super().execute(sql, *args)
+def _make_special_files() -> None:
+    """What CPython has no event for."""
 
-    def executemany(self, sql: str, *args: Any) -> Any:
-        with _decided_sql(self.connection, sql):
-            return super().executemany(sql, *args)
+    def make(tool: str) -> Callable[[Any], Any]:
+        def wrap(original: Any) -> Any:
+            def made(path: Any, *args: Any, **kwargs: Any) -> Any:
+                monitor = current()
+                name = _path(path, kwargs.get("dir_fd", -1))
+                if monitor is not None and name is not None:
+                    ops: list[_undo.Op] = [("create", name, None)]
+                    monitor.decide("file_write", name, tool, {"path": name}, ops)
+                return original(path, *args, **kwargs)
 
-    def executescript(self, sql: str) -> Any:
-        with _decided_sql(self.connection, sql, script=True):
-            return super().executescript(sql)
+            return made
 
+        return wrap
 
-_databases: weakref.WeakKeyDictionary[sqlite3.Connection, str] = weakref.WeakKeyDictionary()
-_watches: weakref.WeakKeyDictionary[sqlite3.Connection, _undo_sqlite.Watch] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _database(connection: sqlite3.Connection) -> str:
-    return _databases.get(connection, "")
-
-
-class _Connection(sqlite3.Connection):
-    def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(database, *args, **kwargs)
-        name = os.fsdecode(database) if database else ""
-        _databases[self] = name
-        _watches[self] = _undo_sqlite.Watch(weakref.proxy(self), _uri_path(name) or "")
-
-    def cursor(self, factory: Any = _Cursor) -> Any:
-        if not issubclass(factory, _Cursor):
-            factory = type(factory.__name__, (_Cursor, factory), {})
-        return super().cursor(factory)
-
-    def _flush(self) -> None:
-        watch = _watches.get(self)
-        if watch is not None and watch.step is not None:
-            was = suspend()
-            try:
-                watch.flush()
-            finally:
-                resume(was)
-
-    def commit(self) -> None:
-        self._flush()
-        super().commit()
-
-    def __exit__(self, kind: Any, *rest: Any) -> Any:
-        if kind is None:
-            self._flush()
-        return super().__exit__(kind, *rest)
-
-    def rollback(self) -> None:
-        watch = _watches.get(self)
-        if watch is not None:
-            watch.step = None
-        super().rollback()
-
-    # The originals make their cursor without asking `cursor()`.
-    def execute(self, sql: str, *args: Any) -> Any:
-        return self.cursor().execute(sql, *args)
-
-    def executemany(self, sql: str, *args: Any) -> Any:
-        return self.cursor().executemany(sql, *args)
-
-    def executescript(self, sql: str) -> Any:
-        return self.cursor().executescript(sql)
-
-
-def _read_statements() -> None:
-    def connect(original: Any) -> Any:
-        def checked(*args: Any, **kwargs: Any) -> Any:
-            factory = kwargs.get("factory", args[5] if len(args) > 5 else sqlite3.Connection)
-            if not issubclass(factory, _Connection):
-                factory = (
-                    _Connection
-                    if factory is sqlite3.Connection
-                    else type(factory.__name__, (_Connection, factory), {})
-                )
-            if len(args) > 5:
-                args = args[:5] + (factory,) + args[6:]
-            else:
-                kwargs["factory"] = factory
-            return original(*args, **kwargs)
-
-        return checked
-
-    _replace(sqlite3, "connect", connect)
-    sqlite3.dbapi2.connect = sqlite3.connect
-
-
-#: What SQLite asks an authorizer about, as the action it is.
-_AUTHORIZED = {
-    getattr(sqlite3, name): (action_type, verb)
-    for name, action_type, verb in [
-        ("SQLITE_INSERT", "database_write", "INSERT INTO {}"),
-        ("SQLITE_UPDATE", "database_write", "UPDATE {}"),
-        ("SQLITE_DELETE", "database_write", "DELETE FROM {}"),
-        ("SQLITE_DROP_TABLE", "database_write", "DROP TABLE {}"),
-        ("SQLITE_ALTER_TABLE", "database_write", "ALTER TABLE {}"),
-        ("SQLITE_READ", "database_query", "SELECT * FROM {}"),
-        ("SQLITE_ATTACH", "database_write", "ATTACH {}"),
-    ]
-}
-
-
-def _authorize_open_databases() -> None:
-    """Databases that were opened before this module was loaded are asked about by SQLite itself."""
-
-    def authorize(code: int, first: Any, second: Any, *_: Any) -> int:
-        monitor = current()
-        known = _AUTHORIZED.get(code)
-        if monitor is None or known is None or str(first).startswith("sqlite_"):
-            return sqlite3.SQLITE_OK
-        action_type, verb = known
-        try:
-            monitor.decide(action_type, f"sqlite:{first}", "sqlite3", {"sql": verb.format(first)})
-        except Denied:
-            return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK
-
-    for found in gc.get_objects():
-        if type(found) is sqlite3.Connection:
-            try:
-                found.set_authorizer(authorize)
-            except sqlite3.ProgrammingError:
-                # Closed, or another thread's.
-                pass
+    replace(os, "mkfifo", make("mkfifo"))
+    replace(os, "mknod", make("mknod"))
 
 
 _installed = False
@@ -741,17 +589,28 @@ _install_lock = threading.Lock()
 def install() -> None:
     """Puts hook and wrappers in place, once; they do nothing outside a monitor."""
     global _installed
+    # They use what is here.
+    from . import _drivers, _processes, _sqlite
+
     with _install_lock:
         if not _installed:
             _inherit_context()
             _remember_names()
             _watch_open_connections()
             _read_requests()
-            _read_statements()
+            _sqlite.install()
+            _make_special_files()
+            _processes.install()
             sys.addaudithook(_hook)
             _installed = True
-    _read_httpx()
-    _authorize_open_databases()
+        _drivers.install()
+    _sqlite.authorize_open()
+
+
+@contextlib.contextmanager
+def inside(monitor: Monitor) -> Iterator[Monitor]:
+    """The context manager."""
+    yield from entered(monitor)
 
 
 def entered(monitor: Monitor) -> Iterator[Monitor]:

@@ -61,7 +61,10 @@ def current() -> Run | None:
 def encode(name: str, result: Any) -> str:
     """A result as it is stored."""
     try:
-        return json.dumps(result, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(result, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        # A lone surrogate is no Unicode.
+        text.encode()
+        return text
     except (TypeError, ValueError, RecursionError) as error:
         raise ResultNotStored(
             f"`{name}` returned what is no JSON ({error}); return plain values from a step",

@@ -6,7 +6,7 @@ run. Its text is safe to show to an agent; ``decision`` tells the operator why.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._core import Approval, Decision
@@ -43,6 +43,19 @@ class InterlockError(Exception):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Across processes; what belongs to this one, such as the decision, stays.
+        state = {k: v for k, v in vars(self).items() if isinstance(v, (str, int, float))}
+        return _revived, (type(self), str(self), state)
+
+
+def _revived(cls: type[InterlockError], message: str, state: dict[str, Any]) -> InterlockError:
+    """An error of another process: what it says, without its decision."""
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    vars(error).update(state)
+    return error
+
 
 class ConfigurationError(InterlockError):
     """Interlock cannot work as it was asked to."""
@@ -66,7 +79,9 @@ class RollbackStopped(InterlockError):
 
 
 class Denied(InterlockError):
-    """The action did not run."""
+    """The action did not run. In another process than the one that raised it there is no decision."""
+
+    decision: Decision
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.agent_message, decision.code)

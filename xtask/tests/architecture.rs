@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["interlock-core", "interlock-features"],
     ),
     ("interlock-store", &["interlock-core"]),
+    ("interlock-effects", &["interlock-features"]),
     (
         "interlock-runtime",
         &["interlock-core", "interlock-policy", "interlock-store"],
@@ -21,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-python",
         &[
             "interlock-core",
+            "interlock-effects",
             "interlock-policy",
             "interlock-runtime",
             "interlock-store",

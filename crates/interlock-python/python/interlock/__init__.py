@@ -9,6 +9,7 @@
 from ._client import Interlock, guard, mask_pii
 from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
 from ._run import Run
+from ._undo import RollbackReport, UndoLimits, UndoStep
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -25,6 +26,7 @@ from .errors import (
     LoopDetected,
     OutcomeUnknown,
     ResultNotStored,
+    RollbackStopped,
     RunError,
     RunPaused,
     StepFailed,
@@ -52,12 +54,16 @@ __all__ = [
     "Policies",
     "OutcomeUnknown",
     "ResultNotStored",
+    "RollbackReport",
+    "RollbackStopped",
     "Run",
     "RunError",
     "RunPaused",
     "StepFailed",
     "Unavailable",
     "Verdict",
+    "UndoLimits",
+    "UndoStep",
     "__version__",
     "guard",
     "mask_pii",

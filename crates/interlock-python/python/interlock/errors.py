@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._core import Approval, Decision
+    from ._undo import RollbackReport
 
 __all__ = [
     "ApprovalDenied",
@@ -27,6 +28,7 @@ __all__ = [
     "LoopDetected",
     "OutcomeUnknown",
     "ResultNotStored",
+    "RollbackStopped",
     "RunError",
     "RunPaused",
     "StepFailed",
@@ -65,6 +67,15 @@ class InvalidAction(InterlockError, ValueError):
 
 class Unavailable(InterlockError):
     """There is no decision, or it cannot be recorded. The action must not run."""
+
+
+class RollbackStopped(InterlockError):
+    """A rollback ended before its last step. ``report`` says what is undone and what stands in the
+    way; the step at which it stopped and older ones are as they were."""
+
+    def __init__(self, message: str, report: RollbackReport) -> None:
+        super().__init__(message, "undo.stopped")
+        self.report = report
 
 
 class Denied(InterlockError):

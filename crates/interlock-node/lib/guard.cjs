@@ -60,7 +60,8 @@ class Guard {
   }
 
   #options(call, redact, resource, costUsd, approvalId) {
-    return { tool: this.name, json: call.json, resource, costUsd, approvalId, redact };
+    const { json, pathResolved } = call;
+    return { tool: this.name, json, pathResolved, resource, costUsd, approvalId, redact };
   }
 
   /** The decision under which the tool may run; rejects if there is none. */

@@ -41,6 +41,8 @@ class Writer {
         'json.limit',
       );
     }
+    // Such as half of an emoji: the tool would see something else than the policy.
+    if (!value.isWellFormed()) throw this.refuse('holds a string that is not valid Unicode', 'json.unicode');
     this.json += JSON.stringify(value);
     return value;
   }
@@ -125,7 +127,7 @@ class Writer {
         throw this.refuse('has a key that is no string', 'json.key');
       }
     }
-    const copy = {};
+    const copy = Object.getPrototypeOf(object) === null ? Object.create(null) : {};
     this.json += '{';
     let first = true;
     for (const key of keys) {

@@ -81,7 +81,7 @@ fn node_tests() {
         .collect();
     files.sort();
     let ran = Command::new("node")
-        .args(["--test", "--test-reporter=spec", "--test-concurrency=2"])
+        .args(["--test", "--test-reporter=spec", "--test-timeout=60000"])
         .args(files)
         .current_dir(&root)
         .env_remove("INTERLOCK_DATA")

@@ -26,6 +26,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "interlock-node",
+        &[
+            "interlock-core",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-store",
+        ],
+    ),
+    (
         "interlock-server",
         &[
             "interlock-core",

@@ -303,14 +303,20 @@ function unreported(decision, error) {
 }
 
 const open = new Set();
+let watching = false;
+const collected = new FinalizationRegistry((reference) => open.delete(reference));
 
+/** A record that nobody closed is closed when the process ends. */
 function closeAtExit(interlock) {
-  if (open.size === 0) {
+  if (!watching) {
+    watching = true;
     process.once('exit', () => {
       for (const reference of open) reference.deref()?.engine.close();
     });
   }
-  open.add(new WeakRef(interlock));
+  const reference = new WeakRef(interlock);
+  open.add(reference);
+  collected.register(interlock, reference);
 }
 
 /** What is an environment when no file of that name is there. */

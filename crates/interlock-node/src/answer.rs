@@ -49,8 +49,7 @@ impl Writer {
     }
 
     pub(crate) fn flag(&mut self, name: &str, flag: bool) {
-        self.key(name)
-            .push_str(if flag { "true" } else { "false" });
+        self.key(name).push_str(if flag { "true" } else { "false" });
     }
 
     pub(crate) fn value(&mut self, name: &str, value: &Value) {
@@ -107,10 +106,8 @@ fn findings(out: &mut Writer, found: &Findings) {
         item.text("summary", finding.code.summary);
         item.number("confidence", i64::from(finding.confidence));
         item.text("path", &finding.path);
-        item.key("span").push_str(&format!(
-            "[{},{}]",
-            finding.span.start, finding.span.end
-        ));
+        item.key("span")
+            .push_str(&format!("[{},{}]", finding.span.start, finding.span.end));
         item.texts("tags", finding.code.tags.iter().copied());
     });
 }

@@ -45,7 +45,8 @@ impl Engine {
             "batch" => Durability::Batch,
             "async" => Durability::Async,
             other => {
-                let text = format!("`durability` must be `strict`, `batch` or `async`, not `{other}`");
+                let text =
+                    format!("`durability` must be `strict`, `batch` or `async`, not `{other}`");
                 return Err(configuration(&text, "config.invalid"));
             }
         };
@@ -193,10 +194,7 @@ pub struct Report {
 
 fn check(gate: &Gate, json: &str) -> Result<String> {
     let action = Action::from_json(json.as_bytes()).map_err(|e| of_action(&e))?;
-    let arguments = action
-        .capabilities
-        .redact
-        .then(|| action.arguments.clone());
+    let arguments = action.capabilities.redact.then(|| action.arguments.clone());
     let checked = gate
         .check(&Principal::local(), action, &CheckOptions::default())
         .map_err(|e| of_gate(&e))?;

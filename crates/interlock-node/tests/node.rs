@@ -91,6 +91,9 @@ fn node_tests() {
         .output()
         .expect("node runs");
     let said = String::from_utf8_lossy(&ran.stdout);
-    println!("node {version}{said}{}", String::from_utf8_lossy(&ran.stderr));
+    println!(
+        "node {version}{said}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     assert!(ran.status.success(), "{said}");
 }

@@ -63,6 +63,12 @@ function install() {
       }
       return Reflect.apply(original, this, args);
     });
+  replace(process, 'execve', (original) =>
+    function (file, args, ...rest) {
+      const monitor = current();
+      if (monitor) monitor.decideSync(...started('execve', file, args?.slice(1)));
+      return Reflect.apply(original, this, [file, args, ...rest]);
+    });
   // Another thread has modules of its own, which nobody watches: starting it is what is decided on.
   const { Worker } = workers;
   workers.Worker = new Proxy(Worker, {

@@ -221,7 +221,7 @@ def next_build():
     shutil.copytree(into.parent.parent / "dist", into / "react" / "dist")
     shutil.copy(ROOT / "packages" / "react" / "package.json", into / "react")
     quiet = {"cwd": into, "check": True, "capture_output": True, "text": True, "timeout": 600}
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], **quiet)
+    subprocess.run(["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"], **quiet)
     package = into / "node_modules" / "@interlock"
     package.mkdir()
     shutil.move(into / "react", package / "react")

@@ -187,3 +187,22 @@ test('masking', () => {
   assert.equal(sdk.maskPii('nothing here'), 'nothing here');
   assert.throws(() => sdk.maskPii('x', 'loud'), ConfigurationError);
 });
+
+test('a worker thread decides too', async (t) => {
+  const { il, dir } = world(t);
+  const { Worker } = await import('node:worker_threads');
+  const { once } = await import('node:events');
+  const worker = new Worker(`
+    const { parentPort } = require('node:worker_threads');
+    const { Interlock } = require(${JSON.stringify(createRequire(import.meta.url).resolve('@interlock/sdk'))});
+    const il = new Interlock(${JSON.stringify(`${dir}/other`)}, {
+      agent: 'w', policy: ${JSON.stringify(`${dir}/policy.yaml`)}, durability: 'batch' });
+    il.check('custom', 'x', { tool: 'delete_record' }).then(({ effect }) => {
+      parentPort.postMessage(effect);
+      il.close();
+    });`, { eval: true });
+  const [effect] = await once(worker, 'message');
+  assert.equal(effect, 'block');
+  await once(worker, 'exit');
+  assert.equal(il.checkSync('custom', 'x', { tool: 't' }).effect, 'allow');
+});

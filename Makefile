@@ -12,6 +12,7 @@ run:
 test: tools
 	$(CARGO) test --workspace --quiet
 	$(VENV)/bin/python scripts/acceptance.py --venv target
+	$(VENV)/bin/python scripts/wheel.py $(VENV)
 
 lint: tools
 	$(CARGO) fmt --all --check

@@ -1,7 +1,7 @@
 //! Rust errors as the exceptions of `interlock.errors`.
 
 use interlock_core::model::ActionError;
-use interlock_runtime::{GateError, RuntimeError};
+use interlock_runtime::{GateError, RunError, RuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -58,6 +58,17 @@ pub(crate) fn of_gate(py: Python<'_>, error: &GateError) -> PyErr {
             _ => "Unavailable",
         },
         _ => "Unavailable",
+    };
+    raise(py, name, error.to_string(), error.code())
+}
+
+/// Why a run cannot go on. Whatever it is, the step must not run.
+pub(crate) fn of_run(py: Python<'_>, error: &RunError) -> PyErr {
+    let name = match error {
+        RunError::Diverged { .. } => "Diverged",
+        RunError::Paused { .. } => "RunPaused",
+        RunError::Corrupt { .. } | RunError::Io { .. } => "Unavailable",
+        _ => "RunError",
     };
     raise(py, name, error.to_string(), error.code())
 }

@@ -4,7 +4,10 @@
 mod decision;
 mod engine;
 mod error;
+mod floor;
+mod policies;
 mod privacy;
+mod run;
 mod value;
 
 use pyo3::prelude::*;
@@ -17,7 +20,13 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]
+    use crate::floor::PyFloor;
+    #[pymodule_export]
+    use crate::policies::{PyPolicies, PyVerdict};
+    #[pymodule_export]
     use crate::privacy::mask;
+    #[pymodule_export]
+    use crate::run::{PyRunJournal, action_digest};
     use pyo3::prelude::*;
 
     #[pymodule_init]

@@ -21,6 +21,7 @@ use crate::bundles::Loaded;
 use crate::clock::new_id;
 use crate::content::{About, of_action};
 use crate::error::RuntimeError;
+use crate::floor::Floor;
 use crate::idempotency::{self, Seen};
 use crate::outcome::{Granted, Open};
 use crate::runs::RunLink;
@@ -67,6 +68,8 @@ pub struct CheckOptions {
     pub key_id: String,
     /// Whether the action already ran: it is scored and recorded, and nothing is enforced.
     pub reported: Option<Claimed>,
+    /// What the enforcement point asks for beyond the policies.
+    pub floor: Option<Arc<Floor>>,
 }
 
 /// What may be told to the agent: little, with a reference for the operator.
@@ -287,7 +290,7 @@ impl Runtime {
         };
         let prepared = self.prepare(loaded.as_deref(), &request);
         let digest = prepared.digest;
-        let mut decision = self.decide(loaded.as_deref(), &request, &prepared);
+        let mut decision = self.decide(loaded.as_deref(), &request, &prepared, options);
         let mut approval_id = found.as_ref().map(|f| f.approval);
         let asked = self.settle_approval(
             principal,
@@ -372,6 +375,7 @@ impl Runtime {
         loaded: Option<&Loaded>,
         request: &Request<'_>,
         prepared: &Prepared,
+        options: &CheckOptions,
     ) -> Decision {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
@@ -402,6 +406,9 @@ impl Runtime {
                 code::NO_POLICY,
                 "no policy is in force, so side effects are denied".to_owned(),
             );
+        }
+        if let Some(floor) = &options.floor {
+            floor.raise(&mut decision, request, prepared);
         }
         self.inner.stats.decided(decision.effect, started.elapsed());
         decision

@@ -11,6 +11,7 @@ mod check;
 mod clock;
 mod content;
 mod error;
+mod floor;
 mod fold;
 mod idempotency;
 mod members;
@@ -20,6 +21,7 @@ mod outcome;
 mod projector;
 mod recorded;
 mod reload;
+mod run_journal;
 mod runs;
 mod settings;
 mod settled;
@@ -34,9 +36,11 @@ pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;
+pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use reload::Stale;
+pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,

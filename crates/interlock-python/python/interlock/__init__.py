@@ -7,7 +7,8 @@
 """
 
 from ._client import Interlock, guard, mask_pii
-from ._core import Approval, Decision, Outcome, __version__
+from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
+from ._run import Run
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -17,10 +18,16 @@ from .errors import (
     CircuitOpen,
     ConfigurationError,
     Denied,
+    Diverged,
     InterlockError,
     InvalidAction,
     LimitExceeded,
     LoopDetected,
+    OutcomeUnknown,
+    ResultNotStored,
+    RunError,
+    RunPaused,
+    StepFailed,
     Unavailable,
 )
 
@@ -35,13 +42,22 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "Denied",
+    "Diverged",
     "Interlock",
     "InterlockError",
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
     "Outcome",
+    "Policies",
+    "OutcomeUnknown",
+    "ResultNotStored",
+    "Run",
+    "RunError",
+    "RunPaused",
+    "StepFailed",
     "Unavailable",
+    "Verdict",
     "__version__",
     "guard",
     "mask_pii",

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _scope
+from . import _approval, _core, _guard, _monitor, _run, _scope
 from .errors import ConfigurationError, InterlockError
 
 T = TypeVar("T")
@@ -65,6 +65,20 @@ class Interlock:
         approval: _approval.Channel = None,
         approval_timeout: float = 300.0,
     ) -> None:
+        #: What opens another one like it, in another process.
+        self.options: dict[str, Any] = {
+            "data": os.path.abspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data"),
+            "agent": agent,
+            "policy": policy
+            if isinstance(policy, (str, os.PathLike))
+            else [os.fspath(name) for name in policy],
+            "environment": environment,
+            "session": session,
+            "user": user,
+            "durability": durability,
+            "content": content,
+            "timeout": timeout,
+        }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
         self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
@@ -129,41 +143,60 @@ class Interlock:
         redact: bool = False,
         path_resolved: str | None = None,
         addresses: Sequence[str] | None = None,
+        floor: _core.Floor | None = None,
+        reported: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
         Whether the action may run is ``decision.allowed``. With ``redact=True`` the caller promises
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
+        ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
+        it is scored and recorded, and nothing is enforced.
         """
-        asked = _scope.Scope(agent, session, run, user, environment, approval_id)
-        scope = asked.within(_scope.current()).within(self._defaults)
-        if scope.agent is None:
+        # Field by field: making a `Scope` costs as much as the rest of this function.
+        scope, defaults = _scope.current(), self._defaults
+        agent = agent or scope.agent or defaults.agent
+        if agent is None:
             raise ConfigurationError(
                 "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
                 "config.agent",
             )
-        session = scope.session or self._sessions.setdefault(scope.agent, str(uuid.uuid4()))
+        session = session or scope.session or defaults.session or self._sessions.get(agent)
+        if session is None:
+            session = self._sessions.setdefault(agent, str(uuid.uuid4()))
         return self.engine.check(
-            scope.agent,
+            agent,
             action_type,
             os.fspath(resource),
             tool,
             arguments,
             payload=payload,
-            environment=scope.environment,
+            environment=environment or scope.environment or defaults.environment,
             session=session,
-            run=scope.run,
+            run=run or scope.run or defaults.run,
             step=step,
             idempotency_key=idempotency_key,
             cost_usd=cost_usd,
-            user=scope.user,
+            user=user or scope.user or defaults.user,
             context=context,
             metadata=metadata,
-            approval_id=approval_id or _scope.current().approval_id,
+            approval_id=approval_id or scope.approval_id,
             redact=redact,
             path_resolved=path_resolved,
             addresses=addresses,
+            floor=floor or scope.floor,
+            reported=reported,
         )
+
+    def agent(self, agent: str | None = None) -> str:
+        """Who acts here: as given, as the scope says, or as this was made with."""
+        found = agent or _scope.current().agent or self._defaults.agent
+        if found is None:
+            raise ConfigurationError(
+                "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
+                "config.agent",
+            )
+        return found
 
     async def acheck(self, *args: Any, **kwargs: Any) -> _core.Decision:
         """As :meth:`check`, without holding up the event loop."""
@@ -216,6 +249,8 @@ class Interlock:
         cost_usd: _guard.Cost = None,
         approval: _approval.Channel = None,
         approval_timeout: float | None = None,
+        idempotent: bool = False,
+        check: _run.Check | None = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -226,6 +261,9 @@ class Interlock:
         ``approval`` says what a call does when a person must agree: ``None`` raises
         :class:`ApprovalRequired`, ``"wait"`` waits ``approval_timeout`` seconds, ``"console"``
         asks on the terminal, a function is called with the approval and answers.
+
+        ``idempotent`` and ``check`` say what a resumed run does with a call that may have happened;
+        see :meth:`Run.step`.
         """
         if tool is None:
             return functools.partial(
@@ -236,6 +274,8 @@ class Interlock:
                 cost_usd=cost_usd,
                 approval=approval,
                 approval_timeout=approval_timeout,
+                idempotent=idempotent,
+                check=check,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -246,6 +286,8 @@ class Interlock:
             cost_usd=cost_usd,
             approval=approval if approval is not None else self.approval,
             approval_timeout=self.approval_timeout if approval_timeout is None else approval_timeout,
+            idempotent=idempotent,
+            check=check,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -296,6 +338,56 @@ class Interlock:
         )
         with self.scope(agent=agent, session=session, run=run):
             yield from _monitor.entered(monitor)
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def run(
+        self,
+        name: str | None = None,
+        *,
+        resume: bool = False,
+        agent: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[_run.Run]:
+        """A run whose steps are written down, so that it can go on after a crash where it stopped.
+
+        Inside ``with``, :meth:`Run.step` and guarded tools are steps, numbered in the order in which
+        they are called. With ``resume`` a run of that name goes on: steps that are done return what
+        they returned, a step that is another one than before raises :class:`Diverged`, and one that
+        may have happened is retried only if it is idempotent or can be checked; else
+        :class:`OutcomeUnknown` asks a person. See :mod:`interlock._run`.
+
+        A finished run stays finished: resumed, it repeats nothing. A new one needs a new name.
+        """
+        run = _run.Run(
+            self,
+            name or str(uuid.uuid4()),
+            resume,
+            approval if approval is not None else self.approval,
+            self.approval_timeout if approval_timeout is None else approval_timeout,
+        )
+        with self.scope(agent=agent, run=run.name), run.entered():
+            yield run
+
+    def release_run(self, name: str, *, by: str) -> None:
+        """Ends the pause of a run. Never call it from what an agent controls."""
+        _core.RunJournal.release(self.data, name, by)
+
+    def settle_step(
+        self, name: str, step: int, *, happened: bool, result: Any = None, by: str
+    ) -> None:
+        """Answers for a step whose outcome is not known: whether it happened, and what it returned.
+
+        Never call it from what an agent controls.
+        """
+        stored = _run.encode(f"step {step}", result) if happened else None
+        _core.RunJournal.settle(self.data, name, step, stored, by)
+
+    def forget_run(self, name: str) -> None:
+        """Removes a run with the results that it stored. Begun anew, it repeats its effects."""
+        _core.RunJournal.forget(self.data, name)
 
     # -- people ---------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import gc
@@ -71,8 +72,18 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Monitor:
     """Decides on what a program does. Made by :meth:`Interlock.monitor`."""
 
-    def __init__(self, interlock: Interlock, approval: Any, approval_timeout: float) -> None:
+    def __init__(
+        self,
+        interlock: Interlock,
+        approval: Any,
+        approval_timeout: float,
+        also: Callable[[str, str, Decision], None] | None = None,
+    ) -> None:
         self.interlock = interlock
+        #: Is told of what may happen, and raises where it says no.
+        self.also = also
+        self.approval = approval
+        self.approval_timeout = approval_timeout
         self._guard = functools.partial(
             Guard,
             interlock,
@@ -88,7 +99,10 @@ class Monitor:
         guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
         was, _local.deciding = _local.deciding, True
         try:
-            return guard.permit({} if arguments is None else arguments, redact=False)
+            decision = guard.permit({} if arguments is None else arguments, redact=False)
+            if self.also is not None:
+                self.also(action_type, resource, decision)
+            return decision
         finally:
             _local.deciding = was
 
@@ -106,12 +120,24 @@ def current() -> Monitor | None:
     return _active.get()
 
 
+@contextlib.contextmanager
+def unmonitored() -> Iterator[None]:
+    """For what the operator's code does on behalf of a decision, in this thread."""
+    was, _local.deciding = _local.deciding, True
+    try:
+        yield
+    finally:
+        _local.deciding = was
+
+
 # -- audit events -------------------------------------------------------------------------------
 
 
 def _path(path: Any, directory: Any = -1) -> str | None:
-    """The absolute path; `None` for what has none, such as a descriptor."""
-    if isinstance(path, int) or path is None:
+    """The absolute path; `None` for what has none, such as a pipe."""
+    if isinstance(path, int):
+        return _of_descriptor(path)
+    if path is None:
         return None
     name = os.fsdecode(path)
     if not os.path.isabs(name) and isinstance(directory, int) and directory >= 0:
@@ -121,6 +147,15 @@ def _path(path: Any, directory: Any = -1) -> str | None:
             pass
     # Only what the system itself would skip: `..` behind a link means another directory.
     return os.path.join(os.getcwd(), name) if not os.path.isabs(name) else name
+
+
+def _of_descriptor(descriptor: int) -> str | None:
+    """The path of an open file."""
+    try:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+    return name if name.startswith("/") else None
 
 
 def _loads_code() -> bool:
@@ -136,7 +171,8 @@ def _loads_code() -> bool:
 
 
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
-    name = _path(path)
+    # A descriptor was decided on when it was opened.
+    name = None if isinstance(path, int) else _path(path)
     if name is None or name in _DEVICES:
         return
     writes = bool(isinstance(flags, int) and flags & _WRITING)
@@ -238,6 +274,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "os.truncate": _file("file_write", "truncate", None),
     "os.chmod": _file("permission_change", "chmod", 2, mode=1),
     "os.chown": _file("permission_change", "chown", 3, owner=1, group=2),
+    "os.utime": _file("file_write", "utime", 3),
     "os.setxattr": _file("file_write", "setxattr", None),
     "os.removexattr": _file("file_write", "removexattr", None),
     "os.system": lambda monitor, command: _started(monitor, "os.system", None, command),
@@ -283,7 +320,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 # -- what events do not tell ----------------------------------------------------------------------
 
 
-def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Wraps a function or a method."""
     original = getattr(owner, name)
     setattr(owner, name, functools.wraps(original)(make(original)))
 
@@ -315,9 +353,9 @@ def _inherit_context() -> None:
 
         return submit_inside
 
-    _replace(threading.Thread, "start", start)
-    _replace(_thread, "start_new_thread", new_thread)
-    _replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
+    replace(threading.Thread, "start", start)
+    replace(_thread, "start_new_thread", new_thread)
+    replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
 
 
 def _remember_names() -> None:
@@ -336,7 +374,7 @@ def _remember_names() -> None:
 
         return resolve
 
-    _replace(socket, "getaddrinfo", getaddrinfo)
+    replace(socket, "getaddrinfo", getaddrinfo)
 
 
 def _watch_open_connections() -> None:
@@ -371,11 +409,11 @@ def _watch_open_connections() -> None:
 
         return accepted
 
-    for name in ("send", "sendall", "sendfile"):
-        _replace(socket.socket, name, sending)
+    for name in ("send", "sendall", "sendfile", "sendmsg"):
+        replace(socket.socket, name, sending)
     for name in ("send", "sendall", "write"):
-        _replace(ssl.SSLSocket, name, sending)
-    _replace(socket.socket, "accept", accept)
+        replace(ssl.SSLSocket, name, sending)
+    replace(socket.socket, "accept", accept)
 
 
 def _read_requests() -> None:
@@ -399,62 +437,50 @@ def _read_requests() -> None:
 
         return put
 
-    _replace(http.client.HTTPConnection, "putrequest", putrequest)
+    replace(http.client.HTTPConnection, "putrequest", putrequest)
 
 
-def _read_httpx() -> None:
-    """The same for httpx, which has its own protocol implementation."""
-    httpx = sys.modules.get("httpx")
-    if httpx is None or getattr(httpx, "_interlock", False):
-        return
-
-    def decide(request: Any) -> None:
-        monitor = current()
-        if monitor is not None:
-            url = str(request.url)
-            monitor.decide("api_call", url, "httpx", {"method": request.method, "url": url})
-
-    def send(original: Any) -> Any:
-        def checked(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            decide(request)
-            return original(self, request, *args, **kwargs)
-
-        return checked
-
-    _replace(httpx.Client, "_send_single_request", send)
-    _replace(httpx.AsyncClient, "_send_single_request", send)
-    httpx._interlock = True
+#: What begins and ends transactions writes nothing that was not decided on.
+_TRANSACTION = ("begin", "commit", "rollback", "savepoint", "release", "end", "start transaction")
+#: How a statement begins that only reads; whatever else it begins with may write.
+_READS = ("select", "values", "explain", "show")
 
 
-_WRITES = ("insert", "update", "delete", "replace", "drop", "alter", "create", "truncate", "vacuum")
-
-
-def _decide_sql(database: str, sql: Any) -> None:
+def decide_sql(database: str, driver: str, sql: Any) -> None:
+    """Decides on a statement."""
     monitor = current()
-    if monitor is None or not isinstance(sql, str):
+    if monitor is None:
+        return
+    if isinstance(sql, bytes):
+        sql = sql.decode("utf-8", "replace")
+    if not isinstance(sql, str):
         return
     first = sql.lstrip(" \t\r\n;(").lower()
-    # A comment or `with` in front may hide what it does; the engine reads the statement itself.
-    writes = first.startswith(_WRITES) or first.startswith(("with", "--", "/*", "pragma", "attach"))
+    # The engine reads the statement itself; this is what kind of action it is.
+    writes = not first.startswith((*_READS, *_TRANSACTION))
     monitor.decide(
         "database_write" if writes else "database_query",
-        f"sqlite:{database}",
-        "sqlite3",
+        database,
+        driver,
         {"sql": sql},
     )
 
 
+def _decide_sqlite(connection: sqlite3.Connection, sql: Any) -> None:
+    decide_sql(f"sqlite:{_database(connection)}", "sqlite3", sql)
+
+
 class _Cursor(sqlite3.Cursor):
     def execute(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
+        _decide_sqlite(self.connection, sql)
         return super().execute(sql, *args)
 
     def executemany(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
+        _decide_sqlite(self.connection, sql)
         return super().executemany(sql, *args)
 
     def executescript(self, sql: str) -> Any:
-        _decide_sql(_database(self.connection), sql)
+        _decide_sqlite(self.connection, sql)
         return super().executescript(sql)
 
 
@@ -485,6 +511,19 @@ class _Connection(sqlite3.Connection):
     def executescript(self, sql: str) -> Any:
         return self.cursor().executescript(sql)
 
+    def blobopen(self, table: str, column: str, *args: Any, **kwargs: Any) -> Any:
+        reads = kwargs.get("readonly", False)
+        _decide_sqlite(self, f"SELECT {column} FROM {table}" if reads else f"UPDATE {table}")
+        return super().blobopen(table, column, *args, **kwargs)  # type: ignore[misc]
+
+    def backup(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        _decide_sqlite(target, "VACUUM")
+        return super().backup(target, *args, **kwargs)
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> Any:
+        _decide_sqlite(self, "VACUUM")
+        return super().deserialize(*args, **kwargs)  # type: ignore[misc]
+
 
 def _read_statements() -> None:
     def connect(original: Any) -> Any:
@@ -504,7 +543,7 @@ def _read_statements() -> None:
 
         return checked
 
-    _replace(sqlite3, "connect", connect)
+    replace(sqlite3, "connect", connect)
     sqlite3.dbapi2.connect = sqlite3.connect
 
 
@@ -539,12 +578,32 @@ def _authorize_open_databases() -> None:
         return sqlite3.SQLITE_OK
 
     for found in gc.get_objects():
-        if type(found) is sqlite3.Connection:
+        if isinstance(found, sqlite3.Connection) and not isinstance(found, _Connection):
             try:
                 found.set_authorizer(authorize)
             except sqlite3.ProgrammingError:
                 # Closed, or another thread's.
                 pass
+
+
+def _make_special_files() -> None:
+    """What CPython has no event for."""
+
+    def make(tool: str) -> Callable[[Any], Any]:
+        def wrap(original: Any) -> Any:
+            def made(path: Any, *args: Any, **kwargs: Any) -> Any:
+                monitor = current()
+                name = _path(path, kwargs.get("dir_fd", -1))
+                if monitor is not None and name is not None:
+                    monitor.decide("file_write", name, tool, {"path": name})
+                return original(path, *args, **kwargs)
+
+            return made
+
+        return wrap
+
+    replace(os, "mkfifo", make("mkfifo"))
+    replace(os, "mknod", make("mknod"))
 
 
 _installed = False
@@ -554,6 +613,9 @@ _install_lock = threading.Lock()
 def install() -> None:
     """Puts hook and wrappers in place, once; they do nothing outside a monitor."""
     global _installed
+    # Both use what is here.
+    from . import _drivers, _processes
+
     with _install_lock:
         if not _installed:
             _inherit_context()
@@ -561,10 +623,18 @@ def install() -> None:
             _watch_open_connections()
             _read_requests()
             _read_statements()
+            _make_special_files()
+            _processes.install()
             sys.addaudithook(_hook)
             _installed = True
-    _read_httpx()
+        _drivers.install()
     _authorize_open_databases()
+
+
+@contextlib.contextmanager
+def inside(monitor: Monitor) -> Iterator[Monitor]:
+    """The context manager."""
+    yield from entered(monitor)
 
 
 def entered(monitor: Monitor) -> Iterator[Monitor]:

@@ -21,7 +21,7 @@ const option = (name, otherwise) => {
 };
 const target = resolve(option('target', join(root, 'target/release')));
 const calls = Number(option('calls', 4000));
-const action = JSON.parse(readFileSync(join(root, 'bench/actions/sql_query.json'), 'utf8'));
+const action = JSON.parse(readFileSync(join(root, 'bench/actions/send_email.json'), 'utf8'));
 
 const work = mkdtempSync(join(tmpdir(), 'interlock-bench-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
@@ -41,14 +41,14 @@ function figures(nanoseconds) {
   return { median: at(0.5), p99: at(0.99) };
 }
 
-/** One round: fresh resources, so that no loop is seen. */
+/** One round; each call has a number of its own, so that no loop is seen. */
 async function node(durability, round, asynchronous) {
   const il = new Interlock(join(work, `node-${durability}-${round}-${asynchronous}`), { agent: 'bench', durability });
   const count = durability === 'strict' ? Math.min(calls, 300) : calls;
   const taken = [];
   for (let i = 0; i < count + 200; i++) {
     const options = {
-      tool: action.tool, arguments: action.arguments, environment: 'production', agent: `bench-${i % 50}`,
+      tool: action.tool, arguments: { ...action.arguments, thread: i }, environment: 'production', agent: `bench-${i % 50}`,
       session: `s-${i % 50}`,
     };
     const begun = process.hrtime.bigint();
@@ -68,7 +68,7 @@ il = Interlock(work, agent="bench", durability=durability)
 taken = []
 for i in range(calls + 200):
     begun = time.perf_counter_ns()
-    il.check(action["action_type"], action["resource"], tool=action["tool"], arguments=action["arguments"],
+    il.check(action["action_type"], action.get("resource", ""), tool=action["tool"], arguments={**action["arguments"], "thread": i},
              environment="production", agent=f"bench-{i % 50}", session=f"s-{i % 50}")
     if i >= 200:
         taken.append(time.perf_counter_ns() - begun)
@@ -87,7 +87,7 @@ function fromPython(durability, round) {
   const count = durability === 'strict' ? Math.min(calls, 300) : calls;
   const ran = spawnSync(
     'python3',
-    ['-c', PYTHON, join(work, `python-${durability}-${round}`), durability, String(count), join(root, 'bench/actions/sql_query.json')],
+    ['-c', PYTHON, join(work, `python-${durability}-${round}`), durability, String(count), join(root, 'bench/actions/send_email.json')],
     { env: { ...process.env, PYTHONPATH: join(work, 'python') }, encoding: 'utf8', maxBuffer: 1 << 26 },
   );
   if (ran.status !== 0) {

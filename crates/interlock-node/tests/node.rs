@@ -97,3 +97,17 @@ fn node_tests() {
     );
     assert!(ran.status.success(), "{said}");
 }
+
+/// A lock file says which versions and which hashes, not where one machine got them.
+#[test]
+fn lock_files_name_no_registry() {
+    let root = Path::new(PACKAGE).join("../..");
+    for file in [
+        "scripts/node/package-lock.json",
+        "packages/react/test/next/package-lock.json",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).expect("a lock file");
+        assert!(text.contains("\"integrity\""), "`{file}` holds no hashes");
+        assert!(!text.contains("\"resolved\""), "`{file}` holds addresses");
+    }
+}

@@ -29,6 +29,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "interlock-node",
+        &[
+            "interlock-core",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-store",
+        ],
+    ),
+    (
         "interlock-server",
         &[
             "interlock-core",

@@ -21,6 +21,7 @@ from .errors import (
     InvalidAction,
     LimitExceeded,
     LoopDetected,
+    ResultWithheld,
     Unavailable,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "LimitExceeded",
     "LoopDetected",
     "Outcome",
+    "ResultWithheld",
     "Unavailable",
     "__version__",
     "guard",

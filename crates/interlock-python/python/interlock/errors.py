@@ -1,7 +1,7 @@
 """What Interlock raises.
 
 Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
-run. Its text is safe to show to an agent; ``decision`` tells the operator why.
+run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. Its text is safe to show to an agent; ``decision`` tells the operator why.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._core import Approval, Decision
+    from ._core import Approval, Decision, Outcome
 
 __all__ = [
     "ApprovalDenied",
@@ -24,6 +24,7 @@ __all__ = [
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
+    "ResultWithheld",
     "Unavailable",
 ]
 
@@ -102,6 +103,21 @@ class ApprovalTimeout(ApprovalRequired):
     """Nobody answered in the time the caller waits; the request itself may still be open."""
 
 
+class ResultWithheld(InterlockError):
+    """The action ran, and its result is kept from the agent: it carries instructions.
+
+    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
+    result; ``None``: it could not be looked at.
+    """
+
+    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
+        super().__init__(
+            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
+        )
+        self.decision = decision
+        self.outcome = outcome
+
+
 _BY_CODE: dict[str, type[Blocked]] = {
     "limit.exceeded": LimitExceeded,
     "loop.detected": LoopDetected,
@@ -117,6 +133,21 @@ def denied(decision: Decision) -> Denied:
     # The first reason need not be the telling one: a limit names the rule first.
     codes = [code for code, _ in decision.reasons]
     for code in codes:
-        if code in _BY_CODE:
+        if code in class ResultWithheld(InterlockError):
+    """The action ran, and its result is kept from the agent: it carries instructions.
+
+    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
+    result; ``None``: it could not be looked at.
+    """
+
+    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
+        super().__init__(
+            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
+        )
+        self.decision = decision
+        self.outcome = outcome
+
+
+_BY_CODE:
             return _BY_CODE[code](decision)
     return Blocked(decision)

@@ -1,7 +1,8 @@
 """What Interlock raises.
 
 Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
-run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. Its text is safe to show to an agent; ``decision`` tells the operator why.
+run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. The text of
+both is safe to show to an agent; ``decision`` tells the operator why.
 """
 
 from __future__ import annotations
@@ -133,21 +134,6 @@ def denied(decision: Decision) -> Denied:
     # The first reason need not be the telling one: a limit names the rule first.
     codes = [code for code, _ in decision.reasons]
     for code in codes:
-        if code in class ResultWithheld(InterlockError):
-    """The action ran, and its result is kept from the agent: it carries instructions.
-
-    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
-    result; ``None``: it could not be looked at.
-    """
-
-    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
-        super().__init__(
-            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
-        )
-        self.decision = decision
-        self.outcome = outcome
-
-
-_BY_CODE:
+        if code in _BY_CODE:
             return _BY_CODE[code](decision)
     return Blocked(decision)

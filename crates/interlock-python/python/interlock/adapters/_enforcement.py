@@ -99,6 +99,14 @@ class _CallGuard(_guard.Guard):
         )
 
 
+def _succeeded(_: Any) -> bool:
+    return False
+
+
+def _status(failed: bool) -> str:
+    return "failed" if failed else "succeeded"
+
+
 @dataclasses.dataclass(frozen=True)
 class _Permitted:
     call: Call
@@ -159,9 +167,11 @@ class Enforcement:
         call: Call,
         invoke: Callable[[Mapping[str, Any]], T],
         text: Callable[[T], str | None] = text_of,
+        failed: Callable[[T], bool] = _succeeded,
     ) -> T:
         """What ``invoke`` returns for the arguments that it may use.
 
+        ``text`` is what the agent would read of the result, ``failed`` whether it tells of a failure.
         Raises an InterlockError when it did not run, or (ResultWithheld) its result stays here.
         """
         permitted = self._permit(call)
@@ -170,7 +180,7 @@ class Enforcement:
         except BaseException as error:
             self._failed(permitted, error)
             raise
-        self._finished(permitted, "succeeded", text(result))
+        self._finished(permitted, _status(failed(result)), text(result))
         return result
 
     async def arun(
@@ -178,6 +188,7 @@ class Enforcement:
         call: Call,
         invoke: Callable[[Mapping[str, Any]], Awaitable[T]],
         text: Callable[[T], str | None] = text_of,
+        failed: Callable[[T], bool] = _succeeded,
     ) -> T:
         """As :meth:`run`, without holding up the event loop."""
         off_loop = self.interlock.off_loop
@@ -187,7 +198,7 @@ class Enforcement:
         except BaseException as error:
             await off_loop(self._failed, permitted, error)
             raise
-        await off_loop(self._finished, permitted, "succeeded", text(result))
+        await off_loop(self._finished, permitted, _status(failed(result)), text(result))
         return result
 
     async def astream(
@@ -195,6 +206,7 @@ class Enforcement:
         call: Call,
         invoke: Callable[[Mapping[str, Any]], AsyncIterator[T]],
         text: Callable[[T], str | None] = text_of,
+        failed: Callable[[T], bool] = _succeeded,
     ) -> AsyncIterator[T]:
         """The items of a tool whose last item is its result, which is looked at before it is given."""
         off_loop = self.interlock.off_loop
@@ -208,9 +220,8 @@ class Enforcement:
         except BaseException as error:
             await off_loop(self._failed, permitted, error)
             raise
-        await off_loop(
-            self._finished, permitted, "succeeded", text(last[0]) if last else None
-        )
+        status = _status(bool(last) and failed(last[0]))
+        await off_loop(self._finished, permitted, status, text(last[0]) if last else None)
         for item in last:
             yield item
 

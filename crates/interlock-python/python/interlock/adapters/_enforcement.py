@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import dataclasses
 import hashlib
+import inspect
 import logging
 import threading
 import time
@@ -358,10 +360,22 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def defaults_of(function: Any) -> dict[str, Any]:
+    """What ``function`` fills in by itself: a decision is about that too. Only plain values."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    plain = (type(None), bool, int, float, str, list, tuple, dict)
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and type(p.default) in plain
+    }
+
+
 def swapped(tool: T, made: type, **attributes: Any) -> T:
     """A copy of ``tool`` whose class is ``made``, a subclass of its own."""
-    import copy
-
     guarded = copy.copy(tool)
     # Models refuse attributes that are no fields.
     object.__setattr__(guarded, "__class__", made)

@@ -8,11 +8,12 @@ A call that is not permitted raises ``ToolError``, which the runner sends as a r
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InterlockError
-from ._enforcement import Call, Enforcement, swapped
+from ._enforcement import Call, Enforcement, defaults_of, swapped
 from ._requirement import require
 
 require("anthropic", "2.12", "3")
@@ -29,6 +30,7 @@ from anthropic.lib.tools import (  # noqa: E402
 if TYPE_CHECKING:
     from .._client import Interlock
 
+_FUNCTIONS = (BetaFunctionTool, BetaAsyncFunctionTool)
 _SYNC = (BetaFunctionTool, BetaBuiltinFunctionTool)
 _ASYNC = (BetaAsyncFunctionTool, BetaAsyncBuiltinFunctionTool)
 
@@ -44,8 +46,6 @@ def guard_tools(interlock: Interlock, tools: Iterable[Any], **options: Any) -> l
 
 
 def _guarded(enforcement: Enforcement, tool: Any) -> Any:
-    import inspect
-
     if inspect.isroutine(tool):
         tool = beta_async_tool(tool) if inspect.iscoroutinefunction(tool) else beta_tool(tool)
     if not isinstance(tool, _SYNC + _ASYNC):
@@ -57,8 +57,12 @@ def _guarded(enforcement: Enforcement, tool: Any) -> Any:
     base = type(tool)
     members: dict[str, Any] = {"__module__": base.__module__, "__qualname__": base.__qualname__}
 
+    filled_in = defaults_of(tool.func) if isinstance(tool, _FUNCTIONS) else {}
+
     def described(self: Any, input: Any) -> Call:
-        return Call(tool=self.name, arguments=input if isinstance(input, dict) else {"input": input})
+        if not isinstance(input, dict):
+            return Call(tool=self.name, arguments={"input": input})
+        return Call(tool=self.name, arguments={**filled_in, **input})
 
     def passed(arguments: Mapping[str, Any], input: Any) -> Any:
         return dict(arguments) if isinstance(input, dict) else arguments["input"]
@@ -88,7 +92,7 @@ def _guarded(enforcement: Enforcement, tool: Any) -> Any:
 
         members["call"] = acall
     made = swapped(tool, type(base)(base.__name__, (base,), members))
-    if isinstance(tool, (BetaFunctionTool, BetaAsyncFunctionTool)):
+    if isinstance(tool, _FUNCTIONS):
         # Who calls the tool like the function that it was made of is asked, too.
         made.func = _function(made, tool.func)
     return made
@@ -100,8 +104,6 @@ def _whole(result: Any) -> Any:
 
 
 def _function(made: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    import inspect
-
     signature = inspect.signature(function)
 
     def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """AutoGen (``autogen-agentchat``): tools and workbenches.
 
 ``guard_tools`` gives back tools of the same classes. AutoGen's own workbench turns every exception
-of a tool into a result with ``is_error``; ``guard_workbench`` holds all tools of a workbench, those
-of an MCP server too, and lets ``on_block="raise"`` end the run.
+of a tool into a result with ``is_error``, so that under ``on_block="raise"`` an agent still only
+tells the model. ``guard_workbench`` holds all tools of a workbench, those of an MCP server too; there
+nothing can be raised, because an ``AssistantAgent`` waits for ever for a workbench that raises.
 """
 
 from __future__ import annotations
@@ -51,7 +52,14 @@ def guard_tools(
 
 
 def guard_workbench(interlock: Interlock, workbench: W, **options: Any) -> W:
-    """The same workbench, every call of its tools checked; ``options`` as above."""
+    """The same workbench, every call of its tools checked; ``options`` as above, but for
+    ``on_block="raise"``."""
+    if options.get("on_block") == "raise":
+        raise ConfigurationError(
+            "an agent of AutoGen waits for ever for a workbench that raises: use "
+            '`on_block="tell"`',
+            "config.invalid",
+        )
     enforcement = Enforcement(interlock, "autogen", **options)
     return swapped(workbench, _workbench_class(enforcement, type(workbench)))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InterlockError
-from ._enforcement import Call, Enforcement, entered, swapped
+from ._enforcement import Call, Enforcement, defaults_of, entered, swapped
 from ._requirement import require
 
 require("haystack-ai", "3.4", "4")
@@ -55,7 +55,7 @@ def _guarded(enforcement: Enforcement, tool: Tool) -> Tool:
                 return base.invoke(self, **{**kwargs, **arguments})
 
         try:
-            return enforcement.run(Call(self.name, _own(kwargs)), call)
+            return enforcement.run(Call(self.name, _own(self, kwargs)), call)
         except InterlockError as error:
             raise ToolInvocationError(enforcement.told(error), tool_name=self.name) from error
 
@@ -66,7 +66,7 @@ def _guarded(enforcement: Enforcement, tool: Tool) -> Tool:
                 return await base.invoke_async(self, **{**kwargs, **arguments})
 
         try:
-            return await enforcement.arun(Call(self.name, _own(kwargs)), call)
+            return await enforcement.arun(Call(self.name, _own(self, kwargs)), call)
         except InterlockError as error:
             raise ToolInvocationError(enforcement.told(error), tool_name=self.name) from error
 
@@ -87,10 +87,10 @@ def _guarded(enforcement: Enforcement, tool: Tool) -> Tool:
     return swapped(tool, type(base)(base.__name__, (base,), members))
 
 
-def _own(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _own(tool: Tool, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments without those that the framework passes in by itself."""
     return {
         name: value
-        for name, value in kwargs.items()
+        for name, value in {**defaults_of(tool.function or tool.async_function), **kwargs}.items()
         if not isinstance(value, State) and not (name == "streaming_callback" and callable(value))
     }

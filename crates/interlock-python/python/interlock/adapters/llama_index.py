@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InterlockError
-from ._enforcement import Call, Enforcement, swapped
+from ._enforcement import Call, Enforcement, defaults_of, swapped
 from ._requirement import require
 
 require("llama-index-core", "0.14", "0.15")
@@ -89,14 +89,20 @@ def _described(
     tool: AsyncBaseTool, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Call, Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
     """The call, and how its arguments are passed on. A context is not the agent's."""
+    schema = tool.metadata.get_parameters_dict().get("properties", {})
+    free = [name for name in schema if name not in kwargs]
+    names = [*free, *(f"arg{i}" for i in range(len(args)))][: len(args)]
     named = dict(kwargs)
     if isinstance(tool, FunctionTool):
         # What the function gets beside the arguments of the call.
-        named = {**tool._field_defaults, **tool.partial_params, **named}
+        named = {
+            **defaults_of(tool.real_fn),
+            **tool._field_defaults,
+            **tool.partial_params,
+            **named,
+        }
+        named = {name: value for name, value in named.items() if name not in names}
     own = {name: value for name, value in named.items() if not isinstance(value, Context)}
-    schema = tool.metadata.get_parameters_dict().get("properties", {})
-    free = [name for name in schema if name not in named]
-    names = [*free, *(f"arg{i}" for i in range(len(args)))][: len(args)]
     own.update(zip(names, args))
 
     def passed(arguments: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

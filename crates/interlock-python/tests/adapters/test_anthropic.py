@@ -57,6 +57,14 @@ class Messages(http.server.BaseHTTPRequestHandler):
 
 class Runner(Contract, Adapter):
     ids = False
+    guide = "Anthropic SDK"
+
+    def names(self, calls):
+        self.server.calls, self.server.results = calls, []
+        return {"model": "claude-script", "key": "none", "address": self.address()}
+
+    def address(self):
+        return f"http://127.0.0.1:{self.server.server_port}"
 
     def setUp(self):
         super().setUp()
@@ -75,7 +83,7 @@ class Runner(Contract, Adapter):
             tools = guard_tools(self.il, tools, **options)
         client = {
             "api_key": "none",
-            "base_url": f"http://127.0.0.1:{self.server.server_port}",
+            "base_url": self.address(),
             "max_retries": 0,
         }
         ask = {

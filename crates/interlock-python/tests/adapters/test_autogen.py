@@ -70,6 +70,11 @@ def run(agent):
 
 
 class Agents(Contract, Adapter):
+    guide = "AutoGen"
+
+    def names(self, calls):
+        return {"model": Script(calls)}
+
     def play(self, calls, asynchronous=False, guard=True, **options):
         tools = [FunctionTool(f, f.__doc__) for f in self.tools.functions(asynchronous)]
         if guard:
@@ -98,7 +103,7 @@ class Agents(Contract, Adapter):
             tool.dump_component()
 
 
-class Workbenches(Contract, Adapter):
+class Workbenches(Agents):
     raised = ConfigurationError
     refusal = "waits for ever"
 

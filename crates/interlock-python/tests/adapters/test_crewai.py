@@ -71,7 +71,11 @@ class Text(Native):
 class Crews(Contract, Adapter):
     raised = ToolExecutionFailedError
     ids = False
+    guide = "CrewAI"
     model = Native
+
+    def names(self, calls):
+        return {"model": self.model(model="script", calls=calls, told=[])}
 
     def play(self, calls, asynchronous=False, guard=True, **options):
         tools = [tool(f.__name__)(f) for f in self.tools.functions(asynchronous)]
@@ -86,6 +90,10 @@ class Crews(Contract, Adapter):
         else:
             crew.kickoff()
         return list(llm.told)
+
+
+class Texts(Crews):
+    model = Text
 
 
 class Classes(Adapter):

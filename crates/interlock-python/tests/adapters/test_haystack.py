@@ -50,6 +50,10 @@ def made(function, asynchronous):
 class Agents(Contract, Adapter):
     raised = Blocked
     ids = False
+    guide = "Haystack"
+
+    def names(self, calls):
+        return {"model": Script(calls)}
 
     def play(self, calls, asynchronous=False, guard=True, **options):
         tools = [made(f, asynchronous) for f in self.tools.functions(asynchronous)]

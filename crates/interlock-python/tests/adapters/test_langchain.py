@@ -54,6 +54,10 @@ ASK = {"messages": [HumanMessage("look after the records")]}
 
 class Tools(Contract, Adapter):
     raised = Blocked
+    guide = "LangChain"
+
+    def names(self, calls):
+        return {"model": Script(calls=calls)}
 
     def agent(self, calls, tools, guard, options):
         if guard:

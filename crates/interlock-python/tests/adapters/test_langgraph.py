@@ -1,10 +1,12 @@
 """LangGraph's node for tools, in a graph with a checkpointer."""
 
 import asyncio
+import functools
 
 from interlock import Blocked
 from interlock.adapters.langgraph import guard_node
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -16,18 +18,27 @@ from world import Adapter, Contract
 THREAD = {"configurable": {"thread_id": "thread-1"}}
 
 
+def answer(calls, messages):
+    """A model that asks for these calls, and then ends."""
+    if isinstance(messages[-1], ToolMessage):
+        return AIMessage("done")
+    asked = [
+        {"name": name, "args": args, "id": f"call_{i}", "type": "tool_call"}
+        for i, (name, args) in enumerate(calls)
+    ]
+    return AIMessage("", tool_calls=asked)
+
+
 class Nodes(Contract, Adapter):
     raised = Blocked
+    guide = "LangGraph"
+
+    def names(self, calls):
+        return {"model": RunnableLambda(functools.partial(answer, calls))}
 
     def graph(self, calls, node):
         def model(state):
-            if isinstance(state["messages"][-1], ToolMessage):
-                return {"messages": [AIMessage("done")]}
-            asked = [
-                {"name": name, "args": args, "id": f"call_{i}", "type": "tool_call"}
-                for i, (name, args) in enumerate(calls)
-            ]
-            return {"messages": [AIMessage("", tool_calls=asked)]}
+            return {"messages": [answer(calls, state["messages"])]}
 
         graph = StateGraph(MessagesState)
         graph.add_node("model", model)

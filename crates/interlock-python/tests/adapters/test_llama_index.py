@@ -39,6 +39,10 @@ async def run(calls, tools):
 
 class Agents(Contract, Adapter):
     ids = False
+    guide = "LlamaIndex"
+
+    def names(self, calls):
+        return {"model": script(calls)}
 
     def play(self, calls, asynchronous=False, guard=True, **options):
         functions = self.tools.functions(asynchronous)

@@ -49,6 +49,10 @@ class Script(Model):
 
 class Runs(Contract, Adapter):
     raised = Blocked
+    guide = "OpenAI Agents SDK"
+
+    def names(self, calls):
+        return {"model": Script(calls)}
 
     def play(self, calls, asynchronous=False, guard=True, **options):
         tools = [function_tool(f) for f in self.tools.functions(asynchronous)]

@@ -24,6 +24,10 @@ def script(calls):
 
 class Toolsets(Contract, Adapter):
     raised = Blocked
+    guide = "Pydantic AI"
+
+    def names(self, calls):
+        return {"model": script(calls)}
 
     def agent(self, calls, functions, guard, options):
         if guard:

@@ -11,9 +11,11 @@ import copy
 import functools
 import itertools
 import logging
+import re
 import shutil
 import tempfile
 import threading
+import types
 import unittest
 from pathlib import Path
 
@@ -209,6 +211,8 @@ class Contract:
     raised = None
     #: What the raised error says.
     refusal = "not permitted"
+    #: The heading of its snippet in the guide.
+    guide = ""
     #: Whether the framework gives the ids of calls.
     ids = True
 
@@ -333,3 +337,27 @@ class Contract:
             said = self.play([("read_record", {"id": 7})], asynchronous)
             self.assertEqual(self.tools.effects(), [])
             self.assertIn("could not be checked", said[0])
+
+    def names(self, calls):
+        """What the guide's snippet does not define: the model that asks for these calls."""
+        raise NotImplementedError
+
+    def test_the_guide(self):
+        guide = Path(__file__).parents[4] / "docs" / "guides" / "frameworks.md"
+        sections = re.split(r"^## ", guide.read_text(), flags=re.M)
+        (common,) = [s for s in sections if s.startswith("What holds everywhere")]
+        (own,) = [s for s in sections if s.startswith(f"{self.guide}\n")]
+        for sql, runs in (
+            ("DELETE FROM customers WHERE 1 = 1", False),
+            ("UPDATE customers SET plan = 'pro' WHERE id = 7", True),
+        ):
+            ran = []
+            database = types.SimpleNamespace(execute=lambda sql: ran.append(sql) or "done")
+            names = {"database": database, **self.names([("run_sql", {"sql": sql})])}
+            with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
+                try:
+                    for snippet in re.findall(r"```python\n(.*?)```", common + own, re.S):
+                        exec(compile(snippet, "snippet", "exec"), names)
+                finally:
+                    names["il"].close()
+            self.assertEqual(ran, [sql] if runs else [])

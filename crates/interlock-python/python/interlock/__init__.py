@@ -30,6 +30,7 @@ from .errors import (
     RunError,
     RunPaused,
     StepFailed,
+    ResultWithheld,
     Unavailable,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "RunError",
     "RunPaused",
     "StepFailed",
+    "ResultWithheld",
     "Unavailable",
     "UndoLimits",
     "UndoStep",

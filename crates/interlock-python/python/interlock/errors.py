@@ -1,7 +1,8 @@
 """What Interlock raises.
 
 Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
-run. Its text is safe to show to an agent; ``decision`` tells the operator why.
+run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. The text of
+both is safe to show to an agent; ``decision`` tells the operator why.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Approval, Decision
+    from ._core import Approval, Decision, Outcome
     from ._undo import RollbackReport
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RunError",
     "RunPaused",
     "StepFailed",
+    "ResultWithheld",
     "Unavailable",
 ]
 
@@ -160,6 +162,21 @@ class StepFailed(RunError):
 
 class ResultNotStored(RunError):
     """The step happened, and its result cannot be stored as JSON: a resumed run would lack it."""
+
+
+class ResultWithheld(InterlockError):
+    """The action ran, and its result is kept from the agent: it carries instructions.
+
+    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
+    result; ``None``: it could not be looked at.
+    """
+
+    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
+        super().__init__(
+            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
+        )
+        self.decision = decision
+        self.outcome = outcome
 
 
 _BY_CODE: dict[str, type[Blocked]] = {

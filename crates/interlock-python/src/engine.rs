@@ -97,7 +97,7 @@ impl PyEngine {
         agent, action_type, resource, tool, arguments, *, payload=None, environment=None,
         session=None, run=None, step=None, idempotency_key=None, cost_usd=None, user=None,
         context=None, metadata=None, approval_id=None, redact=false, sandbox=false, wait=true,
-        path_resolved=None, addresses=None, floor=None, reported=false,
+        path_resolved=None, addresses=None, floor=None, reported=false, undo=false,
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -129,6 +129,7 @@ impl PyEngine {
         addresses: Option<Vec<String>>,
         floor: Option<&PyFloor>,
         reported: bool,
+        undo: bool,
     ) -> PyResult<PyDecision> {
         within(py, "action_type", action_type, ACTION_TYPE_BYTES_MAX)?;
         within(py, "resource", resource, RESOURCE_BYTES_MAX)?;
@@ -165,6 +166,7 @@ impl PyEngine {
             redact,
             sandbox,
             wait,
+            undo,
         };
         action.observed.path_resolved = path_resolved.map(str::to_owned);
         action.observed.addresses = addresses.unwrap_or_default();

@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 /// The exception of that name, with a message and a stable code.
-fn raise(py: Python<'_>, name: &str, message: String, code: &str) -> PyErr {
+pub(crate) fn raise(py: Python<'_>, name: &str, message: String, code: &str) -> PyErr {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = MODULE.get_or_try_init(py, || py.import("interlock.errors").map(Bound::unbind));
     let made = module.and_then(|module| {

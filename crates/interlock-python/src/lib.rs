@@ -8,6 +8,7 @@ mod floor;
 mod policies;
 mod privacy;
 mod run;
+mod undo;
 mod value;
 
 use pyo3::prelude::*;
@@ -27,6 +28,8 @@ mod _core {
     use crate::privacy::mask;
     #[pymodule_export]
     use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::undo::PyUndo;
     use pyo3::prelude::*;
 
     #[pymodule_init]

@@ -94,6 +94,7 @@ struct Pending {
     body: Vec<u8>,
     link: Option<RunLink>,
     content: Option<Deferred>,
+    deep: Option<crate::deep::Job>,
 }
 
 enum Begun {
@@ -162,6 +163,7 @@ impl Runtime {
             body,
             link,
             content,
+            deep,
             ..
         } = pending;
         let finish = move |result: Result<Appended, JournalError>| match result {
@@ -186,6 +188,9 @@ impl Runtime {
                     inner.idempotency.answer(key, digest, &checked);
                 }
                 inner.projector.wake();
+                if let Some(job) = deep {
+                    inner.deep.push(job.recorded(appended.seq));
+                }
                 call(&done, Ok(checked));
             }
             Err(error) => {
@@ -359,6 +364,7 @@ impl Runtime {
             tenant: Arc::clone(&principal.tenant),
             body,
             link,
+            deep: inner.deep.action(&principal.tenant, id, &action),
             content: of_action(inner.content, &principal.tenant, action),
         })))
     }

@@ -10,6 +10,7 @@ mod bytes;
 mod check;
 mod clock;
 mod content;
+mod deep;
 mod error;
 mod floor;
 mod fold;
@@ -35,6 +36,7 @@ pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
+pub use deep::{DeepCounts, DeepModel};
 pub use error::RuntimeError;
 pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
@@ -91,6 +93,7 @@ pub(crate) struct Inner {
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
+    pub(crate) deep: deep::Deep,
     pub(crate) content: ContentMode,
 }
 
@@ -134,6 +137,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self

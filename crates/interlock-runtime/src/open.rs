@@ -198,6 +198,7 @@ impl Runtime {
                 deciding: Arc::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),
+                deep: crate::deep::Deep::default(),
                 content: options.content,
             }),
         };

@@ -209,6 +209,10 @@ fn project(
                 at,
             },
         ),
+        Kind::Alert => match crate::deep::alert_row(&body, entry.seq, at) {
+            Some(row) => tx.alert(tenant, &row),
+            None => Ok(()),
+        },
         Kind::Erasure => match body.get("vault_key").and_then(Value::as_i64) {
             Some(key) => tx.erased(tenant, u32::try_from(key).unwrap_or(u32::MAX)),
             None => Ok(()),

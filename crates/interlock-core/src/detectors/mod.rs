@@ -143,6 +143,12 @@ pub fn detect_state(cx: &DetectContext<'_>, config: &DetectorConfig, out: &mut F
     run(&DETECTORS, &cx, config, out)
 }
 
+/// Whether something was not looked through: a limit on text was reached.
+#[must_use]
+pub fn unread(findings: &Findings) -> bool {
+    findings.has_code(resource_exhaustion::scan_limit().code.code)
+}
+
 /// Looks through the result of an action before the agent sees it. The text is untrusted.
 pub fn scan_result(text: &str, config: &DetectorConfig, out: &mut Findings) -> Ran {
     let mut action = Action::new("result", ActionType::LlmCall);

@@ -9,6 +9,7 @@
 from ._client import Interlock, guard, mask_pii
 from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
 from ._run import Run
+from ._undo import RollbackReport, UndoLimits, UndoStep
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -25,9 +26,11 @@ from .errors import (
     LoopDetected,
     OutcomeUnknown,
     ResultNotStored,
+    RollbackStopped,
     RunError,
     RunPaused,
     StepFailed,
+    ResultWithheld,
     Unavailable,
 )
 
@@ -52,11 +55,16 @@ __all__ = [
     "OutcomeUnknown",
     "Policies",
     "ResultNotStored",
+    "RollbackReport",
+    "RollbackStopped",
     "Run",
     "RunError",
     "RunPaused",
     "StepFailed",
+    "ResultWithheld",
     "Unavailable",
+    "UndoLimits",
+    "UndoStep",
     "Verdict",
     "__version__",
     "guard",

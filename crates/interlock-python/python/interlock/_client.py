@@ -19,8 +19,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _run, _scope
+from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
 from .errors import ConfigurationError, InterlockError
+
+#: What a violation may entail.
+VIOLATIONS = ("block", "pause", "rollback")
+#: Reasons of a block that are no violation of their own: the agent was stopped before.
+STOPPED = {"agent.paused", "kill-switch"}
 
 T = TypeVar("T")
 Policy = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]]]
@@ -46,6 +51,11 @@ class Interlock:
     ``content``: ``full`` (encrypted and erasable), ``hashes`` (commitments only), ``none``.
     ``timeout``: how long a check may take before it counts as unavailable, in seconds.
     ``approval``: what happens when a person must agree; see :meth:`guard`.
+    ``undo``: whether what agents change is kept, so that :meth:`rollback` can put it back, and how
+    much of it (:class:`UndoLimits`).
+    ``on_violation``: what a blocked action entails for its agent: ``block`` (nothing more),
+    ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
+    and it is stopped).
 
     Every error means that the action must not run.
     """
@@ -64,7 +74,19 @@ class Interlock:
         timeout: float = 5.0,
         approval: _approval.Channel = None,
         approval_timeout: float = 300.0,
+        undo: bool | _undo.UndoLimits = True,
+        on_violation: str = "block",
+        rollback_limit: int = 10,
     ) -> None:
+        if on_violation not in VIOLATIONS:
+            raise ConfigurationError(
+                f"`on_violation` must be one of {', '.join(VIOLATIONS)}, not {on_violation!r}",
+                "config.invalid",
+            )
+        if rollback_limit < 0 or (on_violation == "rollback" and undo is False):
+            raise ConfigurationError(
+                "`rollback_limit` must be 0 or more, and a rollback needs `undo`", "config.invalid"
+            )
         #: What opens another one like it, in another process.
         self.options: dict[str, Any] = {
             "data": os.path.abspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data"),
@@ -78,6 +100,9 @@ class Interlock:
             "durability": durability,
             "content": content,
             "timeout": timeout,
+            "undo": undo,
+            "on_violation": on_violation,
+            "rollback_limit": rollback_limit,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -104,6 +129,14 @@ class Interlock:
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
         self._executor_of = 0
         self._at_exit = weakref.finalize(self, self.engine.close)
+        self.on_violation = on_violation
+        self.rollback_limit = rollback_limit
+        #: Where what agents change is kept; `None` without `undo`.
+        self.undo_journal: _undo.Journal | None = None
+        if undo is not False:
+            limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
+            path = self.data / "undo"
+            self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -145,13 +178,15 @@ class Interlock:
         addresses: Sequence[str] | None = None,
         floor: _core.Floor | None = None,
         reported: bool = False,
+        undo: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
         Whether the action may run is ``decision.allowed``. With ``redact=True`` the caller promises
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
         ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
-        it is scored and recorded, and nothing is enforced.
+        it is scored and recorded, and nothing is enforced. With ``undo`` the caller promises that it
+        can undo the action: policies see it as ``facts.reversible``.
         """
         # Field by field: making a `Scope` costs as much as the rest of this function.
         scope, defaults = _scope.current(), self._defaults
@@ -186,6 +221,7 @@ class Interlock:
             addresses=addresses,
             floor=floor or scope.floor,
             reported=reported,
+            undo=undo,
         )
 
     def agent(self, agent: str | None = None) -> str:
@@ -251,6 +287,8 @@ class Interlock:
         approval_timeout: float | None = None,
         idempotent: bool = False,
         check: _run.Check | None = None,
+        undo: Callable[..., Any] | None = None,
+        writes: _undo.Writes = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -264,6 +302,10 @@ class Interlock:
 
         ``idempotent`` and ``check`` say what a resumed run does with a call that may have happened;
         see :meth:`Run.step`.
+
+        ``undo`` undoes a call: a function of the same arguments, and of ``result`` if it has such a
+        parameter. ``writes`` says which files a call changes, as patterns over the arguments such as
+        ``"{path}"`` or as a function of them; how they are is kept before the call.
         """
         if tool is None:
             return functools.partial(
@@ -276,6 +318,8 @@ class Interlock:
                 approval_timeout=approval_timeout,
                 idempotent=idempotent,
                 check=check,
+                undo=undo,
+                writes=writes,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -288,6 +332,8 @@ class Interlock:
             approval_timeout=self.approval_timeout if approval_timeout is None else approval_timeout,
             idempotent=idempotent,
             check=check,
+            undo=undo,
+            writes=writes,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -395,6 +441,61 @@ class Interlock:
     def forget_run(self, name: str) -> None:
         """Removes a run with the results that it stored. Begun anew, it repeats its effects."""
         _core.RunJournal.forget(self.data, name)
+
+    # -- undoing --------------------------------------------------------------------------------
+
+    def rollback(
+        self, last: int = 1, agent: str | None = None, *, force: bool = False
+    ) -> _undo.RollbackReport:
+        """Undoes the last actions, newest first: of ``agent``, or of all agents.
+
+        What was changed since by somebody else is left alone: :class:`RollbackStopped` says what,
+        and that step and older ones stay as they are. ``force`` undoes all the same, and what came
+        since is lost. Recorded before and after; cut off by a crash, it is completed when the data
+        directory is next opened. Never call it from what an agent controls.
+        """
+        if last < 0:
+            raise ConfigurationError("`last` must be 0 or more", "config.invalid")
+        return self._undoing().rollback(last, agent, force)
+
+    def undo_steps(self, agent: str | None = None) -> list[_undo.UndoStep]:
+        """The actions that a rollback would undo, oldest first."""
+        return self._undoing().steps(agent)
+
+    def abandon_step(self, step: int) -> None:
+        """Forgets a step that cannot be undone to its end, after a person looked at it."""
+        self._undoing().core.abandon(step)
+
+    def _undoing(self) -> _undo.Journal:
+        if self.undo_journal is None:
+            raise ConfigurationError("Interlock was made with `undo=False`", "undo.off")
+        return self.undo_journal
+
+    def violated(self, decision: _core.Decision, agent: str | None = None) -> None:
+        """Does what ``on_violation`` says of an action that was not permitted.
+
+        Guards and monitors call it. What needs a person's approval, and what a paused agent asks for,
+        is no violation. What fails here is logged: the action is refused in any case.
+        """
+        codes = {code for code, _ in decision.reasons}
+        if self.on_violation == "block" or decision.effect != "block" or codes & STOPPED:
+            return
+        if _undo.rolling():
+            return
+        agent = self.agent(agent)
+        was = _monitor.suspend()
+        try:
+            # Stopped first, so that nothing is added to what is being undone.
+            self.engine.pause_agent(agent, "interlock.violation")
+        except InterlockError as error:
+            logger.error("`%s` is not paused: %s", agent, error)
+        try:
+            if self.on_violation == "rollback":
+                self._undoing().rollback(self.rollback_limit, agent, False)
+        except InterlockError as error:
+            logger.error("what `%s` did is not undone: %s", agent, error)
+        finally:
+            _monitor.resume(was)
 
     # -- people ---------------------------------------------------------------------------------
 

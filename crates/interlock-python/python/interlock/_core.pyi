@@ -1,5 +1,5 @@
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, final
 
@@ -125,6 +125,7 @@ class Engine:
         addresses: Sequence[str] | None = None,
         floor: Floor | None = None,
         reported: bool = False,
+        undo: bool = False,
     ) -> Decision: ...
     def outcome(
         self,
@@ -195,3 +196,31 @@ def action_digest(
 ) -> str: ...
 
 def mask(text: str, strategy: str) -> tuple[str, list[dict[str, Any]]]: ...
+
+@final
+class Undo:
+    def __new__(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        sync: bool,
+        file_bytes_max: int | None = None,
+        total_bytes_max: int | None = None,
+        steps_max: int | None = None,
+    ) -> Undo: ...
+    def plan(self, ops: Sequence[tuple[str, str, str | None]]) -> str | None: ...
+    def begin(self, agent: str, tool: str, decision: str) -> int: ...
+    def before(self, step: int, ops: Sequence[tuple[str, str, str | None]]) -> None: ...
+    def declare(self, step: int, kind: str, payload: str, idempotent: bool) -> None: ...
+    def irreversible(self, step: int, why: str) -> None: ...
+    def seal(self, step: int) -> None: ...
+    def steps(self, agent: str | None = None) -> list[dict[str, Any]]: ...
+    def rollback(
+        self,
+        last: int,
+        agent: str | None,
+        force: bool,
+        handler: Callable[[str, str, bool], None],
+    ) -> dict[str, Any]: ...
+    def abandon(self, step: int) -> None: ...
+    def forget(self, before: int) -> int: ...

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _approval, _scope
+from . import _approval, _scope, _undo
 from ._core import Floor
-from .errors import InterlockError, InvalidAction, denied
+from .errors import ConfigurationError, InterlockError, InvalidAction, denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -43,7 +44,13 @@ class Guard:
         approval_timeout: float,
         idempotent: bool = False,
         check: Callable[..., Any] | None = None,
+        undo: Callable[..., Any] | None = None,
+        writes: _undo.Writes = None,
     ) -> None:
+        if (undo is not None or writes is not None) and interlock.undo_journal is None:
+            raise ConfigurationError(
+                f"`{name}` cannot be undone: Interlock was made with `undo=False`", "undo.off"
+            )
         self.interlock = interlock
         self.name = name
         self.action_type = action_type
@@ -54,6 +61,13 @@ class Guard:
         #: What a run does with a call that may have happened: see :meth:`Run.step`.
         self.idempotent = idempotent
         self.check = check
+        #: What undoes a call: a function, and the files that it changes.
+        self.undo = undo
+        self.writes = writes
+        #: The operations themselves, where they are known.
+        self.file_ops: list[_undo.Op] = []
+        #: Whether what it changes is kept in another way.
+        self.kept = False
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -84,6 +98,10 @@ class Guard:
         effect: str = "require_approval",
     ) -> Decision:
         """The decision on a call; because of `asks`, at least `effect`."""
+        # What cannot be kept is no reason to refuse: the decision is told, and decides.
+        ops = self.ops(arguments)
+        journal = self.interlock.undo_journal
+        kept = bool(ops) and journal is not None and journal.plan(ops) is None
         floor = None
         if asks is not None:
             floor = (_scope.current().floor or Floor()).asking(effect, asks)
@@ -97,10 +115,28 @@ class Guard:
             redact=redact,
             step=step,
             floor=floor,
+            undo=kept or self.kept or (self.undo is not None and not ops),
         )
 
+    def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:
+        """The operations on files that a call declares."""
+        wanted = self.writes
+        if wanted is None:
+            return self.file_ops
+        if callable(wanted):
+            wanted = wanted(**arguments)
+        if isinstance(wanted, (str, os.PathLike)):
+            wanted = [os.fspath(wanted)]
+        paths = (self._value(path, arguments) if isinstance(path, str) else path for path in wanted)
+        return [("any", os.fsdecode(path), None) for path in paths]
+
+    def effects(self, call: Call, decision: Decision) -> _undo.Effects:
+        """How a call under this decision is undone."""
+        return _undo.Effects(self, call, decision)
+
     def refusal(self, decision: Decision) -> Exception:
-        """The exception for a decision that permits nothing."""
+        """The exception for a decision that permits nothing; what a violation entails is done."""
+        self.interlock.violated(decision)
         return (_scope.current().refusal or denied)(decision)
 
     def permit(self, arguments: Mapping[str, Any], redact: bool = True) -> Decision:
@@ -210,6 +246,12 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
     shape = signature(function)
 
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        if guard.undo is not None or guard.writes is not None:
+            raise ConfigurationError(
+                f"`{guard.name}` is a generator, of which nobody knows when it has happened; "
+                "return a list instead, or leave out `undo` and `writes`",
+                "undo.generator",
+            )
         # Nothing runs before the first item, so that a check at the call is a check in time.
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Any:
@@ -217,6 +259,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             run = _run.current()
             if run is not None:
                 return run.call(guard, call, function, guard.name, False, None)
+            # When its effects happen, this call is long over.
             decision = guard.permit(call.arguments)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
@@ -238,14 +281,19 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             decision = await guard.interlock.off_loop(guard.permit, call.arguments)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
+            effects = guard.effects(call, decision)
+            await guard.interlock.off_loop(effects.begin)
             started = time.monotonic()
             try:
-                result = await function(*call.args, **call.kwargs)
+                with effects:
+                    result = await function(*call.args, **call.kwargs)
             except BaseException as error:
                 # Cancelled, it may have happened or not.
                 status = "failed" if isinstance(error, Exception) else "unknown"
+                await guard.interlock.off_loop(effects.end, None, False)
                 await guard.interlock.off_loop(guard.report, decision, started, status)
                 raise
+            await guard.interlock.off_loop(effects.end, result)
             await guard.interlock.off_loop(guard.report, decision, started, "succeeded", result)
             return result
 
@@ -260,13 +308,18 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
         decision = guard.permit(call.arguments)
         if decision.arguments is not None:
             call.replace(decision.arguments)
+        effects = guard.effects(call, decision)
+        effects.begin()
         started = time.monotonic()
         try:
-            result = function(*call.args, **call.kwargs)
+            with effects:
+                result = function(*call.args, **call.kwargs)
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "unknown"
+            effects.end(happened=False)
             guard.report(decision, started, status)
             raise
+        effects.end(result)
         guard.report(decision, started, "succeeded", result)
         return result
 

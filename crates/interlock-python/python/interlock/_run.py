@@ -203,14 +203,19 @@ class Run:
         taken = self._take(guard, call, name, idempotent, check, self._number())
         if taken.decision is None:
             return taken.result
+        effects = guard.effects(call, taken.decision)
+        effects.begin()
         token = _current.set(None)
         try:
-            result = function(*call.args, **call.kwargs)
+            with effects:
+                result = function(*call.args, **call.kwargs)
         except BaseException as error:
+            effects.end(happened=False)
             self._raised(guard, taken, error)
             raise
         finally:
             _current.reset(token)
+        effects.end(result)
         return self._returned(guard, taken, name, result)
 
     async def acall(
@@ -227,14 +232,19 @@ class Run:
         taken = await off_loop(self._take, guard, call, name, idempotent, check, number)
         if taken.decision is None:
             return taken.result
+        effects = guard.effects(call, taken.decision)
+        await off_loop(effects.begin)
         token = _current.set(None)
         try:
-            result = await function(*call.args, **call.kwargs)
+            with effects:
+                result = await function(*call.args, **call.kwargs)
         except BaseException as error:
+            await off_loop(effects.end, None, False)
             await off_loop(self._raised, guard, taken, error)
             raise
         finally:
             _current.reset(token)
+        await off_loop(effects.end, result)
         return await off_loop(self._returned, guard, taken, name, result)
 
     def _number(self) -> int:

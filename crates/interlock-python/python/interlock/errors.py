@@ -1,7 +1,8 @@
 """What Interlock raises.
 
 Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
-run. Its text is safe to show to an agent; ``decision`` tells the operator why.
+run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. The text of
+both is safe to show to an agent; ``decision`` tells the operator why.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Approval, Decision
+    from ._core import Approval, Decision, Outcome
+    from ._undo import RollbackReport
 
 __all__ = [
     "ApprovalDenied",
@@ -27,9 +29,11 @@ __all__ = [
     "LoopDetected",
     "OutcomeUnknown",
     "ResultNotStored",
+    "RollbackStopped",
     "RunError",
     "RunPaused",
     "StepFailed",
+    "ResultWithheld",
     "Unavailable",
 ]
 
@@ -65,6 +69,15 @@ class InvalidAction(InterlockError, ValueError):
 
 class Unavailable(InterlockError):
     """There is no decision, or it cannot be recorded. The action must not run."""
+
+
+class RollbackStopped(InterlockError):
+    """A rollback ended before its last step. ``report`` says what is undone and what stands in the
+    way; the step at which it stopped and older ones are as they were."""
+
+    def __init__(self, message: str, report: RollbackReport) -> None:
+        super().__init__(message, "undo.stopped")
+        self.report = report
 
 
 class Denied(InterlockError):
@@ -149,6 +162,21 @@ class StepFailed(RunError):
 
 class ResultNotStored(RunError):
     """The step happened, and its result cannot be stored as JSON: a resumed run would lack it."""
+
+
+class ResultWithheld(InterlockError):
+    """The action ran, and its result is kept from the agent: it carries instructions.
+
+    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
+    result; ``None``: it could not be looked at.
+    """
+
+    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
+        super().__init__(
+            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
+        )
+        self.decision = decision
+        self.outcome = outcome
 
 
 _BY_CODE: dict[str, type[Blocked]] = {

@@ -496,6 +496,7 @@ pub(crate) fn action_json(action: &Action) -> String {
         ("redact", can.redact),
         ("sandbox", can.sandbox),
         ("wait", can.wait),
+        ("undo", can.undo),
     ];
     field(
         "capabilities",

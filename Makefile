@@ -51,4 +51,5 @@ eval:
 tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
+	@sh scripts/adapters.sh $(VENV)
 	@sh scripts/chromium.sh

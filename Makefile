@@ -12,6 +12,7 @@ run:
 test: tools
 	$(CARGO) test --workspace --quiet
 	$(VENV)/bin/python scripts/acceptance.py --venv target
+	$(VENV)/bin/python scripts/wheel.py $(VENV)
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -52,4 +53,5 @@ tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
 	@sh scripts/adapters.sh $(VENV)
+	@sh scripts/node.sh
 	@sh scripts/chromium.sh

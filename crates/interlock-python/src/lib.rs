@@ -4,7 +4,11 @@
 mod decision;
 mod engine;
 mod error;
+mod floor;
+mod policies;
 mod privacy;
+mod run;
+mod undo;
 mod value;
 
 use pyo3::prelude::*;
@@ -17,7 +21,15 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]
+    use crate::floor::PyFloor;
+    #[pymodule_export]
+    use crate::policies::{PyPolicies, PyVerdict};
+    #[pymodule_export]
     use crate::privacy::mask;
+    #[pymodule_export]
+    use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::undo::PyUndo;
     use pyo3::prelude::*;
 
     #[pymodule_init]

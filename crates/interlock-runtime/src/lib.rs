@@ -10,7 +10,9 @@ mod bytes;
 mod check;
 mod clock;
 mod content;
+mod deep;
 mod error;
+mod floor;
 mod fold;
 mod idempotency;
 mod members;
@@ -20,6 +22,7 @@ mod outcome;
 mod projector;
 mod recorded;
 mod reload;
+mod run_journal;
 mod runs;
 mod settings;
 mod settled;
@@ -33,10 +36,13 @@ pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
+pub use deep::{DeepCounts, DeepModel};
 pub use error::RuntimeError;
+pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use reload::Stale;
+pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
@@ -87,6 +93,7 @@ pub(crate) struct Inner {
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
+    pub(crate) deep: deep::Deep,
     pub(crate) content: ContentMode,
 }
 
@@ -130,6 +137,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self

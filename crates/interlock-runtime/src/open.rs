@@ -3,6 +3,7 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use interlock_core::audit::record::ContentMode;
 use interlock_policy::Source;
@@ -35,6 +36,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Bytes kept in reserve for an orderly end when the disk is full.
     pub reserve_bytes: u64,
+    /// For how long decisions are gathered before rows for lists are made of them.
+    pub gather: Duration,
 }
 
 impl Options {
@@ -51,6 +54,7 @@ impl Options {
             tenants: vec![crate::DEFAULT_TENANT.to_owned()],
             segment_bytes: journal.segment_bytes,
             reserve_bytes: journal.reserve_bytes,
+            gather: projector::GATHER,
         }
     }
 }
@@ -194,6 +198,7 @@ impl Runtime {
                 deciding: Arc::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),
+                deep: crate::deep::Deep::default(),
                 content: options.content,
             }),
         };
@@ -215,9 +220,10 @@ impl Runtime {
             runtime.inner.vault.clone(),
             Arc::clone(&runtime.inner.deciding),
         );
+        let gather = options.gather;
         let thread = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || projector::run(&journal, &*store, &wake, &vault, &deciding))
+            .spawn(move || projector::run(&journal, &*store, &wake, gather, &vault, &deciding))
             .map_err(|e| OpenError::Internal(format!("cannot start a thread: {e}")))?;
         *runtime
             .inner

@@ -39,6 +39,7 @@ class Documents(unittest.TestCase):
         self.assertTrue(said.startswith(blocks(guide, "text")[0]), said)
         self.assertIn("refunded 7", said)
         self.assertIn("not run:", said)
+        self.assertIn(blocks(guide, "text")[1], said)
 
     def test_the_readme(self):
         ran = []

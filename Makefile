@@ -52,5 +52,6 @@ eval:
 tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
+	@sh scripts/adapters.sh $(VENV)
 	@sh scripts/node.sh
 	@sh scripts/chromium.sh

@@ -1,42 +1,9 @@
 //! Runs the tests of the Python package against the library that this build made.
 
-use std::os::unix::fs::symlink;
+mod staged;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The package as it is installed: the sources, and the extension among them.
-fn staged() -> PathBuf {
-    let built = std::env::current_exe().expect("this test");
-    let library = built.parent().expect("its directory").join("lib_core.so");
-    assert!(library.is_file(), "`{}` is not built", library.display());
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let package = root.join("interlock");
-    if package.exists() {
-        std::fs::remove_dir_all(&package).expect("removed");
-    }
-    link_tree(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("python/interlock"),
-        &package,
-    );
-    symlink(&library, package.join("_core.abi3.so")).expect("linked");
-    root
-}
-
-fn link_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_name() == "__pycache__" {
-            continue;
-        }
-        if entry.file_type().expect("a type").is_dir() {
-            link_tree(&entry.path(), &target);
-        } else {
-            symlink(entry.path(), target).expect("linked");
-        }
-    }
-}
 
 /// The interpreter that has what the tests look for, if `make tools` made it.
 fn python() -> PathBuf {
@@ -50,7 +17,7 @@ fn python() -> PathBuf {
 
 #[test]
 fn python_tests() {
-    let root = staged();
+    let root = staged::staged("python");
     let ran = Command::new(python())
         .args([
             "-W",

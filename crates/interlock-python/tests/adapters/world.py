@@ -144,6 +144,15 @@ def shared():
     return opened(directory)
 
 
+@functools.cache
+def closed():
+    """The engine of an Interlock that decides nothing any more."""
+    with tempfile.TemporaryDirectory() as directory:
+        engine = opened(Path(directory)).engine
+        engine.close()
+    return engine
+
+
 def opened(directory):
     policy = directory / "policy.yaml"
     policy.write_text(POLICY)
@@ -178,17 +187,19 @@ class Adapter(unittest.TestCase):
 
     @contextlib.contextmanager
     def answering(self, approve):
-        """Somebody answers each request for an approval, a little later."""
+        """Somebody answers each request for an approval, a little later, and sees what ran so far."""
         check = self.il.check
         self.timers = []
+        self.ran_before = []
+
+        def answer(id):
+            self.ran_before.append(self.tools.effects())
+            self.il.decide(id, approve, approver="ann")
 
         def spy(*args, **kwargs):
             decision = check(*args, **kwargs)
             if decision.effect == "require_approval":
-                timer = threading.Timer(
-                    0.05,
-                    lambda: self.il.decide(decision.approval_id, approve, approver="ann"),
-                )
+                timer = threading.Timer(0.05, answer, [decision.approval_id])
                 timer.start()
                 self.timers.append(timer)
             return decision
@@ -211,6 +222,8 @@ class Contract:
     raised = None
     #: What the raised error says.
     refusal = "not permitted"
+    #: What is reported of a tool that fails.
+    failure = "failed"
     #: The heading of its snippet in the guide.
     guide = ""
     #: Whether the framework gives the ids of calls.
@@ -224,8 +237,7 @@ class Contract:
             self.tools.file.unlink(missing_ok=True)
             self.reports.clear()
             self.checks.clear()
-            with self.subTest(asynchronous=asynchronous):
-                yield asynchronous
+            yield asynchronous
 
     def test_an_allowed_tool_runs_once(self):
         for asynchronous in self.both():
@@ -266,6 +278,7 @@ class Contract:
         for asynchronous in self.both():
             with self.answering(True):
                 said = self.play([("refund", {"id": 7})], asynchronous, approval="wait")
+            self.assertEqual(self.ran_before, [[]])
             self.assertEqual(self.tools.effects(), ["refund 7"])
             self.assertIn("refunded 7", said[0])
 
@@ -273,6 +286,7 @@ class Contract:
         for asynchronous in self.both():
             with self.answering(False):
                 said = self.play([("refund", {"id": 7})], asynchronous, approval="wait")
+            self.assertEqual(self.ran_before, [[]])
             self.assertEqual(self.tools.effects(), [])
             self.assertIn("waits for a person's approval", said[0])
 
@@ -300,11 +314,13 @@ class Contract:
         for asynchronous in self.both():
             said = self.play([("fetch", {"id": 7})], asynchronous, on_injection="pass")
             self.assertIn("Ignore all previous", said[0])
+            self.assertIn("Ignore all previous", self.reports[0][1]["result"])
 
     def test_a_person_may_hand_a_poisoned_result_on(self):
         for asynchronous in self.both():
             with self.answering(True):
                 said = self.play([("fetch", {"id": 7})], asynchronous, approval="wait")
+            self.assertEqual(self.ran_before, [["fetch 7"]])
             self.assertEqual(self.tools.effects(), ["fetch 7"])
             self.assertIn("Ignore all previous", said[0])
 
@@ -312,6 +328,7 @@ class Contract:
         for asynchronous in self.both():
             said = self.play([("broken", {"id": 7})], asynchronous)
             self.assertEqual(self.tools.effects(), ["broken 7"])
+            self.assertEqual(self.reports[0][0], self.failure)
             self.assertNotIn("Ignore all previous", " ".join(said))
 
     def test_a_tool_gets_the_redacted_arguments(self):
@@ -331,8 +348,7 @@ class Contract:
             self.assertEqual(self.tools.effects(), [])
 
     def test_an_engine_that_is_closed_lets_nothing_run(self):
-        self.il.engine = opened(self.dir).engine
-        self.il.engine.close()
+        self.il.engine = closed()
         for asynchronous in self.both():
             said = self.play([("read_record", {"id": 7})], asynchronous)
             self.assertEqual(self.tools.effects(), [])
@@ -343,21 +359,25 @@ class Contract:
         raise NotImplementedError
 
     def test_the_guide(self):
+        if "guide" not in vars(type(self)):
+            self.skipTest("the guide shows the other way")
         guide = Path(__file__).parents[4] / "docs" / "guides" / "frameworks.md"
         sections = re.split(r"^## ", guide.read_text(), flags=re.M)
         (common,) = [s for s in sections if s.startswith("What holds everywhere")]
         (own,) = [s for s in sections if s.startswith(f"{self.guide}\n")]
-        for sql, runs in (
-            ("DELETE FROM customers WHERE 1 = 1", False),
-            ("UPDATE customers SET plan = 'pro' WHERE id = 7", True),
-        ):
-            ran = []
-            database = types.SimpleNamespace(execute=lambda sql: ran.append(sql) or "done")
-            names = {"database": database, **self.names([("run_sql", {"sql": sql})])}
-            with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
-                try:
-                    for snippet in re.findall(r"```python\n(.*?)```", common + own, re.S):
-                        exec(compile(snippet, "snippet", "exec"), names)
-                finally:
-                    names["il"].close()
-            self.assertEqual(ran, [sql] if runs else [])
+        refused, permitted = (
+            "DELETE FROM customers WHERE 1 = 1",
+            "UPDATE customers SET plan = 'pro' WHERE id = 7",
+        )
+        ran = []
+        names = {
+            "database": types.SimpleNamespace(execute=lambda sql: ran.append(sql) or "done"),
+            **self.names([("run_sql", {"sql": sql}) for sql in (refused, permitted)]),
+        }
+        with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
+            try:
+                for snippet in re.findall(r"```python\n(.*?)```", common + own, re.S):
+                    exec(compile(snippet, "snippet", "exec"), names)
+            finally:
+                names["il"].close()
+        self.assertEqual(ran, [permitted])

@@ -86,12 +86,17 @@ class _CallGuard(_guard.Guard):
 
     about: dict[str, Any]
 
-    def _check(
-        self, arguments: Mapping[str, Any], redact: bool, approval_id: str | None = None
+    def ask(
+        self,
+        arguments: Mapping[str, Any],
+        redact: bool,
+        approval_id: str | None = None,
+        *_: Any,
+        **__: Any,
     ) -> Decision:
         return self.interlock.check(
             self.action_type,
-            self._value(self.resource, arguments) or "",
+            self.resource_of(arguments),
             tool=self.name,
             arguments=arguments,
             cost_usd=self._value(self.cost_usd, arguments),

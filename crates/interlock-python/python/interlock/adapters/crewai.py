@@ -77,7 +77,7 @@ def _function(
 
         @functools.wraps(function)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            call = _guard._Call(signature, skip, args, kwargs)
+            call = _guard.Call(signature, skip, args, kwargs)
 
             async def invoke(arguments: Mapping[str, Any]) -> Any:
                 call.replace(arguments)
@@ -92,7 +92,7 @@ def _function(
 
     @functools.wraps(function)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
-        call = _guard._Call(signature, skip, args, kwargs)
+        call = _guard.Call(signature, skip, args, kwargs)
 
         def invoke(arguments: Mapping[str, Any]) -> Any:
             call.replace(arguments)

@@ -100,7 +100,7 @@ class _Connection(sqlite3.Connection):
         super().__init__(database, *args, **kwargs)
         name = os.fsdecode(database) if database else ""
         _databases[self] = name
-        _watches[self] = Watch(weakref.proxy(self), uri_path(name) or "")
+        _watches[self] = Watch(self, uri_path(name) or "")
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         if not issubclass(factory, _Cursor):

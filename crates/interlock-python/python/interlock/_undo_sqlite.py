@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from .errors import InterlockError
@@ -52,12 +53,20 @@ class Watch:
     """What is noted of one connection."""
 
     def __init__(self, connection: sqlite3.Connection, database: str) -> None:
-        self._connection = connection
+        # The connection has this, and not the other way round.
+        self._of = weakref.ref(connection)
         self._database = os.path.abspath(database) if database else ""
         self._version: Any = None
         self._why: str | None = None
         #: The step that the transaction underway belongs to.
         self.step: Step | None = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        connection = self._of()
+        if connection is None:
+            raise sqlite3.ProgrammingError("the connection is gone")
+        return connection
 
     def _run(self, sql: str) -> list[Any]:
         # A plain cursor: this is not the agent's, and makes no rows of its own kind.

@@ -31,6 +31,8 @@ COLUMNS_MAX = 200
 BUSY_SECONDS = 5.0
 
 _LOG = "_interlock_undo"
+#: The driver begins a transaction before what it takes for a change; this it takes for none.
+_CLEAR = f"WITH gone AS (SELECT 1) DELETE FROM temp.{_LOG}"
 _ROWS = ("insert", "update", "delete", "with")
 NO_ROWS = (
     "select", "values", "explain", "begin", "commit", "end", "rollback", "savepoint", "release",
@@ -98,7 +100,7 @@ class Watch:
             self._version, self._why = version, self._watch()
         if self.step is None and self._why is None and not self._connection.in_transaction:
             # Of statements that were nobody's.
-            self._run(f"DELETE FROM temp.{_LOG}")
+            self._run(_CLEAR)
         return self._why
 
     def _watch(self) -> str | None:
@@ -174,7 +176,7 @@ class Watch:
             return
         try:
             rows = self._run(f"SELECT undo FROM temp.{_LOG} ORDER BY seq LIMIT {ROWS_MAX + 1}")
-            self._run(f"DELETE FROM temp.{_LOG}")
+            self._run(_CLEAR)
         except sqlite3.OperationalError:
             # A transaction that was rolled back took the triggers with it.
             self._version = None

@@ -4,6 +4,7 @@ import os
 import random
 import sqlite3
 import unittest
+import unittest.mock
 
 from interlock import Blocked, RollbackStopped
 
@@ -134,6 +135,26 @@ class Rows(World):
             self.assertFalse(connection.in_transaction)
         self.assertEqual(self.il.undo_steps(), [])
 
+    def test_rows_are_read_as_without_a_monitor(self):
+        with self.il.monitor("bot"):
+            for level in ("", None):
+                connection = self.connect(isolation_level=level)
+                cte = "WITH x (n) AS (VALUES (1), (2), (3)) SELECT n FROM x"
+                self.assertEqual(connection.execute(cte).fetchall(), [(1,), (2,), (3,)])
+                reading = connection.execute(cte)
+                self.assertEqual(reading.fetchone(), (1,))
+                connection.execute("UPDATE bare SET b = 1")
+                self.assertEqual(reading.fetchall(), [(2,), (3,)])
+                returning = connection.execute("UPDATE shown SET n = n + 1 RETURNING n")
+                self.assertEqual(len(returning.fetchall()), 5)
+                self.assertEqual(connection.execute("SELECT changes()").fetchone(), (5,))
+                inserted = connection.execute("INSERT INTO bare VALUES (1, 2)")
+                self.assertEqual((inserted.rowcount, inserted.lastrowid), (1, 6 + (level is None)))
+                connection.commit()
+                with self.assertRaises(TypeError):
+                    connection.execute(7)
+                connection.close()
+
     def test_a_row_that_was_changed_since_is_left_alone(self):
         with self.il.monitor("bot"):
             connection = self.connect()
@@ -187,6 +208,25 @@ class Rows(World):
             other.execute("CREATE TRIGGER own AFTER DELETE ON bare BEGIN DELETE FROM child; END")
         with il.monitor("bot"), self.assertRaises(Blocked):
             connection.execute("DELETE FROM people WHERE id = 1")
+
+    def test_what_is_not_kept_is_in_the_report(self):
+        before = self.shown()
+        with self.il.monitor("bot"), unittest.mock.patch("interlock._undo_sqlite.ROWS_MAX", 4):
+            connection = self.connect()
+            with connection:
+                connection.execute("DELETE FROM people")
+            connection.executescript("DELETE FROM bare")
+            connection.execute("CREATE TABLE more (a)")
+            self.assertFalse(connection.in_transaction, "keeping begins no transaction of its own")
+            connection.execute("INSERT INTO more VALUES (1)")
+            connection.commit()
+        report = self.il.rollback(last=9)
+        self.assertEqual([len(step.declared) for step in report.undone], [1])
+        reasons = " ".join(" ".join(step.irreversible) for step in report.irreversible)
+        self.assertIn("more than 4 rows", reasons)
+        self.assertIn("a script", reasons)
+        self.assertEqual(self.shown()["people"], [])
+        self.assertEqual(self.shown()["keyed"], before["keyed"])
 
     def other(self, policy):
         self.policy = policy

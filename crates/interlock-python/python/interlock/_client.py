@@ -483,19 +483,18 @@ class Interlock:
         if _undo.rolling():
             return
         agent = self.agent(agent)
-        was = _monitor.suspend()
-        try:
-            # Stopped first, so that nothing is added to what is being undone.
-            self.engine.pause_agent(agent, "interlock.violation")
-        except InterlockError as error:
-            logger.error("`%s` is not paused: %s", agent, error)
-        try:
-            if self.on_violation == "rollback":
+        with _monitor.unmonitored():
+            try:
+                # Stopped first, so that nothing is added to what is being undone.
+                self.engine.pause_agent(agent, "interlock.violation")
+            except InterlockError as error:
+                logger.error("`%s` is not paused: %s", agent, error)
+            if self.on_violation != "rollback":
+                return
+            try:
                 self._undoing().rollback(self.rollback_limit, agent, False)
-        except InterlockError as error:
-            logger.error("what `%s` did is not undone: %s", agent, error)
-        finally:
-            _monitor.resume(was)
+            except InterlockError as error:
+                logger.error("what `%s` did is not undone: %s", agent, error)
 
     # -- people ---------------------------------------------------------------------------------
 

@@ -23,17 +23,23 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
     """Decides on a statement; inside it runs, and what undoes it is kept."""
     monitor = current()
     watch = _watches.get(connection)
-    if monitor is None or monitor.interlock.undo_journal is None or watch is None:
+    plain = watch is None or not isinstance(sql, str)
+    if plain or monitor is None or monitor.interlock.undo_journal is None:
         _decide_sqlite(connection, sql)
         if watch is not None and watch.step is not None and first_word(str(sql)) in ("commit", "end"):
             with unmonitored():
                 watch.flush()
         yield
         return
-    word = first_word(sql) if isinstance(sql, str) else ""
+    assert watch is not None
+    word = first_word(sql)
     writes = word not in NO_ROWS
     with unmonitored():
         why = "the rows that a script changes are not kept" if script else watch.prepare(sql)
+        single = writes and why is None and watch.autocommits(sql)
+        if single and "returning" in sql.lower():
+            # It is underway until its rows are read, and nothing can be committed before.
+            single, why = False, "`RETURNING` outside a transaction is not kept"
     decision = _decide_sqlite(connection, sql, kept=writes and why is None)
     with unmonitored():
         if writes and decision is not None:
@@ -44,7 +50,6 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
         # A script begins with a commit.
         if script or word in ("commit", "end"):
             watch.flush()
-        single = writes and why is None and watch.autocommits(sql)
         if single:
             watch.begin()
     done = False
@@ -100,7 +105,7 @@ class _Connection(sqlite3.Connection):
         super().__init__(database, *args, **kwargs)
         name = os.fsdecode(database) if database else ""
         _databases[self] = name
-        _watches[self] = Watch(weakref.proxy(self), uri_path(name) or "")
+        _watches[self] = Watch(self, uri_path(name) or "")
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         if not issubclass(factory, _Cursor):

@@ -132,6 +132,10 @@ class Step:
         self.journal.core.irreversible(self.number, why)
         return False
 
+    def irreversible(self, why: str) -> None:
+        """Notes an effect that cannot be undone."""
+        self.journal.core.irreversible(self.number, why)
+
     def declare(self, tool: str, undo: Callable[[], Any]) -> None:
         """Notes that calling `undo` undoes it."""
         token = self.journal.keep(undo)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from .errors import InterlockError
@@ -30,6 +31,8 @@ COLUMNS_MAX = 200
 BUSY_SECONDS = 5.0
 
 _LOG = "_interlock_undo"
+#: The driver begins a transaction before what it takes for a change; this it takes for none.
+_CLEAR = f"WITH gone AS (SELECT 1) DELETE FROM temp.{_LOG}"
 _ROWS = ("insert", "update", "delete", "with")
 NO_ROWS = (
     "select", "values", "explain", "begin", "commit", "end", "rollback", "savepoint", "release",
@@ -52,12 +55,20 @@ class Watch:
     """What is noted of one connection."""
 
     def __init__(self, connection: sqlite3.Connection, database: str) -> None:
-        self._connection = connection
+        # The connection has this, and not the other way round.
+        self._of = weakref.ref(connection)
         self._database = os.path.abspath(database) if database else ""
         self._version: Any = None
         self._why: str | None = None
         #: The step that the transaction underway belongs to.
         self.step: Step | None = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        connection = self._of()
+        if connection is None:
+            raise sqlite3.ProgrammingError("the connection is gone")
+        return connection
 
     def _run(self, sql: str) -> list[Any]:
         # A plain cursor: this is not the agent's, and makes no rows of its own kind.
@@ -89,7 +100,7 @@ class Watch:
             self._version, self._why = version, self._watch()
         if self.step is None and self._why is None and not self._connection.in_transaction:
             # Of statements that were nobody's.
-            self._run(f"DELETE FROM temp.{_LOG}")
+            self._run(_CLEAR)
         return self._why
 
     def _watch(self) -> str | None:
@@ -165,7 +176,7 @@ class Watch:
             return
         try:
             rows = self._run(f"SELECT undo FROM temp.{_LOG} ORDER BY seq LIMIT {ROWS_MAX + 1}")
-            self._run(f"DELETE FROM temp.{_LOG}")
+            self._run(_CLEAR)
         except sqlite3.OperationalError:
             # A transaction that was rolled back took the triggers with it.
             self._version = None

@@ -272,7 +272,10 @@ impl Runtime {
         let weak = Arc::downgrade(&self.inner);
         std::thread::Builder::new()
             .name("deep".to_owned())
-            .spawn(move || read(&queue, &weak))?;
+            .spawn(move || {
+                crate::background::yield_to_decisions();
+                read(&queue, &weak);
+            })?;
         Ok(())
     }
 

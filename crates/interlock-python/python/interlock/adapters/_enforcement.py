@@ -86,13 +86,8 @@ class _CallGuard(_guard.Guard):
 
     about: dict[str, Any]
 
-    def ask(
-        self,
-        arguments: Mapping[str, Any],
-        redact: bool,
-        approval_id: str | None = None,
-        *_: Any,
-        **__: Any,
+    def ask(  # type: ignore[override]
+        self, arguments: Mapping[str, Any], redact: bool, approval_id: str | None = None
     ) -> Decision:
         return self.interlock.check(
             self.action_type,

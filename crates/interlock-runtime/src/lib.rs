@@ -13,13 +13,16 @@ mod content;
 mod error;
 mod fold;
 mod idempotency;
+mod lease;
 mod members;
 mod memory;
 mod open;
 mod outcome;
 mod projector;
+mod received;
 mod recorded;
 mod reload;
+mod remote;
 mod runs;
 mod settings;
 mod settled;
@@ -36,7 +39,12 @@ pub use content::{ErasedSubject, RecordedContent, RecordedField};
 pub use error::RuntimeError;
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use received::{Received, SentRecord};
 pub use reload::Stale;
+pub use remote::{
+    Connected, ConnectedOptions, ConnectionOptions, OnUnavailable, Otherwise, Remote,
+    RemoteOptions, ServerAddress, ServerError, Standing,
+};
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
@@ -88,6 +96,9 @@ pub(crate) struct Inner {
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) content: ContentMode,
+    /// The server whose policies hold here, where it is one.
+    pub(crate) connection: Option<remote::Connection>,
+    pub(crate) received: received::Recent,
 }
 
 impl Runtime {

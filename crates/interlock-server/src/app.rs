@@ -216,6 +216,7 @@ impl App {
         let options = CheckOptions {
             key_id: caller.key_id.clone(),
             reported,
+            ..CheckOptions::default()
         };
         self.0
             .runtime

@@ -28,7 +28,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of the first message of each side.
 pub(crate) const GREETING_BYTES_MAX: usize = 1_024;
 /// The version of everything below; another one is refused in the greeting.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 /// The first message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +234,7 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Forbidden(why) => Self::Forbidden(why),
             error @ (RuntimeError::Store(_)
             | RuntimeError::Policy(_)
+            | RuntimeError::AtServer
             | RuntimeError::Erased
             | RuntimeError::Invalid(..)
             | RuntimeError::Vault(_)) => Self::Other((error.code(), error.to_string())),

@@ -35,7 +35,12 @@ structure!(Principal {
     role,
     elevated
 });
-structure!(CheckOptions { key_id, reported });
+structure!(CheckOptions {
+    key_id,
+    reported,
+    open,
+    without_server
+});
 structure!(Claimed {
     decision,
     risk_milli

@@ -10,7 +10,7 @@ use interlock_core::model::{
     Action, ActionType, Capabilities, Outcome, OutcomeStatus, Principal, Role, Value,
 };
 use interlock_runtime::{
-    APPROVAL_FIELD, CheckOptions, Gate, GateOptions, Options, OutcomeReply, Place, rfc3339,
+    APPROVAL_FIELD, Gate, GateOptions, Options, OutcomeReply, ServerAddress, rfc3339,
 };
 use interlock_store::ApprovalRow;
 use interlock_store::journal::Durability;
@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use uuid::Uuid;
 
+use crate::decider::{Decider, ServerOptions};
 use crate::decision::{PyDecision, findings};
 use crate::error::{configuration, invalid, of_action, of_gate};
 use crate::value::{from_python, object_from_python};
@@ -26,13 +27,18 @@ use crate::value::{from_python, object_from_python};
 #[pyclass(frozen, name = "Engine", module = "interlock._core")]
 #[derive(Debug)]
 pub(crate) struct PyEngine {
-    gate: Gate,
+    decider: Decider,
 }
 
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (data, policies, durability, content, patience_ms))]
+    #[pyo3(signature = (
+        data, policies, durability, content, patience_ms, *, server=None, api_key="", remote=false,
+        server_key=None, on_unavailable=Vec::new(), offline_reads=true, ca_file=None,
+        allow_plain_http=false,
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are options, by keyword")]
     fn new(
         py: Python<'_>,
         data: PathBuf,
@@ -40,6 +46,14 @@ impl PyEngine {
         durability: &str,
         content: &str,
         patience_ms: u64,
+        server: Option<String>,
+        api_key: &str,
+        remote: bool,
+        server_key: Option<String>,
+        on_unavailable: Vec<(String, String)>,
+        offline_reads: bool,
+        ca_file: Option<PathBuf>,
+        allow_plain_http: bool,
     ) -> PyResult<Self> {
         let mut sources = Vec::new();
         for name in &policies {
@@ -79,9 +93,25 @@ impl PyEngine {
             },
             patience: Duration::from_millis(patience_ms),
         };
-        let gate = py.detach(|| Gate::open(options));
+        let server = server.map(|url| ServerOptions {
+            address: ServerAddress {
+                url,
+                key: api_key.to_owned(),
+                ca_file,
+                allow_plain_http,
+            },
+            remote,
+            vkey: server_key,
+            on_unavailable,
+            reads_without_lease: offline_reads,
+            timeout: Duration::from_millis(patience_ms),
+        });
+        let decider = py.detach(|| match server {
+            None => Gate::open(options).map(Decider::Gate),
+            Some(server) => Decider::with_server(options, server),
+        });
         Ok(Self {
-            gate: gate.map_err(|e| of_gate(py, &e))?,
+            decider: decider.map_err(|e| of_gate(py, &e))?,
         })
     }
 
@@ -178,10 +208,7 @@ impl PyEngine {
             action.metadata.insert(APPROVAL_FIELD, Value::from(id));
         }
         let kept = redact.then(|| action.clone());
-        let checked = py.detach(|| {
-            self.gate
-                .check(&Principal::local(), action, &CheckOptions::default())
-        });
+        let checked = py.detach(|| self.decider.check(action));
         let checked = checked.map_err(|e| of_gate(py, &e))?;
         Ok(PyDecision::new(checked, kept))
     }
@@ -225,14 +252,14 @@ impl PyEngine {
             rows,
             result,
         };
-        let reply = py.detach(|| self.gate.outcome(&Principal::local(), id, &outcome));
+        let reply = py.detach(|| self.decider.outcome(id, &outcome));
         Ok(PyOutcome(reply.map_err(|e| of_gate(py, &e))?))
     }
 
     /// An approval once it is decided, or as it stands after `wait_ms`.
     fn approval(&self, py: Python<'_>, id: &str, wait_ms: u64) -> PyResult<PyApproval> {
         let wait = Duration::from_millis(wait_ms);
-        let row = py.detach(|| self.gate.wait_approval(&Principal::local(), id, wait));
+        let row = py.detach(|| self.decider.approval(id, wait));
         Ok(PyApproval(row.map_err(|e| of_gate(py, &e))?))
     }
 
@@ -245,7 +272,14 @@ impl PyEngine {
         approve: bool,
         reason: &str,
     ) -> PyResult<PyApproval> {
-        let Some(runtime) = self.gate.runtime() else {
+        if self.decider.has_server() {
+            return Err(configuration(
+                py,
+                "the server asks people and takes their answers: answer there".to_owned(),
+                "owner.elsewhere",
+            ));
+        }
+        let Some(runtime) = self.decider.runtime() else {
             return Err(configuration(
                 py,
                 "another process owns the data directory: answer there, or with `interlock approvals`".to_owned(),
@@ -263,20 +297,31 @@ impl PyEngine {
         ))
     }
 
-    /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`.
+    /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`; `remote`
+    /// where a server decides about everything.
     #[getter]
     fn place(&self) -> &'static str {
-        match self.gate.place() {
-            Place::Owner(_) => "owner",
-            Place::Client(_) => "client",
-            Place::Closed => "closed",
-            _ => "unconnected",
-        }
+        self.decider.place()
+    }
+
+    /// How a client that decides by a server's policies stands with it; `None` for others.
+    fn standing<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Decider::Connected(connected) = &self.decider else {
+            return Ok(None);
+        };
+        let standing = py.detach(|| connected.standing());
+        let map = PyDict::new(py);
+        map.set_item("owner", standing.owner)?;
+        map.set_item("leased", standing.leased)?;
+        map.set_item("bundle", standing.bundle)?;
+        map.set_item("waiting", standing.waiting)?;
+        map.set_item("problem", standing.problem)?;
+        Ok(Some(map))
     }
 
     /// Ends this process's part: the record is closed, another process may own the directory.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.gate.close());
+        py.detach(|| self.decider.close());
     }
 }
 

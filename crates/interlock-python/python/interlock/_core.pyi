@@ -77,6 +77,15 @@ class Engine:
         durability: str,
         content: str,
         patience_ms: int,
+        *,
+        server: str | None = None,
+        api_key: str = "",
+        remote: bool = False,
+        server_key: str | None = None,
+        on_unavailable: Sequence[tuple[str, str]] = ...,
+        offline_reads: bool = True,
+        ca_file: str | os.PathLike[str] | None = None,
+        allow_plain_http: bool = False,
     ) -> Engine: ...
     def check(
         self,
@@ -120,6 +129,7 @@ class Engine:
     ) -> Approval: ...
     @property
     def place(self) -> str: ...
+    def standing(self) -> dict[str, Any] | None: ...
     def close(self) -> None: ...
 
 def mask(text: str, strategy: str) -> tuple[str, list[dict[str, Any]]]: ...

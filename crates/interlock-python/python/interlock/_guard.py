@@ -46,7 +46,7 @@ class Guard:
         self.action_type = action_type
         self.resource = resource
         self.cost_usd = cost_usd
-        self.approval = _approval.checked(approval)
+        self.approval = _approval.checked(approval, interlock.server is not None)
         self.approval_timeout = approval_timeout
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:

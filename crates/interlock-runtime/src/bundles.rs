@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use interlock_core::audit::note::Signer;
 use interlock_core::audit::{hex, unhex};
 use interlock_core::model::{Effect, Layer};
-use interlock_policy::{
-    Compiled, Diagnostic, Manifest, Source, VerifiedBundle, sources_digest,
-};
+use interlock_policy::{Compiled, Diagnostic, Manifest, Source, VerifiedBundle, sources_digest};
 use interlock_store::{Policy, Store, StoreError};
 
 use crate::clock::Clock;

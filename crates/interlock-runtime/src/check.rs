@@ -529,7 +529,12 @@ fn call<F: FnOnce(Result<Checked, RuntimeError>)>(
 }
 
 /// The decision, turned into a denial by the system itself.
-pub(crate) fn deny(mut decision: Decision, id: &str, code: ReasonCode, message: String) -> Decision {
+pub(crate) fn deny(
+    mut decision: Decision,
+    id: &str,
+    code: ReasonCode,
+    message: String,
+) -> Decision {
     for rule in &mut decision.fired {
         rule.decided = false;
     }

@@ -103,8 +103,7 @@ impl Runtime {
         let Some(connection) = &inner.connection else {
             return Ok(());
         };
-        let full =
-            |e: interlock_core::state::SwitchesFull| RuntimeError::Conflict(e.to_string());
+        let full = |e: interlock_core::state::SwitchesFull| RuntimeError::Conflict(e.to_string());
         connection.switch(
             lease,
             |on| {

@@ -94,7 +94,10 @@ pub(crate) struct Recent {
 
 impl Recent {
     fn note(&self, id: Uuid, agent: &str) {
-        let mut all = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         all.insert(id, agent.to_owned());
         while all.len() > RECENT_MAX {
             all.pop_first();
@@ -102,15 +105,26 @@ impl Recent {
     }
 
     fn agent(&self, id: Uuid) -> Option<String> {
-        let all = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self
+            .decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         all.get(&id).cloned()
     }
 }
 
 /// What is written for one record.
 enum Written {
-    Decision { id: Uuid, agent: String },
-    Outcome { settled: Box<Settled>, id: Uuid, session: String, taint: Taint },
+    Decision {
+        id: Uuid,
+        agent: String,
+    },
+    Outcome {
+        settled: Box<Settled>,
+        id: Uuid,
+        session: String,
+        taint: Taint,
+    },
 }
 
 type Waiting = Receiver<Result<Appended, JournalError>>;
@@ -304,7 +318,11 @@ impl Runtime {
             .opt_str("source", Some("connected"))
             .raw("reported", &said);
         let bytes = entry.finish().map_err(|e| e.to_string())?;
-        Ok(Some((Kind::Decision, bytes, Written::Decision { id, agent })))
+        Ok(Some((
+            Kind::Decision,
+            bytes,
+            Written::Decision { id, agent },
+        )))
     }
 
     /// A client's outcome as an entry of this record; `None` when it is there.
@@ -318,15 +336,15 @@ impl Runtime {
     ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
         let (id, agent) = named(body)?;
         let tenant = &*principal.tenant;
+        match self.taken(tenant, id, waiting)? {
+            Some(owner) if owner == agent => {}
+            _ => return Err("there is no such decision of this agent".to_owned()),
+        }
         let twice = waiting
             .iter()
             .any(|(written, _)| matches!(written, Written::Outcome { id: one, .. } if *one == id));
         if twice || self.inner.settled.get(tenant, id).is_some() {
             return Ok(None);
-        }
-        match self.taken(tenant, id, waiting)? {
-            Some(owner) if owner == agent => {}
-            _ => return Err("there is no such decision of this agent".to_owned()),
         }
         let row = self.inner.store.action(tenant, &id.to_string());
         if row.is_ok_and(|row| row.outcome.is_some()) {
@@ -351,7 +369,10 @@ impl Runtime {
             entry.int("rows", natural("rows"));
         }
         let findings = body.get("findings").and_then(Value::as_array);
-        let findings = findings.unwrap_or_default().iter().filter_map(Value::as_str);
+        let findings = findings
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_str);
         entry
             .strs("findings", findings.take(64))
             .bool("untrusted", taint.untrusted)

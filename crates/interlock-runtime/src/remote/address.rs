@@ -150,7 +150,10 @@ mod tests {
             "http://127.0.0.1.example.com",
             "http://[2001:db8::1]:80",
         ] {
-            assert!(check(url, false).unwrap_err().contains("in the clear"), "{url}");
+            assert!(
+                check(url, false).unwrap_err().contains("in the clear"),
+                "{url}"
+            );
             assert!(!check(url, true).unwrap().loopback, "{url}");
         }
         let found = check("https://example.com/interlock/", false).unwrap();
@@ -180,7 +183,10 @@ mod tests {
             allow_plain_http: false,
         };
         let said = unkeyed.checked().unwrap_err().to_string();
-        assert!(said.contains("api_key") && !said.contains("two words"), "{said}");
+        assert!(
+            said.contains("api_key") && !said.contains("two words"),
+            "{said}"
+        );
         assert!(!format!("{unkeyed:?}").contains("two words"));
     }
 }

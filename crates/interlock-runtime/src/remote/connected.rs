@@ -325,8 +325,7 @@ impl Connected {
         let Ok(own) = self.own() else { return };
         own.end();
         if let Some(runtime) = self.0.gate.runtime()
-            && let Err(trouble) =
-                queue::send(&runtime, &self.0.held, &own.server, LAST_TRY)
+            && let Err(trouble) = queue::send(&runtime, &self.0.held, &own.server, LAST_TRY)
         {
             tracing::warn!(%trouble, "some of the record is sent when the directory is next opened");
         }
@@ -412,7 +411,13 @@ impl Inner {
                 ))
                 .into());
         }
-        self.take_bundle(runtime, own, &lease, &key, known.is_none().then_some(&trusted))?;
+        self.take_bundle(
+            runtime,
+            own,
+            &lease,
+            &key,
+            known.is_none().then_some(&trusted),
+        )?;
         let valid = Duration::from_millis(u64::from(lease.valid_ms));
         let until = at.saturating_add(i64::try_from(valid.as_nanos()).unwrap_or(0));
         runtime.take_lease(&lease, until, &self.held)?;

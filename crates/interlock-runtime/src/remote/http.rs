@@ -110,7 +110,6 @@ impl Server {
         })
     }
 
-
     pub(crate) fn untrusted(&self, why: impl ToString) -> ServerError {
         ServerError::Untrusted {
             url: self.url.clone(),

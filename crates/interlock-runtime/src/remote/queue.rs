@@ -4,9 +4,9 @@ use interlock_core::audit::frame::Kind;
 use interlock_store::journal::JournalError;
 
 use super::api::RecordJson;
+use super::connected::Trouble;
 use super::held::Held;
 use super::http::Server;
-use super::connected::Trouble;
 use crate::{DEFAULT_TENANT, Runtime};
 
 /// Records of one request, and bytes of their bodies.

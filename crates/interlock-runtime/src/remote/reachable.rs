@@ -138,7 +138,7 @@ impl Remote {
         let why: String = error.to_string().chars().take(500).collect();
         let asked = action.idempotency_key;
         action.idempotency_key = format!("open-{id}");
-        action.metadata.insert("decision", Value::from("allow"));
+        action.metadata.insert("decision", Value::from("open"));
         action
             .metadata
             .insert("without_server", Value::from(why.as_str()));
@@ -240,7 +240,11 @@ impl Remote {
             && !spool.is_empty()
             && !self.0.sending.load(Ordering::SeqCst)
         {
-            send_all(spool, &own, Duration::from_secs(1).min(self.0.options.timeout));
+            send_all(
+                spool,
+                &own,
+                Duration::from_secs(1).min(self.0.options.timeout),
+            );
         }
         own.end();
     }

@@ -104,7 +104,9 @@ impl Spool {
                 continue;
             };
             if !line.ends_with('}') {
-                tracing::warn!("a line of actions that ran without the server was cut off and is left out; its action did not run");
+                tracing::warn!(
+                    "a line of actions that ran without the server was cut off and is left out; its action did not run"
+                );
                 continue;
             }
             if let Err(error) = send(line) {

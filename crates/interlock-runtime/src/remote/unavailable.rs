@@ -57,9 +57,7 @@ impl OnUnavailable {
                 return wrong(format!("`on_unavailable` names `{name}` twice"));
             }
             if all.len() >= RULES_MAX {
-                return wrong(format!(
-                    "`on_unavailable` has more than {RULES_MAX} rules"
-                ));
+                return wrong(format!("`on_unavailable` has more than {RULES_MAX} rules"));
             }
             all.push((tool.to_owned(), environment.to_owned(), otherwise));
         }

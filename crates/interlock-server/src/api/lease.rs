@@ -15,7 +15,12 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 #[into_params(parameter_in = Query)]
 pub struct LeaseQuery {
     /// Drawn by the client for this request, and signed with the lease: 1 to 128 letters and digits.
-    #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9]+$", example = "9f86d081884c7d65")]
+    #[param(
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9]+$",
+        example = "9f86d081884c7d65"
+    )]
     pub nonce: String,
 }
 

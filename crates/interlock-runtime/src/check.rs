@@ -264,6 +264,12 @@ impl Runtime {
     ) -> Result<Begun, RuntimeError> {
         let inner = &*self.inner;
         let id = new_id(now);
+        if let Some(connection) = &inner.connection
+            && options.reported.is_none()
+            && action.metadata.get(crate::APPROVAL_FIELD).is_some()
+        {
+            return Err(connection.claim());
+        }
         let found = self.find_grant(principal, &action)?;
         let configured = inner.agents.get(&principal.tenant, &action.agent_id);
         let elevated = configured.as_ref().is_some_and(|c| c.elevated);

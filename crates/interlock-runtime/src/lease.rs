@@ -159,6 +159,13 @@ impl Runtime {
         }
     }
 
+    /// What answers in place of the server is not to be asked any more, or again.
+    pub(crate) fn distrust(&self, untrusted: bool) {
+        if let Some(connection) = &self.inner.connection {
+            connection.set_untrusted(untrusted);
+        }
+    }
+
     /// Whether a lease holds.
     pub(crate) fn lease_holds(&self) -> bool {
         let now = self.now();

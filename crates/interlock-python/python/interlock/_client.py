@@ -106,6 +106,11 @@ class Interlock:
             raise ConfigurationError(
                 "policies are the server's: publish `policy` there", "config.policy"
             )
+        if server_key is not None and self.mode != "connected":
+            raise ConfigurationError(
+                "`server_key` is for `mode=\"connected\"`; elsewhere `https://` proves who answers",
+                "config.invalid",
+            )
         if offline_reads not in ("closed", "open"):
             raise ConfigurationError(
                 f"`offline_reads` must be `closed` or `open`, not {offline_reads!r}",

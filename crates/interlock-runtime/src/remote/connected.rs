@@ -229,11 +229,9 @@ impl Connected {
             ..options.clone()
         };
         let mut kept = action.clone();
-        if !claims {
-            match inner.gate.check(principal, action, &options) {
-                Err(error) if is_at_server(&error) => {}
-                answered => return answered,
-            }
+        match inner.gate.check(principal, action, &options) {
+            Err(error) if is_at_server(&error) => {}
+            answered => return answered,
         }
         let key = kept.idempotency_key.clone();
         let (timeout, now) = (inner.options.timeout, inner.clock.now());
@@ -325,6 +323,7 @@ impl Connected {
         let Ok(own) = self.own() else { return };
         own.end();
         if let Some(runtime) = self.0.gate.runtime()
+            && runtime.lease_holds()
             && let Err(trouble) = queue::send(&runtime, &self.0.held, &own.server, LAST_TRY)
         {
             tracing::warn!(%trouble, "some of the record is sent when the directory is next opened");
@@ -361,8 +360,13 @@ impl Inner {
         };
         let renewed = self.renew(&runtime, own);
         if let Err(trouble) = &renewed {
+            // A key that is refused now is as good as no server.
+            let untrusted = matches!(trouble, Trouble::Server(error) if !error.is_unavailable());
+            if untrusted {
+                runtime.distrust(true);
+            }
             // The clock of this machine may have been set back: what counts is how long it was.
-            if own.lease_is_over() {
+            if untrusted || own.lease_is_over() {
                 runtime.end_lease();
             }
             tracing::warn!(%trouble, "no lease");
@@ -421,6 +425,7 @@ impl Inner {
         let valid = Duration::from_millis(u64::from(lease.valid_ms));
         let until = at.saturating_add(i64::try_from(valid.as_nanos()).unwrap_or(0));
         runtime.take_lease(&lease, until, &self.held)?;
+        runtime.distrust(false);
         own.leased_until(asked + valid);
         Ok(())
     }

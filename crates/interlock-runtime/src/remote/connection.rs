@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     options: ConnectionOptions,
     /// Until when side effects may be decided here, nanoseconds since the Unix epoch.
     until: AtomicI64,
+    /// Whether what answers at the server's address is not the server that is trusted.
+    untrusted: AtomicBool,
     /// Whether so much waits for the server that nothing more may run without it.
     full: AtomicBool,
     terms: RwLock<Terms>,
@@ -67,6 +69,7 @@ impl Connection {
         Self {
             options,
             until: AtomicI64::new(0),
+            untrusted: AtomicBool::new(false),
             full: AtomicBool::new(false),
             // Until a lease says otherwise.
             terms: RwLock::new(Terms {
@@ -93,6 +96,22 @@ impl Connection {
     /// No lease holds any more.
     pub(crate) fn end(&self) {
         self.until.store(0, Ordering::SeqCst);
+    }
+
+    /// Whether what answers may be asked.
+    pub(crate) fn set_untrusted(&self, untrusted: bool) {
+        self.untrusted.store(untrusted, Ordering::SeqCst);
+    }
+
+    /// What stands in the way of a decision here by a grant of the server's people.
+    pub(crate) fn claim(&self) -> RuntimeError {
+        if self.untrusted.load(Ordering::SeqCst) {
+            RuntimeError::Forbidden(
+                "what answers in place of the server is not to be trusted".to_owned(),
+            )
+        } else {
+            RuntimeError::AtServer
+        }
     }
 
     pub(crate) fn set_full(&self, full: bool) {
@@ -167,6 +186,10 @@ impl Connection {
                 Some(agents) => agents.contains(&action.agent_id),
                 None => true,
             };
+        if there && self.untrusted.load(Ordering::SeqCst) {
+            let message = "what answers in place of the server is not to be trusted".to_owned();
+            return Ok(crate::check::deny(decision, "lease", code::LEASE, message));
+        }
         let why = match (&options.without_server, there) {
             // Nobody but a person agrees in a person's place.
             (Some(_), _) if decision.effect == Effect::RequireApproval => {

@@ -670,13 +670,25 @@ fn another_server_in_its_place_is_refused() {
         client.check(act("delete_record")).decision.effect,
         Effect::Block
     );
-    // The key of the client is refused meanwhile, too: no lease either way, and nothing leaks there.
+    // It is noticed without the lease running out, whatever keys the impostor takes.
+    other.adopt(&server.admin);
     door.set(Way::To(other.address));
-    clock.advance(15_100_000_000);
     until("it is noticed", || {
-        client.connected.standing().problem.is_some()
+        let problem = client.connected.standing().problem;
+        problem.is_some_and(|problem| problem.contains("not to be trusted"))
     });
     assert_eq!(first(&client.check(write())), (Effect::Block, code::LEASE));
+    // Nor is it asked what the server should be asked.
+    assert_eq!(
+        first(&client.check(act("refund"))),
+        (Effect::Block, code::LEASE)
+    );
+    let mut granted = act("refund");
+    granted
+        .metadata
+        .insert("approval_id", "0190f3b0-0000-7000-8000-000000000000".into());
+    let refused = client.ask(granted).expect_err("nobody to claim from");
+    assert_eq!(refused.code(), "key.forbidden");
     assert!(rows(&other).is_empty());
     drop(client);
     // A key that is known beforehand: no first use to be trusted.

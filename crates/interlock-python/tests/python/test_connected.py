@@ -92,8 +92,10 @@ class Modes(WithServer):
         self.assertEqual(store("a.txt"), "stored")
         self.assertEqual(ran, ["a.txt"])
         until("the record is sent", lambda: il.standing()["waiting"] == 0)
-        rows = {row["id"]: row for row in self.server.actions()}
-        row = rows[caught.exception.decision.id]
+        id = caught.exception.decision.id
+        listed = lambda: [row for row in self.server.actions() if row["id"] == id]
+        until("the record is listed", listed)
+        row = listed()[0]
         self.assertEqual((row["effect"], row["source"], row["flagged"]), ("block", "connected", True))
         until("the outcome", lambda: any(r["outcome"] for r in self.server.actions()))
 

@@ -178,6 +178,7 @@ fn outcomes_and_reports_go_the_same_way() {
             decision: Some("ALLOWED".to_owned()),
             risk_milli: Some(7),
         }),
+        ..CheckOptions::default()
     };
     let reported = client
         .check(

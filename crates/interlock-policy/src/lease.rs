@@ -4,8 +4,10 @@
 //! (c2sp.org/signed-note) by the key that signs bundles: a title line, and a line of JSON. The
 //! client's nonce is in it, so that an old one cannot be given to it again.
 
+use interlock_core::audit::hex;
 use interlock_core::audit::note::{Note, NoteError, Signer, Verifier};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The first line of a lease.
@@ -65,7 +67,7 @@ pub enum LeaseError {
     #[error("the lease: {0}")]
     Signature(#[from] NoteError),
     /// It answers another request.
-    #[error("the lease was given for another request")]
+    #[error("it was given for another request")]
     Nonce,
 }
 
@@ -100,6 +102,34 @@ impl Lease {
             return Err(malformed("it is good for more than 60 s"));
         }
         Ok(lease)
+    }
+}
+
+/// The first line of a receipt.
+const RECEIPT: &str = "interlock receipt v1";
+
+/// The server's word that it has recorded what a request with this body brought: a client forgets
+/// nothing on the word of somebody else who answers in the server's place.
+#[must_use]
+pub fn receipt(signer: &Signer, body: &[u8]) -> String {
+    signer.note(&receipt_text(body))
+}
+
+fn receipt_text(body: &[u8]) -> String {
+    format!("{RECEIPT}\n{}\n", hex(&Sha256::digest(body)))
+}
+
+/// Checks a receipt for a request with this body.
+///
+/// # Errors
+/// What is wrong with it; the client sends the records again then.
+pub fn verify_receipt(note: &str, key: &Verifier, body: &[u8]) -> Result<(), LeaseError> {
+    let note = Note::parse(note)?;
+    note.verify(&[key])?;
+    if note.text == receipt_text(body) {
+        Ok(())
+    } else {
+        Err(LeaseError::Nonce)
     }
 }
 
@@ -139,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn a_receipt_is_for_one_request() {
+        let ours = signer(1);
+        let note = receipt(&ours, b"records");
+        assert_eq!(verify_receipt(&note, ours.verifier(), b"records"), Ok(()));
+        assert_eq!(
+            verify_receipt(&note, ours.verifier(), b"other"),
+            Err(LeaseError::Nonce)
+        );
+        assert!(verify_receipt(&note, signer(2).verifier(), b"records").is_err());
+        // Neither a lease nor the other way round.
+        assert!(Lease::verify(&note, ours.verifier(), "00ff").is_err());
+        let lease = lease().signed(&ours);
+        assert!(verify_receipt(&lease, ours.verifier(), b"records").is_err());
+    }
+
+    #[test]
     fn what_must_not_be_taken_is_not() {
         let ours = signer(1);
         let note = lease().signed(&ours);
@@ -168,6 +214,15 @@ mod tests {
             verify(&manifest, "00ff"),
             Err(LeaseError::Malformed(_))
         ));
+        // Whatever is altered, nothing else is taken for what was signed.
+        for at in 0..note.len() {
+            let mut altered = note.clone().into_bytes();
+            altered[at] ^= 1;
+            if let Ok(altered) = String::from_utf8(altered) {
+                let found = verify(&altered, "00ff");
+                assert!(found.is_err() || found == Ok(lease()), "byte {at}");
+            }
+        }
         let unnamed = Lease {
             nonce: String::new(),
             ..lease()

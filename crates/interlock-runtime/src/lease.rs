@@ -75,6 +75,12 @@ impl Runtime {
         Ok(lease.signed(inner.bundles.signer()))
     }
 
+    /// The signed word that what a request with this body brought is on record.
+    #[must_use]
+    pub fn receipt(&self, body: &[u8]) -> String {
+        interlock_policy::receipt(self.inner.bundles.signer(), body)
+    }
+
     /// Puts in force what was last heard of the server, without a lease.
     pub(crate) fn restore_connection(&self, data: &Path) -> Result<(), OpenError> {
         if self.inner.connection.is_none() {

@@ -27,8 +27,8 @@ use crate::{Runtime, rfc3339};
 const RECENT_MAX: usize = 200_000;
 /// Records of one request.
 pub(crate) const RECORDS_MAX: usize = 1_000;
-/// Bytes of the name of a client's log.
-const LOG_BYTES_MAX: usize = 512;
+/// Characters of the name of a client's log.
+const LOG_CHARS_MAX: usize = 512;
 
 /// Members of a client's decision that are taken over as they are. Ids, times, keys, chains and
 /// commitments are this record's own.
@@ -149,10 +149,10 @@ impl Runtime {
                 format!("has {} entries, the limit is {RECORDS_MAX}", records.len()),
             ));
         }
-        if log.is_empty() || log.len() > LOG_BYTES_MAX {
+        if log.is_empty() || log.chars().count() > LOG_CHARS_MAX {
             return Err(RuntimeError::Invalid(
                 "log",
-                format!("must be 1 to {LOG_BYTES_MAX} bytes"),
+                format!("must be 1 to {LOG_CHARS_MAX} characters"),
             ));
         }
         let parsed: Vec<_> = records

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use interlock_core::approval::State;
+use interlock_core::audit::note::Verifier;
 use interlock_core::model::{Action, Outcome, UnixNanos};
-use interlock_policy::{SIGNED_BYTES_MAX, VerifiedBundle};
+use interlock_policy::{SIGNED_BYTES_MAX, VerifiedBundle, verify_receipt};
 use interlock_store::ApprovalRow;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,6 +50,7 @@ pub(super) struct RecordJson {
 struct UploadJson {
     taken: u64,
     refused: Vec<RefusedJson>,
+    receipt: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,6 +184,7 @@ impl Server {
     /// Sends records; those that it will not have, and why.
     pub(super) fn upload(
         &self,
+        key: &Verifier,
         log: &str,
         records: &[RecordJson],
         timeout: Duration,
@@ -190,6 +193,7 @@ impl Server {
         let answer = self.call(timeout, |_| Call::post("/api/records", body.as_bytes()))?;
         let said: UploadJson = serde_json::from_slice(&answer.body)
             .map_err(|e| self.untrusted(format!("its answer is not one to records: {e}")))?;
+        verify_receipt(&said.receipt, key, body.as_bytes()).map_err(|e| self.untrusted(e))?;
         // What it does not account for, it does not have.
         if said.taken.saturating_add(said.refused.len() as u64) != records.len() as u64 {
             return Err(self.untrusted("it does not account for every record"));

@@ -324,7 +324,7 @@ impl Connected {
         own.end();
         if let Some(runtime) = self.0.gate.runtime()
             && runtime.lease_holds()
-            && let Err(trouble) = queue::send(&runtime, &self.0.held, &own.server, LAST_TRY)
+            && let Err(trouble) = queue::send(&runtime, &self.0.held, &own, LAST_TRY)
         {
             tracing::warn!(%trouble, "some of the record is sent when the directory is next opened");
         }
@@ -482,7 +482,7 @@ impl Inner {
             // Nobody is there, or it is not the server that is trusted.
             return;
         }
-        if let Err(trouble) = queue::send(&runtime, &self.held, &own.server, self.options.timeout) {
+        if let Err(trouble) = queue::send(&runtime, &self.held, own, self.options.timeout) {
             tracing::warn!(%trouble, "the record waits to be sent");
         }
     }

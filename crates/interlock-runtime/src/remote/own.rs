@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::address::ServerAddress;
 use super::error::ServerError;
 use super::http::Server;
+use super::queue::Place;
 use crate::shared::wire::Names;
 
 /// Decisions of which this process remembers who made them.
@@ -77,6 +78,8 @@ pub(super) struct Own {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     /// Why the last question to the server got no answer.
     pub(super) problem: Mutex<Option<String>>,
+    /// Where the next batch of records begins.
+    pub(super) place: Mutex<Option<Place>>,
     /// Until when a lease holds, by the clock that nobody sets.
     pub(super) leased: Mutex<Option<Instant>>,
 }
@@ -92,6 +95,7 @@ impl Own {
             stop: Arc::default(),
             threads: Mutex::default(),
             problem: Mutex::default(),
+            place: Mutex::default(),
             leased: Mutex::default(),
         })
     }

@@ -1,12 +1,16 @@
 //! The record on its way to the server: the journal itself, and a mark up to which it was taken.
 
+use std::ops::ControlFlow;
+
 use interlock_core::audit::frame::Kind;
-use interlock_store::journal::JournalError;
+use interlock_core::audit::note::Verifier;
+use interlock_store::journal::{JournalError, Position};
 
 use super::api::RecordJson;
 use super::connected::Trouble;
+use super::error::ServerError;
 use super::held::Held;
-use super::http::Server;
+use super::own::{Own, locked};
 use crate::{DEFAULT_TENANT, Runtime};
 
 /// Records of one request, and bytes of their bodies.
@@ -21,7 +25,7 @@ const ROUNDS: usize = 64;
 pub(super) fn send(
     runtime: &Runtime,
     held: &Held,
-    server: &Server,
+    own: &Own,
     timeout: std::time::Duration,
 ) -> Result<u64, Trouble> {
     for _ in 0..ROUNDS {
@@ -43,10 +47,15 @@ pub(super) fn send(
         }
         // The server must not have what this journal may yet lose.
         runtime.journal().sync()?;
-        let (records, next) = batch(runtime, next)?;
+        let (records, place) = batch(runtime, next, *locked(&own.place))?;
         if !records.is_empty() {
+            let Some(identity) = held.identity()? else {
+                return Ok(left);
+            };
+            let key = Verifier::parse(&identity.vkey)
+                .map_err(|e| ServerError::Configuration(e.to_string()))?;
             let log = runtime.journal().vkey();
-            for refused in server.upload(&log, &records, timeout)? {
+            for refused in own.server.upload(&key, &log, &records, timeout)? {
                 tracing::error!(
                     seq = refused.seq,
                     why = %refused.message,
@@ -54,33 +63,64 @@ pub(super) fn send(
                 );
             }
         }
-        held.set_sent(next)?;
+        held.set_sent(place.seq)?;
+        *locked(&own.place) = Some(place);
     }
     let size = runtime.journal().head(DEFAULT_TENANT).map_or(0, |h| h.size);
     Ok(size.saturating_sub(held.sent()?.unwrap_or(0)))
 }
 
-/// The next records, and the entry after the last one that was looked at.
-fn batch(runtime: &Runtime, from: u64) -> Result<(Vec<RecordJson>, u64), JournalError> {
-    let entries = runtime.journal().read(DEFAULT_TENANT, from, BATCH)?;
-    let (mut records, mut next, mut bytes) = (Vec::new(), from, 0);
-    for entry in entries {
-        bytes += entry.body.len();
-        if bytes > BATCH_BYTES && next > from {
-            break;
+/// Where the next batch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The number of the entry.
+    seq: u64,
+    /// Where it is, so that it need not be looked for.
+    position: Position,
+}
+
+/// The next records, and where the batch after them begins.
+fn batch(
+    runtime: &Runtime,
+    from: u64,
+    last: Option<Place>,
+) -> Result<(Vec<RecordJson>, Place), JournalError> {
+    let journal = runtime.journal();
+    let position = match last.filter(|last| last.seq == from) {
+        Some(last) => last.position,
+        None => match journal.read(DEFAULT_TENANT, from, 1)?.first() {
+            Some(entry) => entry.position,
+            None => journal.end(),
+        },
+    };
+    let (mut records, mut next, mut bytes, mut seen) = (Vec::new(), from, 0, 0);
+    let position = journal.for_each(position, &mut |tenant, entry| {
+        seen += 1;
+        if tenant == DEFAULT_TENANT && entry.seq >= from {
+            next = entry.seq + 1;
+            match std::str::from_utf8(&entry.body) {
+                Ok(body) if matches!(entry.kind, Kind::Decision | Kind::Outcome) => {
+                    bytes += body.len();
+                    records.push(RecordJson {
+                        seq: entry.seq,
+                        kind: entry.kind.name().into_owned(),
+                        body: body.to_owned(),
+                    });
+                }
+                Ok(_) => {}
+                Err(_) => tracing::error!(seq = entry.seq, "a record is no text and is not sent"),
+            }
         }
-        next = entry.seq + 1;
-        if !matches!(entry.kind, Kind::Decision | Kind::Outcome) {
-            continue;
+        // One more record of the largest size still fits.
+        if seen >= BATCH || bytes >= BATCH_BYTES {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-        match String::from_utf8(entry.body) {
-            Ok(body) => records.push(RecordJson {
-                seq: entry.seq,
-                kind: entry.kind.name().into_owned(),
-                body,
-            }),
-            Err(_) => tracing::error!(seq = entry.seq, "a record is no text and is not sent"),
-        }
-    }
-    Ok((records, next))
+    })?;
+    let place = Place {
+        seq: next,
+        position,
+    };
+    Ok((records, place))
 }

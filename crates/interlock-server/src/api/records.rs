@@ -46,6 +46,9 @@ pub struct RecordsResponse {
     pub known: u64,
     /// Those that are not taken; sending them again changes nothing.
     pub refused: Vec<RefusedBody>,
+    /// A C2SP signed note, by the key that signs bundles, of the line `interlock receipt v1` and the
+    /// SHA-256 of the request's body in hex.
+    pub receipt: String,
 }
 
 /// A record that is not taken.
@@ -94,6 +97,7 @@ pub async fn receive(
         })
         .await?;
     Ok(Json(RecordsResponse {
+        receipt: app.runtime().receipt(&bytes),
         taken: received.taken,
         known: received.known,
         refused: received

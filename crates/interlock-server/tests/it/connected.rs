@@ -670,6 +670,7 @@ fn another_server_in_its_place_is_refused() {
         client.check(act("delete_record")).decision.effect,
         Effect::Block
     );
+    until("all is sent", || client.connected.standing().waiting == 0);
     // It is noticed without the lease running out, whatever keys the impostor takes.
     other.adopt(&server.admin);
     door.set(Way::To(other.address));

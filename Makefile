@@ -12,6 +12,7 @@ run:
 test: tools
 	$(CARGO) test --workspace --quiet
 	$(VENV)/bin/python scripts/acceptance.py --venv target
+	$(VENV)/bin/python scripts/wheel.py $(VENV)
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -51,4 +52,5 @@ eval:
 tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
+	@sh scripts/node.sh
 	@sh scripts/chromium.sh

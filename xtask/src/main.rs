@@ -17,10 +17,11 @@ fn main() -> Result<()> {
         Some("generate") => generate::run(),
         Some("train") => detect::train::run(&args.collect::<Vec<_>>()),
         Some("eval") => detect::eval::run(&args.collect::<Vec<_>>()),
+        Some("calibrate") => detect::calibration::run(&args.collect::<Vec<_>>()),
         Some("fleet") => fleet::run::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`)"
         ),
     }
 }

@@ -7,17 +7,29 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("interlock-features", &[]),
     ("interlock-core", &[]),
+    ("interlock-deep", &[]),
     (
         "interlock-policy",
         &["interlock-core", "interlock-features"],
     ),
     ("interlock-store", &["interlock-core"]),
+    ("interlock-effects", &["interlock-features"]),
     (
         "interlock-runtime",
         &["interlock-core", "interlock-policy", "interlock-store"],
     ),
     (
         "interlock-python",
+        &[
+            "interlock-core",
+            "interlock-effects",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-store",
+        ],
+    ),
+    (
+        "interlock-node",
         &[
             "interlock-core",
             "interlock-policy",
@@ -38,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-cli",
         &[
             "interlock-core",
+            "interlock-deep",
             "interlock-policy",
             "interlock-runtime",
             "interlock-server",

@@ -90,7 +90,11 @@ pub fn prepare(program: &Program, request: &Request<'_>) -> Prepared {
         now: request.now,
     });
     let environment = program.environment(&facts.action.environment);
-    let (segments, truncated) = flatten(action);
+    let (segments, truncated) = if detectors::read_text(&environment.detectors) {
+        flatten(action)
+    } else {
+        Default::default()
+    };
     let scanned = detectors::scan(&segments, truncated);
     let mut findings = Findings::default();
     let ran = detectors::detect_content(

@@ -314,6 +314,7 @@ fn world() -> impl Strategy<Value = World> {
                     redact: can.0,
                     sandbox: can.1,
                     wait: can.2,
+                    undo: false,
                 },
                 grant,
                 default,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use interlock_core::model::{Action, Outcome, Principal};
 use interlock_runtime::{
-    CheckOptions, Checked, Connected, ConnectedOptions, ConnectionOptions, Gate, GateError,
-    GateOptions, OnUnavailable, Otherwise, OutcomeReply, Place, Remote, RemoteOptions, Runtime,
-    ServerAddress, ServerError,
+    CheckOptions, Checked, Connected, ConnectedOptions, ConnectionOptions, DEFAULT_TENANT, Gate,
+    GateError, GateOptions, OnUnavailable, Otherwise, OutcomeReply, Place, Remote, RemoteOptions,
+    Runtime, ServerAddress, ServerError,
 };
 use interlock_store::ApprovalRow;
 use uuid::Uuid;
@@ -66,12 +66,35 @@ impl Decider {
         })?))
     }
 
-    pub(crate) fn check(&self, action: Action) -> Result<Checked, GateError> {
-        let (principal, options) = (Principal::local(), CheckOptions::default());
+    pub(crate) fn check(
+        &self,
+        action: Action,
+        options: &CheckOptions,
+    ) -> Result<Checked, GateError> {
+        let principal = Principal::local();
         match self {
-            Self::Gate(gate) => gate.check(&principal, action, &options),
+            Self::Gate(gate) => gate.check(&principal, action, options),
+            Self::Remote(_) if options.floor.is_some() || options.reported.is_some() => {
+                Err(ServerError::Configuration(
+                    "a server that decides about everything takes no limits of its client's own"
+                        .to_owned(),
+                )
+                .into())
+            }
             Self::Remote(remote) => Ok(remote.check(action)?),
-            Self::Connected(connected) => connected.check(&principal, action, &options),
+            Self::Connected(connected) => connected.check(&principal, action, options),
+        }
+    }
+
+    /// Stops an agent in the data directory of this process.
+    pub(crate) fn pause_agent(&self, by: &str, agent: &str) -> Result<(), GateError> {
+        match self {
+            Self::Gate(gate) => gate.pause_agent(DEFAULT_TENANT, by, agent),
+            Self::Connected(connected) => connected.gate().pause_agent(DEFAULT_TENANT, by, agent),
+            Self::Remote(_) => Err(ServerError::Configuration(
+                "agents are paused at the server, which decides about everything".to_owned(),
+            )
+            .into()),
         }
     }
 
@@ -92,11 +115,12 @@ impl Decider {
         }
     }
 
-    /// The runtime in which approvals can be answered.
+    /// The runtime, while this process owns a data directory.
     pub(crate) fn runtime(&self) -> Option<Runtime> {
         match self {
             Self::Gate(gate) => gate.runtime(),
-            Self::Remote(_) | Self::Connected(_) => None,
+            Self::Connected(connected) => connected.gate().runtime(),
+            Self::Remote(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The gate to a data directory, and what it answers beside decisions.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use interlock_core::approval::State;
@@ -10,10 +11,11 @@ use interlock_core::model::{
     Action, ActionType, Capabilities, Outcome, OutcomeStatus, Principal, Role, Value,
 };
 use interlock_runtime::{
-    APPROVAL_FIELD, Gate, GateOptions, Options, OutcomeReply, ServerAddress, rfc3339,
+    APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Gate, GateOptions, Options,
+    OutcomeReply, RuntimeError, ServerAddress, rfc3339,
 };
-use interlock_store::ApprovalRow;
 use interlock_store::journal::Durability;
+use interlock_store::{ActionFilter, AgentChange, ApprovalRow};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use uuid::Uuid;
@@ -21,7 +23,11 @@ use uuid::Uuid;
 use crate::decider::{Decider, ServerOptions};
 use crate::decision::{PyDecision, findings};
 use crate::error::{configuration, invalid, of_action, of_gate};
+use crate::floor::PyFloor;
 use crate::value::{from_python, object_from_python};
+
+/// An agent's process has no lists to keep up to date; whoever looks opens the directory.
+const GATHER: Duration = Duration::from_secs(2);
 
 /// Decides on actions, in this process or through the one that owns the data directory.
 #[pyclass(frozen, name = "Engine", module = "interlock._core")]
@@ -89,6 +95,7 @@ impl PyEngine {
                 policies: sources,
                 durability,
                 content,
+                gather: GATHER,
                 ..Options::on(&data)
             },
             patience: Duration::from_millis(patience_ms),
@@ -120,7 +127,7 @@ impl PyEngine {
         agent, action_type, resource, tool, arguments, *, payload=None, environment=None,
         session=None, run=None, step=None, idempotency_key=None, cost_usd=None, user=None,
         context=None, metadata=None, approval_id=None, redact=false, sandbox=false, wait=true,
-        path_resolved=None, addresses=None,
+        path_resolved=None, addresses=None, floor=None, reported=false, undo=false,
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -150,6 +157,9 @@ impl PyEngine {
         wait: bool,
         path_resolved: Option<&str>,
         addresses: Option<Vec<String>>,
+        floor: Option<&PyFloor>,
+        reported: bool,
+        undo: bool,
     ) -> PyResult<PyDecision> {
         within(py, "action_type", action_type, ACTION_TYPE_BYTES_MAX)?;
         within(py, "resource", resource, RESOURCE_BYTES_MAX)?;
@@ -186,6 +196,7 @@ impl PyEngine {
             redact,
             sandbox,
             wait,
+            undo,
         };
         action.observed.path_resolved = path_resolved.map(str::to_owned);
         action.observed.addresses = addresses.unwrap_or_default();
@@ -208,7 +219,12 @@ impl PyEngine {
             action.metadata.insert(APPROVAL_FIELD, Value::from(id));
         }
         let kept = redact.then(|| action.clone());
-        let checked = py.detach(|| self.decider.check(action));
+        let options = CheckOptions {
+            reported: reported.then(Claimed::default),
+            floor: floor.map(|floor| Arc::clone(&floor.0)),
+            ..CheckOptions::default()
+        };
+        let checked = py.detach(|| self.decider.check(action, &options));
         let checked = checked.map_err(|e| of_gate(py, &e))?;
         Ok(PyDecision::new(checked, kept))
     }
@@ -297,6 +313,66 @@ impl PyEngine {
         ))
     }
 
+    /// Stops an agent, from any process: it may do nothing until a person ends the pause.
+    fn pause_agent(&self, py: Python<'_>, agent: &str, by: &str) -> PyResult<()> {
+        within(py, "agent", agent, ID_BYTES_MAX)?;
+        within(py, "by", by, ID_BYTES_MAX)?;
+        let done = py.detach(|| self.decider.pause_agent(by, agent));
+        done.map_err(|e| of_gate(py, &e))
+    }
+
+    /// Ends the pause of an agent; only in the process that owns the directory.
+    fn resume_agent(&self, py: Python<'_>, agent: &str, by: &str) -> PyResult<()> {
+        let Some(runtime) = self.decider.runtime() else {
+            return Err(elsewhere(py, "the pause of an agent is ended"));
+        };
+        let change = AgentChange {
+            paused: Some(false),
+            ..AgentChange::default()
+        };
+        let done = py.detach(|| runtime.update_agent(DEFAULT_TENANT, by, agent, &change));
+        done.map(drop).map_err(|e| of_gate(py, &e.into()))
+    }
+
+    /// The latest actions of an agent, newest first, as dictionaries, a moment after they were
+    /// decided on; only in the process that owns the directory.
+    fn trail<'py>(
+        &self,
+        py: Python<'py>,
+        agent: &str,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let Some(runtime) = self.decider.runtime() else {
+            return Err(elsewhere(py, "what an agent did is read"));
+        };
+        let filter = ActionFilter {
+            agent_id: Some(agent.to_owned()),
+            ..ActionFilter::default()
+        };
+        let limit = limit.min(interlock_store::PAGE_ROWS_MAX);
+        let rows = py.detach(|| runtime.store().actions(DEFAULT_TENANT, &filter, limit));
+        let list = PyList::empty(py);
+        for row in rows.map_err(|e| of_gate(py, &RuntimeError::from(e).into()))? {
+            let item = PyDict::new(py);
+            item.set_item("id", row.id)?;
+            item.set_item("seq", row.seq)?;
+            item.set_item("agent_id", row.agent_id)?;
+            item.set_item("session_id", row.session_id)?;
+            item.set_item("run_id", row.run_id)?;
+            item.set_item("step", row.step)?;
+            item.set_item("action_type", row.action_type)?;
+            item.set_item("resource", row.resource)?;
+            item.set_item("tool", row.tool)?;
+            item.set_item("effect", row.effect.name())?;
+            item.set_item("risk", row.risk)?;
+            item.set_item("flagged", row.flagged)?;
+            item.set_item("reason", row.reason)?;
+            item.set_item("timestamp", rfc3339(row.at))?;
+            list.append(item)?;
+        }
+        Ok(list)
+    }
+
     /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`; `remote`
     /// where a server decides about everything.
     #[getter]
@@ -323,6 +399,15 @@ impl PyEngine {
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.decider.close());
     }
+}
+
+/// What only the owner of a data directory does was asked of another process.
+fn elsewhere(py: Python<'_>, what: &str) -> PyErr {
+    configuration(
+        py,
+        format!("{what} in the process that owns the data directory, which this one is not"),
+        "owner.elsewhere",
+    )
 }
 
 /// Holds the length of a text against its limit.

@@ -1,13 +1,13 @@
 //! Rust errors as the exceptions of `interlock.errors`.
 
 use interlock_core::model::ActionError;
-use interlock_runtime::{GateError, RuntimeError, ServerError};
+use interlock_runtime::{GateError, RunError, RuntimeError, ServerError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 /// The exception of that name, with a message and a stable code.
-fn raise(py: Python<'_>, name: &str, message: String, code: &str) -> PyErr {
+pub(crate) fn raise(py: Python<'_>, name: &str, message: String, code: &str) -> PyErr {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = MODULE.get_or_try_init(py, || py.import("interlock.errors").map(Bound::unbind));
     let made = module.and_then(|module| {
@@ -69,6 +69,17 @@ pub(crate) fn of_gate(py: Python<'_>, error: &GateError) -> PyErr {
             _ => "Unavailable",
         },
         _ => "Unavailable",
+    };
+    raise(py, name, error.to_string(), error.code())
+}
+
+/// Why a run cannot go on. Whatever it is, the step must not run.
+pub(crate) fn of_run(py: Python<'_>, error: &RunError) -> PyErr {
+    let name = match error {
+        RunError::Diverged { .. } => "Diverged",
+        RunError::Paused { .. } => "RunPaused",
+        RunError::Corrupt { .. } | RunError::Io { .. } => "Unavailable",
+        _ => "RunError",
     };
     raise(py, name, error.to_string(), error.code())
 }

@@ -5,7 +5,11 @@ mod decider;
 mod decision;
 mod engine;
 mod error;
+mod floor;
+mod policies;
 mod privacy;
+mod run;
+mod undo;
 mod value;
 
 use pyo3::prelude::*;
@@ -18,7 +22,15 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]
+    use crate::floor::PyFloor;
+    #[pymodule_export]
+    use crate::policies::{PyPolicies, PyVerdict};
+    #[pymodule_export]
     use crate::privacy::mask;
+    #[pymodule_export]
+    use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::undo::PyUndo;
     use pyo3::prelude::*;
 
     #[pymodule_init]

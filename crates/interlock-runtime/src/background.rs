@@ -20,6 +20,15 @@ const SNAPSHOT_ENTRIES_AT_END: u64 = 1_000;
 /// Between two snapshots, so that under load folding stays a small share of one processor.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
+/// Lowers the priority of the calling thread: what it does can wait, a decision cannot.
+pub(crate) fn yield_to_decisions() {
+    // Elsewhere the priority is the whole process's.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::debug!(%error, "a background thread keeps its priority");
+    }
+}
+
 /// Tells threads to stop.
 #[derive(Debug, Default)]
 struct Stop {
@@ -70,7 +79,10 @@ impl Background {
         let stop = Arc::clone(&self.stop);
         let snapshots = std::thread::Builder::new()
             .name("snapshot".to_owned())
-            .spawn(move || snapshots.run(&stop))?;
+            .spawn(move || {
+                yield_to_decisions();
+                snapshots.run(&stop);
+            })?;
         self.threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -21,6 +21,7 @@ use crate::bundles::Loaded;
 use crate::clock::new_id;
 use crate::content::{About, of_action};
 use crate::error::RuntimeError;
+use crate::floor::Floor;
 use crate::idempotency::{self, Seen};
 use crate::outcome::{Granted, Open};
 use crate::runs::RunLink;
@@ -72,6 +73,8 @@ pub struct CheckOptions {
     pub open: bool,
     /// Why the server, which should have decided, did not.
     pub without_server: Option<String>,
+    /// What the enforcement point asks for beyond the policies.
+    pub floor: Option<Arc<Floor>>,
 }
 
 /// What may be told to the agent: little, with a reference for the operator.
@@ -96,6 +99,7 @@ struct Pending {
     body: Vec<u8>,
     link: Option<RunLink>,
     content: Option<Deferred>,
+    deep: Option<crate::deep::Job>,
 }
 
 enum Begun {
@@ -164,6 +168,7 @@ impl Runtime {
             body,
             link,
             content,
+            deep,
             ..
         } = pending;
         let finish = move |result: Result<Appended, JournalError>| match result {
@@ -188,6 +193,9 @@ impl Runtime {
                     inner.idempotency.answer(key, digest, &checked);
                 }
                 inner.projector.wake();
+                if let Some(job) = deep {
+                    inner.deep.push(job.recorded(appended.seq));
+                }
                 call(&done, Ok(checked));
             }
             Err(error) => {
@@ -303,7 +311,7 @@ impl Runtime {
         };
         let prepared = self.prepare(loaded.as_deref(), &request);
         let digest = prepared.digest;
-        let mut decision = self.decide(loaded.as_deref(), &request, &prepared);
+        let mut decision = self.decide(loaded.as_deref(), &request, &prepared, options);
         if let Some(connection) = &inner.connection {
             decision = connection
                 .hold(decision, &action, &prepared, options, now)
@@ -377,6 +385,7 @@ impl Runtime {
             tenant: Arc::clone(&principal.tenant),
             body,
             link,
+            deep: inner.deep.action(&principal.tenant, id, &action),
             content: of_action(inner.content, &principal.tenant, action),
         })))
     }
@@ -393,6 +402,7 @@ impl Runtime {
         loaded: Option<&Loaded>,
         request: &Request<'_>,
         prepared: &Prepared,
+        options: &CheckOptions,
     ) -> Decision {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
@@ -423,6 +433,9 @@ impl Runtime {
                 code::NO_POLICY,
                 "no policy is in force, so side effects are denied".to_owned(),
             );
+        }
+        if let Some(floor) = &options.floor {
+            floor.raise(&mut decision, request, prepared);
         }
         self.inner.stats.decided(decision.effect, started.elapsed());
         decision

@@ -251,6 +251,7 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
             ("redact", action.capabilities.redact),
             ("sandbox", action.capabilities.sandbox),
             ("wait", action.capabilities.wait),
+            ("undo", action.capabilities.undo),
         ];
         let can: Vec<&str> = can.iter().filter(|c| c.1).map(|c| c.0).collect();
         rest.insert("capabilities".to_owned(), json!(can));

@@ -147,13 +147,15 @@ impl Folded {
         // A body that does not parse, or lacks what is needed, belongs to a later version.
         let parsed = match entry.kind {
             Kind::Decision => pick(&entry.body, DECISION).and_then(|b| Value::parse(&b).ok()),
-            Kind::Outcome | Kind::ApprovalFinal => Value::parse(&entry.body).ok(),
+            Kind::Outcome | Kind::ApprovalFinal | Kind::Alert => Value::parse(&entry.body).ok(),
             _ => None,
         };
         if let Some(body) = parsed {
             let _ = match entry.kind {
                 Kind::Decision => self.decision(tenant, entry, &body),
                 Kind::Outcome => self.outcome(tenant, entry, &body),
+                Kind::Alert => crate::deep::tainted(&body)
+                    .map(|(session, taint)| self.memory.taint(tenant, session, &taint)),
                 _ => self.approved(tenant, &body),
             };
         }

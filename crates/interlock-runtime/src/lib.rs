@@ -10,7 +10,9 @@ mod bytes;
 mod check;
 mod clock;
 mod content;
+mod deep;
 mod error;
+mod floor;
 mod fold;
 mod idempotency;
 mod lease;
@@ -23,6 +25,7 @@ mod received;
 mod recorded;
 mod reload;
 mod remote;
+mod run_journal;
 mod runs;
 mod settings;
 mod settled;
@@ -36,7 +39,9 @@ pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};
+pub use deep::{DeepCounts, DeepModel};
 pub use error::RuntimeError;
+pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use received::{Received, SentRecord};
@@ -45,6 +50,7 @@ pub use remote::{
     Connected, ConnectedOptions, ConnectionOptions, OnUnavailable, Otherwise, Remote,
     RemoteOptions, ServerAddress, ServerError, Standing,
 };
+pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
 pub use shared::{
     CONNECTIONS_MAX, Gate, GateError, GateOptions, Owner, OwnerKind, Place, PolicyEpoch, Socket,
@@ -95,6 +101,7 @@ pub(crate) struct Inner {
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
+    pub(crate) deep: deep::Deep,
     pub(crate) content: ContentMode,
     /// The server whose policies hold here, where it is one.
     pub(crate) connection: Option<remote::Connection>,
@@ -141,6 +148,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();
         let thread = self

@@ -3,6 +3,7 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use interlock_core::audit::record::ContentMode;
 use interlock_policy::Source;
@@ -37,6 +38,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How it is connected to a server whose policies hold here; [`crate::Connected`] sets it.
     pub connection: Option<crate::ConnectionOptions>,
+    /// For how long decisions are gathered before rows for lists are made of them.
+    pub gather: Duration,
 }
 
 impl Options {
@@ -54,6 +57,7 @@ impl Options {
             segment_bytes: journal.segment_bytes,
             reserve_bytes: journal.reserve_bytes,
             connection: None,
+            gather: projector::GATHER,
         }
     }
 }
@@ -197,6 +201,7 @@ impl Runtime {
                 deciding: Arc::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),
+                deep: crate::deep::Deep::default(),
                 content: options.content,
                 connection: options.connection.map(crate::remote::Connection::new),
                 received: crate::received::Recent::default(),
@@ -221,9 +226,10 @@ impl Runtime {
             runtime.inner.vault.clone(),
             Arc::clone(&runtime.inner.deciding),
         );
+        let gather = options.gather;
         let thread = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || projector::run(&journal, &*store, &wake, &vault, &deciding))
+            .spawn(move || projector::run(&journal, &*store, &wake, gather, &vault, &deciding))
             .map_err(|e| OpenError::Internal(format!("cannot start a thread: {e}")))?;
         *runtime
             .inner

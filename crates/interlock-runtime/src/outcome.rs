@@ -177,8 +177,10 @@ impl Runtime {
             detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
         }
         let tainted = findings.has(Vector::PromptInjection);
+        // What was not looked through may hold anything, though nothing says that it holds instructions.
+        let unread = detectors::unread(&findings);
         let mut taint = Taint {
-            untrusted: tainted,
+            untrusted: tainted || unread,
             private: findings.has(Vector::Pii),
             ..Taint::default()
         };
@@ -201,8 +203,11 @@ impl Runtime {
                 .int("fence", granted.fence);
         }
         body.strs("findings", findings.items().iter().map(|f| f.code.code))
-            .bool("untrusted", taint.untrusted)
+            .bool("untrusted", tainted)
             .bool("private", taint.private);
+        if unread {
+            body.bool("unread", true);
+        }
         let bytes = body
             .finish()
             .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
@@ -250,13 +255,20 @@ impl Runtime {
             taint.instructions_seq = i64::try_from(appended.seq).unwrap_or(i64::MAX);
         }
         self.inner.memory.taint(tenant, &open.session, &taint);
+        let deep = &self.inner.deep;
+        let whose = (open.agent.as_str(), open.session.as_str());
+        if let Some(text) = outcome.result.as_deref()
+            && let Some(job) = deep.result(tenant, id, whose, text)
+        {
+            deep.push(job.recorded(appended.seq));
+        }
         if let Some(granted) = open.granted {
             self.report_execution(tenant, &granted, outcome.status, now);
         }
         self.inner.projector.wake();
         Ok(OutcomeReply {
             findings,
-            tainted,
+            tainted: taint.untrusted,
             seq: appended.seq,
         })
     }
@@ -295,7 +307,7 @@ impl Runtime {
             detectors::scan_result(text, &DetectorConfig::default(), &mut findings);
         }
         Ok(OutcomeReply {
-            tainted: findings.has(Vector::PromptInjection),
+            tainted: findings.has(Vector::PromptInjection) || detectors::unread(&findings),
             findings,
             seq: settled.seq,
         })
@@ -327,7 +339,7 @@ pub(crate) fn summary(
                 .and_then(interlock_core::model::Value::as_i64),
         },
         Taint {
-            untrusted: flag("untrusted"),
+            untrusted: flag("untrusted") || flag("unread"),
             private: flag("private"),
             outbound: false,
             instructions_seq: if flag("untrusted") {

@@ -18,6 +18,11 @@ use crate::outcome::record_time;
 /// Records of one transaction.
 const BATCH: usize = 512;
 
+/// Gathering for a moment makes one transaction of many decisions.
+pub(crate) const GATHER: Duration = Duration::from_millis(20);
+/// After a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Wakes the projector's thread.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
@@ -29,26 +34,40 @@ pub(crate) struct Wake {
 impl Wake {
     /// There is something new in the journal.
     pub(crate) fn wake(&self) {
-        *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_one();
+        let before = {
+            let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *dirty, true)
+        };
+        // Whoever is called already is not called again: that costs more than the rest.
+        if !before {
+            self.changed.notify_one();
+        }
     }
 
     /// Ends the thread after what is there is projected.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.wake();
+        *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
     }
 
-    fn wait(&self) -> bool {
+    /// Waits until there is something new, and then for more to come; whether to go on.
+    fn wait(&self, gather: Duration) -> bool {
+        let stopped = || self.stop.load(Ordering::SeqCst);
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*dirty && !self.stop.load(Ordering::SeqCst) {
+        while !*dirty && !stopped() {
             dirty = self
                 .changed
                 .wait(dirty)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        let mut dirty = self
+            .changed
+            .wait_timeout_while(dirty, gather, |_| !stopped())
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
         *dirty = false;
-        !self.stop.load(Ordering::SeqCst)
+        !stopped()
     }
 }
 
@@ -57,18 +76,16 @@ pub(crate) fn run(
     journal: &Journal,
     store: &dyn Store,
     wake: &Wake,
+    gather: Duration,
     vault: &Vault,
     deciding: &Mutex<()>,
 ) {
+    crate::background::yield_to_decisions();
     loop {
-        let go_on = wake.wait();
-        // Gathering for a moment makes one transaction of many decisions.
-        if go_on {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let go_on = wake.wait(gather);
         if let Err(error) = catch_up(journal, store, vault, deciding) {
             tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::sleep(PAUSE);
             if go_on {
                 wake.wake();
             }
@@ -192,6 +209,10 @@ fn project(
                 at,
             },
         ),
+        Kind::Alert => match crate::deep::alert_row(&body, entry.seq, at) {
+            Some(row) => tx.alert(tenant, &row),
+            None => Ok(()),
+        },
         Kind::Erasure => match body.get("vault_key").and_then(Value::as_i64) {
             Some(key) => tx.erased(tenant, u32::try_from(key).unwrap_or(u32::MAX)),
             None => Ok(()),

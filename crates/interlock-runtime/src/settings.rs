@@ -135,6 +135,32 @@ impl Runtime {
         Ok(row)
     }
 
+    /// Stops an agent, which is registered if it is not known yet: everything that it asks for is
+    /// denied until somebody ends the pause.
+    ///
+    /// # Errors
+    /// When the pause cannot be stored or recorded.
+    pub fn pause_agent(&self, tenant: &str, by: &str, agent_id: &str) -> Result<(), RuntimeError> {
+        let change = AgentChange {
+            paused: Some(true),
+            ..AgentChange::default()
+        };
+        match self.update_agent(tenant, by, agent_id, &change) {
+            Err(RuntimeError::Store(error)) if error.is_not_found() => {}
+            other => return other.map(drop),
+        }
+        let new = NewAgent {
+            agent_id: agent_id.to_owned(),
+            name: agent_id.to_owned(),
+        };
+        match self.inner.store.register_agent(tenant, &new, self.now()) {
+            // Its first action registers it as well.
+            Ok(_) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.update_agent(tenant, by, agent_id, &change).map(drop)
+    }
+
     /// Replaces the profile of an agent, which is registered if it is not known yet.
     ///
     /// # Errors

@@ -48,7 +48,31 @@ pub(crate) async fn render(State(app): State<App>) -> impl IntoResponse {
         app.uptime().as_secs()
     );
     load(&app, &mut out);
+    deep(&app, &mut out);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], out)
+}
+
+/// What became of the texts for the deeper model, where there is one.
+fn deep(app: &App, out: &mut String) {
+    let Some(counts) = app.runtime().deep_counts() else {
+        return;
+    };
+    let _ = writeln!(
+        out,
+        "# HELP interlock_deep_texts_total Actions and results by what the deeper model did with them; dropped were not read, or not whole.\n# TYPE interlock_deep_texts_total counter"
+    );
+    for (what, count) in [
+        ("read", counts.read),
+        ("flagged", counts.flagged),
+        ("dropped", counts.dropped),
+    ] {
+        let _ = writeln!(out, "interlock_deep_texts_total{{what=\"{what}\"}} {count}");
+    }
+    let _ = writeln!(
+        out,
+        "# HELP interlock_deep_waiting Actions and results that wait for the deeper model.\n# TYPE interlock_deep_waiting gauge\ninterlock_deep_waiting {}",
+        counts.waiting
+    );
 }
 
 /// What is open, and what was turned away.

@@ -1,5 +1,7 @@
 //! Measures the detectors on labelled texts and makes the weights of those that learn.
 
+pub(crate) mod calibration;
+mod carried;
 mod composed;
 mod data;
 pub(crate) mod eval;

@@ -14,7 +14,7 @@ use super::data::Row;
 use super::folds::Which;
 
 /// The codes of findings that the models report.
-const BY_MODEL: [&str; 2] = [
+pub(super) const BY_MODEL: [&str; 2] = [
     "prompt-injection.resembles-injection",
     "prompt-injection.instruction-in-data",
 ];

@@ -10,6 +10,7 @@ use super::attack::Family;
 use super::measure::{Fleet, Phase, fleet};
 use super::play::program;
 use super::report;
+use crate::detect::calibration::HEADING;
 
 /// Seeds that thresholds were chosen on.
 const TUNING: [u64; 2] = [101, 102];
@@ -50,12 +51,17 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for (_, name, _, found) in &calibration.mixes {
         println!("expected calibration error, {name}: {:.4}", found.ece);
     }
+    // Another command writes what follows on the same page.
+    let labelled = fs::read_to_string(docs.join("calibration.md"))
+        .ok()
+        .and_then(|page| page.find(HEADING).map(|at| format!("\n{}", &page[at..])))
+        .unwrap_or_default();
     for (name, text) in [
         ("fleet.md", report::page(&measured, &REPORTING, &SEEN)),
         ("fleet.svg", report::chart(&measured)),
         (
             "calibration.md",
-            report::calibration_page(&calibration, &measured.scored),
+            report::calibration_page(&calibration, &measured.scored) + &labelled,
         ),
         ("calibration.svg", report::diagram(&calibration)),
     ] {

@@ -13,6 +13,7 @@ use interlock_store::MemoryStore;
 use interlock_store::journal::{Durability, Journal, JournalOptions};
 use serde_json::{Value, json};
 
+use super::deep;
 use super::up::policies;
 use crate::output::Output;
 
@@ -125,12 +126,7 @@ impl ActionArgs {
         )?)
     }
 
-    /// Decides on the action in an engine of its own.
-    pub(crate) fn decide(&self) -> Result<Checked> {
-        self.decide_with(Arc::new(SystemClock::default()), |_, _| {})
-    }
-
-    /// As [`Self::decide`], at the time of `clock`; `look` sees engine and action before.
+    /// Decides on the action in an engine of its own, at the time of `clock`; `look` sees engine and action before.
     pub(crate) fn decide_with(
         &self,
         clock: Arc<dyn Clock>,
@@ -182,6 +178,9 @@ pub(crate) struct Args {
     /// Decide in this data directory, through the process that owns it if there is one.
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<PathBuf>,
+    /// A text classifier of the BERT kind that reads the action's texts too; it does not decide.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "data")]
+    deep_model: Option<PathBuf>,
 }
 
 /// The exit code of an effect.
@@ -194,12 +193,26 @@ pub(crate) fn exit_code(effect: Effect) -> u8 {
 }
 
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
+    let model = args.deep_model.as_deref().map(deep::load).transpose()?;
+    let mut deeper = None;
     let checked = match &args.data {
         Some(data) => args.action.decide_in(data)?,
-        None => args.action.decide()?,
+        // The action may come from standard input, which is read once.
+        None => args
+            .action
+            .decide_with(Arc::new(SystemClock::default()), |_, action| {
+                deeper = model.as_deref().and_then(|model| {
+                    let (path, score) = deep::surest(model, action)?;
+                    Some((path, score, model.threshold_milli()))
+                });
+            })?,
     };
     let response = CheckResponse::of(&checked);
-    let value: Value = serde_json::to_value(&response)?;
+    let mut value: Value = serde_json::to_value(&response)?;
+    if let Some((path, score, threshold)) = &deeper {
+        value["deep_model"] =
+            json!({"path": path, "score_milli": score, "threshold_milli": threshold});
+    }
     out.print(&value, || {
         let mut text = format!(
             "{}  risk {}  {}\n",
@@ -221,6 +234,20 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
                 } else {
                     format!(" in {}", finding.path)
                 }
+            ));
+        }
+        if let Some((path, score, threshold)) = &deeper {
+            text.push_str(&format!(
+                "  deeper model: {}.{:03} in {path}, {} its threshold of {}.{:03}\n",
+                score / 1_000,
+                score % 1_000,
+                if score >= threshold {
+                    "reaches"
+                } else {
+                    "below"
+                },
+                threshold / 1_000,
+                threshold % 1_000
             ));
         }
         text

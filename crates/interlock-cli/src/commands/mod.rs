@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
+mod deep;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;

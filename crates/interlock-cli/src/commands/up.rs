@@ -17,7 +17,7 @@ use interlock_server::{App, AppOptions};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
 
-use super::DataArgs;
+use super::{DataArgs, deep};
 use crate::client::Client;
 use crate::demo;
 use crate::output::Output;
@@ -54,6 +54,10 @@ pub(crate) struct Args {
     /// Listen on an address that is reachable from outside without TLS.
     #[arg(long)]
     insecure: bool,
+    /// A text classifier of the BERT kind that reads what was decided about afterwards; what it takes
+    /// for an attack raises an alert and taints the session.
+    #[arg(long, env = "INTERLOCK_DEEP_MODEL", value_name = "DIRECTORY")]
+    deep_model: Option<PathBuf>,
     /// Run the demo once the server is up.
     #[arg(long)]
     demo: bool,
@@ -133,6 +137,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     } else {
         args.data.data.clone()
     };
+    // Before anything is opened: a model that cannot be used is no model.
+    let model = args.deep_model.as_deref().map(deep::load).transpose()?;
     // Taken before they are read, so that no change falls between.
     let marks = watch::marks(&args.policy);
     let options = Options {
@@ -143,6 +149,11 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         ..Options::on(&data)
     };
     let (runtime, recovery) = Runtime::open(options).map_err(|error| in_use(error, &data))?;
+    if let Some(model) = model {
+        runtime
+            .read_deeper(model)
+            .context("cannot start a thread for the deeper model")?;
+    }
     if let Some((_, bytes)) = recovery.cut {
         out.note(&format!(
             "the last write was torn: {bytes} bytes that were never acknowledged were cut"

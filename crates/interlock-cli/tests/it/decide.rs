@@ -44,6 +44,49 @@ fn an_ordinary_read_runs() {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
+/// The tiny model of random weights: it reads, says so, and decides nothing.
+#[test]
+fn a_deeper_model_reads_the_action_too() {
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../interlock-deep/tests/fixtures/tiny"
+    );
+    let prompt =
+        r#"{"agent_id":"bot","action_type":"llm_call","context":{"prompt":"the weather is fine"}}"#;
+    let plain = run_with(&["check", "-"], here(), prompt);
+    let ran = run_with(&["check", "-", "--deep-model", model], here(), prompt);
+    assert_eq!(ran.code, plain.code, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("deeper model: 0.") && ran.stdout.contains(" in context.prompt"),
+        "{}",
+        ran.stdout
+    );
+    let ran = run_with(
+        &["--json", "check", "-", "--deep-model", model],
+        here(),
+        prompt,
+    );
+    let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(value["deep_model"]["path"], "context.prompt");
+    assert_eq!(value["deep_model"]["threshold_milli"], 500);
+}
+
+#[test]
+fn a_directory_without_a_model_is_refused_before_anything_is_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().to_str().unwrap();
+    for args in [
+        vec!["check", "-", "--deep-model", directory],
+        vec!["up", "--deep-model", directory, "--data", "never-made"],
+    ] {
+        let ran = run_with(&args, folder.path(), READ);
+        assert_ne!(ran.code, 0);
+        assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+        assert!(ran.stderr.contains("config.json"), "{}", ran.stderr);
+        assert!(!folder.path().join("never-made").exists());
+    }
+}
+
 #[test]
 fn explain_shows_every_term_and_the_facts() {
     let ran = run_with(

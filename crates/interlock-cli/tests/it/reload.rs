@@ -110,7 +110,7 @@ impl Server {
                 return started.elapsed();
             }
             assert!(
-                started.elapsed() < Duration::from_secs(10),
+                started.elapsed() < Duration::from_secs(30),
                 "still `{found}`, not `{effect}`: {}",
                 self.errors()
             );
@@ -144,7 +144,7 @@ fn a_changed_file_is_in_force_within_seconds_and_a_broken_one_is_not() {
     std::fs::write(server.file(), rule("require_approval")).unwrap();
     let took = server.until("require_approval");
     println!("in force {took:?} after the file was written");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(server.get("/readyz")["policy_stale_since"].is_null());
     // Broken: the last good one stays, the error is printed once with its place.
     let broken = rule("block").replace("effect", "efect");

@@ -117,6 +117,14 @@ pub fn scan<'a>(segments: &'a [Segment<'a>], truncated: bool) -> Scanned<'a> {
     Scanned::new(segments, truncated, &PREFILTER)
 }
 
+/// Whether any detector that is on reads the text of actions.
+#[must_use]
+pub fn read_text(config: &DetectorConfig) -> bool {
+    DETECTORS
+        .iter()
+        .any(|d| d.phase() == Phase::Content && config.enabled.contains(d.vector()))
+}
+
 /// Looks for the vectors that need the action's text and facts only.
 pub fn detect_content(cx: &DetectContext<'_>, config: &DetectorConfig, out: &mut Findings) -> Ran {
     let cx = DetectContext {
@@ -133,6 +141,12 @@ pub fn detect_state(cx: &DetectContext<'_>, config: &DetectorConfig, out: &mut F
         ..*cx
     };
     run(&DETECTORS, &cx, config, out)
+}
+
+/// Whether something was not looked through: a limit on text was reached.
+#[must_use]
+pub fn unread(findings: &Findings) -> bool {
+    findings.has_code(resource_exhaustion::scan_limit().code.code)
 }
 
 /// Looks through the result of an action before the agent sees it. The text is untrusted.

@@ -104,7 +104,8 @@ impl Detector for Pii {
     fn detect(&self, cx: &DetectContext<'_>, out: &mut Findings) {
         for view in cx.scanned.views() {
             let segment = cx.scanned.segment_of(view);
-            let key = segment.map_or("", |s| s.key);
+            // What is called `password` is a value, not the names of its parts.
+            let key = segment.map_or("", |s| if s.named.is_none() { s.key } else { "" });
             let short = view.text.len() <= VALUE_BYTES_MAX && view.flags.any(Flags::DIGIT);
             let marked = short || view.has(Vector::Pii) || view.flags.any(self.triggers());
             if !marked && !telling(key) {

@@ -17,7 +17,7 @@ fact_group! {
         bulk: bool,
         /// Data leaves for an external host or person.
         outbound: bool,
-        /// It can be undone: it changes nothing, or it changes files or bounded rows and the enforcement point can run it where nothing commits, so that it holds what was there before.
+        /// It can be undone: it changes nothing; or the enforcement point declares `undo` for it, as it keeps what was there before or knows what compensates it; or it changes files or bounded rows and can be run where nothing commits.
         reversible: bool,
         /// It runs code or starts a process.
         executes: bool,
@@ -289,7 +289,7 @@ impl ActionFacts {
     }
 
     fn is_reversible(&self, input: FactInput<'_>, facts: &Facts) -> bool {
-        if !self.side_effect {
+        if !self.side_effect || input.action.capabilities.undo {
             return true;
         }
         let kept = input.action.capabilities.sandbox && !self.outbound && !self.unparsed;

@@ -5,6 +5,8 @@
 //! integer in minor units (as some payment providers take) counts as whole units unless the
 //! argument's name says so (`amount_cents`), which errs towards the larger amount.
 
+use std::cell::LazyCell;
+
 use unicode_normalization::UnicodeNormalization;
 
 use super::{FactInput, fact_group};
@@ -134,10 +136,13 @@ impl MoneyFacts {
         largest: &mut Option<i128>,
         depth: usize,
     ) {
-        let currency = CURRENCY_KEYS
-            .iter()
-            .find_map(|key| object.get(key))
-            .and_then(Value::as_str);
+        // Few objects hold a sum.
+        let currency = LazyCell::new(|| {
+            CURRENCY_KEYS
+                .iter()
+                .find_map(|key| object.get(key))
+                .and_then(Value::as_str)
+        });
         for (key, value) in object.iter() {
             let strong = STRONG_KEYS.binary_search(&key).is_ok();
             let weak = WEAK_KEYS.binary_search(&key).is_ok();
@@ -160,7 +165,7 @@ impl MoneyFacts {
                     let counts =
                         strong || moves || currency.is_some() || !outer.is_empty() || marked;
                     if counts {
-                        self.take(key, read, currency, largest);
+                        self.take(key, read, *currency, largest);
                     }
                 }
             }

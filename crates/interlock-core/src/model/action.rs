@@ -534,17 +534,19 @@ fn capabilities(declared: &Value) -> Result<Capabilities, ActionError> {
         redact: false,
         sandbox: false,
         wait: false,
+        undo: false,
     };
     for item in items {
         match item.as_str() {
             Some("redact") => can.redact = true,
             Some("sandbox") => can.sandbox = true,
             Some("wait") => can.wait = true,
+            Some("undo") => can.undo = true,
             _ => {
                 return Err(ActionError::new(
                     field,
                     "action.unknown-capability",
-                    "knows `redact`, `sandbox` and `wait`".to_owned(),
+                    "knows `redact`, `sandbox`, `wait` and `undo`".to_owned(),
                 ));
             }
         }

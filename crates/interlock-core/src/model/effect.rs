@@ -76,6 +76,8 @@ pub struct Capabilities {
     pub sandbox: bool,
     /// It can wait for a person.
     pub wait: bool,
+    /// It keeps what this action changes, or knows what compensates it, so that it can be undone.
+    pub undo: bool,
 }
 
 impl Default for Capabilities {
@@ -85,6 +87,7 @@ impl Default for Capabilities {
             redact: false,
             sandbox: false,
             wait: true,
+            undo: false,
         }
     }
 }
@@ -113,6 +116,7 @@ mod tests {
                 redact,
                 sandbox,
                 wait,
+                undo: false,
             };
             assert_eq!(can.enforceable(asked), got);
         };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::limits::{FINDINGS_MAX, PATH_CUT};
+use crate::model::limits::{FINDINGS_MAX, PATH_CUT, PATH_KEY};
 
 macro_rules! vectors {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -245,11 +245,15 @@ impl Findings {
             .fold(0, |sum, (count, _)| sum.saturating_add(*count))
     }
 
-    /// Whether the place of everything found is known: none was only counted, and no path is too
-    /// long to be written out.
+    /// Whether something else can be put in the place of everything found: none was only counted, no
+    /// path is too long to be written out, and none is the name of a field.
     #[must_use]
     pub fn placed(&self) -> bool {
-        self.dropped() == 0 && !self.items.iter().any(|f| f.path.ends_with(PATH_CUT))
+        self.dropped() == 0
+            && !self
+                .items
+                .iter()
+                .any(|f| f.path.ends_with([PATH_CUT, PATH_KEY]))
     }
 
     /// The strongest confidence of `vector`, 0 when it found nothing.

@@ -26,10 +26,13 @@ pub const DECODE_GROWTH_MAX: usize = 4;
 pub const SCAN_BYTES_MAX: usize = 512 * 1024;
 /// Findings kept of one action; more are counted, not kept.
 pub const FINDINGS_MAX: usize = 64;
-/// Texts that the content detectors read of one action.
-pub const SEGMENTS_MAX: usize = JSON_VALUES_MAX;
+/// Texts that the content detectors read of one action: each value, and the name that it stands under.
+pub const SEGMENTS_MAX: usize = 2 * JSON_VALUES_MAX;
 /// Bytes of the JSON path of one text. Paths are written out once per text: without a limit, one long
 /// key around many texts would multiply.
 pub const PATH_BYTES_MAX: usize = 1_024;
 /// What a path ends with that is longer.
 pub const PATH_CUT: char = '\u{2026}';
+/// What the path of a name ends with: the field itself is meant, not what stands under it, and nothing
+/// can be put in its place.
+pub const PATH_KEY: char = '~';

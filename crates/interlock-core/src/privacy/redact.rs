@@ -2,6 +2,7 @@
 
 use crate::model::Span;
 use crate::model::Value;
+use crate::text::push_step;
 
 use super::mask::{Strategy, mask_text};
 
@@ -39,9 +40,9 @@ fn redact(path: &mut String, value: &Value, spans: &[(String, Span)]) -> Value {
         Value::Object(object) => Value::Object(
             object
                 .iter()
-                .map(|(name, item)| {
-                    path.push('.');
-                    path.push_str(name);
+                .enumerate()
+                .map(|(index, (name, item))| {
+                    push_step(path, name, index);
                     let item = redact(path, item, spans);
                     path.truncate(length);
                     (name.to_owned(), item)
@@ -112,6 +113,17 @@ mod tests {
             r#"{"to":["ann@example.com","[EMAIL]"],"n":1,"text":"ok"}"#
         );
         assert_eq!(redacted(json, &[("payload.to[1]", span(0, 15))]), json);
+    }
+
+    #[test]
+    fn names_that_paths_do_not_hold_are_found_by_their_place() {
+        let json = r#"{"a":"x","ann@example.com":{"mail":"bob@example.com"}}"#;
+        assert_eq!(
+            redacted(json, &[("arguments.{1}.mail", span(0, 15))]),
+            r#"{"a":"x","ann@example.com":{"mail":"[EMAIL]"}}"#
+        );
+        // Nothing is put in the place of a name.
+        assert_eq!(redacted(json, &[("arguments.{1}~", span(0, 15))]), json);
     }
 
     #[test]

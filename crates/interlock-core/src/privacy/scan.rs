@@ -156,11 +156,17 @@ pub(crate) fn find_with(input: &Input<'_>) -> Vec<Match> {
     finish(all)
 }
 
+/// What a kind that is neither a number nor a code nor a run is looked for by: its byte classes and
+/// words, the announcement by its field's name, and the function.
+type TextKind = (Flags, Words, Announced, fn(&Input<'_>, &mut Vec<Match>));
+
 /// The kinds that are neither a number nor a code nor a run.
-static TEXT_KINDS: LazyLock<Vec<usize>> = LazyLock::new(|| {
-    (0..KINDS.len())
-        .filter(|i| matches!(KINDS.get(*i).map(|k| k.finder), Some(Finder::Text(..))))
-        .collect()
+static TEXT_KINDS: LazyLock<Vec<TextKind>> = LazyLock::new(|| {
+    let text_kind = |(index, kind): (usize, &&Kind)| match kind.finder {
+        Finder::Text(flags, words, find) => Some((flags, words, Announced::of(index), find)),
+        _ => None,
+    };
+    KINDS.iter().enumerate().filter_map(text_kind).collect()
 });
 
 fn direct(input: &Input<'_>) -> Vec<Match> {
@@ -172,18 +178,13 @@ fn direct(input: &Input<'_>) -> Vec<Match> {
     if input.flags.any(Flags::RUN) || input.words.0 & Words::MARK.0 != 0 {
         run::find(input, &mut all);
     }
-    for index in TEXT_KINDS.iter() {
-        let Some(kind) = KINDS.get(*index) else {
-            continue;
-        };
-        if let Finder::Text(flags, words, find) = kind.finder {
-            let possible = input.flags.any(flags)
-                && (words == Words::NONE
-                    || input.words.0 & words.0 != 0
-                    || input.announced.has(Announced::of(*index)));
-            if possible && all.len() < MATCHES_MAX {
-                find(input, &mut all);
-            }
+    for (flags, words, announced, find) in TEXT_KINDS.iter() {
+        let possible = input.flags.any(*flags)
+            && (*words == Words::NONE
+                || input.words.0 & words.0 != 0
+                || input.announced.has(*announced));
+        if possible && all.len() < MATCHES_MAX {
+            find(input, &mut all);
         }
     }
     all

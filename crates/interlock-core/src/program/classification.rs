@@ -1,6 +1,6 @@
 //! How resources and hosts are classified; configurable per bundle.
 
-use crate::program::glob::Glob;
+use crate::program::glob::{ByteSet, Glob};
 
 /// How sensitive a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -98,11 +98,13 @@ impl Classification {
     /// The tier of a resource name: the strictest of the patterns that match, else `internal`.
     #[must_use]
     pub fn tier(&self, name: &str) -> Tier {
-        self.tiers
-            .iter()
-            .filter(|(glob, _)| glob.matches(name))
-            .map(|(_, tier)| *tier)
-            .max()
-            .unwrap_or_default()
+        let bytes = ByteSet::of(name);
+        let mut strictest = None;
+        for (glob, tier) in &self.tiers {
+            if strictest < Some(*tier) && glob.may_match(bytes) && glob.matches(name) {
+                strictest = Some(*tier);
+            }
+        }
+        strictest.unwrap_or_default()
     }
 }

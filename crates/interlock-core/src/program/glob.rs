@@ -5,6 +5,20 @@
 pub struct Glob {
     pattern: Box<str>,
     tokens: Vec<Token>,
+    /// The bytes that stand in every match.
+    needs: ByteSet,
+}
+
+/// Which bytes a text has, modulo 64: a text without a byte that a glob needs need not be matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ByteSet(u64);
+
+impl ByteSet {
+    /// The bytes of `text`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0, |set, b| set | 1 << (b % 64)))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,10 +61,21 @@ impl Glob {
         if !literal.is_empty() {
             tokens.push(Token::Literal(literal.into()));
         }
+        let needs = tokens.iter().fold(0, |set, token| match token {
+            Token::Literal(text) => set | ByteSet::of(text).0,
+            _ => set,
+        });
         Self {
             pattern: pattern.into(),
             tokens,
+            needs: ByteSet(needs),
         }
+    }
+
+    /// Whether a text of these bytes may match; where not, none of them does.
+    #[must_use]
+    pub const fn may_match(&self, bytes: ByteSet) -> bool {
+        self.needs.0 & !bytes.0 == 0
     }
 
     /// The pattern as written.

@@ -79,6 +79,20 @@ pub(super) fn names<'a>(action: &'a Action, facts: &'a Facts) -> impl Iterator<I
 }
 
 impl Profile {
+    /// Every limit that the action passes, in a fixed order: the code and the sentence of each.
+    pub fn denials(
+        &self,
+        action: &Action,
+        facts: &Facts,
+        risk: &RiskReport,
+        state: &StateFacts,
+        found: &mut dyn FnMut(ReasonCode, String),
+    ) {
+        self.breaches(action, facts, risk, state, &mut |breach| {
+            found(breach.code(), breach.to_string());
+        });
+    }
+
     /// Every limit that the action passes, in a fixed order.
     pub(super) fn breaches<'a>(
         &'a self,

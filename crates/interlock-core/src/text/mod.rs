@@ -2,12 +2,15 @@
 
 mod decode;
 mod hidden;
+mod key;
+pub(crate) mod lanes;
 mod normalise;
 mod prefilter;
 mod scanned;
 mod segment;
 mod span_map;
 
+pub(crate) use key::push_step;
 pub use normalise::{Normalised, normalise};
 pub use prefilter::{Bound, Hit, Literals, Prefilter};
 pub use scanned::{Flags, Scanned, View, ViewKind};

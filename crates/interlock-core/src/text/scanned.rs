@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::decode;
 use super::hidden;
+use super::lanes;
 use super::normalise::normalise;
 use super::prefilter::{Hit, Hits, Prefilter};
 use super::segment::{Channel, Segment};
@@ -100,6 +101,8 @@ impl Flags {
 const DIGIT_BIT: u32 = 1 << 4;
 const ALPHA_BIT: u32 = 1 << 16;
 const RUN_BIT: u32 = 1 << 17;
+/// It may hold letters apart, or stand for one.
+const SIGN_BIT: u32 = 1 << 18;
 
 const fn byte_classes() -> [u32; 256] {
     let mut table = [0u32; 256];
@@ -125,6 +128,12 @@ const fn byte_classes() -> [u32; 256] {
         }
         if b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_') {
             bits |= RUN_BIT;
+        }
+        if matches!(
+            b,
+            b'\\' | b'-' | b'.' | b'_' | b'*' | b'@' | b'$' | b'|' | b'!'
+        ) {
+            bits |= SIGN_BIT;
         }
         #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
         {
@@ -155,13 +164,23 @@ fn classify(text: &str) -> Flags {
     let (mut alone, mut most_alone) = (0u32, 0u32);
     // A mark, a letter, the same mark.
     let (mut held, mut most_held) = (0u32, 0u32);
-    for (i, b) in bytes.iter().enumerate() {
+    let (mut next, mut others) = (0, 0);
+    loop {
+        // Letters, which most of a text is, are passed over eight at a time.
+        while others == 0 && next < bytes.len() {
+            others = lanes::others(lanes::letters(lanes::eight(bytes, next, b'a')));
+            next += 8;
+        }
+        if others == 0 {
+            break;
+        }
+        let i = next - 8 + lanes::first(others);
+        others &= others - 1;
+        let Some(b) = bytes.get(i) else { break };
         let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(0);
         bits |= class;
-        if class & ALPHA_BIT != 0 {
-            continue;
-        }
-        if matches!(*b, b'\\' | b'-' | b'.' | b'_' | b'*') {
+        let sign = class & SIGN_BIT != 0;
+        if sign && matches!(*b, b'\\' | b'-' | b'.' | b'_' | b'*') {
             let before = i.checked_sub(2).and_then(|i| bytes.get(i));
             held = if before == Some(b) { held + 1 } else { 0 };
             most_held = most_held.max(held);
@@ -179,7 +198,7 @@ fn classify(text: &str) -> Flags {
             };
             leet += u32::from(before & class_at(Some(i + 1)) & ALPHA_BIT != 0);
         } else if class & RUN_BIT == 0 {
-            if matches!(*b, b'@' | b'$' | b'|' | b'!') {
+            if sign && matches!(*b, b'@' | b'$' | b'|' | b'!') {
                 let around = class_at(i.checked_sub(1)) & class_at(Some(i + 1));
                 leet += u32::from(around & ALPHA_BIT != 0);
             }
@@ -197,7 +216,7 @@ fn classify(text: &str) -> Flags {
         }
     }
     longest = longest.max(bytes.len() - run_start);
-    let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT));
+    let mut flags = Flags(bits & !(ALPHA_BIT | RUN_BIT | SIGN_BIT));
     if most_digits >= 7 {
         flags = flags.and(Flags::LONG_NUMBER);
     }
@@ -304,17 +323,17 @@ impl<'a> Scanned<'a> {
     fn add(&mut self, view: View<'a>) {
         self.limited |= view.hits.flooded;
         self.flags = self.flags.and(view.flags);
-        for vector in Vector::ALL {
-            if view.hits.vectors.contains(vector) {
-                self.vectors.insert(vector);
-            }
-        }
+        self.vectors = self.vectors.union(view.hits.vectors);
         self.views.push(view);
     }
 
     /// Adds the views that follow from the raw one of `segment`, which is the last.
     fn derive(&mut self, segment: usize, budget: &mut Budget, prefilter: &Prefilter) {
         let first = self.views.len().saturating_sub(1);
+        // Most texts are plain.
+        if !self.views.get(first).is_some_and(|v| self.more_to(v)) {
+            return;
+        }
         let mut queue = vec![first];
         for _ in 0..DECODE_DEPTH_MAX {
             let mut next = Vec::new();
@@ -378,29 +397,38 @@ impl<'a> Scanned<'a> {
         }
     }
 
-    /// The views that follow from `parent`, and whether a limit left some out.
-    fn children(&self, parent: usize) -> (Vec<Child>, bool) {
-        let Some(view) = self.views.get(parent) else {
-            return (Vec::new(), false);
-        };
+    /// Whether `view` is read as a page: those come in as results; markup that an agent writes is not
+    /// read as one.
+    fn is_page(&self, view: &View<'_>) -> bool {
+        matches!(view.kind, ViewKind::Raw | ViewKind::Decoded)
+            && view.flags.any(Flags::LESS)
+            && self
+                .segments
+                .get(view.segment)
+                .is_some_and(|s| s.channel == Channel::Result)
+    }
+
+    /// Whether another view may follow from `view`.
+    fn more_to(&self, view: &View<'_>) -> bool {
         let worth = Flags::FOREIGN
             .and(Flags::ESCAPE)
             .and(Flags::RUN)
             .and(Flags::LEET)
             .and(Flags::SPELT_OUT);
-        // Pages come in as results; markup that an agent writes is not read as a page.
-        let page = matches!(view.kind, ViewKind::Raw | ViewKind::Decoded)
-            && view.flags.any(Flags::LESS)
-            && self
-                .segments
-                .get(view.segment)
-                .is_some_and(|s| s.channel == Channel::Result);
-        if !page && !view.flags.any(worth) {
+        view.flags.any(worth) || self.is_page(view)
+    }
+
+    /// The views that follow from `parent`, and whether a limit left some out.
+    fn children(&self, parent: usize) -> (Vec<Child>, bool) {
+        let Some(view) = self.views.get(parent) else {
+            return (Vec::new(), false);
+        };
+        if !self.more_to(view) {
             return (Vec::new(), false);
         }
         let mut out = Vec::new();
         let mut limited = false;
-        if page {
+        if self.is_page(view) {
             for piece in hidden::pieces(&view.text) {
                 let mut map = SpanMap::new(piece.end - piece.start);
                 map.piece(0, 0, false);

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::key;
 use crate::model::limits::{
-    JSON_DEPTH_MAX, PATH_BYTES_MAX, PATH_CUT, SCAN_BYTES_MAX, SEGMENTS_MAX,
+    JSON_DEPTH_MAX, PATH_BYTES_MAX, PATH_CUT, PATH_KEY, SCAN_BYTES_MAX, SEGMENTS_MAX,
 };
-use crate::model::{Action, Value};
+use crate::model::{Action, Object, Value};
 
 /// Where a text comes from; decides how far it is trusted and which detectors read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,12 +31,15 @@ pub struct Segment<'a> {
     /// Where it comes from.
     pub channel: Channel,
     /// The JSON path from the action, such as `arguments.to[0]`; where it is too long, its beginning
-    /// and [`PATH_CUT`].
+    /// and [`PATH_CUT`]. That of a name is the path of what stands under it and [`PATH_KEY`]. A name
+    /// that could be personal data or a secret is written as its place, `arguments.{0}`.
     pub path: String,
-    /// The name of the innermost object key, empty within none.
+    /// The name of the innermost object key, empty within none; of a name, that of the object.
     pub key: &'a str,
     /// The text.
     pub text: Cow<'a, str>,
+    /// What stands under it, where the text is the name of a field.
+    pub named: Option<&'a Value>,
 }
 
 /// The texts of an action in a fixed order, and whether a limit was reached: [`SCAN_BYTES_MAX`],
@@ -52,12 +56,8 @@ pub fn flatten(action: &Action) -> (Vec<Segment<'_>>, bool) {
     flat.text(Channel::Resource, "resource", "resource", &action.resource);
     flat.root(Channel::Argument, "arguments", &action.arguments);
     flat.root(Channel::Payload, "payload", &action.payload);
-    for (key, value) in action.context.iter() {
-        flat.field(Channel::Context, "context", key, value);
-    }
-    for (key, value) in action.metadata.iter() {
-        flat.field(Channel::Metadata, "metadata", key, value);
-    }
+    flat.fields(Channel::Context, "context", &action.context);
+    flat.fields(Channel::Metadata, "metadata", &action.metadata);
     (flat.segments, flat.truncated)
 }
 
@@ -79,18 +79,40 @@ impl<'a> Flattener<'a> {
         self.value(channel, name, value);
     }
 
-    fn field(&mut self, channel: Channel, root: &str, key: &'a str, value: &'a Value) {
+    fn fields(&mut self, channel: Channel, root: &'a str, object: &'a Object) {
         self.path.clear();
         self.path.push_str(root);
-        self.step(key);
-        self.value(channel, key, value);
+        self.object(channel, root, object);
     }
 
-    /// Goes on to the key `name`.
-    fn step(&mut self, name: &str) {
-        if self.has_room(1 + name.len()) {
-            self.path.push('.');
-            self.path.push_str(name);
+    /// The texts of `object`, which stands under `key`; names that are not plain are texts too.
+    fn object(&mut self, channel: Channel, key: &'a str, object: &'a Object) {
+        let length = self.path.len();
+        for (index, (name, item)) in object.iter().enumerate() {
+            let plain = key::plain(name);
+            if self.has_room(1 + name.len().max(INDEX_BYTES_MAX)) {
+                if plain {
+                    self.path.push('.');
+                    self.path.push_str(name);
+                } else {
+                    key::push_step(&mut self.path, name, index);
+                }
+            }
+            if !plain {
+                self.name(channel, key, name, item);
+            }
+            self.value(channel, name, item);
+            self.path.truncate(length);
+        }
+    }
+
+    /// The name of a field as a text of its own.
+    fn name(&mut self, channel: Channel, key: &'a str, name: &'a str, item: &'a Value) {
+        let before = self.segments.len();
+        let path = format!("{}{PATH_KEY}", self.path);
+        self.text(channel, &path, key, name);
+        if let Some(segment) = self.segments.get_mut(before) {
+            segment.named = Some(item);
         }
     }
 
@@ -135,6 +157,7 @@ impl<'a> Flattener<'a> {
             path: path.to_owned(),
             key,
             text: Cow::Borrowed(kept),
+            named: None,
         });
     }
 
@@ -161,13 +184,7 @@ impl<'a> Flattener<'a> {
                     self.path.truncate(length);
                 }
             }
-            Value::Object(object) => {
-                for (name, item) in object.iter() {
-                    self.step(name);
-                    self.value(channel, name, item);
-                    self.path.truncate(length);
-                }
-            }
+            Value::Object(object) => self.object(channel, key, object),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
         self.depth -= 1;
@@ -177,7 +194,7 @@ impl<'a> Flattener<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ActionType, Object};
+    use crate::model::ActionType;
 
     fn with(arguments: Value) -> Action {
         let mut action = Action::new("a", ActionType::ApiCall);
@@ -197,10 +214,12 @@ mod tests {
         let action = with(object(&"k".repeat(100_000), object("inner", texts)));
         let (segments, truncated) = flatten(&action);
         assert!(truncated);
-        assert_eq!(segments.len(), 1_000);
-        assert!(segments.iter().all(|s| s.path.ends_with(PATH_CUT)));
-        assert!(segments.iter().all(|s| s.path.len() <= PATH_BYTES_MAX));
-        assert_eq!(segments.first().map(|s| s.key), Some("inner"));
+        // The long key is itself a text.
+        let (names, texts): (Vec<_>, Vec<_>) = segments.iter().partition(|s| s.named.is_some());
+        assert_eq!((names.len(), texts.len()), (1, 1_000));
+        assert!(texts.iter().all(|s| s.path.ends_with(PATH_CUT)));
+        assert!(segments.iter().all(|s| s.path.len() <= PATH_BYTES_MAX + 4));
+        assert_eq!(texts.first().map(|s| s.key), Some("inner"));
     }
 
     #[test]
@@ -214,6 +233,24 @@ mod tests {
         let path = segments.first().map_or("", |s| s.path.as_str());
         assert!(truncated && path.starts_with("arguments.kkk"));
         assert!((PATH_BYTES_MAX - 64..=PATH_BYTES_MAX + 3).contains(&path.len()));
+    }
+
+    #[test]
+    fn names_are_texts_unless_they_are_plain() {
+        let action = with(object("user_id", object("a b", object("$ne", Value::Null))));
+        let (segments, truncated) = flatten(&action);
+        let found: Vec<_> = segments
+            .iter()
+            .map(|s| (s.path.as_str(), s.key, s.text.as_ref(), s.named.is_some()))
+            .collect();
+        assert!(!truncated);
+        assert_eq!(
+            found,
+            [
+                ("arguments.user_id.a b~", "user_id", "a b", true),
+                ("arguments.user_id.a b.$ne~", "a b", "$ne", true),
+            ]
+        );
     }
 
     #[test]

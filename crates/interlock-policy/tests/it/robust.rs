@@ -104,7 +104,7 @@ fn deep_and_long_conditions_are_answered() {
             check_places(found, &text);
         }
         let took = start.elapsed();
-        assert!(took.as_secs() < 5, "{shown}: {took:?}");
+        assert!(took.as_secs() < 30, "{shown}: {took:?}");
     }
 }
 

@@ -7,7 +7,9 @@
 """
 
 from ._client import Interlock, guard, mask_pii
-from ._core import Approval, Decision, Outcome, __version__
+from ._core import Approval, Decision, Outcome, Policies, Verdict, __version__
+from ._run import Run
+from ._undo import RollbackReport, UndoLimits, UndoStep
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -17,10 +19,18 @@ from .errors import (
     CircuitOpen,
     ConfigurationError,
     Denied,
+    Diverged,
     InterlockError,
     InvalidAction,
     LimitExceeded,
     LoopDetected,
+    OutcomeUnknown,
+    ResultNotStored,
+    RollbackStopped,
+    RunError,
+    RunPaused,
+    StepFailed,
+    ResultWithheld,
     Unavailable,
 )
 
@@ -35,13 +45,27 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "Denied",
+    "Diverged",
     "Interlock",
     "InterlockError",
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
     "Outcome",
+    "OutcomeUnknown",
+    "Policies",
+    "ResultNotStored",
+    "RollbackReport",
+    "RollbackStopped",
+    "Run",
+    "RunError",
+    "RunPaused",
+    "StepFailed",
+    "ResultWithheld",
     "Unavailable",
+    "UndoLimits",
+    "UndoStep",
+    "Verdict",
     "__version__",
     "guard",
     "mask_pii",

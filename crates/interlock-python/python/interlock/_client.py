@@ -19,8 +19,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _scope
+from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
 from .errors import ConfigurationError, InterlockError
+
+#: What a violation may entail.
+VIOLATIONS = ("block", "pause", "rollback")
+#: Reasons of a block that are no violation of their own: the agent was stopped before.
+STOPPED = {"agent.paused", "kill-switch"}
 
 T = TypeVar("T")
 #: What happens without an answer, for all tools or by tool and environment.
@@ -48,6 +53,11 @@ class Interlock:
     ``content``: ``full`` (encrypted and erasable), ``hashes`` (commitments only), ``none``.
     ``timeout``: how long a check may take before it counts as unavailable, in seconds.
     ``approval``: what happens when a person must agree; see :meth:`guard`.
+    ``undo``: whether what agents change is kept, so that :meth:`rollback` can put it back, and how
+    much of it (:class:`UndoLimits`).
+    ``on_violation``: what a blocked action entails for its agent: ``block`` (nothing more),
+    ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
+    and it is stopped).
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
     ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
@@ -87,7 +97,44 @@ class Interlock:
         server_key: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         allow_plain_http: bool = False,
+        undo: bool | _undo.UndoLimits = True,
+        on_violation: str = "block",
+        rollback_limit: int = 10,
     ) -> None:
+        if on_violation not in VIOLATIONS:
+            raise ConfigurationError(
+                f"`on_violation` must be one of {', '.join(VIOLATIONS)}, not {on_violation!r}",
+                "config.invalid",
+            )
+        if rollback_limit < 0 or (on_violation == "rollback" and undo is False):
+            raise ConfigurationError(
+                "`rollback_limit` must be 0 or more, and a rollback needs `undo`", "config.invalid"
+            )
+        #: What opens another one like it, in another process.
+        self.options: dict[str, Any] = {
+            "data": os.path.abspath(data or os.environ.get("INTERLOCK_DATA") or "interlock-data"),
+            "agent": agent,
+            "policy": policy
+            if isinstance(policy, (str, os.PathLike))
+            else [os.fspath(name) for name in policy],
+            "environment": environment,
+            "session": session,
+            "user": user,
+            "durability": durability,
+            "content": content,
+            "timeout": timeout,
+            "undo": undo,
+            "on_violation": on_violation,
+            "rollback_limit": rollback_limit,
+            "server": server,
+            "api_key": api_key,
+            "mode": mode,
+            "on_unavailable": on_unavailable,
+            "offline_reads": offline_reads,
+            "server_key": server_key,
+            "ca_file": ca_file,
+            "allow_plain_http": allow_plain_http,
+        }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
         self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
@@ -138,6 +185,14 @@ class Interlock:
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
         self._executor_of = 0
         self._at_exit = weakref.finalize(self, self.engine.close)
+        self.on_violation = on_violation
+        self.rollback_limit = rollback_limit
+        #: Where what agents change is kept; `None` without `undo`.
+        self.undo_journal: _undo.Journal | None = None
+        if undo is not False:
+            limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
+            path = self.data / "undo"
+            self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -177,41 +232,63 @@ class Interlock:
         redact: bool = False,
         path_resolved: str | None = None,
         addresses: Sequence[str] | None = None,
+        floor: _core.Floor | None = None,
+        reported: bool = False,
+        undo: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
         Whether the action may run is ``decision.allowed``. With ``redact=True`` the caller promises
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
+        ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
+        it is scored and recorded, and nothing is enforced. With ``undo`` the caller promises that it
+        can undo the action: policies see it as ``facts.reversible``.
         """
-        asked = _scope.Scope(agent, session, run, user, environment, approval_id)
-        scope = asked.within(_scope.current()).within(self._defaults)
-        if scope.agent is None:
+        # Field by field: making a `Scope` costs as much as the rest of this function.
+        scope, defaults = _scope.current(), self._defaults
+        agent = agent or scope.agent or defaults.agent
+        if agent is None:
             raise ConfigurationError(
                 "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
                 "config.agent",
             )
-        session = scope.session or self._sessions.setdefault(scope.agent, str(uuid.uuid4()))
+        session = session or scope.session or defaults.session or self._sessions.get(agent)
+        if session is None:
+            session = self._sessions.setdefault(agent, str(uuid.uuid4()))
         return self.engine.check(
-            scope.agent,
+            agent,
             action_type,
             os.fspath(resource),
             tool,
             arguments,
             payload=payload,
-            environment=scope.environment,
+            environment=environment or scope.environment or defaults.environment,
             session=session,
-            run=scope.run,
+            run=run or scope.run or defaults.run,
             step=step,
             idempotency_key=idempotency_key,
             cost_usd=cost_usd,
-            user=scope.user,
+            user=user or scope.user or defaults.user,
             context=context,
             metadata=metadata,
-            approval_id=approval_id or _scope.current().approval_id,
+            approval_id=approval_id or scope.approval_id,
             redact=redact,
             path_resolved=path_resolved,
             addresses=addresses,
+            floor=floor or scope.floor,
+            reported=reported,
+            undo=undo,
         )
+
+    def agent(self, agent: str | None = None) -> str:
+        """Who acts here: as given, as the scope says, or as this was made with."""
+        found = agent or _scope.current().agent or self._defaults.agent
+        if found is None:
+            raise ConfigurationError(
+                "who acts? give `agent` to Interlock(), to the call, or in INTERLOCK_AGENT",
+                "config.agent",
+            )
+        return found
 
     async def acheck(self, *args: Any, **kwargs: Any) -> _core.Decision:
         """As :meth:`check`, without holding up the event loop."""
@@ -264,6 +341,10 @@ class Interlock:
         cost_usd: _guard.Cost = None,
         approval: _approval.Channel = None,
         approval_timeout: float | None = None,
+        idempotent: bool = False,
+        check: _run.Check | None = None,
+        undo: Callable[..., Any] | None = None,
+        writes: _undo.Writes = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -274,6 +355,13 @@ class Interlock:
         ``approval`` says what a call does when a person must agree: ``None`` raises
         :class:`ApprovalRequired`, ``"wait"`` waits ``approval_timeout`` seconds, ``"console"``
         asks on the terminal, a function is called with the approval and answers.
+
+        ``idempotent`` and ``check`` say what a resumed run does with a call that may have happened;
+        see :meth:`Run.step`.
+
+        ``undo`` undoes a call: a function of the same arguments, and of ``result`` if it has such a
+        parameter. ``writes`` says which files a call changes, as patterns over the arguments such as
+        ``"{path}"`` or as a function of them; how they are is kept before the call.
         """
         if tool is None:
             return functools.partial(
@@ -284,6 +372,10 @@ class Interlock:
                 cost_usd=cost_usd,
                 approval=approval,
                 approval_timeout=approval_timeout,
+                idempotent=idempotent,
+                check=check,
+                undo=undo,
+                writes=writes,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -294,6 +386,10 @@ class Interlock:
             cost_usd=cost_usd,
             approval=approval if approval is not None else self.approval,
             approval_timeout=self.approval_timeout if approval_timeout is None else approval_timeout,
+            idempotent=idempotent,
+            check=check,
+            undo=undo,
+            writes=writes,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -350,6 +446,117 @@ class Interlock:
         the server may not have), ``problem``; ``owner`` is false where another process of the same
         data directory knows. ``None`` unless ``mode`` is ``connected``."""
         return self.engine.standing()
+    # -- runs -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def run(
+        self,
+        name: str | None = None,
+        *,
+        resume: bool = False,
+        agent: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[_run.Run]:
+        """A run whose steps are written down, so that it can go on after a crash where it stopped.
+
+        Inside ``with``, :meth:`Run.step` and guarded tools are steps, numbered in the order in which
+        they are called. With ``resume`` a run of that name goes on: steps that are done return what
+        they returned, a step that is another one than before raises :class:`Diverged`, and one that
+        may have happened is retried only if it is idempotent or can be checked; else
+        :class:`OutcomeUnknown` asks a person. See :mod:`interlock._run`.
+
+        A finished run stays finished: resumed, it repeats nothing. A new one needs a new name.
+        Results are stored, so ``content`` must be ``full``.
+        """
+        if self.options["content"] != "full":
+            raise ConfigurationError(
+                "a run stores what its steps return, and `content` is "
+                f"`{self.options['content']}`; use `full`",
+                "config.content",
+            )
+        run = _run.Run(
+            self,
+            name or str(uuid.uuid4()),
+            resume,
+            approval if approval is not None else self.approval,
+            self.approval_timeout if approval_timeout is None else approval_timeout,
+        )
+        with self.scope(agent=agent, run=run.name), run.entered():
+            yield run
+
+    def release_run(self, name: str, *, by: str) -> None:
+        """Ends the pause of a run. Never call it from what an agent controls."""
+        _core.RunJournal.release(self.data, name, by)
+
+    def settle_step(
+        self, name: str, step: int, *, happened: bool, result: Any = None, by: str
+    ) -> None:
+        """Answers for a step whose outcome is not known: whether it happened, and what it returned.
+
+        Never call it from what an agent controls.
+        """
+        stored = _run.encode(f"step {step}", result) if happened else None
+        _core.RunJournal.settle(self.data, name, step, stored, by)
+
+    def forget_run(self, name: str) -> None:
+        """Removes a run with the results that it stored. Begun anew, it repeats its effects."""
+        _core.RunJournal.forget(self.data, name)
+
+    # -- undoing --------------------------------------------------------------------------------
+
+    def rollback(
+        self, last: int = 1, agent: str | None = None, *, force: bool = False
+    ) -> _undo.RollbackReport:
+        """Undoes the last actions, newest first: of ``agent``, or of all agents.
+
+        What was changed since by somebody else is left alone: :class:`RollbackStopped` says what,
+        and that step and older ones stay as they are. ``force`` undoes all the same, and what came
+        since is lost. Recorded before and after; cut off by a crash, it is completed when the data
+        directory is next opened. Never call it from what an agent controls.
+        """
+        if last < 0:
+            raise ConfigurationError("`last` must be 0 or more", "config.invalid")
+        return self._undoing().rollback(last, agent, force)
+
+    def undo_steps(self, agent: str | None = None) -> list[_undo.UndoStep]:
+        """The actions that a rollback would undo, oldest first."""
+        return self._undoing().steps(agent)
+
+    def abandon_step(self, step: int) -> None:
+        """Forgets a step that cannot be undone to its end, after a person looked at it."""
+        self._undoing().core.abandon(step)
+
+    def _undoing(self) -> _undo.Journal:
+        if self.undo_journal is None:
+            raise ConfigurationError("Interlock was made with `undo=False`", "undo.off")
+        return self.undo_journal
+
+    def violated(self, decision: _core.Decision, agent: str | None = None) -> None:
+        """Does what ``on_violation`` says of an action that was not permitted.
+
+        Guards and monitors call it. What needs a person's approval, and what a paused agent asks for,
+        is no violation. What fails here is logged: the action is refused in any case.
+        """
+        codes = {code for code, _ in decision.reasons}
+        if self.on_violation == "block" or decision.effect != "block" or codes & STOPPED:
+            return
+        if _undo.rolling():
+            return
+        agent = self.agent(agent)
+        was = _monitor.suspend()
+        try:
+            # Stopped first, so that nothing is added to what is being undone.
+            self.engine.pause_agent(agent, "interlock.violation")
+        except InterlockError as error:
+            logger.error("`%s` is not paused: %s", agent, error)
+        try:
+            if self.on_violation == "rollback":
+                self._undoing().rollback(self.rollback_limit, agent, False)
+        except InterlockError as error:
+            logger.error("what `%s` did is not undone: %s", agent, error)
+        finally:
+            _monitor.resume(was)
 
     # -- people ---------------------------------------------------------------------------------
 

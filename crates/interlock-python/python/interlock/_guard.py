@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _approval
-from .errors import InterlockError, InvalidAction, denied
+from . import _approval, _scope, _undo
+from ._core import Floor
+from .errors import ConfigurationError, InterlockError, InvalidAction, denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -40,7 +42,15 @@ class Guard:
         cost_usd: Cost,
         approval: _approval.Channel,
         approval_timeout: float,
+        idempotent: bool = False,
+        check: Callable[..., Any] | None = None,
+        undo: Callable[..., Any] | None = None,
+        writes: _undo.Writes = None,
     ) -> None:
+        if (undo is not None or writes is not None) and interlock.undo_journal is None:
+            raise ConfigurationError(
+                f"`{name}` cannot be undone: Interlock was made with `undo=False`", "undo.off"
+            )
         self.interlock = interlock
         self.name = name
         self.action_type = action_type
@@ -48,6 +58,16 @@ class Guard:
         self.cost_usd = cost_usd
         self.approval = _approval.checked(approval, interlock.server is not None)
         self.approval_timeout = approval_timeout
+        #: What a run does with a call that may have happened: see :meth:`Run.step`.
+        self.idempotent = idempotent
+        self.check = check
+        #: What undoes a call: a function, and the files that it changes.
+        self.undo = undo
+        self.writes = writes
+        #: The operations themselves, where they are known.
+        self.file_ops: list[_undo.Op] = []
+        #: Whether what it changes is kept in another way.
+        self.kept = False
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -63,29 +83,72 @@ class Guard:
                 ) from error
         return wanted
 
-    def _check(
-        self, arguments: Mapping[str, Any], redact: bool, approval_id: str | None = None
+    def resource_of(self, arguments: Mapping[str, Any]) -> str:
+        """What a call acts on."""
+        return str(self._value(self.resource, arguments) or "")
+
+    def ask(
+        self,
+        arguments: Mapping[str, Any],
+        redact: bool,
+        approval_id: str | None = None,
+        step: int | None = None,
+        asks: str | None = None,
+        *,
+        effect: str = "require_approval",
     ) -> Decision:
+        """The decision on a call; because of `asks`, at least `effect`."""
+        # What cannot be kept is no reason to refuse: the decision is told, and decides.
+        ops = self.ops(arguments)
+        journal = self.interlock.undo_journal
+        kept = bool(ops) and journal is not None and journal.plan(ops) is None
+        floor = None
+        if asks is not None:
+            floor = (_scope.current().floor or Floor()).asking(effect, asks)
         return self.interlock.check(
             self.action_type,
-            self._value(self.resource, arguments) or "",
+            self.resource_of(arguments),
             tool=self.name,
             arguments=arguments,
             cost_usd=self._value(self.cost_usd, arguments),
             approval_id=approval_id,
             redact=redact,
+            step=step,
+            floor=floor,
+            undo=kept or self.kept or (self.undo is not None and not ops),
         )
+
+    def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:
+        """The operations on files that a call declares."""
+        wanted = self.writes
+        if wanted is None:
+            return self.file_ops
+        if callable(wanted):
+            wanted = wanted(**arguments)
+        if isinstance(wanted, (str, os.PathLike)):
+            wanted = [os.fspath(wanted)]
+        paths = (self._value(path, arguments) if isinstance(path, str) else path for path in wanted)
+        return [("any", os.fsdecode(path), None) for path in paths]
+
+    def effects(self, call: Call, decision: Decision) -> _undo.Effects:
+        """How a call under this decision is undone."""
+        return _undo.Effects(self, call, decision)
+
+    def refusal(self, decision: Decision) -> Exception:
+        """The exception for a decision that permits nothing; what a violation entails is done."""
+        self.interlock.violated(decision)
+        return (_scope.current().refusal or denied)(decision)
 
     def permit(self, arguments: Mapping[str, Any], redact: bool = True) -> Decision:
         """The decision under which the tool may run; raises if there is none."""
-        decision = self._check(arguments, redact)
+        decision = self.ask(arguments, redact)
         if decision.effect == "require_approval":
             id = _approval.obtain(
                 self.interlock.engine, decision, self.approval, self.approval_timeout
             )
-            decision = self._check(arguments, redact, id)
+            decision = self.ask(arguments, redact, id)
         if not decision.allowed:
-            raise denied(decision)
+            raise self.refusal(decision)
         return decision
 
     def report(self, decision: Decision, started: float, status: str, result: Any = None) -> None:
@@ -101,7 +164,7 @@ class Guard:
         )
 
 
-class _Call:
+class Call:
     """One call: the arguments by name, and what is really passed on."""
 
     def __init__(self, signature: inspect.Signature | None, skip: int, args: Any, kwargs: Any) -> None:
@@ -161,68 +224,106 @@ def _redacted(original: Any, replacement: Any) -> Any:
     return replacement
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+def signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
         return None
 
 
+def _marked(wrapper: Callable[..., Any], guard: Guard, skip: int) -> Callable[..., Any]:
+    """Lets a run see the guard of a function that it is given."""
+    wrapper.__interlock_guard__ = guard  # type: ignore[attr-defined]
+    wrapper.__interlock_skip__ = skip  # type: ignore[attr-defined]
+    return wrapper
+
+
 def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> Callable[..., Any]:
     """`function`, checked; its first `skip` arguments are not the agent's."""
-    signature = _signature(function)
+    # A run is made of guarded calls, so that its module needs this one.
+    from . import _run
+
+    shape = signature(function)
 
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        if guard.undo is not None or guard.writes is not None:
+            raise ConfigurationError(
+                f"`{guard.name}` is a generator, of which nobody knows when it has happened; "
+                "return a list instead, or leave out `undo` and `writes`",
+                "undo.generator",
+            )
         # Nothing runs before the first item, so that a check at the call is a check in time.
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Any:
-            call = _Call(signature, skip, args, kwargs)
+            call = Call(shape, skip, args, kwargs)
+            run = _run.current()
+            if run is not None:
+                return run.call(guard, call, function, guard.name, False, None)
+            # When its effects happen, this call is long over.
             decision = guard.permit(call.arguments)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             guard.report(decision, time.monotonic(), "succeeded")
             return function(*call.args, **call.kwargs)
 
-        return generator
+        return _marked(generator, guard, skip)
 
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            call = _Call(signature, skip, args, kwargs)
+            call = Call(shape, skip, args, kwargs)
+            run = _run.current()
+            if run is not None:
+                return await run.acall(
+                    guard, call, function, guard.name, guard.idempotent, guard.check
+                )
             decision = await guard.interlock.off_loop(guard.permit, call.arguments)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
+            effects = guard.effects(call, decision)
+            await guard.interlock.off_loop(effects.begin)
             started = time.monotonic()
             try:
-                result = await function(*call.args, **call.kwargs)
+                with effects:
+                    result = await function(*call.args, **call.kwargs)
             except BaseException as error:
                 # Cancelled, it may have happened or not.
                 status = "failed" if isinstance(error, Exception) else "unknown"
+                await guard.interlock.off_loop(effects.end, None, False)
                 await guard.interlock.off_loop(guard.report, decision, started, status)
                 raise
+            await guard.interlock.off_loop(effects.end, result)
             await guard.interlock.off_loop(guard.report, decision, started, "succeeded", result)
             return result
 
-        return asynchronous
+        return _marked(asynchronous, guard, skip)
 
     @functools.wraps(function)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(signature, skip, args, kwargs)
+        call = Call(shape, skip, args, kwargs)
+        run = _run.current()
+        if run is not None:
+            return run.call(guard, call, function, guard.name, guard.idempotent, guard.check)
         decision = guard.permit(call.arguments)
         if decision.arguments is not None:
             call.replace(decision.arguments)
+        effects = guard.effects(call, decision)
+        effects.begin()
         started = time.monotonic()
         try:
-            result = function(*call.args, **call.kwargs)
+            with effects:
+                result = function(*call.args, **call.kwargs)
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "unknown"
+            effects.end(happened=False)
             guard.report(decision, started, status)
             raise
+        effects.end(result)
         guard.report(decision, started, "succeeded", result)
         return result
 
-    return synchronous
+    return _marked(synchronous, guard, skip)
 
 
 class Guarded:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
-import gc
 import http.client
 import os
 import shlex
@@ -31,8 +31,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import _undo
 from ._guard import Guard
-from .errors import Denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -48,6 +48,8 @@ _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
 class _Local(threading.local):
     #: Whether this thread is deciding just now: what that needs is not the agent's.
     deciding = False
+    #: A tree that is being removed, and the step in which it was kept.
+    tree: tuple[str, _undo.Step] | None = None
 
 
 _local = _Local()
@@ -71,8 +73,18 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Monitor:
     """Decides on what a program does. Made by :meth:`Interlock.monitor`."""
 
-    def __init__(self, interlock: Interlock, approval: Any, approval_timeout: float) -> None:
+    def __init__(
+        self,
+        interlock: Interlock,
+        approval: Any,
+        approval_timeout: float,
+        also: Callable[[str, str, Decision], None] | None = None,
+    ) -> None:
         self.interlock = interlock
+        #: Is told of what may happen, and raises where it says no.
+        self.also = also
+        self.approval = approval
+        self.approval_timeout = approval_timeout
         self._guard = functools.partial(
             Guard,
             interlock,
@@ -82,13 +94,76 @@ class Monitor:
         )
         #: Connections that were decided on.
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        #: Steps that began in here, but for those of guarded calls.
+        self._steps: list[_undo.Step] = []
 
-    def decide(self, action_type: str, resource: str, tool: str, arguments: Any = None) -> Decision:
-        """The decision under which it may happen; raises if there is none."""
-        guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+    def decide(
+        self,
+        action_type: str,
+        resource: str,
+        tool: str,
+        arguments: Any = None,
+        ops: list[_undo.Op] | None = None,
+        keep: bool = True,
+        kept: bool = False,
+    ) -> Decision:
+        """The decision under which it may happen; raises if there is none.
+
+        What `ops` are about to change is kept when this returns; with ``keep=False``, later.
+        With ``kept`` somebody else sees to that.
+        """
         was, _local.deciding = _local.deciding, True
         try:
-            return guard.permit({} if arguments is None else arguments, redact=False)
+            guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+            guard.file_ops = self._undoable(ops)
+            guard.kept = kept
+            decision = guard.permit({} if arguments is None else arguments, redact=False)
+            if self.also is not None:
+                self.also(action_type, resource, decision)
+            if guard.file_ops and keep:
+                self._keep(guard.file_ops, tool, decision)
+            return decision
+        finally:
+            _local.deciding = was
+
+    def _undoable(self, ops: list[_undo.Op] | None) -> list[_undo.Op]:
+        if not ops or self.interlock.undo_journal is None or _undo.rolling():
+            return []
+        return [op for op in ops if not op[1].startswith(_NO_FILES)]
+
+    def _keep(self, ops: list[_undo.Op], tool: str, decision: Decision) -> None:
+        journal = self.interlock.undo_journal
+        assert journal is not None
+        step = self._of_tree(ops) or self.step(tool, decision)
+        if step.keep(ops) and ops[0][0] == "rmtree":
+            _local.tree = (ops[0][1], step)
+
+    def step(self, tool: str, decision: Decision) -> _undo.Step:
+        """The step that an action belongs to: that of the guarded call around it, or its own."""
+        step = _undo.current()
+        if step is None:
+            assert self.interlock.undo_journal is not None
+            step = self.interlock.undo_journal.step(self.interlock.agent(), tool, decision.id)
+            self._steps.append(step)
+        return step
+
+    def _of_tree(self, ops: list[_undo.Op]) -> _undo.Step | None:
+        """The step in which the tree was kept that this is a part of."""
+        if _local.tree is None:
+            return None
+        root, step = _local.tree
+        if all(op in ("delete", "rmdir") and _within(path, root) for op, path, _ in ops):
+            return step
+        _local.tree = None
+        return None
+
+    def seal(self) -> None:
+        """Notes how things are at the end: what differs later was not done in here."""
+        was, _local.deciding = _local.deciding, True
+        try:
+            for step in self._steps:
+                step.seal()
+            self._steps.clear()
         finally:
             _local.deciding = was
 
@@ -99,19 +174,39 @@ class Monitor:
         self._sockets.add(connection)
 
 
+#: What only looks like a file.
+_NO_FILES = ("/dev/", "/proc/", "/sys/")
+
+
+def _within(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
 def current() -> Monitor | None:
     """The monitor that what happens now is subject to."""
-    if _local.deciding:
+    if _local.deciding or _undo.rolling():
         return None
     return _active.get()
+
+
+@contextlib.contextmanager
+def unmonitored() -> Iterator[None]:
+    """For what the operator's code does on behalf of a decision, in this thread."""
+    was, _local.deciding = _local.deciding, True
+    try:
+        yield
+    finally:
+        _local.deciding = was
 
 
 # -- audit events -------------------------------------------------------------------------------
 
 
 def _path(path: Any, directory: Any = -1) -> str | None:
-    """The absolute path; `None` for what has none, such as a descriptor."""
-    if isinstance(path, int) or path is None:
+    """The absolute path; `None` for what has none, such as a pipe."""
+    if isinstance(path, int):
+        return _of_descriptor(path)
+    if path is None:
         return None
     name = os.fsdecode(path)
     if not os.path.isabs(name) and isinstance(directory, int) and directory >= 0:
@@ -121,6 +216,15 @@ def _path(path: Any, directory: Any = -1) -> str | None:
             pass
     # Only what the system itself would skip: `..` behind a link means another directory.
     return os.path.join(os.getcwd(), name) if not os.path.isabs(name) else name
+
+
+def _of_descriptor(descriptor: int) -> str | None:
+    """The path of an open file."""
+    try:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+    return name if name.startswith("/") else None
 
 
 def _loads_code() -> bool:
@@ -136,7 +240,8 @@ def _loads_code() -> bool:
 
 
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
-    name = _path(path)
+    # A descriptor was decided on when it was opened.
+    name = None if isinstance(path, int) else _path(path)
     if name is None or name in _DEVICES:
         return
     writes = bool(isinstance(flags, int) and flags & _WRITING)
@@ -144,10 +249,16 @@ def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
         writes = True
     if not writes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
         return
-    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name})
+    ops: list[_undo.Op] | None = None
+    if writes:
+        grows = isinstance(flags, int) and flags & os.O_APPEND and not flags & os.O_TRUNC
+        ops = [("append" if grows else "write", name, None)]
+    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name}, ops)
 
 
-def _file(action_type: str, tool: str, directory: int | None, **names: int) -> Callable[..., None]:
+def _file(
+    action_type: str, tool: str, directory: int | None, op: str, **names: int
+) -> Callable[..., None]:
     """A handler of an event whose first argument is a path; `names` are further arguments."""
 
     def handle(monitor: Monitor, *args: Any) -> None:
@@ -156,7 +267,11 @@ def _file(action_type: str, tool: str, directory: int | None, **names: int) -> C
             return
         arguments = {"path": name}
         arguments.update({key: str(args[at]) for key, at in names.items()})
-        monitor.decide(action_type, name, tool, arguments)
+        ops: list[_undo.Op] = [(op, name, None)]
+        if op == "metadata" and os.path.islink(name):
+            # The event does not say whether the link is followed.
+            ops.append(("link-metadata", name, None))
+        monitor.decide(action_type, name, tool, arguments, ops)
 
     return handle
 
@@ -166,8 +281,9 @@ def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: A
     if source is None or target is None:
         return
     arguments = {"path": source, "to": target}
-    monitor.decide("file_delete", source, "rename", arguments)
-    monitor.decide("file_write", target, "rename", arguments)
+    ops: list[_undo.Op] = [("rename", source, target)]
+    monitor.decide("file_delete", source, "rename", arguments, ops, keep=False)
+    monitor.decide("file_write", target, "rename", arguments, ops)
 
 
 def _linked(tool: str, directory: int) -> Callable[..., None]:
@@ -175,7 +291,11 @@ def _linked(tool: str, directory: int) -> Callable[..., None]:
         target = _path(args[1], args[directory] if len(args) > directory else -1)
         if target is not None:
             monitor.decide(
-                "file_write", target, tool, {"path": target, "of": os.fsdecode(args[0])}
+                "file_write",
+                target,
+                tool,
+                {"path": target, "of": os.fsdecode(args[0])},
+                [("create", target, None)],
             )
 
     return handle
@@ -228,18 +348,19 @@ def _connected(monitor: Monitor, connection: Any, address: Any) -> None:
 
 _HANDLERS: dict[str, Callable[..., None]] = {
     "open": _opened,
-    "os.remove": _file("file_delete", "remove", 1),
-    "os.rmdir": _file("file_delete", "rmdir", 1),
-    "shutil.rmtree": _file("file_delete", "rmtree", None),
+    "os.remove": _file("file_delete", "remove", 1, "delete"),
+    "os.rmdir": _file("file_delete", "rmdir", 1, "rmdir"),
+    "shutil.rmtree": _file("file_delete", "rmtree", None, "rmtree"),
     "os.rename": _renamed,
     "os.link": _linked("link", 3),
     "os.symlink": _linked("symlink", 2),
-    "os.mkdir": _file("file_write", "mkdir", 2),
-    "os.truncate": _file("file_write", "truncate", None),
-    "os.chmod": _file("permission_change", "chmod", 2, mode=1),
-    "os.chown": _file("permission_change", "chown", 3, owner=1, group=2),
-    "os.setxattr": _file("file_write", "setxattr", None),
-    "os.removexattr": _file("file_write", "removexattr", None),
+    "os.mkdir": _file("file_write", "mkdir", 2, "create"),
+    "os.truncate": _file("file_write", "truncate", None, "write"),
+    "os.chmod": _file("permission_change", "chmod", 2, "metadata", mode=1),
+    "os.chown": _file("permission_change", "chown", 3, "metadata", owner=1, group=2),
+    "os.utime": _file("file_write", "utime", 3, "metadata"),
+    "os.setxattr": _file("file_write", "setxattr", None, "metadata"),
+    "os.removexattr": _file("file_write", "removexattr", None, "metadata"),
     "os.system": lambda monitor, command: _started(monitor, "os.system", None, command),
     "subprocess.Popen": lambda monitor, program, args, cwd, env: _started(
         monitor, "subprocess", program, args, cwd
@@ -256,12 +377,19 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "sqlite3.connect": lambda monitor, database: (
         None
         if database in (":memory:", b":memory:", "")
-        else _opened(monitor, _uri_path(database), "r+", os.O_RDWR)
+        else _database_opened(monitor, uri_path(database))
     ),
 }
 
 
-def _uri_path(database: Any) -> Any:
+def _database_opened(monitor: Monitor, database: Any) -> None:
+    name = _path(database)
+    if name is not None:
+        # What is written into it is rows, by whoever has it open: no file to put back.
+        monitor.decide("file_write", name, "open", {"path": name})
+
+
+def uri_path(database: Any) -> Any:
     if isinstance(database, str) and database.startswith("file:"):
         return database[len("file:") :].partition("?")[0] or None
     return database
@@ -283,7 +411,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 # -- what events do not tell ----------------------------------------------------------------------
 
 
-def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Wraps a function or a method."""
     original = getattr(owner, name)
     setattr(owner, name, functools.wraps(original)(make(original)))
 
@@ -315,9 +444,9 @@ def _inherit_context() -> None:
 
         return submit_inside
 
-    _replace(threading.Thread, "start", start)
-    _replace(_thread, "start_new_thread", new_thread)
-    _replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
+    replace(threading.Thread, "start", start)
+    replace(_thread, "start_new_thread", new_thread)
+    replace(concurrent.futures.ThreadPoolExecutor, "submit", submit)
 
 
 def _remember_names() -> None:
@@ -336,7 +465,7 @@ def _remember_names() -> None:
 
         return resolve
 
-    _replace(socket, "getaddrinfo", getaddrinfo)
+    replace(socket, "getaddrinfo", getaddrinfo)
 
 
 def _watch_open_connections() -> None:
@@ -371,11 +500,11 @@ def _watch_open_connections() -> None:
 
         return accepted
 
-    for name in ("send", "sendall", "sendfile"):
-        _replace(socket.socket, name, sending)
+    for name in ("send", "sendall", "sendfile", "sendmsg"):
+        replace(socket.socket, name, sending)
     for name in ("send", "sendall", "write"):
-        _replace(ssl.SSLSocket, name, sending)
-    _replace(socket.socket, "accept", accept)
+        replace(ssl.SSLSocket, name, sending)
+    replace(socket.socket, "accept", accept)
 
 
 def _read_requests() -> None:
@@ -399,152 +528,58 @@ def _read_requests() -> None:
 
         return put
 
-    _replace(http.client.HTTPConnection, "putrequest", putrequest)
+    replace(http.client.HTTPConnection, "putrequest", putrequest)
 
 
-def _read_httpx() -> None:
-    """The same for httpx, which has its own protocol implementation."""
-    httpx = sys.modules.get("httpx")
-    if httpx is None or getattr(httpx, "_interlock", False):
-        return
-
-    def decide(request: Any) -> None:
-        monitor = current()
-        if monitor is not None:
-            url = str(request.url)
-            monitor.decide("api_call", url, "httpx", {"method": request.method, "url": url})
-
-    def send(original: Any) -> Any:
-        def checked(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            decide(request)
-            return original(self, request, *args, **kwargs)
-
-        return checked
-
-    _replace(httpx.Client, "_send_single_request", send)
-    _replace(httpx.AsyncClient, "_send_single_request", send)
-    httpx._interlock = True
+#: What begins and ends transactions writes nothing that was not decided on.
+_TRANSACTION = ("begin", "commit", "rollback", "savepoint", "release", "end", "start transaction")
+#: How a statement begins that only reads; whatever else it begins with may write.
+_READS = ("select", "values", "explain", "show", "table")
 
 
-_WRITES = ("insert", "update", "delete", "replace", "drop", "alter", "create", "truncate", "vacuum")
-
-
-def _decide_sql(database: str, sql: Any) -> None:
+def decide_sql(database: str, driver: str, sql: Any, kept: bool = False) -> Decision | None:
+    """Decides on a statement; with `kept`, the rows that it changes can be put back."""
     monitor = current()
-    if monitor is None or not isinstance(sql, str):
-        return
+    if monitor is None:
+        return None
+    if isinstance(sql, bytes):
+        sql = sql.decode("utf-8", "replace")
+    if not isinstance(sql, str):
+        return None
     first = sql.lstrip(" \t\r\n;(").lower()
-    # A comment or `with` in front may hide what it does; the engine reads the statement itself.
-    writes = first.startswith(_WRITES) or first.startswith(("with", "--", "/*", "pragma", "attach"))
-    monitor.decide(
+    # The engine reads the statement itself; this is what kind of action it is.
+    writes = not first.startswith((*_READS, *_TRANSACTION))
+    # A second statement may be of another kind, and `explain analyze` runs what it explains.
+    writes = writes or ";" in first.rstrip(" \t\r\n;")
+    writes = writes or (first.startswith("explain") and "analy" in first[:100])
+    return monitor.decide(
         "database_write" if writes else "database_query",
-        f"sqlite:{database}",
-        "sqlite3",
+        database,
+        driver,
         {"sql": sql},
+        kept=kept,
     )
 
 
-class _Cursor(sqlite3.Cursor):
-    def execute(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().execute(sql, *args)
+def _make_special_files() -> None:
+    """What CPython has no event for."""
 
-    def executemany(self, sql: str, *args: Any) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().executemany(sql, *args)
+    def make(tool: str) -> Callable[[Any], Any]:
+        def wrap(original: Any) -> Any:
+            def made(path: Any, *args: Any, **kwargs: Any) -> Any:
+                monitor = current()
+                name = _path(path, kwargs.get("dir_fd", -1))
+                if monitor is not None and name is not None:
+                    ops: list[_undo.Op] = [("create", name, None)]
+                    monitor.decide("file_write", name, tool, {"path": name}, ops)
+                return original(path, *args, **kwargs)
 
-    def executescript(self, sql: str) -> Any:
-        _decide_sql(_database(self.connection), sql)
-        return super().executescript(sql)
+            return made
 
+        return wrap
 
-_databases: weakref.WeakKeyDictionary[sqlite3.Connection, str] = weakref.WeakKeyDictionary()
-
-
-def _database(connection: sqlite3.Connection) -> str:
-    return _databases.get(connection, "")
-
-
-class _Connection(sqlite3.Connection):
-    def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(database, *args, **kwargs)
-        _databases[self] = os.fsdecode(database) if database else ""
-
-    def cursor(self, factory: Any = _Cursor) -> Any:
-        if not issubclass(factory, _Cursor):
-            factory = type(factory.__name__, (_Cursor, factory), {})
-        return super().cursor(factory)
-
-    # The originals make their cursor without asking `cursor()`.
-    def execute(self, sql: str, *args: Any) -> Any:
-        return self.cursor().execute(sql, *args)
-
-    def executemany(self, sql: str, *args: Any) -> Any:
-        return self.cursor().executemany(sql, *args)
-
-    def executescript(self, sql: str) -> Any:
-        return self.cursor().executescript(sql)
-
-
-def _read_statements() -> None:
-    def connect(original: Any) -> Any:
-        def checked(*args: Any, **kwargs: Any) -> Any:
-            factory = kwargs.get("factory", args[5] if len(args) > 5 else sqlite3.Connection)
-            if not issubclass(factory, _Connection):
-                factory = (
-                    _Connection
-                    if factory is sqlite3.Connection
-                    else type(factory.__name__, (_Connection, factory), {})
-                )
-            if len(args) > 5:
-                args = args[:5] + (factory,) + args[6:]
-            else:
-                kwargs["factory"] = factory
-            return original(*args, **kwargs)
-
-        return checked
-
-    _replace(sqlite3, "connect", connect)
-    sqlite3.dbapi2.connect = sqlite3.connect
-
-
-#: What SQLite asks an authorizer about, as the action it is.
-_AUTHORIZED = {
-    getattr(sqlite3, name): (action_type, verb)
-    for name, action_type, verb in [
-        ("SQLITE_INSERT", "database_write", "INSERT INTO {}"),
-        ("SQLITE_UPDATE", "database_write", "UPDATE {}"),
-        ("SQLITE_DELETE", "database_write", "DELETE FROM {}"),
-        ("SQLITE_DROP_TABLE", "database_write", "DROP TABLE {}"),
-        ("SQLITE_ALTER_TABLE", "database_write", "ALTER TABLE {}"),
-        ("SQLITE_READ", "database_query", "SELECT * FROM {}"),
-        ("SQLITE_ATTACH", "database_write", "ATTACH {}"),
-    ]
-}
-
-
-def _authorize_open_databases() -> None:
-    """Databases that were opened before this module was loaded are asked about by SQLite itself."""
-
-    def authorize(code: int, first: Any, second: Any, *_: Any) -> int:
-        monitor = current()
-        known = _AUTHORIZED.get(code)
-        if monitor is None or known is None or str(first).startswith("sqlite_"):
-            return sqlite3.SQLITE_OK
-        action_type, verb = known
-        try:
-            monitor.decide(action_type, f"sqlite:{first}", "sqlite3", {"sql": verb.format(first)})
-        except Denied:
-            return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK
-
-    for found in gc.get_objects():
-        if type(found) is sqlite3.Connection:
-            try:
-                found.set_authorizer(authorize)
-            except sqlite3.ProgrammingError:
-                # Closed, or another thread's.
-                pass
+    replace(os, "mkfifo", make("mkfifo"))
+    replace(os, "mknod", make("mknod"))
 
 
 _installed = False
@@ -554,17 +589,28 @@ _install_lock = threading.Lock()
 def install() -> None:
     """Puts hook and wrappers in place, once; they do nothing outside a monitor."""
     global _installed
+    # They use what is here.
+    from . import _drivers, _processes, _sqlite
+
     with _install_lock:
         if not _installed:
             _inherit_context()
             _remember_names()
             _watch_open_connections()
             _read_requests()
-            _read_statements()
+            _sqlite.install()
+            _make_special_files()
+            _processes.install()
             sys.addaudithook(_hook)
             _installed = True
-    _read_httpx()
-    _authorize_open_databases()
+        _drivers.install()
+    _sqlite.authorize_open()
+
+
+@contextlib.contextmanager
+def inside(monitor: Monitor) -> Iterator[Monitor]:
+    """The context manager."""
+    yield from entered(monitor)
 
 
 def entered(monitor: Monitor) -> Iterator[Monitor]:
@@ -575,3 +621,4 @@ def entered(monitor: Monitor) -> Iterator[Monitor]:
         yield monitor
     finally:
         _active.reset(token)
+        monitor.seal()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._core import Decision, Floor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +22,10 @@ class Scope:
     user: str | None = None
     environment: str | None = None
     approval_id: str | None = None
+    #: What is asked for beyond the policies.
+    floor: Floor | None = None
+    #: Makes the exception of a decision that permits nothing.
+    refusal: Callable[[Decision], Exception] | None = None
 
     def within(self, outer: Scope) -> Scope:
         """This scope, completed by the outer one. An approval is for one call: not inherited."""
@@ -28,6 +36,8 @@ class Scope:
             user=self.user or outer.user,
             environment=self.environment or outer.environment,
             approval_id=self.approval_id,
+            floor=self.floor or outer.floor,
+            refusal=self.refusal or outer.refusal,
         )
 
 

@@ -1,15 +1,17 @@
 """What Interlock raises.
 
 Everything derives from :class:`InterlockError`. A :class:`Denied` means that the action did not
-run. Its text is safe to show to an agent; ``decision`` tells the operator why.
+run; a :class:`ResultWithheld` that it did, and that its result is kept from the agent. The text of
+both is safe to show to an agent; ``decision`` tells the operator why.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Approval, Decision
+    from ._core import Approval, Decision, Outcome
+    from ._undo import RollbackReport
 
 __all__ = [
     "ApprovalDenied",
@@ -20,10 +22,18 @@ __all__ = [
     "CircuitOpen",
     "ConfigurationError",
     "Denied",
+    "Diverged",
     "InterlockError",
     "InvalidAction",
     "LimitExceeded",
     "LoopDetected",
+    "OutcomeUnknown",
+    "ResultNotStored",
+    "RollbackStopped",
+    "RunError",
+    "RunPaused",
+    "StepFailed",
+    "ResultWithheld",
     "Unavailable",
 ]
 
@@ -34,6 +44,19 @@ class InterlockError(Exception):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Across processes; what belongs to this one, such as the decision, stays.
+        state = {k: v for k, v in vars(self).items() if isinstance(v, (str, int, float))}
+        return _revived, (type(self), str(self), state)
+
+
+def _revived(cls: type[InterlockError], message: str, state: dict[str, Any]) -> InterlockError:
+    """An error of another process: what it says, without its decision."""
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    vars(error).update(state)
+    return error
 
 
 class ConfigurationError(InterlockError):
@@ -48,8 +71,19 @@ class Unavailable(InterlockError):
     """There is no decision, or it cannot be recorded. The action must not run."""
 
 
+class RollbackStopped(InterlockError):
+    """A rollback ended before its last step. ``report`` says what is undone and what stands in the
+    way; the step at which it stopped and older ones are as they were."""
+
+    def __init__(self, message: str, report: RollbackReport) -> None:
+        super().__init__(message, "undo.stopped")
+        self.report = report
+
+
 class Denied(InterlockError):
-    """The action did not run."""
+    """The action did not run. In another process than the one that raised it there is no decision."""
+
+    decision: Decision
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.agent_message, decision.code)
@@ -100,6 +134,49 @@ class ApprovalDenied(Denied):
 
 class ApprovalTimeout(ApprovalRequired):
     """Nobody answered in the time the caller waits; the request itself may still be open."""
+
+
+class OutcomeUnknown(ApprovalRequired):
+    """A step began in an earlier life of its run, and nobody knows whether it happened.
+
+    A person who agrees to the approval has it run again; one who knows that it happened says so
+    with :meth:`Interlock.settle_step`.
+    """
+
+
+class RunError(InterlockError):
+    """A run cannot go on. The step did not run."""
+
+
+class RunPaused(RunError):
+    """The run waits until a person looked at it: :meth:`Interlock.release_run`."""
+
+
+class Diverged(RunPaused):
+    """The run took another step here before, so that it is paused."""
+
+
+class StepFailed(RunError):
+    """The step raised an error in an earlier life, and the run went on from there."""
+
+
+class ResultNotStored(RunError):
+    """The step happened, and its result cannot be stored as JSON: a resumed run would lack it."""
+
+
+class ResultWithheld(InterlockError):
+    """The action ran, and its result is kept from the agent: it carries instructions.
+
+    ``decision`` is the one under which the action ran. ``outcome`` says what was found in the
+    result; ``None``: it could not be looked at.
+    """
+
+    def __init__(self, decision: Decision, outcome: Outcome | None) -> None:
+        super().__init__(
+            f"the result of this action is withheld (reference {decision.id})", "result.withheld"
+        )
+        self.decision = decision
+        self.outcome = outcome
 
 
 _BY_CODE: dict[str, type[Blocked]] = {

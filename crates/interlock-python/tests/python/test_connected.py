@@ -160,7 +160,6 @@ class Modes(WithServer):
         with self.assertRaises(InvalidAction) as caught:
             il.check("custom", tool="read", arguments={"text": "x" * 300_000})
         self.assertEqual(caught.exception.code, "action.too-large")
-        self.assertFalse((self.dir / "data").exists())
         bound = self.server.key("agent", agent_id="other")
         with self.assertRaises(InvalidAction) as caught:
             self.open(mode="remote", api_key=bound).check("custom", tool="read")

@@ -49,6 +49,7 @@ class Documents(unittest.TestCase):
         self.assertIn("not run:", said)
         self.assertIn("with the server: connected True", said)
         self.assertIn("refused: `http://203.0.113.7:8088` would send the API key in the clear", said)
+        self.assertIn(blocks(guide, "text")[1], said)
 
     def test_the_readme(self):
         ran = []

@@ -233,6 +233,13 @@ impl Connected {
             Err(error) if is_at_server(&error) => {}
             answered => return answered,
         }
+        if options.floor.is_some() {
+            return Err(ServerError::Configuration(
+                "the server decides on this action, and takes no limits of its client's own"
+                    .to_owned(),
+            )
+            .into());
+        }
         let key = kept.idempotency_key.clone();
         let (timeout, now) = (inner.options.timeout, inner.clock.now());
         match own.server.check(&mut kept, &own.names, timeout, now) {

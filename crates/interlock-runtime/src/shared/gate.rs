@@ -16,7 +16,7 @@ use super::error::GateError;
 use super::link::{Link, Lost};
 use super::message::{
     ApprovalRequest, CheckRequest, MESSAGE_BYTES_MAX, OutcomeRequest, Owner, OwnerKind,
-    PolicyEpoch, Request, Response, settings,
+    PauseRequest, PolicyEpoch, Request, Response, settings,
 };
 use super::model::action_json;
 use super::socket::{Socket, policy};
@@ -363,6 +363,38 @@ impl Gate {
                     }));
                     match link.call(&request, attempt.deadline) {
                         Ok(Response::Approval(row)) => return Ok(*row),
+                        Ok(other) => return Err(self.failure(other)),
+                        Err(lost) => Some(lost),
+                    }
+                }
+                Role::Unconnected => None,
+                Role::Closed => return Err(GateError::Closed),
+            };
+            self.lost(lost, &seat, &mut attempt)?;
+        }
+    }
+
+    /// Stops an agent: everything that it asks for is denied until a person ends the pause. As
+    /// [`Runtime::pause_agent`].
+    ///
+    /// # Errors
+    /// When the agent is not stopped.
+    pub fn pause_agent(&self, tenant: &str, by: &str, agent_id: &str) -> Result<(), GateError> {
+        let mut attempt = Attempt::new(self.0.options.patience);
+        loop {
+            let seat = self.seat();
+            let lost = match seat.role() {
+                Role::Owner(owning) => {
+                    return Ok(owning.runtime.pause_agent(tenant, by, agent_id)?);
+                }
+                Role::Client(link) => {
+                    let request = Request::Pause(Box::new(PauseRequest {
+                        tenant: tenant.to_owned(),
+                        by: by.to_owned(),
+                        agent_id: agent_id.to_owned(),
+                    }));
+                    match link.call(&request, attempt.deadline) {
+                        Ok(Response::Paused) => return Ok(()),
                         Ok(other) => return Err(self.failure(other)),
                         Err(lost) => Some(lost),
                     }

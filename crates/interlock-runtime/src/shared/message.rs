@@ -117,16 +117,19 @@ pub(crate) enum Request {
     Outcome(Box<OutcomeRequest>),
     Approval(Box<ApprovalRequest>),
     Policy(String),
+    Pause(Box<PauseRequest>),
 }
 
-variants!(Request { 0 => Check(it), 1 => Outcome(it), 2 => Approval(it), 3 => Policy(tenant) });
+variants!(Request {
+    0 => Check(it), 1 => Outcome(it), 2 => Approval(it), 3 => Policy(tenant), 4 => Pause(it),
+});
 
 impl Request {
     /// Whether it can be sent twice: what has a key is decided once, and what only looks changes
     /// nothing. The second report of an outcome must say that it is one.
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Approval(_) | Self::Policy(_) => true,
+            Self::Check(_) | Self::Approval(_) | Self::Policy(_) | Self::Pause(_) => true,
             Self::Outcome(request) => request.again,
         }
     }
@@ -176,6 +179,20 @@ structure!(ApprovalRequest {
     hold_ms
 });
 
+/// Any process may stop an agent; only people end a pause.
+#[derive(Debug)]
+pub(crate) struct PauseRequest {
+    pub(crate) tenant: String,
+    pub(crate) by: String,
+    pub(crate) agent_id: String,
+}
+
+structure!(PauseRequest {
+    tenant,
+    by,
+    agent_id
+});
+
 /// The policies in force for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -196,10 +213,12 @@ pub(crate) enum Response {
     Approval(Box<ApprovalRow>),
     Policy(Option<PolicyEpoch>),
     Failure(Failure),
+    Paused,
 }
 
 variants!(Response {
     0 => Checked(it), 1 => Outcome(it), 2 => Approval(it), 3 => Policy(it), 4 => Failure(it),
+    5 => Paused,
 });
 
 /// Why there is no answer. Everything that an enforcement point tells apart keeps its type.

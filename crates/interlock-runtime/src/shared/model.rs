@@ -14,12 +14,15 @@ use interlock_core::model::{
     FiredRule, Object, Obligation, Outcome, OutcomeStatus, Principal, Reason, Role, RuleKind, Span,
     Value, Vector, VectorSet, limits,
 };
+use interlock_core::program::glob::Glob;
+use interlock_core::program::rule::{Profile, ProfileBudget};
 use interlock_core::risk::{Dimension, DimensionScore, RiskReport, Term, Terms};
 use interlock_core::state::{LimitReading, Readings};
 use interlock_store::{ApprovalRequest, ApprovalRow};
 
 use super::wire::{Input, Malformed, Wire, named, put_text, structure, variants};
 use crate::check::{CheckOptions, Checked, Claimed};
+use crate::floor::{Asks, Floor, RiskFloor};
 use crate::outcome::OutcomeReply;
 use crate::recorded;
 
@@ -39,7 +42,27 @@ structure!(CheckOptions {
     key_id,
     reported,
     open,
-    without_server
+    without_server,
+    floor
+});
+structure!(Floor {
+    profile,
+    risk,
+    asks
+});
+structure!(RiskFloor { from, effect });
+structure!(Asks { effect, why });
+structure!(Profile {
+    allowed_actions,
+    allowed_resources,
+    blocked_resources,
+    actions_per_minute,
+    risk_max,
+    budget,
+});
+structure!(ProfileBudget {
+    day_nano_usd,
+    month_nano_usd
 });
 structure!(Claimed {
     decision,
@@ -196,6 +219,26 @@ impl Wire for ActionDigest {
 
     fn get(input: &mut Input<'_>) -> Result<Self, Malformed> {
         Wire::get(input).map(Self)
+    }
+}
+
+impl Wire for Glob {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self.pattern(), out);
+    }
+
+    fn get(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        String::get(input).map(|pattern| Self::new(&pattern))
+    }
+}
+
+impl Wire for std::sync::Arc<Floor> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (**self).put(out);
+    }
+
+    fn get(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Floor::get(input).map(Self::new)
     }
 }
 
@@ -455,6 +498,7 @@ pub(crate) fn action_json(action: &Action) -> String {
         ("redact", can.redact),
         ("sandbox", can.sandbox),
         ("wait", can.wait),
+        ("undo", can.undo),
     ];
     field(
         "capabilities",

@@ -20,7 +20,8 @@ use super::address::{Address, Peer, SOCKET};
 use super::frame::{Broken, Frames};
 use super::message::{
     ApprovalRequest, CheckRequest, Failure, GREETING_BYTES_MAX, Hello, MESSAGE_BYTES_MAX,
-    OutcomeRequest, Owner, OwnerKind, PolicyEpoch, Request, Response, VERSION, Welcome,
+    OutcomeRequest, Owner, OwnerKind, PauseRequest, PolicyEpoch, Request, Response, VERSION,
+    Welcome,
 };
 use super::wire::{Names, decode, encode};
 use crate::Runtime;
@@ -371,6 +372,16 @@ impl Shared {
             Request::Approval(request) => {
                 self.known(&request.principal.tenant)?;
                 Response::Approval(Box::new(self.approval(&request)?))
+            }
+            Request::Pause(request) => {
+                self.known(&request.tenant)?;
+                let PauseRequest {
+                    tenant,
+                    by,
+                    agent_id,
+                } = &*request;
+                self.runtime.pause_agent(tenant, by, agent_id)?;
+                Response::Paused
             }
             Request::Policy(tenant) => Response::Policy(policy(&self.runtime, &tenant)),
         })

@@ -5,6 +5,7 @@ mod baseline;
 mod budget;
 mod bundles;
 mod content;
+mod deep;
 mod disk;
 mod faults;
 mod gate;

@@ -1,7 +1,7 @@
 //! A restart resets no limit: state is folded from the journal.
 
 use interlock_core::approval::State;
-use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, Value, reason::code};
+use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, Value, Vector, reason::code};
 use interlock_runtime::{CheckOptions, Claimed, Runtime};
 use interlock_store::{AgentChange, NewAgent};
 
@@ -167,6 +167,41 @@ fn a_crash_lifts_no_stop() {
         let row = runtime.store().approval(TENANT, id).expect("a row");
         assert_eq!(row.approval.state, State::Expired);
     }
+    end(runtime);
+}
+
+/// A result that was not looked through to its end may hold anything: the session counts as having read
+/// untrusted content, also after a restart, but not as instructed.
+#[test]
+fn a_result_that_was_not_read_whole_taints_its_session() {
+    let world = World::policy("interlock: 1\ndefault: allow\n");
+    let runtime = world.open();
+    let read = |runtime: &Runtime, n: u32| {
+        check(
+            runtime,
+            &format!(
+                r#"{{"agent_id":"bot","action_type":"file_read","session_id":"s","resource":"/srv/a{n}.md"}}"#
+            ),
+        )
+    };
+    let first = read(&runtime, 1);
+    let mut page = outcome(OutcomeStatus::Succeeded);
+    page.result = Some("all is well. ".repeat(600 * 1024 / 13));
+    let reply = runtime
+        .outcome(&Principal::local(), first.id, &page)
+        .expect("an outcome");
+    assert!(reply.findings.has_code("resource-exhaustion.scan-limit"));
+    assert!(reply.tainted && !reply.findings.has(Vector::PromptInjection));
+    let look = |runtime: &Runtime, n: u32| {
+        let checked = read(runtime, n);
+        let state = &checked.decision.readings.state;
+        assert!(state.untrusted_seen);
+        assert_eq!(state.instructions_seq, 0);
+    };
+    look(&runtime, 2);
+    end(runtime);
+    let runtime = world.open();
+    look(&runtime, 3);
     end(runtime);
 }
 

@@ -69,7 +69,7 @@ pub struct CheckRequest {
     /// Prompt, plan, model.
     #[schema(value_type = Option<Object>)]
     pub context: Option<serde_json::Value>,
-    /// What the enforcement point can do: `redact`, `sandbox`, `wait`.
+    /// What the enforcement point can do: `redact`, `sandbox`, `wait`; `undo` says that it can undo this action.
     pub capabilities: Option<Vec<String>>,
     /// The key under which a retry finds the first answer, for 24 hours.
     #[schema(max_length = 256)]

@@ -32,6 +32,10 @@ pub struct Detection {
     pub kind: String,
     /// 0..1.
     pub confidence: f64,
+    /// Where it starts in the text, in UTF-16 code units, as browsers count.
+    pub start: usize,
+    /// Where it ends, likewise.
+    pub end: usize,
 }
 
 /// The masked text.
@@ -85,6 +89,7 @@ pub async fn mask(
         )
     })?;
     let masked = mask_text(&request.text, strategy);
+    let mut units = Utf16::new(&request.text);
     Ok(Json(MaskResponse {
         pii_found: !masked.matches.is_empty(),
         detections: masked
@@ -93,8 +98,55 @@ pub async fn mask(
             .map(|m| Detection {
                 kind: m.kind.name.to_owned(),
                 confidence: f64::from(m.confidence) / 100.0,
+                start: units.at(m.start),
+                end: units.at(m.end),
             })
             .collect(),
         masked: masked.text,
     }))
+}
+
+/// Turns byte offsets, asked for in rising order, into UTF-16 offsets in one pass over the text.
+struct Utf16<'a> {
+    text: &'a str,
+    bytes: usize,
+    units: usize,
+}
+
+impl<'a> Utf16<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            bytes: 0,
+            units: 0,
+        }
+    }
+
+    fn at(&mut self, bytes: usize) -> usize {
+        if bytes < self.bytes {
+            *self = Self::new(self.text);
+        }
+        if let Some(part) = self.text.get(self.bytes..bytes) {
+            self.units += part.encode_utf16().count();
+            self.bytes = bytes;
+        }
+        self.units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_as_browsers_count() {
+        let text = "a\u{e4}\u{1f600}b";
+        let mut units = Utf16::new(text);
+        assert_eq!([0, 1, 3, 7, 8].map(|at| units.at(at)), [0, 1, 2, 4, 5]);
+        assert_eq!(units.at(1), 1);
+        let masked = mask_text("\u{1f600} ann@example.com", Strategy::Full);
+        let found = &masked.matches[0];
+        let mut units = Utf16::new("\u{1f600} ann@example.com");
+        assert_eq!((units.at(found.start), units.at(found.end)), (3, 18));
+    }
 }

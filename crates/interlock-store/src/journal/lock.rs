@@ -39,7 +39,7 @@ pub struct Holder {
 
 /// A held lock; dropping it gives it up.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Held {
     file: Option<File>,
     entry: Entry,
 }
@@ -81,7 +81,11 @@ fn entry(path: &Path) -> io::Result<Option<Entry>> {
 }
 
 /// Takes the lock on `path`, a file that is made if need be and that nothing else opens.
-pub(crate) fn take(path: &Path) -> io::Result<Held> {
+///
+/// # Errors
+/// [`ErrorKind::WouldBlock`] when it is held, by this process or by another; else those of the
+/// system.
+pub fn take(path: &Path) -> io::Result<Held> {
     let mut table = table()?;
     if let Some(entry) = entry(path)?
         && table.contains(&entry)

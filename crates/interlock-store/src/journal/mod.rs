@@ -37,7 +37,7 @@ mod writer;
 pub use error::JournalError;
 pub use interlock_core::audit::body::Body;
 pub use interlock_core::audit::frame::Kind;
-pub use lock::Holder;
+pub use lock::{Held, Holder, take as lock_file};
 pub use state::Position;
 pub use time::rfc3339;
 pub use verify::DirSource;

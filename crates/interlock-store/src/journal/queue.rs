@@ -58,6 +58,10 @@ struct Inner {
     control: VecDeque<Control>,
     closed: Option<JournalError>,
     closing: bool,
+    /// Whether the writer waits for an item, and how many wait for room: a call that nobody waits
+    /// for costs as much as the push.
+    writer_waits: bool,
+    pushers_wait: usize,
 }
 
 pub(super) struct Queue {
@@ -128,11 +132,13 @@ impl Queue {
             if left.is_zero() {
                 return Err(JournalError::QueueFull(self.capacity));
             }
+            inner.pushers_wait += 1;
             inner = self
                 .drained
                 .wait_timeout(inner, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            inner.pushers_wait -= 1;
         }
         let tenant = item.tenant.clone();
         inner.entries += 1;
@@ -144,8 +150,11 @@ impl Queue {
         if first {
             inner.turns.push_back(tenant);
         }
+        let wake = inner.writer_waits;
         drop(inner);
-        self.filled.notify_one();
+        if wake {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
@@ -178,11 +187,13 @@ impl Queue {
     pub(super) fn take(&self, patience: Duration) -> Taken {
         let mut inner = self.lock();
         if inner.entries == 0 && inner.control.is_empty() && !inner.closing {
+            inner.writer_waits = true;
             inner = self
                 .filled
                 .wait_timeout(inner, patience)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            inner.writer_waits = false;
         }
         let mut taken = Taken {
             control: inner.control.drain(..).collect(),
@@ -210,8 +221,11 @@ impl Queue {
         inner.entries -= taken.items.len();
         inner.bytes -= bytes;
         taken.closing = inner.closing && inner.entries == 0;
+        let wake = inner.pushers_wait > 0;
         drop(inner);
-        self.drained.notify_all();
+        if wake {
+            self.drained.notify_all();
+        }
         taken
     }
 

@@ -6,6 +6,7 @@
 
 use super::lexicon::LEXICON;
 use super::patterns;
+use crate::text::lanes;
 
 /// Base-two logarithm of the number of buckets of a model.
 const BUCKET_BITS: u32 = 18;
@@ -68,15 +69,20 @@ fn kind(b: u8) -> u8 {
 }
 
 /// Eight bytes from `at` on, zeros past the end.
+#[inline(always)]
 fn eight(bytes: &[u8], at: usize) -> u64 {
-    match bytes.get(at..at + 8) {
-        Some(b) => b.try_into().map_or(0, u64::from_le_bytes),
-        None => {
-            let mut out = [0u8; 8];
-            for (to, from) in out.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
-                *to = *from;
-            }
-            u64::from_le_bytes(out)
+    lanes::eight(bytes, at, 0)
+}
+
+/// The first byte from `at` on that is neither an ASCII letter nor an apostrophe.
+#[inline(always)]
+fn letters_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let x = eight(bytes, at);
+        let length = lanes::first(lanes::others(lanes::letters(x) | lanes::equal(x, b'\'')));
+        at += length;
+        if length < 8 {
+            return at;
         }
     }
 }
@@ -94,6 +100,7 @@ const fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// A word as a number and its stem as a number.
+#[inline(always)]
 pub(super) fn word(bytes: &[u8], start: usize, end: usize) -> (u64, u64) {
     let length = end.saturating_sub(start);
     let keep = |n: usize| {
@@ -136,10 +143,47 @@ struct Before {
     evidence: u64,
 }
 
+/// Takes the features of the tokens of a text, each token's before the token.
+pub(super) trait Sink {
+    /// One feature of the token that comes.
+    fn feature(&mut self, bucket: u32);
+    /// The token, and the bytes that it stands at.
+    fn token(&mut self, bytes: (usize, usize));
+}
+
 /// Calls `emit` with the features of each token of `text` and the bytes that it stands at. The text
 /// should be in normal form where it is not ASCII. Returns the evidence of families near each
 /// other, one bit each, and the number of tokens.
-pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64, u32) {
+pub fn tokens(text: &str, emit: impl FnMut(&Token, (usize, usize))) -> (u64, u32) {
+    struct Whole<F> {
+        token: Token,
+        length: usize,
+        emit: F,
+    }
+    impl<F: FnMut(&Token, (usize, usize))> Sink for Whole<F> {
+        fn feature(&mut self, bucket: u32) {
+            if let Some(slot) = self.token.get_mut(self.length) {
+                *slot = bucket;
+                self.length += 1;
+            }
+        }
+
+        fn token(&mut self, bytes: (usize, usize)) {
+            (self.emit)(&self.token, bytes);
+            self.token = [ABSENT; FEATURES];
+            self.length = 0;
+        }
+    }
+    let mut sink = Whole {
+        token: [ABSENT; FEATURES],
+        length: 0,
+        emit,
+    };
+    walk(text, &mut sink)
+}
+
+/// As [`tokens`], feature by feature.
+pub(super) fn walk(text: &str, sink: &mut impl Sink) -> (u64, u32) {
     let bytes = text.as_bytes();
     let lexicon = &*LEXICON;
     let mut before = Before {
@@ -154,9 +198,12 @@ pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64,
     while let Some(&b) = bytes.get(at) {
         let start = at;
         at += 1;
+        if b == b' ' {
+            continue;
+        }
         let mut family = 0;
         let this = match kind(b) {
-            LETTER | HIGH if ideograph(bytes, start) => {
+            HIGH if ideograph(bytes, start) => {
                 at = (start + 3).min(bytes.len());
                 if ideograph_end == start {
                     family = lexicon.family(word(bytes, start.saturating_sub(3), at));
@@ -165,12 +212,12 @@ pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64,
                 word(bytes, start, at)
             }
             LETTER | HIGH => {
-                while let Some(&b) = bytes.get(at) {
-                    match kind(b) {
-                        LETTER | JOIN => at += 1,
-                        HIGH if !ideograph(bytes, at) => at += 1,
-                        _ => break,
-                    }
+                at = letters_end(bytes, at);
+                while let Some(&b) = bytes.get(at)
+                    && kind(b) == HIGH
+                    && !ideograph(bytes, at)
+                {
+                    at = letters_end(bytes, at + 1);
                 }
                 if at - start > WORD_BYTES_MAX {
                     BLOB
@@ -206,35 +253,36 @@ pub fn tokens(text: &str, mut emit: impl FnMut(&Token, (usize, usize))) -> (u64,
                 continue;
             }
         };
-        emit(&before.token(this, family), (start, at));
+        before.token(this, family, sink);
+        sink.token((start, at));
     }
     (before.evidence, before.tokens)
 }
 
 impl Before {
     /// The features of the word `this` of `family` after what was before it.
-    fn token(&mut self, this: (u64, u64), family: u8) -> Token {
+    #[inline(always)]
+    fn token(&mut self, this: (u64, u64), family: u8, sink: &mut impl Sink) {
         let second = std::mem::replace(&mut self.word, this);
         self.tokens += 1;
-        let pair = mix(second.0, this.0.rotate_left(17));
-        let mut token = [ABSENT; FEATURES];
-        let mut slots = token.iter_mut();
-        let mut put = |x: u64| {
-            if let Some(slot) = slots.next() {
-                *slot = bucket(x);
-            }
-        };
-        put(this.0);
-        put(this.1);
-        put(pair);
-        put(mix(second.1.rotate_left(7), this.1));
-        if family == 0 {
-            let (last, at) = self.met.first().copied().unwrap_or_default();
-            if last != 0 && self.tokens - at <= 3 {
-                put(mix(0x84 + u64::from(last) * 256, this.1));
-            }
-            return token;
+        sink.feature(bucket(this.0));
+        sink.feature(bucket(this.1));
+        sink.feature(bucket(mix(second.0, this.0.rotate_left(17))));
+        sink.feature(bucket(mix(second.1.rotate_left(7), this.1)));
+        if family != 0 {
+            self.known(family, sink);
+            return;
         }
+        let (last, at) = self.met.first().copied().unwrap_or_default();
+        if last != 0 && self.tokens - at <= 3 {
+            sink.feature(bucket(mix(0x84 + u64::from(last) * 256, this.1)));
+        }
+    }
+
+    /// The features that a word of `family` makes with those of the sentence.
+    #[inline(never)]
+    fn known(&mut self, family: u8, sink: &mut impl Sink) {
+        let mut put = |x: u64| sink.feature(bucket(x));
         let f = u64::from(family);
         put(mix(0x81, f));
         let mut around = 1u32 << (family & 31);
@@ -262,7 +310,6 @@ impl Before {
         if let Some(slot) = self.met.first_mut() {
             *slot = (family, self.tokens);
         }
-        token
     }
 }
 

@@ -483,20 +483,31 @@ impl Lexicon {
     }
 
     /// The family of a word, given by itself and its stem; 0 when it has none.
+    #[inline(always)]
     pub(super) fn family(&self, (whole, stem): (u64, u64)) -> u8 {
+        if !self.may_hold(whole) && !self.may_hold(stem) {
+            return 0;
+        }
+        self.look_up_both(whole, stem)
+    }
+
+    #[inline(never)]
+    fn look_up_both(&self, whole: u64, stem: u64) -> u8 {
         match self.look_up(whole) {
             0 => self.look_up(stem),
             family => family,
         }
     }
 
-    fn look_up(&self, key: u64) -> u8 {
+    #[inline(always)]
+    fn may_hold(&self, key: u64) -> bool {
         let bit = sieve(key);
-        if self
-            .sieve
-            .get(bit / 64)
-            .is_none_or(|b| b >> (bit % 64) & 1 == 0)
-        {
+        let bits = self.sieve.get(bit / 64).copied().unwrap_or(0);
+        bits >> (bit % 64) & 1 != 0
+    }
+
+    fn look_up(&self, key: u64) -> u8 {
+        if !self.may_hold(key) {
             return 0;
         }
         let (at, tag) = place(key);

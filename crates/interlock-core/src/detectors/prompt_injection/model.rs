@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 pub use super::features::{ABSENT, BUCKETS, FEATURES, Token, tokens};
+use super::features::{Sink, walk};
 pub use super::patterns::prior;
 
 /// Tokens of a block; windows begin and end with blocks.
@@ -30,6 +31,20 @@ pub static INDIRECT: LazyLock<Model<'static>> =
 const fn norm(n: usize) -> i64 {
     let n = if n < BLOCK { BLOCK } else { n };
     ((65_536 * BLOCK / n) as u64).isqrt() as i64
+}
+
+/// [`norm`] of each size of a window.
+static NORMS: [i64; BLOCK * WINDOW_BLOCKS + 1] = norms();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const fn norms() -> [i64; BLOCK * WINDOW_BLOCKS + 1] {
+    let mut table = [0; BLOCK * WINDOW_BLOCKS + 1];
+    let mut n = 0;
+    while n < table.len() {
+        table[n] = norm(n);
+        n += 1;
+    }
+    table
 }
 
 /// The class of length of a text of `tokens`.
@@ -79,7 +94,7 @@ pub struct Window {
 /// the text. Needs no memory for the tokens.
 #[derive(Debug, Default)]
 pub struct Windows {
-    /// Sums and first bytes of the last blocks.
+    /// Sums and first bytes of the last blocks; each in turn takes the place of the oldest.
     blocks: [(i64, usize); WINDOW_BLOCKS],
     sum: i64,
     start: usize,
@@ -106,25 +121,25 @@ impl Windows {
     }
 
     fn close(&mut self, end: usize) -> (i64, Window) {
-        self.blocks.rotate_left(1);
-        if let Some(last) = self.blocks.last_mut() {
-            *last = (self.sum, self.start);
+        let closed = self.count.div_ceil(BLOCK);
+        if let Some(oldest) = self.blocks.get_mut((closed - 1) % WINDOW_BLOCKS) {
+            *oldest = (self.sum, self.start);
         }
         self.sum = 0;
-        let closed = self.count.div_ceil(BLOCK);
         let held = closed.min(WINDOW_BLOCKS);
         let first = (closed - held) * BLOCK;
         let sum: i64 = self.blocks.iter().map(|b| b.0).sum();
         let start = self
             .blocks
-            .get(WINDOW_BLOCKS - held)
+            .get((closed - held) % WINDOW_BLOCKS)
             .map_or(0, |block| block.1);
         let window = Window {
             tokens: (first, self.count),
             bytes: (start, end),
         };
         // Arithmetic shift: rounds down for both signs, on every machine.
-        ((sum * norm(self.count - first)) >> 8, window)
+        let norm = NORMS.get(self.count - first).copied().unwrap_or_default();
+        ((sum * norm) >> 8, window)
     }
 }
 
@@ -177,31 +192,19 @@ impl<'a> Model<'a> {
         out
     }
 
-    fn token(&self, token: &Token) -> i64 {
-        let weight = |bucket: &u32| {
-            let byte = self.weights.get(*bucket as usize).copied().unwrap_or(0);
-            i32::from(i8::from_le_bytes([byte]))
-        };
-        i64::from(token.iter().map(weight).sum::<i32>())
-    }
-
     /// Scores `text`, which should be in normal form where it is not ASCII.
     #[must_use]
     pub fn score(&self, text: &str) -> Verdict {
-        let mut windows = Windows::default();
-        let mut best: Option<(i64, Window)> = None;
-        let mut keep = |found: Option<(i64, Window)>| {
-            if let Some(found) = found
-                && best.is_none_or(|b| found.0 > b.0)
-            {
-                best = Some(found);
-            }
+        let mut scorer = Scorer {
+            weights: self.weights,
+            token: 0,
+            windows: Windows::default(),
+            best: None,
         };
-        let (evidence, count) = tokens(text, |token, bytes| {
-            keep(windows.push(self.token(token), bytes));
-        });
-        keep(windows.finish(text.len()));
-        let Some((sum, window)) = best else {
+        let (evidence, count) = walk(text, &mut scorer);
+        let last = scorer.windows.finish(text.len());
+        scorer.keep(last);
+        let Some((sum, window)) = scorer.best else {
             return Verdict {
                 margin: i32::MIN,
                 span: (0, 0),
@@ -225,6 +228,43 @@ impl<'a> Model<'a> {
     pub fn confidence(&self, verdict: &Verdict) -> u8 {
         let above = i64::from(verdict.margin.clamp(0, self.sure));
         55 + u8::try_from(above * 35 / i64::from(self.sure)).unwrap_or(35)
+    }
+}
+
+/// Adds up the weights of a text and keeps the window that scores highest, the first of equals.
+struct Scorer<'a> {
+    weights: &'a [u8],
+    /// The sum of the token that is read.
+    token: i32,
+    windows: Windows,
+    best: Option<(i64, Window)>,
+}
+
+impl Scorer<'_> {
+    fn keep(&mut self, found: Option<(i64, Window)>) {
+        if let Some(found) = found
+            && self.best.is_none_or(|b| found.0 > b.0)
+        {
+            self.best = Some(found);
+        }
+    }
+}
+
+impl Sink for Scorer<'_> {
+    #[inline(always)]
+    fn feature(&mut self, bucket: u32) {
+        let byte = self.weights.get(bucket as usize).copied().unwrap_or(0);
+        // At most `FEATURES` bytes are added up.
+        self.token = self
+            .token
+            .wrapping_add(i32::from(i8::from_le_bytes([byte])));
+    }
+
+    #[inline(always)]
+    fn token(&mut self, bytes: (usize, usize)) {
+        let score = std::mem::take(&mut self.token);
+        let found = self.windows.push(i64::from(score), bytes);
+        self.keep(found);
     }
 }
 

@@ -104,6 +104,50 @@ impl Shape {
     }
 }
 
+/// Whether `tokens` hold an expression that a [`Reader`] does not read to its end: one of more than
+/// [`TOKENS_MAX`] tokens without a comma or a clause, deeper than [`DEPTH_MAX`], or with more than
+/// [`SIGNS_MAX`] signs before an operand. Two operands side by side are prose or another expression.
+pub(super) fn unread(tokens: &[Token<'_>]) -> bool {
+    let (mut length, mut depth, mut signs) = (0usize, 0u8, 0usize);
+    let (mut operand, mut operators) = (false, 0usize);
+    for token in tokens {
+        let is_operand = matches!(
+            token.kind,
+            Kind::Name | Kind::Number | Kind::String | Kind::Variable
+        );
+        match token.kind {
+            Kind::Comment => continue,
+            Kind::Comma
+            | Kind::Semicolon
+            | Kind::Clause
+            | Kind::Verb
+            | Kind::Select
+            | Kind::SetWord
+            | Kind::Cut
+            | Kind::Other => (length, operators) = (0, 0),
+            _ if is_operand && operand => (length, operators) = (1, 0),
+            _ => length += 1,
+        }
+        match token.kind {
+            Kind::Open => depth = depth.saturating_add(1),
+            Kind::Close => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let compares = matches!(token.kind, Kind::Compare | Kind::Logic);
+        operators += usize::from(compares);
+        signs = if token.kind == Kind::Operator && matches!(token.text, "+" | "-" | "~" | "!") {
+            signs + 1
+        } else {
+            0
+        };
+        operand = is_operand;
+        if (length > TOKENS_MAX && operators > 0) || depth > DEPTH_MAX || signs > SIGNS_MAX {
+            return true;
+        }
+    }
+    false
+}
+
 /// Reads expressions from tokens without comments.
 #[derive(Debug)]
 pub(super) struct Reader<'t, 'a> {

@@ -288,12 +288,17 @@ impl Detector for SqlInjection {
                 continue;
             }
             let whole = whole_query(cx, view, segment.key);
+            let mut limited = false;
             let verdict = if whole {
                 let broken = cx.facts.sql.present && !cx.facts.sql.parsed;
-                query::judge(&view.text, broken).or_else(|| misplaced(cx, view, segment.key))
+                query::judge(&view.text, broken, &mut limited)
+                    .or_else(|| misplaced(cx, view, segment.key))
             } else {
-                value::judge(&view.text)
+                value::judge(&view.text, &mut limited)
             };
+            if limited {
+                out.limit_reached();
+            }
             if let Some(Verdict {
                 code,
                 confidence,

@@ -2,7 +2,7 @@
 //! pads its columns, another statement, a comment that hides the rest, strings that end early.
 
 use super::clauses::{called, end_of, listed, stacked};
-use super::expression::{Reader, Shape};
+use super::expression::{Reader, Shape, unread};
 use super::names::{DELAYS, REACH, REACH_BYTES_MIN, SECRETS, SYSTEM, TYPED};
 use super::tokens::{Kind, Token, more, tokens};
 use super::{
@@ -17,12 +17,13 @@ const VALUE_BYTES_MIN: usize = 6;
 
 /// Judges a whole query; `broken` says that it does not parse. Its strings are values again, one
 /// level deep.
-pub(super) fn judge(text: &str, broken: bool) -> Option<Verdict> {
+pub(super) fn judge(text: &str, broken: bool, limited: &mut bool) -> Option<Verdict> {
     let mut best = Best::default();
     let mut part = tokens(text, None);
     loop {
         let query = Query::new(text, &part, broken);
-        query.judge(&mut best);
+        query.judge(&mut best, limited);
+        *limited |= unread(&part);
         match more(text, &part) {
             Some(next) => part = next,
             None => return best.verdict.filter(|v| v.confidence >= 50),
@@ -83,7 +84,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn judge(&self, best: &mut Best) {
+    fn judge(&self, best: &mut Best, limited: &mut bool) {
         let mut consider = |code: &'static FindingCode, confidence: u8, from: usize, to: usize| {
             best.take(Some(Verdict {
                 code,
@@ -170,7 +171,7 @@ impl<'a> Query<'a> {
                     if let Some(confidence) = torn(token, before, rest.first()) {
                         consider(&BREAKOUT, confidence, token.start, token.end());
                     }
-                    if let Some(v) = content(token) {
+                    if let Some(v) = content(token, limited) {
                         consider(v.code, v.confidence, v.span.0, v.span.1);
                     }
                 }
@@ -354,12 +355,12 @@ fn torn(token: &Token<'_>, before: Option<&Token<'_>>, after: Option<&Token<'_>>
 }
 
 /// The content of a string, judged as a value.
-fn content(token: &Token<'_>) -> Option<Verdict> {
+fn content(token: &Token<'_>, limited: &mut bool) -> Option<Verdict> {
     let content = token.content();
     if content.len() < VALUE_BYTES_MIN || is_plain(content) {
         return None;
     }
-    let found = value::judge(content).filter(|v| v.confidence >= 62)?;
+    let found = value::judge(content, limited).filter(|v| v.confidence >= 62)?;
     let start = token.start + token.text.find(content).unwrap_or(0);
     Some(Verdict {
         code: found.code,

@@ -1,6 +1,7 @@
 //! A text that should be one value, judged in each place that a value can stand at.
 
 use super::clauses::{called, condition, end_of, listed, prose, stacked, union_select};
+use super::expression::unread;
 use super::names::{DELAYS, PROBES, SYSTEM};
 use super::tokens::{Kind, Token, more, tokens, tokens_doubled};
 use super::{
@@ -13,13 +14,17 @@ use crate::model::FindingCode;
 const SURE: u8 = 85;
 
 /// Judges a text that should be one value.
-pub(super) fn judge(text: &str) -> Option<Verdict> {
+///
+/// `limited` becomes true where an expression is longer or deeper than is read.
+pub(super) fn judge(text: &str, limited: &mut bool) -> Option<Verdict> {
     let mut best = Best::default();
     let mut part = tokens(text, None);
     best.take(judge_tokens(&part, None));
+    *limited |= unread(&part);
     // Only local rules can find something past what one value is made of.
     while let Some(next) = more(text, &part).filter(|_| !best.reached(SURE)) {
         best.take(judge_tokens(&next, None));
+        *limited |= unread(&next);
         part = next;
     }
     for quote in *b"'\"" {
@@ -27,9 +32,18 @@ pub(super) fn judge(text: &str) -> Option<Verdict> {
             break;
         }
         if ends_a_string(text.as_bytes(), quote) {
-            best.take(judge_tokens(&tokens(text, Some(quote)), Some(quote)));
-            if let Some(doubled) = tokens_doubled(text, quote) {
-                best.take(judge_tokens(&doubled, Some(quote)));
+            for first in [Some(tokens(text, Some(quote))), tokens_doubled(text, quote)]
+                .into_iter()
+                .flatten()
+            {
+                let mut part = first;
+                best.take(judge_tokens(&part, Some(quote)));
+                *limited |= unread(&part);
+                while let Some(next) = more(text, &part).filter(|_| !best.reached(SURE)) {
+                    best.take(judge_tokens(&next, None));
+                    *limited |= unread(&next);
+                    part = next;
+                }
             }
         }
     }
@@ -38,6 +52,7 @@ pub(super) fn judge(text: &str) -> Option<Verdict> {
 
 /// A SELECT from the catalogue.
 pub(super) fn catalogue(text: &str) -> Option<Verdict> {
+    // Its first columns and table stand in the first part, whatever follows.
     let all = tokens(text, None);
     let select = all.first().filter(|t| t.is("select"))?;
     let from = all.iter().position(|t| t.is("from"))?;

@@ -375,6 +375,10 @@ impl Detector for Xss {
             for (code, confidence, span) in page.found {
                 cx.report(out, view, code, confidence, span);
             }
+            if let Some(confidence) = page.unlisted {
+                out.count(Vector::Xss, confidence);
+                out.limit_reached();
+            }
         }
     }
 }
@@ -383,6 +387,8 @@ type Found = (&'static FindingCode, u8, (usize, usize));
 
 /// Findings of one text.
 const FOUND_MAX: usize = 16;
+/// Confidence from which on a finding without a place is counted.
+const WORTH_MIN: u8 = 50;
 /// How much less a finding says in what is shown as code.
 const SHOWN_AS_CODE: u8 = 45;
 
@@ -395,6 +401,8 @@ struct Page<'a> {
     /// The parts that Markdown shows as code, once they were asked for.
     code: Option<Vec<(usize, usize)>>,
     found: Vec<Found>,
+    /// The surest of what found no place, if it is worth anything.
+    unlisted: Option<u8>,
 }
 
 impl<'a> Page<'a> {
@@ -406,6 +414,7 @@ impl<'a> Page<'a> {
             document: None,
             code: None,
             found: Vec::new(),
+            unlisted: None,
         }
     }
 
@@ -420,10 +429,17 @@ impl<'a> Page<'a> {
         };
         if self.found.len() < FOUND_MAX {
             self.found.push((code, confidence, span));
-        } else if let Some(least) = self.found.iter_mut().min_by_key(|f| f.1)
+            return;
+        }
+        let mut left_out = confidence;
+        if let Some(least) = self.found.iter_mut().min_by_key(|f| f.1)
             && least.1 < confidence
         {
+            left_out = least.1;
             *least = (code, confidence, span);
+        }
+        if left_out >= WORTH_MIN {
+            self.unlisted = self.unlisted.max(Some(left_out));
         }
     }
 

@@ -1,0 +1,6 @@
+//! The crate from outside.
+
+mod cases;
+mod crash;
+mod property;
+mod tree;

@@ -1,0 +1,337 @@
+'use strict';
+// Tools that ask before they run.
+
+const { types, inspect } = require('node:util');
+const errors = require('./errors.cjs');
+const approvals = require('./approval.cjs');
+const { snapshot, redacted, isPlainObject } = require('./plain.cjs');
+
+/** The methods of an object through which frameworks run a tool. */
+const METHODS = ['execute', 'invoke', 'run', 'call', '_call'];
+
+/** Methods that run a tool by the object itself, past what is checked here. */
+const PAST = ['batch', 'stream', 'streamEvents', 'streamLog', 'transform', 'pipe'];
+
+/** Characters of a result that are scanned and kept. */
+const RESULT_CHARACTERS = 64 * 1024;
+
+const OPTIONS = new Set([
+  'name', 'actionType', 'resource', 'costUsd', 'parameters', 'inputs', 'approval', 'approvalTimeoutMs', 'sync',
+]);
+
+/** How calls of one tool become actions. */
+class Guard {
+  constructor(interlock, name, options) {
+    this.interlock = interlock;
+    this.name = name;
+    this.actionType = options.actionType ?? 'custom';
+    this.resource = options.resource;
+    this.costUsd = options.costUsd;
+    this.parameters = options.parameters;
+    this.inputs = options.inputs ?? Infinity;
+    this.approval = approvals.checked(options.approval ?? interlock.approval);
+    this.approvalTimeoutMs = options.approvalTimeoutMs ?? interlock.approvalTimeoutMs;
+    this.sync = options.sync ?? false;
+    if (this.parameters !== undefined && new Set(this.parameters).size !== this.parameters.length) {
+      throw new errors.ConfigurationError('`parameters` names one twice', 'config.invalid');
+    }
+    if (this.inputs !== Infinity && !(Number.isInteger(this.inputs) && this.inputs >= 0)) {
+      throw new errors.ConfigurationError('`inputs` must be a whole number from 0 on', 'config.invalid');
+    }
+  }
+
+  /** A function of the arguments, a pattern over them (`crm/{id}`), or the value itself. */
+  #value(wanted, args) {
+    if (typeof wanted === 'function') return wanted(args);
+    if (typeof wanted !== 'string' || !wanted.includes('{')) return wanted;
+    return wanted.replace(/\{([^{}]*)\}/g, (_, path) => {
+      let value = args;
+      for (const name of path.split('.')) {
+        value = typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? value[name] : undefined;
+      }
+      if (!['string', 'number', 'bigint', 'boolean'].includes(typeof value)) {
+        throw new errors.InvalidAction(
+          `\`${wanted}\` does not fit the arguments of \`${this.name}\`: \`${path}\` is no plain value`,
+          'action.field-type',
+        );
+      }
+      return String(value);
+    });
+  }
+
+  #options(call, redact, resource, costUsd, approvalId) {
+    const { json, pathResolved } = call;
+    return { tool: this.name, json, pathResolved, resource, costUsd, approvalId, redact };
+  }
+
+  /** The decision under which the tool may run; rejects if there is none. */
+  async permit(call, redact = true) {
+    const { interlock } = this;
+    const resource = await this.#value(this.resource, call.arguments);
+    const costUsd = await this.#value(this.costUsd, call.arguments);
+    let decision = await interlock.decide(this.actionType, this.#options(call, redact, resource, costUsd));
+    if (decision.effect === 'require_approval') {
+      const id = await approvals.obtain(
+        interlock.engine, decision, this.approval, this.approvalTimeoutMs, call.signal,
+      );
+      decision = await interlock.decide(this.actionType, this.#options(call, redact, resource, costUsd, id));
+    }
+    if (!decision.allowed) throw errors.denied(decision);
+    return decision;
+  }
+
+  /** As `permit`, at once. */
+  permitSync(call, redact = true) {
+    const { interlock } = this;
+    const resource = this.#value(this.resource, call.arguments);
+    const costUsd = this.#value(this.costUsd, call.arguments);
+    let decision = interlock.decideSync(this.actionType, this.#options(call, redact, resource, costUsd));
+    if (decision.effect === 'require_approval') {
+      const id = approvals.obtainSync(interlock.engine, decision, this.approval, this.approvalTimeoutMs);
+      decision = interlock.decideSync(this.actionType, this.#options(call, redact, resource, costUsd, id));
+    }
+    if (!decision.allowed) throw errors.denied(decision);
+    return decision;
+  }
+
+  #report(started, result) {
+    return { latencyMs: Math.round(performance.now() - started), result: textOf(result) };
+  }
+
+  report(decision, started, status, result) {
+    return this.interlock.report(decision, status, this.#report(started, result));
+  }
+
+  reportSync(decision, started, status, result) {
+    return this.interlock.reportSync(decision, status, this.#report(started, result));
+  }
+}
+
+/** What of a result is scanned. Nothing about it may fail the call, which has happened. */
+function textOf(result) {
+  if (result === undefined || result === null || typeof result === 'string') return result ?? undefined;
+  try {
+    if (types.isUint8Array(result)) {
+      return Buffer.from(result.buffer, result.byteOffset, result.byteLength)
+        .subarray(0, RESULT_CHARACTERS)
+        .toString('utf8');
+    }
+    return JSON.stringify(result) ?? inspect(result);
+  } catch {
+    try {
+      return inspect(result, { depth: 8 });
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** One call: the arguments by name, and the copy that is passed on. */
+class Call {
+  constructor(guard, args) {
+    const own = args.slice(0, guard.inputs);
+    this.rest = args.slice(own.length);
+    const { parameters } = guard;
+    if (parameters !== undefined && own.length > parameters.length) {
+      throw new errors.InvalidAction(
+        `\`${guard.name}\` got ${own.length} arguments, and \`parameters\` names ${parameters.length}`,
+        'action.field-type',
+      );
+    }
+    this.named = parameters === undefined && own.length === 1 && isPlainObject(own[0]);
+    this.names = this.named ? [] : own.map((_, i) => parameters?.[i] ?? `arg${i}`);
+    const taken = snapshot('arguments', this.named ? own[0] : fromNames(this.names, own));
+    this.json = taken.json;
+    this.arguments = taken.copy;
+    this.signal = taken.signal ?? signalOf(this.rest);
+  }
+
+  /** Uses these arguments instead; what was not text is passed on as it was. */
+  replace(replacement) {
+    this.arguments = redacted(this.arguments, replacement);
+  }
+
+  get args() {
+    const own = this.named ? [this.arguments] : this.names.map((name) => this.arguments[name]);
+    return [...own, ...this.rest];
+  }
+}
+
+function fromNames(names, values) {
+  const object = {};
+  names.forEach((name, i) => Object.defineProperty(object, name, { value: values[i], enumerable: true }));
+  return object;
+}
+
+/** The signal that a framework gives beside the model's arguments. */
+function signalOf(rest) {
+  for (const value of rest) {
+    const found = value instanceof AbortSignal ? value : (value?.abortSignal ?? value?.signal);
+    if (found instanceof AbortSignal) return found;
+  }
+  return undefined;
+}
+
+const isGenerator = (f) => types.isGeneratorFunction(f);
+
+/** How a tool that threw ended: cancelled, it may have happened or not. */
+const afterError = (call) => (call.signal?.aborted ? 'unknown' : 'failed');
+
+async function permitted(guard, call) {
+  call.signal?.throwIfAborted();
+  const decision = await guard.permit(call);
+  if (call.signal?.aborted) {
+    await guard.report(decision, performance.now(), 'not_run');
+    call.signal.throwIfAborted();
+  }
+  if (decision.arguments !== undefined) call.replace(decision.arguments);
+  return decision;
+}
+
+async function runChecked(guard, target, self, args) {
+  const call = new Call(guard, args);
+  const decision = await permitted(guard, call);
+  const started = performance.now();
+  let result;
+  try {
+    result = await Reflect.apply(target, self, call.args);
+  } catch (error) {
+    await guard.report(decision, started, afterError(call));
+    throw error;
+  }
+  await guard.report(decision, started, 'succeeded', result);
+  return result;
+}
+
+function runCheckedSync(guard, target, self, args) {
+  const call = new Call(guard, args);
+  const decision = guard.permitSync(call);
+  if (decision.arguments !== undefined) call.replace(decision.arguments);
+  const started = performance.now();
+  let result;
+  try {
+    result = Reflect.apply(target, self, call.args);
+  } catch (error) {
+    guard.reportSync(decision, started, afterError(call));
+    throw error;
+  }
+  guard.reportSync(decision, started, 'succeeded', result);
+  return result;
+}
+
+/** Nothing of a generator runs before its first item is asked for: that is when it is decided on. */
+function generateChecked(guard, target, self, args) {
+  const call = new Call(guard, args);
+  return (async function* () {
+    const decision = await permitted(guard, call);
+    const started = performance.now();
+    let status = 'unknown';
+    try {
+      const result = yield* Reflect.apply(target, self, call.args);
+      status = 'succeeded';
+      return result;
+    } catch (error) {
+      status = afterError(call);
+      throw error;
+    } finally {
+      await guard.report(decision, started, status);
+    }
+  })();
+}
+
+/** The checked way to call `target`. */
+function caller(guard, target) {
+  if (guard.sync) return runCheckedSync;
+  return isGenerator(target) ? generateChecked : runChecked;
+}
+
+/** `target`, checked; its name, length and other properties are its own. */
+function wrapFunction(guard, target) {
+  const call = caller(guard, target);
+  return new Proxy(target, {
+    apply: (_, self, args) => call(guard, target, self, args),
+    construct() {
+      throw new errors.ConfigurationError(`\`${guard.name}\` is guarded as a function, not as a class`, 'guard.tool');
+    },
+  });
+}
+
+/** An object whose ways to run are checked; everything else is the object's own. */
+function wrapObject(guard, tool) {
+  const methods = METHODS.filter((name) => typeof tool[name] === 'function');
+  if (methods.length === 0) {
+    throw new errors.ConfigurationError(
+      `\`${guard.name}\` is no function and has none of ${METHODS.join(', ')}`,
+      'guard.tool',
+    );
+  }
+  const wrapped = new WeakMap();
+  let guarded;
+  const see = (key, value) => {
+    if (typeof value !== 'function' || key === 'constructor') return value;
+    const known = wrapped.get(value);
+    if (known) return known;
+    let seen;
+    if (METHODS.includes(key)) {
+      const call = caller(guard, value);
+      seen = new Proxy(value, { apply: (_, self, args) => call(guard, value, tool, args) });
+    } else if (PAST.includes(key)) {
+      seen = () => {
+        throw new errors.ConfigurationError(
+          `\`${key}\` would run \`${guard.name}\` unchecked; use ${methods.join(' or ')}`,
+          'guard.tool',
+        );
+      };
+    } else {
+      // Private members are the object's, not the proxy's.
+      seen = new Proxy(value, {
+        apply: (f, self, args) => Reflect.apply(f, self === guarded ? tool : self, args),
+      });
+    }
+    wrapped.set(value, seen);
+    return seen;
+  };
+  // A target of its own: a frozen tool would insist on its unchecked methods.
+  const shadow = Object.create(Object.getPrototypeOf(tool));
+  guarded = new Proxy(shadow, {
+    get: (_, key) => see(key, Reflect.get(tool, key, tool)),
+    set: (_, key, value) => Reflect.set(tool, key, value, tool),
+    has: (_, key) => Reflect.has(tool, key),
+    deleteProperty: (_, key) => Reflect.deleteProperty(tool, key),
+    ownKeys: () => Reflect.ownKeys(tool),
+    getPrototypeOf: () => Reflect.getPrototypeOf(tool),
+    defineProperty: (_, key, descriptor) =>
+      Reflect.defineProperty(tool, key, { ...descriptor, configurable: true }),
+    getOwnPropertyDescriptor(_, key) {
+      const own = Reflect.getOwnPropertyDescriptor(tool, key);
+      if (!own) return undefined;
+      return {
+        value: see(key, Reflect.get(tool, key, tool)),
+        writable: true,
+        enumerable: own.enumerable,
+        configurable: true,
+      };
+    },
+  });
+  return guarded;
+}
+
+/** The same tool, checked before it runs. */
+function wrap(interlock, tool, options = {}) {
+  for (const key of Object.keys(options)) {
+    if (!OPTIONS.has(key)) {
+      throw new errors.ConfigurationError(
+        `guard() knows no option \`${key}\`; it knows ${[...OPTIONS].join(', ')}`,
+        'config.invalid',
+      );
+    }
+  }
+  if ((typeof tool !== 'object' || tool === null) && typeof tool !== 'function') {
+    throw new errors.ConfigurationError('a tool is a function, or an object that can be run', 'guard.tool');
+  }
+  const named = [options.name, tool.name, tool.constructor?.name].find((n) => typeof n === 'string' && n !== '');
+  const guard = new Guard(interlock, named ?? 'tool', options);
+  return typeof tool === 'function' ? wrapFunction(guard, tool) : wrapObject(guard, tool);
+}
+
+module.exports = { wrap, Guard, Call, runChecked, generateChecked, isGenerator, METHODS, RESULT_CHARACTERS };

@@ -1,0 +1,3 @@
+import openai from './openai.cjs';
+
+export const { guardTools, runToolCalls } = openai;

@@ -1,0 +1,216 @@
+"""Statements on SQLite databases, seen before they run, with what undoes the rows that they change."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ._monitor import current, decide_sql, replace, unmonitored, uri_path
+from ._undo_sqlite import NO_ROWS, Watch, first_word
+from .errors import Denied
+
+if TYPE_CHECKING:
+    from ._core import Decision
+
+
+@contextlib.contextmanager
+def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> Iterator[None]:
+    """Decides on a statement; inside it runs, and what undoes it is kept."""
+    monitor = current()
+    watch = _watches.get(connection)
+    if monitor is None or monitor.interlock.undo_journal is None or watch is None:
+        _decide_sqlite(connection, sql)
+        if watch is not None and watch.step is not None and first_word(str(sql)) in ("commit", "end"):
+            with unmonitored():
+                watch.flush()
+        yield
+        return
+    word = first_word(sql) if isinstance(sql, str) else ""
+    writes = word not in NO_ROWS
+    with unmonitored():
+        why = "the rows that a script changes are not kept" if script else watch.prepare(sql)
+    decision = _decide_sqlite(connection, sql, kept=writes and why is None)
+    with unmonitored():
+        if writes and decision is not None:
+            if watch.step is None:
+                watch.step = monitor.step("sqlite3", decision)
+            if why is not None:
+                watch.step.irreversible(why)
+        # A script begins with a commit.
+        if script or word in ("commit", "end"):
+            watch.flush()
+        single = writes and why is None and watch.autocommits(sql)
+        if single:
+            watch.begin()
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        with unmonitored():
+            if single:
+                watch.end(done)
+            elif done and not connection.in_transaction:
+                # Released; or rolled back, which took the notes with it.
+                watch.flush()
+
+
+def _decide_sqlite(connection: sqlite3.Connection, sql: Any, kept: bool = False) -> Decision | None:
+    return decide_sql(f"sqlite:{_database(connection)}", "sqlite3", sql, kept)
+
+
+def _decide_unkept(connection: sqlite3.Connection, sql: str) -> None:
+    """The same for what no trigger sees."""
+    decision = _decide_sqlite(connection, sql)
+    monitor = current()
+    if decision is not None and monitor is not None and monitor.interlock.undo_journal is not None:
+        with unmonitored():
+            monitor.step("sqlite3", decision).irreversible(f"`{sql}` is not kept")
+
+
+class _Cursor(sqlite3.Cursor):
+    def execute(self, sql: str, *args: Any) -> Any:
+        with _decided(self.connection, sql):
+            return super().execute(sql, *args)
+
+    def executemany(self, sql: str, *args: Any) -> Any:
+        with _decided(self.connection, sql):
+            return super().executemany(sql, *args)
+
+    def executescript(self, sql: str) -> Any:
+        with _decided(self.connection, sql, script=True):
+            return super().executescript(sql)
+
+
+_databases: weakref.WeakKeyDictionary[sqlite3.Connection, str] = weakref.WeakKeyDictionary()
+_watches: weakref.WeakKeyDictionary[sqlite3.Connection, Watch] = weakref.WeakKeyDictionary()
+
+
+def _database(connection: sqlite3.Connection) -> str:
+    return _databases.get(connection, "")
+
+
+class _Connection(sqlite3.Connection):
+    def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(database, *args, **kwargs)
+        name = os.fsdecode(database) if database else ""
+        _databases[self] = name
+        _watches[self] = Watch(weakref.proxy(self), uri_path(name) or "")
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        if not issubclass(factory, _Cursor):
+            factory = type(factory.__name__, (_Cursor, factory), {})
+        return super().cursor(factory)
+
+    def _flush(self) -> None:
+        watch = _watches.get(self)
+        if watch is not None and watch.step is not None:
+            with unmonitored():
+                watch.flush()
+
+    def commit(self) -> None:
+        self._flush()
+        super().commit()
+
+    def __exit__(self, kind: Any, *rest: Any) -> Any:
+        if kind is None:
+            self._flush()
+        return super().__exit__(kind, *rest)
+
+    def rollback(self) -> None:
+        watch = _watches.get(self)
+        if watch is not None:
+            watch.step = None
+        super().rollback()
+
+    # The originals make their cursor without asking `cursor()`.
+    def execute(self, sql: str, *args: Any) -> Any:
+        return self.cursor().execute(sql, *args)
+
+    def executemany(self, sql: str, *args: Any) -> Any:
+        return self.cursor().executemany(sql, *args)
+
+    def executescript(self, sql: str) -> Any:
+        return self.cursor().executescript(sql)
+
+    def blobopen(self, table: str, column: str, *args: Any, **kwargs: Any) -> Any:
+        reads = kwargs.get("readonly", False)
+        if reads:
+            _decide_sqlite(self, f"SELECT {column} FROM {table}")
+        else:
+            _decide_unkept(self, f"UPDATE {table}")
+        return super().blobopen(table, column, *args, **kwargs)  # type: ignore[misc]
+
+    def backup(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        _decide_unkept(target, "VACUUM")
+        return super().backup(target, *args, **kwargs)
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> Any:
+        _decide_unkept(self, "VACUUM")
+        return super().deserialize(*args, **kwargs)  # type: ignore[misc]
+
+
+def install() -> None:
+    def connect(original: Any) -> Any:
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            factory = kwargs.get("factory", args[5] if len(args) > 5 else sqlite3.Connection)
+            if not issubclass(factory, _Connection):
+                factory = (
+                    _Connection
+                    if factory is sqlite3.Connection
+                    else type(factory.__name__, (_Connection, factory), {})
+                )
+            if len(args) > 5:
+                args = args[:5] + (factory,) + args[6:]
+            else:
+                kwargs["factory"] = factory
+            return original(*args, **kwargs)
+
+        return checked
+
+    replace(sqlite3, "connect", connect)
+    sqlite3.dbapi2.connect = sqlite3.connect
+
+
+#: What SQLite asks an authorizer about, as the action it is.
+_AUTHORIZED = {
+    getattr(sqlite3, name): (action_type, verb)
+    for name, action_type, verb in [
+        ("SQLITE_INSERT", "database_write", "INSERT INTO {}"),
+        ("SQLITE_UPDATE", "database_write", "UPDATE {}"),
+        ("SQLITE_DELETE", "database_write", "DELETE FROM {}"),
+        ("SQLITE_DROP_TABLE", "database_write", "DROP TABLE {}"),
+        ("SQLITE_ALTER_TABLE", "database_write", "ALTER TABLE {}"),
+        ("SQLITE_READ", "database_query", "SELECT * FROM {}"),
+        ("SQLITE_ATTACH", "database_write", "ATTACH {}"),
+    ]
+}
+
+
+def authorize_open() -> None:
+    """Databases that were opened before this module was loaded are asked about by SQLite itself."""
+
+    def authorize(code: int, first: Any, second: Any, *_: Any) -> int:
+        monitor = current()
+        known = _AUTHORIZED.get(code)
+        if monitor is None or known is None or str(first).startswith("sqlite_"):
+            return sqlite3.SQLITE_OK
+        action_type, verb = known
+        try:
+            monitor.decide(action_type, f"sqlite:{first}", "sqlite3", {"sql": verb.format(first)})
+        except Denied:
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    for found in gc.get_objects():
+        if isinstance(found, sqlite3.Connection) and not isinstance(found, _Connection):
+            try:
+                found.set_authorizer(authorize)
+            except sqlite3.ProgrammingError:
+                # Closed, or another thread's.
+                pass

@@ -12,7 +12,7 @@ use interlock_core::model::{
 };
 use interlock_runtime::{
     APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Gate, GateOptions, Options,
-    OutcomeReply, Place, RuntimeError, rfc3339,
+    OutcomeReply, RuntimeError, ServerAddress, rfc3339,
 };
 use interlock_store::journal::Durability;
 use interlock_store::{ActionFilter, AgentChange, ApprovalRow};
@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use uuid::Uuid;
 
+use crate::decider::{Decider, ServerOptions};
 use crate::decision::{PyDecision, findings};
 use crate::error::{configuration, invalid, of_action, of_gate};
 use crate::floor::PyFloor;
@@ -32,13 +33,18 @@ const GATHER: Duration = Duration::from_secs(2);
 #[pyclass(frozen, name = "Engine", module = "interlock._core")]
 #[derive(Debug)]
 pub(crate) struct PyEngine {
-    gate: Gate,
+    decider: Decider,
 }
 
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (data, policies, durability, content, patience_ms))]
+    #[pyo3(signature = (
+        data, policies, durability, content, patience_ms, *, server=None, api_key="", remote=false,
+        server_key=None, on_unavailable=Vec::new(), offline_reads=true, ca_file=None,
+        allow_plain_http=false,
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are options, by keyword")]
     fn new(
         py: Python<'_>,
         data: PathBuf,
@@ -46,6 +52,14 @@ impl PyEngine {
         durability: &str,
         content: &str,
         patience_ms: u64,
+        server: Option<String>,
+        api_key: &str,
+        remote: bool,
+        server_key: Option<String>,
+        on_unavailable: Vec<(String, String)>,
+        offline_reads: bool,
+        ca_file: Option<PathBuf>,
+        allow_plain_http: bool,
     ) -> PyResult<Self> {
         let mut sources = Vec::new();
         for name in &policies {
@@ -86,9 +100,25 @@ impl PyEngine {
             },
             patience: Duration::from_millis(patience_ms),
         };
-        let gate = py.detach(|| Gate::open(options));
+        let server = server.map(|url| ServerOptions {
+            address: ServerAddress {
+                url,
+                key: api_key.to_owned(),
+                ca_file,
+                allow_plain_http,
+            },
+            remote,
+            vkey: server_key,
+            on_unavailable,
+            reads_without_lease: offline_reads,
+            timeout: Duration::from_millis(patience_ms),
+        });
+        let decider = py.detach(|| match server {
+            None => Gate::open(options).map(Decider::Gate),
+            Some(server) => Decider::with_server(options, server),
+        });
         Ok(Self {
-            gate: gate.map_err(|e| of_gate(py, &e))?,
+            decider: decider.map_err(|e| of_gate(py, &e))?,
         })
     }
 
@@ -194,7 +224,7 @@ impl PyEngine {
             floor: floor.map(|floor| Arc::clone(&floor.0)),
             ..CheckOptions::default()
         };
-        let checked = py.detach(|| self.gate.check(&Principal::local(), action, &options));
+        let checked = py.detach(|| self.decider.check(action, &options));
         let checked = checked.map_err(|e| of_gate(py, &e))?;
         Ok(PyDecision::new(checked, kept))
     }
@@ -238,14 +268,14 @@ impl PyEngine {
             rows,
             result,
         };
-        let reply = py.detach(|| self.gate.outcome(&Principal::local(), id, &outcome));
+        let reply = py.detach(|| self.decider.outcome(id, &outcome));
         Ok(PyOutcome(reply.map_err(|e| of_gate(py, &e))?))
     }
 
     /// An approval once it is decided, or as it stands after `wait_ms`.
     fn approval(&self, py: Python<'_>, id: &str, wait_ms: u64) -> PyResult<PyApproval> {
         let wait = Duration::from_millis(wait_ms);
-        let row = py.detach(|| self.gate.wait_approval(&Principal::local(), id, wait));
+        let row = py.detach(|| self.decider.approval(id, wait));
         Ok(PyApproval(row.map_err(|e| of_gate(py, &e))?))
     }
 
@@ -258,7 +288,14 @@ impl PyEngine {
         approve: bool,
         reason: &str,
     ) -> PyResult<PyApproval> {
-        let Some(runtime) = self.gate.runtime() else {
+        if self.decider.has_server() {
+            return Err(configuration(
+                py,
+                "the server asks people and takes their answers: answer there".to_owned(),
+                "owner.elsewhere",
+            ));
+        }
+        let Some(runtime) = self.decider.runtime() else {
             return Err(configuration(
                 py,
                 "another process owns the data directory: answer there, or with `interlock approvals`".to_owned(),
@@ -280,13 +317,13 @@ impl PyEngine {
     fn pause_agent(&self, py: Python<'_>, agent: &str, by: &str) -> PyResult<()> {
         within(py, "agent", agent, ID_BYTES_MAX)?;
         within(py, "by", by, ID_BYTES_MAX)?;
-        let done = py.detach(|| self.gate.pause_agent(DEFAULT_TENANT, by, agent));
+        let done = py.detach(|| self.decider.pause_agent(by, agent));
         done.map_err(|e| of_gate(py, &e))
     }
 
     /// Ends the pause of an agent; only in the process that owns the directory.
     fn resume_agent(&self, py: Python<'_>, agent: &str, by: &str) -> PyResult<()> {
-        let Some(runtime) = self.gate.runtime() else {
+        let Some(runtime) = self.decider.runtime() else {
             return Err(elsewhere(py, "the pause of an agent is ended"));
         };
         let change = AgentChange {
@@ -305,7 +342,7 @@ impl PyEngine {
         agent: &str,
         limit: usize,
     ) -> PyResult<Bound<'py, PyList>> {
-        let Some(runtime) = self.gate.runtime() else {
+        let Some(runtime) = self.decider.runtime() else {
             return Err(elsewhere(py, "what an agent did is read"));
         };
         let filter = ActionFilter {
@@ -336,20 +373,31 @@ impl PyEngine {
         Ok(list)
     }
 
-    /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`.
+    /// `owner`, `client`, `unconnected` (forked, and has not asked since) or `closed`; `remote`
+    /// where a server decides about everything.
     #[getter]
     fn place(&self) -> &'static str {
-        match self.gate.place() {
-            Place::Owner(_) => "owner",
-            Place::Client(_) => "client",
-            Place::Closed => "closed",
-            _ => "unconnected",
-        }
+        self.decider.place()
+    }
+
+    /// How a client that decides by a server's policies stands with it; `None` for others.
+    fn standing<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Decider::Connected(connected) = &self.decider else {
+            return Ok(None);
+        };
+        let standing = py.detach(|| connected.standing());
+        let map = PyDict::new(py);
+        map.set_item("owner", standing.owner)?;
+        map.set_item("leased", standing.leased)?;
+        map.set_item("bundle", standing.bundle)?;
+        map.set_item("waiting", standing.waiting)?;
+        map.set_item("problem", standing.problem)?;
+        Ok(Some(map))
     }
 
     /// Ends this process's part: the record is closed, another process may own the directory.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.gate.close());
+        py.detach(|| self.decider.close());
     }
 }
 

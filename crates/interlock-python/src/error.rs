@@ -1,7 +1,7 @@
 //! Rust errors as the exceptions of `interlock.errors`.
 
 use interlock_core::model::ActionError;
-use interlock_runtime::{GateError, RunError, RuntimeError};
+use interlock_runtime::{GateError, RunError, RuntimeError, ServerError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -48,8 +48,19 @@ pub(crate) fn of_gate(py: Python<'_>, error: &GateError) -> PyErr {
             RuntimeError::Policy(_) => "ConfigurationError",
             _ => "Unavailable",
         },
+        GateError::Server(error) => match error {
+            _ if error.is_unavailable() => "Unavailable",
+            ServerError::Refused {
+                status: 400 | 403 | 404 | 409 | 413,
+                ..
+            } => "InvalidAction",
+            ServerError::Configuration(_) | ServerError::Refused { .. } => "ConfigurationError",
+            // No answer that counts.
+            _ => "Unavailable",
+        },
         GateError::TooLarge { .. } => "InvalidAction",
         GateError::Owner { code, .. } => match *code {
+            "server.decides" => "Unavailable",
             "audit-unavailable" | "vault" | "store" => "Unavailable",
             _ => "InvalidAction",
         },

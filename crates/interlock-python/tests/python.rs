@@ -15,6 +15,13 @@ fn python() -> PathBuf {
     }
 }
 
+/// The server of this build, which a build of the workspace's tests makes.
+fn binary() -> PathBuf {
+    let built = std::env::current_exe().expect("this test");
+    let deps = built.parent().expect("its directory");
+    deps.with_file_name("interlock")
+}
+
 #[test]
 fn python_tests() {
     let root = staged::staged("python");
@@ -31,6 +38,8 @@ fn python_tests() {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("PYTHONPATH", &root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("INTERLOCK_BINARY", binary())
+        .env_remove("INTERLOCK_API_KEY")
         .env_remove("INTERLOCK_DATA")
         .env_remove("INTERLOCK_AGENT")
         .env_remove("INTERLOCK_ENVIRONMENT")

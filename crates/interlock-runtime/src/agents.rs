@@ -44,6 +44,15 @@ impl Agents {
         agents.get(tenant)?.get(agent).map(Arc::clone)
     }
 
+    /// The agents of a tenant that are configured, in their order.
+    pub(crate) fn names(&self, tenant: &str) -> Vec<String> {
+        let agents = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = agents.get(tenant).into_iter().flat_map(HashMap::keys);
+        let mut names: Vec<String> = all.cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Takes a stored agent in.
     pub(crate) fn set(&self, tenant: &str, agent: &Agent) {
         let configured = Configured {

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use interlock_core::audit::note::Signer;
 use interlock_core::audit::{hex, unhex};
 use interlock_core::model::{Effect, Layer};
-use interlock_policy::{Compiled, Diagnostic, Manifest, Source, sources_digest};
+use interlock_policy::{Compiled, Diagnostic, Manifest, Source, VerifiedBundle, sources_digest};
 use interlock_store::{Policy, Store, StoreError};
 
 use crate::clock::Clock;
@@ -28,7 +29,7 @@ pub struct Loaded {
     pub number: u64,
     /// The digest of the texts, as the manifest has it.
     pub sources_digest: [u8; 32],
-    /// The signed manifest: [`interlock_policy::Manifest`] as a note.
+    /// The signed manifest: [`interlock_policy::Manifest`] as a note. Of a server's bundle, its text.
     pub manifest: String,
     /// The texts that it was compiled from.
     pub sources: Vec<Source>,
@@ -45,6 +46,8 @@ pub(crate) struct Bundles {
     stale: Mutex<Option<Stale>>,
     signer: Signer,
     clock: Arc<dyn Clock>,
+    /// Whether a server's bundle is in force, which nothing here changes.
+    fixed: AtomicBool,
     /// Held from looking at the rows until they are changed: what compiled is what is stored.
     editing: Mutex<()>,
 }
@@ -131,7 +134,31 @@ impl Bundles {
             signer,
             clock,
             editing: Mutex::default(),
+            fixed: AtomicBool::new(false),
         }
+    }
+
+    /// Signs what clients are told beside bundles.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Puts a server's bundle in force for `tenant`, for good: what is stored here no longer counts.
+    pub(crate) fn fix(&self, tenant: &str, bundle: VerifiedBundle) {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = Loaded {
+            manifest: bundle.manifest.text(),
+            compiled: bundle.compiled,
+            revision: bundle.manifest.number,
+            number: bundle.manifest.number,
+            sources_digest: bundle.manifest.sources,
+            sources: bundle.sources,
+        };
+        self.fixed.store(true, Ordering::SeqCst);
+        self.current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(tenant.to_owned(), Arc::new(loaded));
     }
 
     /// One edit at a time.
@@ -259,6 +286,11 @@ impl Bundles {
         store: &dyn Store,
     ) -> Result<Arc<Loaded>, RuntimeError> {
         let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.fixed.load(Ordering::SeqCst)
+            && let Some(loaded) = self.current(tenant)
+        {
+            return Ok(loaded);
+        }
         let loaded = self.load(self.base(), tenant, store)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(now) = current.get(tenant)
@@ -282,7 +314,7 @@ impl Bundles {
         store: &dyn Store,
     ) -> Result<bool, RuntimeError> {
         let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.base() == base {
+        if self.base() == base || self.fixed.load(Ordering::SeqCst) {
             return Ok(false);
         }
         let mut all = Vec::with_capacity(tenants.len());

@@ -68,6 +68,11 @@ pub struct CheckOptions {
     pub key_id: String,
     /// Whether the action already ran: it is scored and recorded, and nothing is enforced.
     pub reported: Option<Claimed>,
+    /// Whether the action runs when the server that should confirm it does not answer: of use where
+    /// the runtime is connected to one.
+    pub open: bool,
+    /// Why the server, which should have decided, did not.
+    pub without_server: Option<String>,
     /// What the enforcement point asks for beyond the policies.
     pub floor: Option<Arc<Floor>>,
 }
@@ -267,10 +272,21 @@ impl Runtime {
     ) -> Result<Begun, RuntimeError> {
         let inner = &*self.inner;
         let id = new_id(now);
+        if let Some(connection) = &inner.connection
+            && options.reported.is_none()
+            && action.metadata.get(crate::APPROVAL_FIELD).is_some()
+        {
+            return Err(connection.claim());
+        }
         let found = self.find_grant(principal, &action)?;
         let configured = inner.agents.get(&principal.tenant, &action.agent_id);
         let elevated = configured.as_ref().is_some_and(|c| c.elevated);
         let raised;
+        let bound = match &inner.connection {
+            Some(connection) => connection.bind(principal, &action)?,
+            None => None,
+        };
+        let principal = bound.as_ref().unwrap_or(principal);
         let principal = if elevated && !principal.elevated {
             raised = Principal {
                 elevated,
@@ -296,6 +312,11 @@ impl Runtime {
         let prepared = self.prepare(loaded.as_deref(), &request);
         let digest = prepared.digest;
         let mut decision = self.decide(loaded.as_deref(), &request, &prepared, options);
+        if let Some(connection) = &inner.connection {
+            decision = connection
+                .hold(decision, &action, &prepared, options, now)
+                .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
+        }
         let mut approval_id = found.as_ref().map(|f| f.approval);
         let asked = self.settle_approval(
             principal,
@@ -527,7 +548,12 @@ fn call<F: FnOnce(Result<Checked, RuntimeError>)>(
 }
 
 /// The decision, turned into a denial by the system itself.
-fn deny(mut decision: Decision, id: &str, code: ReasonCode, message: String) -> Decision {
+pub(crate) fn deny(
+    mut decision: Decision,
+    id: &str,
+    code: ReasonCode,
+    message: String,
+) -> Decision {
     for rule in &mut decision.fired {
         rule.decided = false;
     }

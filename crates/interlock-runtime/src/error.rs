@@ -47,6 +47,9 @@ pub enum RuntimeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Only the server that this process is connected to can decide on the action.
+    #[error("the server decides on this action")]
+    AtServer,
     /// A policy does not compile.
     #[error("the policy does not compile:\n{0}")]
     Policy(String),
@@ -68,6 +71,7 @@ impl RuntimeError {
             Self::Invalid(..) => "field.invalid",
             Self::Vault(_) => "vault",
             Self::Store(_) => "store",
+            Self::AtServer => "server.decides",
             Self::Policy(_) => "policy.invalid",
         }
     }

@@ -170,7 +170,10 @@ impl Folded {
         if !run.is_empty() {
             let seq = body.get("run_seq").and_then(Value::as_i64).unwrap_or(0);
             let seq = u64::try_from(seq).unwrap_or(0);
-            self.runs.restore(&Arc::from(tenant), run, seq, entry.leaf);
+            // Without a number it is the record of a client, whose run has its chain there.
+            if seq > 0 {
+                self.runs.restore(&Arc::from(tenant), run, seq, entry.leaf);
+            }
         }
         let approval: Option<uuid::Uuid> = text("approval").parse().ok();
         // A request that asked has the id of what it asked for; another one used a grant.

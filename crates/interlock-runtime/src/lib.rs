@@ -15,13 +15,16 @@ mod error;
 mod floor;
 mod fold;
 mod idempotency;
+mod lease;
 mod members;
 mod memory;
 mod open;
 mod outcome;
 mod projector;
+mod received;
 mod recorded;
 mod reload;
+mod remote;
 mod run_journal;
 mod runs;
 mod settings;
@@ -41,7 +44,12 @@ pub use error::RuntimeError;
 pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use received::{Received, SentRecord};
 pub use reload::Stale;
+pub use remote::{
+    Connected, ConnectedOptions, ConnectionOptions, OnUnavailable, Otherwise, Remote,
+    RemoteOptions, ServerAddress, ServerError, Standing,
+};
 pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
 pub use shared::{
@@ -95,6 +103,9 @@ pub(crate) struct Inner {
     pub(crate) stats: stats::Stats,
     pub(crate) deep: deep::Deep,
     pub(crate) content: ContentMode,
+    /// The server whose policies hold here, where it is one.
+    pub(crate) connection: Option<remote::Connection>,
+    pub(crate) received: received::Recent,
 }
 
 impl Runtime {

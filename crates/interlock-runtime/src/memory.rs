@@ -124,6 +124,13 @@ impl Memory {
             .kill_tenant(tenant, on)
     }
 
+    /// Whether a tenant is stopped, and its agents that are paused.
+    pub(crate) fn standing(&self, tenant: &str) -> (bool, Vec<String>) {
+        let switches = self.switches.read().unwrap_or_else(PoisonError::into_inner);
+        let paused = switches.paused(tenant).map(str::to_owned).collect();
+        (switches.stopped(tenant), paused)
+    }
+
     /// Ends what has been in flight for too long; answers how many outcomes became unknown.
     ///
     /// No lock is held for more than the agents of one shard and [`EXPIRE_MAX`] outcomes, give or

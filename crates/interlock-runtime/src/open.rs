@@ -36,6 +36,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Bytes kept in reserve for an orderly end when the disk is full.
     pub reserve_bytes: u64,
+    /// How it is connected to a server whose policies hold here; [`crate::Connected`] sets it.
+    pub connection: Option<crate::ConnectionOptions>,
     /// For how long decisions are gathered before rows for lists are made of them.
     pub gather: Duration,
 }
@@ -54,6 +56,7 @@ impl Options {
             tenants: vec![crate::DEFAULT_TENANT.to_owned()],
             segment_bytes: journal.segment_bytes,
             reserve_bytes: journal.reserve_bytes,
+            connection: None,
             gather: projector::GATHER,
         }
     }
@@ -200,11 +203,14 @@ impl Runtime {
                 stats: crate::stats::Stats::default(),
                 deep: crate::deep::Deep::default(),
                 content: options.content,
+                connection: options.connection.map(crate::remote::Connection::new),
+                received: crate::received::Recent::default(),
             }),
         };
         for tenant in &options.tenants {
             runtime.open_tenant(tenant)?;
         }
+        runtime.restore_connection(&options.data)?;
         runtime.complete_erasure()?;
         projector::catch_up(
             &runtime.inner.journal,

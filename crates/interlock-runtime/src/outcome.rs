@@ -277,7 +277,10 @@ impl Runtime {
 impl Runtime {
     /// As [`Self::outcome`]. A report that is made `again`, because its first answer was lost, is
     /// answered like the first when that was recorded with the same status.
-    pub(crate) fn outcome_again(
+    ///
+    /// # Errors
+    /// As [`Self::outcome`].
+    pub fn outcome_again(
         &self,
         principal: &Principal,
         id: Uuid,

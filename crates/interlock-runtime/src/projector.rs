@@ -231,14 +231,16 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         .and_then(Value::as_i64)
         .and_then(|m| u16::try_from(m).ok())
         .map(|m| m.min(1_000));
-    let flagged = if reported.is_some() {
+    // A client that decides by these policies says what this runtime would have said.
+    let own = reported.is_none_or(|r| r.get("log").is_some());
+    let flagged = if !own {
         effect("effect") >= Effect::RequireApproval
             || claimed.is_some_and(|m| m >= 600)
             || matches!(
                 reported
                     .and_then(|r| r.get("decision"))
                     .and_then(Value::as_str),
-                Some("BLOCK" | "PAUSE" | "ROLLBACK" | "block" | "pause" | "rollback")
+                Some("BLOCK" | "PAUSE" | "ROLLBACK" | "block" | "pause" | "rollback" | "open")
             )
     } else {
         effect("effect") >= Effect::Alert

@@ -84,6 +84,8 @@ fn class(method: &Method, path: &str) -> Class {
     if method == Method::GET || method == Method::HEAD {
         return match path {
             "/healthz" | "/readyz" | "/metrics" => Class::Vital,
+            // Clients that decide by themselves learn by it what is stopped.
+            "/api/lease" => Class::Vital,
             _ if path.starts_with("/api/approvals/") => Class::Wait,
             _ => Class::Read,
         };
@@ -266,6 +268,8 @@ mod tests {
         assert_eq!(class(&Method::GET, "/api/approvals"), Class::Read);
         assert_eq!(class(&Method::GET, "/api/approvals/1/wait"), Class::Wait);
         assert_eq!(class(&Method::GET, "/readyz"), Class::Vital);
+        assert_eq!(class(&Method::GET, "/api/lease"), Class::Vital);
+        assert_eq!(class(&post, "/api/records"), Class::Change);
         assert_eq!(class(&post, "/api/bundle"), Class::Change);
     }
 

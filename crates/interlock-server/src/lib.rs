@@ -80,6 +80,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::policies::update, api::policies::remove))
         .routes(routes!(api::bundle::get, api::bundle::publish))
         .routes(routes!(api::bundle::history))
+        .routes(routes!(api::lease::get))
+        .routes(routes!(api::records::receive))
         .routes(routes!(api::pii::mask))
         .routes(routes!(api::stats::get))
         .routes(routes!(api::approvals::list))

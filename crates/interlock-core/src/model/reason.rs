@@ -51,6 +51,8 @@ reasons! {
     AUDIT_UNAVAILABLE = "audit-unavailable", "the record cannot be written, so the action is denied", "free disk space or restart; see `interlock doctor`";
     IDENTITY = "identity.mismatch", "the credential is bound to another agent or environment", "use the agent's own key";
     GRANT = "approval.granted", "a person approved exactly this action", "nothing to do";
+    LEASE = "server.lease-expired", "the server has not confirmed the policies in time, so nothing new is decided here", "see whether the server can be reached from this machine";
+    OPEN = "server.open", "no server decided, and this tool is configured to run all the same", "see `on_unavailable` of the client";
     CALLER_RISK = "caller.risk", "the risk reached the threshold that the enforcement point set", "see the terms of the risk, or raise `risk_threshold`";
     CALLER = "caller.asks", "the enforcement point asks for more than the policies do", "read the sentence beside this code";
     NO_POLICY = "policy.none", "no policy is loaded, so side effects are denied", "load a bundle";

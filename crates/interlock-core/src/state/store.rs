@@ -358,6 +358,18 @@ impl Switches {
         Ok(())
     }
 
+    /// Whether a tenant is stopped.
+    #[must_use]
+    pub fn stopped(&self, tenant: &str) -> bool {
+        self.kill || self.killed.contains(tenant)
+    }
+
+    /// The agents of a tenant that are paused, in their order.
+    pub fn paused<'a>(&'a self, tenant: &'a str) -> impl Iterator<Item = &'a str> {
+        let of = self.paused.iter().filter(move |(t, _)| &**t == tenant);
+        of.map(|(_, agent)| &**agent)
+    }
+
     /// Writes the readings.
     pub fn read(&self, footprint: &Footprint, out: &mut StateFacts) {
         out.kill_switch = self.kill || self.killed.contains(footprint.tenant.as_str());

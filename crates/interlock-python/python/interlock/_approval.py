@@ -19,8 +19,20 @@ Channel = Union[Literal["wait", "console"], Callable[[Approval], bool], None]
 _SERVER_CHANNELS = ("slack", "email", "webhook", "teams", "pagerduty")
 
 
-def checked(channel: Channel) -> Channel:
+def checked(channel: Channel, server: bool = False) -> Channel:
     """Refuses a channel that cannot work, before the first call needs it."""
+    if server:
+        if channel in (None, "wait"):
+            return channel
+        if channel in _SERVER_CHANNELS:
+            # Whom the server asks, and how, is its policies' affair; the call waits.
+            return "wait"
+        if channel == "console" or callable(channel):
+            raise ConfigurationError(
+                "the server asks people and takes their answers; "
+                'use "wait" or None, and answer at the server',
+                "config.approval",
+            )
     if channel is None or callable(channel) or channel in ("wait", "console"):
         return channel
     if channel in _SERVER_CHANNELS:

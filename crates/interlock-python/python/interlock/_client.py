@@ -28,6 +28,8 @@ VIOLATIONS = ("block", "pause", "rollback")
 STOPPED = {"agent.paused", "kill-switch"}
 
 T = TypeVar("T")
+#: What happens without an answer, for all tools or by tool and environment.
+OnUnavailable = Union[str, Mapping[str, str]]
 Policy = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]]]
 
 logger = logging.getLogger("interlock")
@@ -57,6 +59,19 @@ class Interlock:
     ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
     and it is stopped).
 
+    With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
+    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
+    ``mode``: ``connected`` (decides here by the server's signed policies, and asks the server where a
+    person, a limit or a budget is concerned) or ``remote`` (asks about everything).
+    ``on_unavailable``: ``closed`` or ``open``, what an action does when the server should decide and
+    does not answer within ``timeout``; or a mapping of ``tool``, ``tool@environment``,
+    ``@environment`` and ``*`` to these. Every action that runs so is on record first, and the server
+    gets it later.
+    ``offline_reads``: whether what has no side effect is decided by the last policies when the
+    server has not confirmed them for 15 seconds.
+    ``server_key``: the key that signs the server's policies; without it the first that is met is
+    kept in ``data`` and trusted. ``ca_file``: authorities to trust, instead of this machine's.
+
     Every error means that the action must not run.
     """
 
@@ -74,6 +89,14 @@ class Interlock:
         timeout: float = 5.0,
         approval: _approval.Channel = None,
         approval_timeout: float = 300.0,
+        server: str | None = None,
+        api_key: str | None = None,
+        mode: str | None = None,
+        on_unavailable: OnUnavailable = "closed",
+        offline_reads: str = "open",
+        server_key: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        allow_plain_http: bool = False,
         undo: bool | _undo.UndoLimits = True,
         on_violation: str = "block",
         rollback_limit: int = 10,
@@ -103,11 +126,22 @@ class Interlock:
             "undo": undo,
             "on_violation": on_violation,
             "rollback_limit": rollback_limit,
+            "server": server,
+            "api_key": api_key,
+            "mode": mode,
+            "on_unavailable": on_unavailable,
+            "offline_reads": offline_reads,
+            "server_key": server_key,
+            "ca_file": ca_file,
+            "allow_plain_http": allow_plain_http,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
         self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
-        self.approval = _approval.checked(approval)
+        #: The server's address, or `None` where this process decides by policies of its own.
+        self.server = server
+        self.mode = _mode(server, mode)
+        self.approval = _approval.checked(approval, server is not None)
         self.approval_timeout = approval_timeout
         self._defaults = _scope.Scope(
             agent=agent or os.environ.get("INTERLOCK_AGENT"),
@@ -115,6 +149,20 @@ class Interlock:
             user=user,
             environment=environment or os.environ.get("INTERLOCK_ENVIRONMENT"),
         )
+        if server is not None and policy != "default":
+            raise ConfigurationError(
+                "policies are the server's: publish `policy` there", "config.policy"
+            )
+        if server_key is not None and self.mode != "connected":
+            raise ConfigurationError(
+                "`server_key` is for `mode=\"connected\"`; elsewhere `https://` proves who answers",
+                "config.invalid",
+            )
+        if offline_reads not in ("closed", "open"):
+            raise ConfigurationError(
+                f"`offline_reads` must be `closed` or `open`, not {offline_reads!r}",
+                "config.invalid",
+            )
         names = [policy] if isinstance(policy, (str, os.PathLike)) else list(policy)
         self.engine = _core.Engine(
             self.data,
@@ -122,6 +170,14 @@ class Interlock:
             durability,
             content,
             round(timeout * 1000),
+            server=server,
+            api_key=api_key or os.environ.get("INTERLOCK_API_KEY") or "",
+            remote=self.mode == "remote",
+            server_key=server_key,
+            on_unavailable=_rules(server, on_unavailable),
+            offline_reads=offline_reads == "open",
+            ca_file=ca_file,
+            allow_plain_http=allow_plain_http,
         )
         #: A session of one agent that turns up at another looks stolen: each has its own.
         self._sessions: dict[str, str] = {}
@@ -385,6 +441,11 @@ class Interlock:
         with self.scope(agent=agent, session=session, run=run):
             yield from _monitor.entered(monitor)
 
+    def standing(self) -> dict[str, Any] | None:
+        """How this process stands with the server: ``leased``, ``bundle``, ``waiting`` (records that
+        the server may not have), ``problem``; ``owner`` is false where another process of the same
+        data directory knows. ``None`` unless ``mode`` is ``connected``."""
+        return self.engine.standing()
     # -- runs -----------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -520,6 +581,33 @@ class Interlock:
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, *args)
         return await asyncio.get_running_loop().run_in_executor(executor, call)
+
+
+def _mode(server: str | None, mode: str | None) -> str:
+    if server is None:
+        if mode not in (None, "embedded"):
+            raise ConfigurationError(f"`mode` {mode!r} needs a `server`", "config.invalid")
+        return "embedded"
+    if mode not in (None, "connected", "remote"):
+        raise ConfigurationError(
+            f"`mode` must be `connected` or `remote`, not {mode!r}", "config.invalid"
+        )
+    return mode or "connected"
+
+
+def _rules(server: str | None, given: OnUnavailable) -> list[tuple[str, str]]:
+    rules = dict(given) if isinstance(given, Mapping) else {"*": given}
+    if server is None and given != "closed":
+        raise ConfigurationError(
+            "`on_unavailable` is about a `server`, and there is none", "config.invalid"
+        )
+    for name, word in rules.items():
+        if not isinstance(name, str) or word not in ("closed", "open"):
+            raise ConfigurationError(
+                f"`on_unavailable` must be `closed` or `open`, not {word!r} for {name!r}",
+                "config.invalid",
+            )
+    return list(rules.items())
 
 
 def _owner_arguments(function: Any) -> int:

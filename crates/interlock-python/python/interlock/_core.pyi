@@ -98,6 +98,15 @@ class Engine:
         durability: str,
         content: str,
         patience_ms: int,
+        *,
+        server: str | None = None,
+        api_key: str = "",
+        remote: bool = False,
+        server_key: str | None = None,
+        on_unavailable: Sequence[tuple[str, str]] = ...,
+        offline_reads: bool = True,
+        ca_file: str | os.PathLike[str] | None = None,
+        allow_plain_http: bool = False,
     ) -> Engine: ...
     def check(
         self,
@@ -147,6 +156,7 @@ class Engine:
     def trail(self, agent: str, limit: int) -> list[dict[str, Any]]: ...
     @property
     def place(self) -> str: ...
+    def standing(self) -> dict[str, Any] | None: ...
     def close(self) -> None: ...
 
 @final

@@ -56,7 +56,7 @@ class Guard:
         self.action_type = action_type
         self.resource = resource
         self.cost_usd = cost_usd
-        self.approval = _approval.checked(approval)
+        self.approval = _approval.checked(approval, interlock.server is not None)
         self.approval_timeout = approval_timeout
         #: What a run does with a call that may have happened: see :meth:`Run.step`.
         self.idempotent = idempotent

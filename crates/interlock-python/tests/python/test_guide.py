@@ -8,6 +8,10 @@ import re
 import tempfile
 import types
 import unittest
+from unittest import mock
+
+from serving import ADMIN, Server
+from world import POLICY
 
 PACKAGE = pathlib.Path(__file__).parents[2]
 
@@ -35,10 +39,16 @@ class Documents(unittest.TestCase):
 
     def test_the_guide(self):
         guide = PACKAGE.parents[1] / "docs" / "guides" / "python.md"
-        said = self.run_all(blocks(guide, "python"), {})
+        server = Server(pathlib.Path.cwd(), POLICY)
+        self.addCleanup(server.stop)
+        known = {"INTERLOCK_SERVER": server.url, "INTERLOCK_API_KEY": ADMIN}
+        with mock.patch.dict(os.environ, known):
+            said = self.run_all(blocks(guide, "python"), {})
         self.assertTrue(said.startswith(blocks(guide, "text")[0]), said)
         self.assertIn("refunded 7", said)
         self.assertIn("not run:", said)
+        self.assertIn("with the server: connected True", said)
+        self.assertIn("refused: `http://203.0.113.7:8088` would send the API key in the clear", said)
         self.assertIn(blocks(guide, "text")[1], said)
 
     def test_the_readme(self):

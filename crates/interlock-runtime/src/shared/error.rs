@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::error::RuntimeError;
 use crate::open::OpenError;
+use crate::remote::ServerError;
 
 /// Why a gate gave no answer. Every variant means that the action must not run.
 #[derive(Debug, Error)]
@@ -43,6 +44,9 @@ pub enum GateError {
         /// Why.
         why: String,
     },
+    /// The server that was asked gave no answer.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The request is too large to be sent.
     #[error("the request has {bytes} bytes as a message, the limit is {max}")]
     TooLarge {
@@ -69,13 +73,14 @@ impl From<OpenError> for GateError {
 impl GateError {
     /// The stable code.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Runtime(error) => error.code(),
             Self::Open(_) => "owner.open",
             Self::Owner { code, .. } => code,
             Self::Unavailable { .. } => "owner.unavailable",
             Self::Refused { .. } => "owner.refused",
+            Self::Server(error) => error.code(),
             Self::TooLarge { .. } => "action.too-large",
             Self::Closed => "gate.closed",
         }

@@ -253,6 +253,7 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Forbidden(why) => Self::Forbidden(why),
             error @ (RuntimeError::Store(_)
             | RuntimeError::Policy(_)
+            | RuntimeError::AtServer
             | RuntimeError::Erased
             | RuntimeError::Invalid(..)
             | RuntimeError::Vault(_)) => Self::Other((error.code(), error.to_string())),

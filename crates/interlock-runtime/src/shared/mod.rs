@@ -19,9 +19,9 @@ mod frame;
 mod gate;
 mod link;
 mod message;
-mod model;
+pub(crate) mod model;
 mod socket;
-mod wire;
+pub(crate) mod wire;
 
 pub use error::GateError;
 pub use gate::{Gate, GateOptions, Place};

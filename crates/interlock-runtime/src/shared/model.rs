@@ -41,6 +41,8 @@ structure!(Principal {
 structure!(CheckOptions {
     key_id,
     reported,
+    open,
+    without_server,
     floor
 });
 structure!(Floor {

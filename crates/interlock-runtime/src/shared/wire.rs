@@ -25,7 +25,7 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 pub(crate) struct Names(Mutex<HashSet<&'static str>>);
 
 impl Names {
-    fn intern(&self, text: &str) -> Result<&'static str, Malformed> {
+    pub(crate) fn intern(&self, text: &str) -> Result<&'static str, Malformed> {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = names.get(text) {
             return Ok(name);

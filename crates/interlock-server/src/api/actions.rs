@@ -252,6 +252,9 @@ pub struct OutcomeRequest {
     /// The result's text; it is scanned, and kept apart from the record, which commits to it.
     #[schema(max_length = 131072)]
     pub result: Option<String>,
+    /// Whether it was sent before and got no answer: then it is answered like the first.
+    #[serde(default)]
+    pub again: Option<bool>,
 }
 
 /// What the detectors say of the result.
@@ -348,7 +351,10 @@ pub async fn outcome(
         result: request.result,
     };
     let reply = app
-        .blocking(move |runtime| runtime.outcome(&caller.principal, id, &outcome))
+        .blocking(move |runtime| {
+            let again = request.again.unwrap_or(false);
+            runtime.outcome_again(&caller.principal, id, &outcome, again)
+        })
         .await?;
     Ok(Json(OutcomeResponse {
         findings: super::check::findings(&reply.findings),

@@ -12,8 +12,10 @@ pub mod content;
 pub mod health;
 pub mod keys;
 pub mod kill;
+pub mod lease;
 pub mod pii;
 pub mod policies;
+pub mod records;
 pub mod stats;
 
 use interlock_core::model::UnixNanos;

@@ -3,8 +3,10 @@
 mod bad_input;
 mod bundle;
 mod client;
+mod connected;
 mod content;
 mod disk;
+mod door;
 mod hardening;
 mod keys;
 mod published;

@@ -1,0 +1,424 @@
+//! Records of enforcement points that decide by themselves, taken into the record of the server.
+//!
+//! A client sends the bodies of its own record. What becomes part of this one is a decision with the
+//! same id that says `reported`: it is listed, searched and verified like any other, uses up no
+//! limit, and commits to the client's record by its leaf hash. However often one is sent, it is
+//! recorded once.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use interlock_core::audit::body::Body;
+use interlock_core::audit::frame::Kind;
+use interlock_core::audit::{chain, hex};
+use interlock_core::model::limits::ID_BYTES_MAX;
+use interlock_core::model::{Effect, OutcomeStatus, Principal, Value};
+use interlock_core::state::Taint;
+use interlock_store::journal::{Appended, JournalError};
+use uuid::Uuid;
+
+use crate::error::RuntimeError;
+use crate::outcome::summary;
+use crate::settled::Settled;
+use crate::{Runtime, rfc3339};
+
+/// Records of which is remembered in memory that they were taken; the rows know of older ones.
+const RECENT_MAX: usize = 200_000;
+/// Records of one request.
+pub(crate) const RECORDS_MAX: usize = 1_000;
+/// Characters of the name of a client's log.
+const LOG_CHARS_MAX: usize = 512;
+
+/// Members of a client's decision that are taken over as they are. Ids, times, keys, chains and
+/// commitments are this record's own.
+const TAKEN: &[&str] = &[
+    "step",
+    "session",
+    "type",
+    "tool",
+    "resource",
+    "asked",
+    "action_hash",
+    "effect",
+    "decided",
+    "risk",
+    "dims",
+    "terms",
+    "floor",
+    "findings",
+    "vectors",
+    "rules",
+    "shadow",
+    "reasons",
+    "obligations",
+    "facts",
+    "readings",
+    "program",
+    "engine",
+];
+
+/// Members that the rows are made of, and must be there.
+const TEXTS: &[&str] = &["session", "type", "tool", "effect", "decided", "program"];
+
+/// One record as a client sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentRecord {
+    /// Its number in the client's log.
+    pub seq: u64,
+    /// What it records; `decision` and `outcome` are taken.
+    pub kind: String,
+    /// Its stored bytes.
+    pub body: String,
+}
+
+/// What became of the records of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Received {
+    /// How many are in the record now, those included that were there before.
+    pub taken: u64,
+    /// Of those, how many were there before.
+    pub known: u64,
+    /// Those that are not taken, by their number in the client's log, and why.
+    pub refused: Vec<(u64, String)>,
+}
+
+/// What was taken a short while ago: the rows do not show it yet.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    /// Decisions with their agent.
+    decisions: Mutex<BTreeMap<Uuid, String>>,
+    /// One request at a time, so that of two that bring the same record one finds it taken.
+    taking: Mutex<()>,
+}
+
+impl Recent {
+    fn note(&self, id: Uuid, agent: &str) {
+        let mut all = self
+            .decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.insert(id, agent.to_owned());
+        while all.len() > RECENT_MAX {
+            all.pop_first();
+        }
+    }
+
+    fn agent(&self, id: Uuid) -> Option<String> {
+        let all = self
+            .decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.get(&id).cloned()
+    }
+}
+
+/// What is written for one record.
+enum Written {
+    Decision {
+        id: Uuid,
+        agent: String,
+    },
+    Outcome {
+        settled: Box<Settled>,
+        id: Uuid,
+        session: String,
+        taint: Taint,
+    },
+}
+
+type Waiting = Receiver<Result<Appended, JournalError>>;
+
+impl Runtime {
+    /// Takes records of a client's own log into this one; durable, as the mode says, when this
+    /// returns.
+    ///
+    /// # Errors
+    /// When nothing can be recorded, or a credential that is bound to an agent brings the record of
+    /// another one: nothing of it is taken then.
+    pub fn receive(
+        &self,
+        principal: &Principal,
+        key_id: &str,
+        log: &str,
+        records: &[SentRecord],
+    ) -> Result<Received, RuntimeError> {
+        if records.len() > RECORDS_MAX {
+            return Err(RuntimeError::Invalid(
+                "records",
+                format!("has {} entries, the limit is {RECORDS_MAX}", records.len()),
+            ));
+        }
+        if log.is_empty() || log.chars().count() > LOG_CHARS_MAX {
+            return Err(RuntimeError::Invalid(
+                "log",
+                format!("must be 1 to {LOG_CHARS_MAX} characters"),
+            ));
+        }
+        let parsed: Vec<_> = records
+            .iter()
+            .map(|record| Value::parse(record.body.as_bytes()).map_err(|e| e.to_string()))
+            .collect();
+        if let Some(bound) = principal.agent.as_deref() {
+            let foreign = parsed.iter().flatten().find(|b| text(b, "agent") != bound);
+            if let Some(body) = foreign {
+                return Err(RuntimeError::Identity {
+                    bound: bound.to_owned(),
+                    named: text(body, "agent").chars().take(ID_BYTES_MAX).collect(),
+                });
+            }
+        }
+        let inner = &*self.inner;
+        let _one = inner
+            .received
+            .taking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut received = Received::default();
+        let mut waiting: Vec<(Written, Waiting)> = Vec::new();
+        for (record, body) in records.iter().zip(parsed) {
+            let taken = body.and_then(|body| match record.kind.as_str() {
+                "decision" => self.decision(principal, key_id, log, record, &body, &waiting),
+                "outcome" => self.outcome_of(principal, log, record, &body, &waiting),
+                other => Err(format!("records of kind `{other}` are not taken")),
+            });
+            match taken {
+                Ok(Some((kind, bytes, written))) => {
+                    waiting.push((written, self.write(&principal.tenant, kind, bytes)?));
+                }
+                Ok(None) => {
+                    received.taken += 1;
+                    received.known += 1;
+                }
+                Err(why) => received.refused.push((record.seq, why)),
+            }
+        }
+        for (written, answer) in waiting {
+            let appended = answer
+                .recv()
+                .unwrap_or(Err(JournalError::Closed))
+                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+            received.taken += 1;
+            self.remember(&principal.tenant, written, appended);
+        }
+        inner.projector.wake();
+        Ok(received)
+    }
+
+    fn write(&self, tenant: &str, kind: Kind, bytes: Vec<u8>) -> Result<Waiting, RuntimeError> {
+        let (send, receive) = sync_channel(1);
+        self.inner
+            .journal
+            .append_with(tenant, kind, bytes, move |result| {
+                // Who waits is below; when it failed before, nobody does.
+                let _ = send.send(result);
+            })
+            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
+        Ok(receive)
+    }
+
+    fn remember(&self, tenant: &str, written: Written, appended: Appended) {
+        let inner = &*self.inner;
+        match written {
+            Written::Decision { id, agent } => inner.received.note(id, &agent),
+            Written::Outcome {
+                mut settled,
+                id,
+                session,
+                mut taint,
+            } => {
+                settled.seq = appended.seq;
+                inner.settled.insert(id, *settled);
+                if taint.untrusted {
+                    taint.instructions_seq = i64::try_from(appended.seq).unwrap_or(i64::MAX);
+                }
+                inner.memory.taint(tenant, &session, &taint);
+            }
+        }
+    }
+
+    /// The agent of a decision that was taken, if it was.
+    fn taken(
+        &self,
+        tenant: &str,
+        id: Uuid,
+        waiting: &[(Written, Waiting)],
+    ) -> Result<Option<String>, String> {
+        if let Some(agent) = self.inner.received.agent(id) {
+            return Ok(Some(agent));
+        }
+        let here = waiting.iter().find_map(|(written, _)| match written {
+            Written::Decision { id: one, agent } if *one == id => Some(agent.clone()),
+            _ => None,
+        });
+        if here.is_some() {
+            return Ok(here);
+        }
+        match self.inner.store.action(tenant, &id.to_string()) {
+            Ok(row) => Ok(Some(row.agent_id)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// A client's decision as an entry of this record; `None` when it is there.
+    fn decision(
+        &self,
+        principal: &Principal,
+        key_id: &str,
+        log: &str,
+        record: &SentRecord,
+        body: &Value,
+        waiting: &[(Written, Waiting)],
+    ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
+        let (id, agent) = named(body)?;
+        if let Some(owner) = self.taken(&principal.tenant, id, waiting)? {
+            return match owner == agent {
+                true => Ok(None),
+                false => Err("its id is that of another agent's decision".to_owned()),
+            };
+        }
+        for key in TEXTS {
+            if body.get(key).and_then(Value::as_str).is_none() {
+                return Err(format!("`{key}` is missing"));
+            }
+        }
+        let effect = Effect::from_name(text(body, "effect")).ok_or("`effect` is unknown")?;
+        Effect::from_name(text(body, "decided")).ok_or("`decided` is unknown")?;
+        let risk = body.get("risk").and_then(Value::as_i64);
+        let risk = risk.filter(|risk| (0..=100).contains(risk));
+        let risk = risk.ok_or("`risk` must be 0 to 100")?;
+        let mut entry = Body::with_capacity(Kind::Decision, &rfc3339(self.now()), 2_048);
+        entry
+            .str("id", &id.to_string())
+            .str("tenant", &principal.tenant)
+            .str("agent", &agent)
+            .str("run", text(body, "run"))
+            .int("run_seq", 0);
+        for key in TAKEN {
+            if let Some(value) = body.get(key) {
+                let mut json = String::new();
+                value.write_json(&mut json);
+                entry.raw(key, &json);
+            }
+        }
+        let mut said = Body::new(Kind::Decision, text(body, "ts"));
+        let claimed = match effect {
+            Effect::RequireApproval => "pause",
+            effect if effect.permits() => "allow",
+            _ => "block",
+        };
+        said.str("decision", claimed).int("risk_milli", risk * 10);
+        origin(&mut said, log, record);
+        let said = said.finish().map_err(|e| e.to_string())?;
+        let said = String::from_utf8(said).map_err(|e| e.to_string())?;
+        entry
+            .opt_str("key", (!key_id.is_empty()).then_some(key_id))
+            .str("assurance", "cooperative")
+            .opt_str("source", Some("connected"))
+            .raw("reported", &said);
+        let bytes = entry.finish().map_err(|e| e.to_string())?;
+        Ok(Some((
+            Kind::Decision,
+            bytes,
+            Written::Decision { id, agent },
+        )))
+    }
+
+    /// A client's outcome as an entry of this record; `None` when it is there.
+    fn outcome_of(
+        &self,
+        principal: &Principal,
+        log: &str,
+        record: &SentRecord,
+        body: &Value,
+        waiting: &[(Written, Waiting)],
+    ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
+        let (id, agent) = named(body)?;
+        let tenant = &*principal.tenant;
+        match self.taken(tenant, id, waiting)? {
+            Some(owner) if owner == agent => {}
+            _ => return Err("there is no such decision of this agent".to_owned()),
+        }
+        let twice = waiting
+            .iter()
+            .any(|(written, _)| matches!(written, Written::Outcome { id: one, .. } if *one == id));
+        if twice || self.inner.settled.get(tenant, id).is_some() {
+            return Ok(None);
+        }
+        let row = self.inner.store.action(tenant, &id.to_string());
+        if row.is_ok_and(|row| row.outcome.is_some()) {
+            return Ok(None);
+        }
+        let (outcome, taint) = summary(body, 0).ok_or("`status` is missing or unknown")?;
+        let status = OutcomeStatus::name(outcome.status);
+        let natural = |key: &str| body.get(key).and_then(Value::as_i64).unwrap_or(0).max(0);
+        let session = text(body, "session").to_owned();
+        let mut entry = Body::new(Kind::Outcome, &rfc3339(self.now()));
+        entry
+            .str("id", &id.to_string())
+            .str("tenant", tenant)
+            .str("agent", &agent)
+            .str("run", text(body, "run"))
+            .str("session", &session)
+            .str("status", status)
+            .int("latency_ms", natural("latency_ms"))
+            .int("cost_nano_usd", natural("cost_nano_usd"))
+            .int("result_bytes", natural("result_bytes"));
+        if body.get("rows").is_some() {
+            entry.int("rows", natural("rows"));
+        }
+        let findings = body.get("findings").and_then(Value::as_array);
+        let findings = findings
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_str);
+        entry
+            .strs("findings", findings.take(64))
+            .bool("untrusted", taint.untrusted)
+            .bool("private", taint.private);
+        let mut said = Body::new(Kind::Outcome, text(body, "ts"));
+        origin(&mut said, log, record);
+        let said = said.finish().map_err(|e| e.to_string())?;
+        let said = String::from_utf8(said).map_err(|e| e.to_string())?;
+        entry.raw("reported", &said);
+        let bytes = entry.finish().map_err(|e| e.to_string())?;
+        let settled = Box::new(Settled {
+            tenant: tenant.to_owned(),
+            agent,
+            status: outcome.status,
+            seq: 0,
+        });
+        let written = Written::Outcome {
+            settled,
+            id,
+            session,
+            taint,
+        };
+        Ok(Some((Kind::Outcome, bytes, written)))
+    }
+}
+
+/// Which record of which log it is.
+fn origin(said: &mut Body, log: &str, record: &SentRecord) {
+    said.str("log", log)
+        .int("seq", record.seq)
+        .str("leaf", &hex(&chain::leaf(record.body.as_bytes())));
+}
+
+fn text<'a>(body: &'a Value, key: &str) -> &'a str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The id and the agent of a record.
+fn named(body: &Value) -> Result<(Uuid, String), String> {
+    let id: Uuid = text(body, "id").parse().map_err(|_| "`id` is no UUID")?;
+    if id.get_version_num() != 7 {
+        return Err("`id` is no UUID of version 7".to_owned());
+    }
+    let agent = text(body, "agent");
+    if agent.is_empty() || agent.len() > ID_BYTES_MAX {
+        return Err(format!("`agent` must be 1 to {ID_BYTES_MAX} bytes"));
+    }
+    Ok((id, agent.to_owned()))
+}

@@ -206,10 +206,7 @@ fn count(field: &str, number: f64) -> Result<i64> {
     /// The largest integer that a double holds exactly with all below it.
     const SAFE_MAX: f64 = 9_007_199_254_740_991.0;
     if number.fract() == 0.0 && (0.0..=SAFE_MAX).contains(&number) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "whole and within 53 bits, as just checked"
-        )]
+        // Exact: whole and within 53 bits.
         return Ok(number as i64);
     }
     Err(invalid(

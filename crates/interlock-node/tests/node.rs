@@ -81,7 +81,12 @@ fn node_tests() {
         .collect();
     files.sort();
     let ran = Command::new("node")
-        .args(["--test", "--test-reporter=spec", "--test-timeout=60000"])
+        .args([
+            "--test",
+            "--test-reporter=spec",
+            "--test-timeout=60000",
+            "--test-concurrency=2",
+        ])
         .args(files)
         .current_dir(&root)
         .env_remove("INTERLOCK_DATA")

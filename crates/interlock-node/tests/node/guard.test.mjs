@@ -142,7 +142,11 @@ test('the tool gets what was decided on', async (t) => {
     list: ['a'], at: new Date(0), map: new Map([['k', 'v']]), bytes: Buffer.from('hi'),
   });
   const polluting = JSON.parse('{"__proto__": {"admin": true}}');
-  await guarded(polluting);
+  await assert.rejects(guarded(polluting), Blocked);
+  assert.deepEqual(calls, []);
+  // Where nobody looks for it, it is a name like any other.
+  const deaf = 'interlock: 1\ndefault: allow\ndetectors: {exploit_signature: {enabled: false}}\n';
+  await world(t, { policy: deaf }).il.guard(tool, { name: 'fine' })(polluting);
   const [plain] = calls.pop();
   assert.equal(plain.admin, undefined);
   assert.deepEqual(Object.keys(plain), ['__proto__']);

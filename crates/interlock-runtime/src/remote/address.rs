@@ -54,7 +54,8 @@ impl ServerAddress {
     pub(crate) fn checked(&self) -> Result<Checked, ServerError> {
         let url = self.url.trim_end_matches('/');
         let shown = url.rsplit('@').next().unwrap_or_default();
-        let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        let scheme = |name| self.url.strip_prefix(name).map(|r| r.trim_end_matches('/'));
+        let (tls, rest) = match (scheme("https://"), scheme("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
             _ => {

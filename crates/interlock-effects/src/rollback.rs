@@ -107,7 +107,11 @@ impl Undo {
     pub fn rollback(&self, what: &Rollback, executor: &mut dyn Executor) -> Result<Report> {
         self.locked(|open| {
             let mut report = Report::default();
-            let cut_off: Vec<u64> = numbers(open, |step| step.undoing).collect();
+            // What stands still waits for somebody who asks; what a crash cut off does not.
+            let cut_off: Vec<u64> = numbers(open, |step| {
+                step.undoing && (what.last > 0 || !step.stopped)
+            })
+            .collect();
             let mut steps = cut_off.clone();
             let wanted = numbers(open, |step| {
                 let agent = what.agent.as_ref();
@@ -158,6 +162,8 @@ impl Undo {
                 self.check(open, number, &step, chosen)?;
             }
             check_declared(&step, executor)?;
+        }
+        if !step.undoing || step.stopped {
             open.write(vec![Record::Undoing { step: number }])?;
         }
         for (at, effect) in step.effects.iter().enumerate().rev() {
@@ -169,12 +175,17 @@ impl Undo {
                     execute(open, number, at, declared, &step, executor)?;
                     None
                 }
-                _ => restore(open, number, at, effect).map_err(|error| {
-                    let path = effect.paths().last().map_or(Path::new(""), |name| name);
-                    End::Refused(Refusal::Interrupted {
-                        why: format!("`{}`: {error}", path.display()),
-                    })
-                })?,
+                _ => match straight(effect).and_then(|()| restore(open, number, at, effect)) {
+                    Ok(replaced) => replaced,
+                    Err(error) => {
+                        // By the next start somebody may have put it right by hand.
+                        open.write(vec![Record::Stopped { step: number }])?;
+                        let path = effect.paths().last().map_or(Path::new(""), |name| name);
+                        return Err(End::Refused(Refusal::Interrupted {
+                            why: format!("`{}`: {error}", path.display()),
+                        }));
+                    }
+                },
             };
             open.write(vec![Record::Undone {
                 step: number,
@@ -319,6 +330,22 @@ fn execute(
             why: format!("the undo of `{}` failed: {why}", declared.kind),
         })
     })
+}
+
+/// Whether the directories above what is put back are those that they were: a link in the place of one
+/// leads to somebody else's files. Paths were taken without links.
+fn straight(effect: &Effect) -> std::io::Result<()> {
+    for path in effect.paths() {
+        let above = path.0.parent().unwrap_or(&path.0);
+        // What is not there is made again, or in nobody's way.
+        if above.canonicalize().is_ok_and(|real| real != above) {
+            return Err(std::io::Error::other(format!(
+                "a directory above it is a link now, to `{}`",
+                above.canonicalize().unwrap_or_default().display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn restore(open: &Open, number: u64, at: usize, effect: &Effect) -> std::io::Result<Replaced> {

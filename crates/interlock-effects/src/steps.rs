@@ -37,6 +37,8 @@ pub(crate) struct Step {
     pub(crate) posts: Option<Vec<(Name, Fingerprint)>>,
     /// Whether its undo has begun.
     pub(crate) undoing: bool,
+    /// Whether its undo stands still, which no restart continues by itself.
+    pub(crate) stopped: bool,
     pub(crate) undone: BTreeSet<usize>,
     /// The declared effect whose undo has begun and must not begin twice.
     pub(crate) executing: Option<usize>,
@@ -145,6 +147,12 @@ impl Steps {
             Record::Undoing { step } => {
                 if let Some(found) = self.live.get_mut(&step) {
                     found.undoing = true;
+                    found.stopped = false;
+                }
+            }
+            Record::Stopped { step } => {
+                if let Some(found) = self.live.get_mut(&step) {
+                    found.stopped = true;
                 }
             }
             Record::Executing { step, effect } => {
@@ -248,6 +256,9 @@ impl Steps {
                     .executing
                     .map(|effect| Record::Executing { step, effect }),
             );
+            if found.stopped {
+                all.push(Record::Stopped { step });
+            }
         }
         all
     }

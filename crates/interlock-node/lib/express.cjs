@@ -4,6 +4,7 @@
 // It says little to the caller: a status, a reference, and what may be told. `req.interlock` has the
 // decision, for the handler and the operator.
 
+const { isDeepStrictEqual } = require('node:util');
 const errors = require('./errors.cjs');
 const { Guard } = require('./guard.cjs');
 const scopes = require('./scope.cjs');
@@ -97,10 +98,16 @@ function middleware(interlock, options = {}) {
     const byDefault = options.arguments === undefined;
     const decision = await scopes.enter(scope, () =>
       guard.permit({ json, arguments: copy, signal: gone.signal }, byDefault));
-    if (byDefault && request.body !== undefined) {
+    if (byDefault) {
       // The handler gets what was decided on, redacted where that was the decision.
-      const body = decision.arguments === undefined ? copy : redacted(copy, decision.arguments);
-      request.body = body.body;
+      const own = decision.arguments === undefined ? copy : redacted(copy, decision.arguments);
+      for (const name of ['path', 'query', 'params']) {
+        // They are in the URL too, where a handler would find them as they were.
+        if (!isDeepStrictEqual(own[name], copy[name])) {
+          throw new errors.InvalidAction(`the ${name} of the request holds what must not be passed on`, 'action.redact');
+        }
+      }
+      if (request.body !== undefined) request.body = own.body;
     }
     request.interlock = decision;
     const started = performance.now();

@@ -5,9 +5,9 @@
 //! limit, and commits to the client's record by its leaf hash. However often one is sent, it is
 //! recorded once.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
@@ -15,6 +15,7 @@ use interlock_core::audit::{chain, hex};
 use interlock_core::model::limits::ID_BYTES_MAX;
 use interlock_core::model::{Effect, OutcomeStatus, Principal, Value};
 use interlock_core::state::Taint;
+use interlock_store::StoreError;
 use interlock_store::journal::{Appended, JournalError};
 use uuid::Uuid;
 
@@ -86,30 +87,42 @@ pub struct Received {
 /// What was taken a short while ago: the rows do not show it yet.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    /// Decisions with their agent.
-    decisions: Mutex<BTreeMap<Uuid, String>>,
+    /// Decisions with their agent, by tenant and id.
+    decisions: Mutex<Decisions>,
     /// One request at a time, so that of two that bring the same record one finds it taken.
     taking: Mutex<()>,
 }
 
+#[derive(Debug, Default)]
+struct Decisions {
+    agents: HashMap<(Arc<str>, Uuid), String>,
+    /// As they came: the times in ids are the clients' own.
+    order: VecDeque<(Arc<str>, Uuid)>,
+}
+
 impl Recent {
-    fn note(&self, id: Uuid, agent: &str) {
+    fn note(&self, tenant: &str, id: Uuid, agent: &str) {
         let mut all = self
             .decisions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        all.insert(id, agent.to_owned());
-        while all.len() > RECENT_MAX {
-            all.pop_first();
+        let key = (Arc::from(tenant), id);
+        if all.agents.insert(key.clone(), agent.to_owned()).is_none() {
+            all.order.push_back(key);
+        }
+        while all.order.len() > RECENT_MAX {
+            if let Some(oldest) = all.order.pop_front() {
+                all.agents.remove(&oldest);
+            }
         }
     }
 
-    fn agent(&self, id: Uuid) -> Option<String> {
+    fn agent(&self, tenant: &str, id: Uuid) -> Option<String> {
         let all = self
             .decisions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        all.get(&id).cloned()
+        all.agents.get(&(Arc::from(tenant), id)).cloned()
     }
 }
 
@@ -176,7 +189,16 @@ impl Runtime {
             .unwrap_or_else(PoisonError::into_inner);
         let mut received = Received::default();
         let mut waiting: Vec<(Written, Waiting)> = Vec::new();
+        let mut trouble = None;
         for (record, body) in records.iter().zip(parsed) {
+            // A store that fails says nothing of the record: it must come again.
+            let named = body.as_ref().ok().and_then(|body| named(body).ok());
+            if let Some((id, _)) = named
+                && let Err(error) = self.taken(&principal.tenant, id, &waiting)
+            {
+                trouble = Some(RuntimeError::from(error));
+                break;
+            }
             let taken = body.and_then(|body| match record.kind.as_str() {
                 "decision" => self.decision(principal, key_id, log, record, &body, &waiting),
                 "outcome" => self.outcome_of(principal, log, record, &body, &waiting),
@@ -202,7 +224,10 @@ impl Runtime {
             self.remember(&principal.tenant, written, appended);
         }
         inner.projector.wake();
-        Ok(received)
+        match trouble {
+            Some(trouble) => Err(trouble),
+            None => Ok(received),
+        }
     }
 
     fn write(&self, tenant: &str, kind: Kind, bytes: Vec<u8>) -> Result<Waiting, RuntimeError> {
@@ -220,7 +245,7 @@ impl Runtime {
     fn remember(&self, tenant: &str, written: Written, appended: Appended) {
         let inner = &*self.inner;
         match written {
-            Written::Decision { id, agent } => inner.received.note(id, &agent),
+            Written::Decision { id, agent } => inner.received.note(tenant, id, &agent),
             Written::Outcome {
                 mut settled,
                 id,
@@ -243,8 +268,8 @@ impl Runtime {
         tenant: &str,
         id: Uuid,
         waiting: &[(Written, Waiting)],
-    ) -> Result<Option<String>, String> {
-        if let Some(agent) = self.inner.received.agent(id) {
+    ) -> Result<Option<String>, StoreError> {
+        if let Some(agent) = self.inner.received.agent(tenant, id) {
             return Ok(Some(agent));
         }
         let here = waiting.iter().find_map(|(written, _)| match written {
@@ -257,7 +282,7 @@ impl Runtime {
         match self.inner.store.action(tenant, &id.to_string()) {
             Ok(row) => Ok(Some(row.agent_id)),
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 
@@ -272,15 +297,22 @@ impl Runtime {
         waiting: &[(Written, Waiting)],
     ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
         let (id, agent) = named(body)?;
-        if let Some(owner) = self.taken(&principal.tenant, id, waiting)? {
+        if let Some(owner) = self
+            .taken(&principal.tenant, id, waiting)
+            .map_err(|e| e.to_string())?
+        {
             return match owner == agent {
                 true => Ok(None),
                 false => Err("its id is that of another agent's decision".to_owned()),
             };
         }
         for key in TEXTS {
-            if body.get(key).and_then(Value::as_str).is_none() {
-                return Err(format!("`{key}` is missing"));
+            match body.get(key).and_then(Value::as_str) {
+                None => return Err(format!("`{key}` is missing")),
+                Some(text) if text.len() > ID_BYTES_MAX => {
+                    return Err(format!("`{key}` must be at most {ID_BYTES_MAX} bytes"));
+                }
+                Some(_) => {}
             }
         }
         let effect = Effect::from_name(text(body, "effect")).ok_or("`effect` is unknown")?;
@@ -336,7 +368,7 @@ impl Runtime {
     ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
         let (id, agent) = named(body)?;
         let tenant = &*principal.tenant;
-        match self.taken(tenant, id, waiting)? {
+        match self.taken(tenant, id, waiting).map_err(|e| e.to_string())? {
             Some(owner) if owner == agent => {}
             _ => return Err("there is no such decision of this agent".to_owned()),
         }

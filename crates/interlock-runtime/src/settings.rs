@@ -125,10 +125,15 @@ impl Runtime {
         }
         let row = store.update_agent(tenant, agent_id, change)?;
         self.inner.agents.set(tenant, &row);
-        self.inner
-            .memory
-            .pause(tenant, agent_id, row.paused)
-            .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
+        let set = |by_server: bool| {
+            let paused = row.paused || by_server;
+            self.inner.memory.pause(tenant, agent_id, paused)
+        };
+        match &self.inner.connection {
+            Some(connection) => connection.with_paused(agent_id, set),
+            None => set(false),
+        }
+        .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
         if !resumes {
             record()?;
         }
@@ -376,10 +381,12 @@ impl Runtime {
                 at: self.now(),
             },
         )?;
-        self.inner
-            .memory
-            .kill(tenant, on)
-            .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
+        let set = |by_server: bool| self.inner.memory.kill(tenant, on || by_server);
+        match &self.inner.connection {
+            Some(connection) => connection.with_kill(set),
+            None => set(false),
+        }
+        .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
         if on { record() } else { Ok(()) }
     }
 }

@@ -451,3 +451,67 @@ fn threads_share_a_journal() {
     assert_eq!(world.rollback(40).undone.len(), 40);
     assert_eq!(fs::read_dir(&world.root).unwrap().count(), 0);
 }
+
+#[test]
+fn a_link_in_the_place_of_a_directory_leads_nowhere() {
+    let world = World::new();
+    let (work, moved, victim) = (
+        world.path("work"),
+        world.path("moved"),
+        world.path("victim"),
+    );
+    fs::create_dir(&work).unwrap();
+    fs::create_dir(&victim).unwrap();
+    fs::write(work.join("file"), "before").unwrap();
+    fs::write(victim.join("file"), "somebody's").unwrap();
+    fs::write(victim.join("new"), "somebody's").unwrap();
+    for name in ["file", "new"] {
+        let path = work.join(name);
+        // Not sealed: nothing is known of how it was left.
+        let step = world.undo.begin(&About::default()).unwrap();
+        world.undo.before(step, FileOp::Write(&path)).unwrap();
+        fs::write(&path, "agent").unwrap();
+    }
+    fs::rename(&work, &moved).unwrap();
+    std::os::unix::fs::symlink(&victim, &work).unwrap();
+
+    let stopped = world.rollback(2).stopped.unwrap();
+    assert!(
+        stopped.why.to_string().contains("is a link now"),
+        "{}",
+        stopped.why
+    );
+    for name in ["file", "new"] {
+        assert_eq!(fs::read_to_string(victim.join(name)).unwrap(), "somebody's");
+    }
+}
+
+#[test]
+fn a_rollback_that_met_an_obstacle_is_not_completed_by_a_restart() {
+    let world = World::new();
+    let (file, dir) = (world.path("file"), world.path("dir"));
+    fs::create_dir(&dir).unwrap();
+    fs::write(&file, "before").unwrap();
+    let step = world.undo.begin(&About::default()).unwrap();
+    for path in [&file, &dir.join("made")] {
+        world.undo.before(step, FileOp::Write(path)).unwrap();
+        fs::write(path, "agent").unwrap();
+    }
+    fs::remove_file(dir.join("made")).unwrap();
+    fs::remove_dir(&dir).unwrap();
+    std::os::unix::fs::symlink("/", &dir).unwrap();
+    assert!(world.rollback(1).stopped.is_some());
+
+    // A person puts it right by hand, and the program starts again.
+    fs::write(&file, "by hand").unwrap();
+    fs::remove_file(&dir).unwrap();
+    fs::create_dir(&dir).unwrap();
+    let again = Undo::open(&world.root.with_file_name("undo"), Limits::default(), true).unwrap();
+    let report = again.resume(&mut NoExecutor).unwrap();
+    assert!(report.undone.is_empty() && report.stopped.is_none());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "by hand");
+    // Asked for, it goes on.
+    let report = again.rollback(&Rollback::last(1), &mut NoExecutor).unwrap();
+    assert_eq!(report.undone.len(), 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+}

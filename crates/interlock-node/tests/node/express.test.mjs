@@ -94,6 +94,9 @@ test('the handler gets the redacted body', options, async (t) => {
   const [[, body]] = ran;
   assert.ok(body.text.startsWith('card ') && !body.text.includes('4111 1111 1111 1111'), body.text);
   assert.equal(body.n, 1);
+  // What stands in the URL cannot be taken out of it.
+  assert.equal((await post('/mail?card=4111111111111111', { n: 2 })).status, 422);
+  assert.equal(ran.length, 1);
 });
 
 test('a limit is 429, with how long to wait', options, async (t) => {

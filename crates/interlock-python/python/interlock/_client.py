@@ -137,7 +137,7 @@ class Interlock:
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
-        self.data = Path(data or os.environ.get("INTERLOCK_DATA") or "interlock-data")
+        self.data = Path(self.options["data"])
         #: The server's address, or `None` where this process decides by policies of its own.
         self.server = server
         self.mode = _mode(server, mode)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ._core import Decision
 
 #: The methods of an object through which frameworks run a tool.
-METHODS = ("execute", "invoke", "run", "_run", "call", "__call__")
-ASYNC_METHODS = ("aexecute", "ainvoke", "arun", "_arun", "acall")
+METHODS = ("execute", "invoke", "run", "_run", "call", "batch", "stream", "__call__")
+ASYNC_METHODS = ("aexecute", "ainvoke", "arun", "_arun", "acall", "abatch", "astream")
 
 #: Characters of a result that are scanned and kept.
 RESULT_CHARACTERS = 64 * 1024

@@ -13,7 +13,7 @@ call the operating system through ctypes, which only a supervisor outside the pr
 from __future__ import annotations
 
 import _thread
-import concurrent.futures
+import concurrent.futures.thread
 import contextlib
 import contextvars
 import functools
@@ -29,6 +29,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from importlib import _bootstrap_external  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from . import _undo
@@ -43,6 +44,8 @@ __all__ = ["Monitor"]
 _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
     "interlock_monitor", default=None
 )
+#: What threads and executors' calls inherit.
+CARRIED: list[contextvars.ContextVar[Any]] = [_active]
 
 
 class _Local(threading.local):
@@ -50,6 +53,8 @@ class _Local(threading.local):
     deciding = False
     #: A tree that is being removed, and the step in which it was kept.
     tree: tuple[str, _undo.Step] | None = None
+    #: The directory that a path of `os.open` is relative to, of which its event says nothing.
+    directory = -1
 
 
 _local = _Local()
@@ -59,7 +64,8 @@ _CODE = tuple(
     {
         os.path.realpath(path) + os.sep
         for path in (
-            *sysconfig.get_paths().values(),
+            # `data` and `scripts` lie above what is no code.
+            *(p for name, p in sysconfig.get_paths().items() if name not in ("data", "scripts")),
             os.path.join(sys.base_prefix, "lib"),
             os.path.join(sys.prefix, "lib"),
         )
@@ -92,6 +98,7 @@ class Monitor:
             approval=approval,
             approval_timeout=approval_timeout,
         )
+        self._own = os.path.realpath(interlock.data)
         #: Connections that were decided on.
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         #: Steps that began in here, but for those of guarded calls.
@@ -117,6 +124,10 @@ class Monitor:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
             guard.kept = kept
+            if self._is_ours(action_type, resource):
+                why = "the data directory is not the agent's"
+                refused = guard.ask({} if arguments is None else arguments, False, asks=why, effect="block")
+                raise guard.refusal(refused)
             decision = guard.permit({} if arguments is None else arguments, redact=False)
             if self.also is not None:
                 self.also(action_type, resource, decision)
@@ -125,6 +136,19 @@ class Monitor:
             return decision
         finally:
             _local.deciding = was
+
+    def _is_ours(self, action_type: str, path: str) -> bool:
+        """Whether it is about the record, its keys or what is kept: an agent that writes there makes
+        up its own past."""
+        if not action_type.startswith(("file_", "permission_")) or not path.startswith("/"):
+            return False
+        real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        return any(
+            _within(name, self._own)
+            # Whoever moves a directory above it moves it too.
+            or (action_type == "file_delete" and _within(self._own, name))
+            for name in {real, os.path.realpath(path)}
+        )
 
     def _undoable(self, ops: list[_undo.Op] | None) -> list[_undo.Op]:
         if not ops or self.interlock.undo_journal is None or _undo.rolling():
@@ -228,20 +252,14 @@ def _of_descriptor(descriptor: int) -> str | None:
 
 
 def _loads_code() -> bool:
-    """Whether the import system asks."""
+    """Whether the import system itself opens: what a module opens while it is imported is its own."""
     frame = sys._getframe(3)
-    for _ in range(6):
-        if frame is None:
-            return False
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
+    return frame is not None and frame.f_globals is _bootstrap_external.__dict__
 
 
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
     # A descriptor was decided on when it was opened.
-    name = None if isinstance(path, int) else _path(path)
+    name = None if isinstance(path, int) else _path(path, _local.directory)
     if name is None or name in _DEVICES:
         return
     writes = bool(isinstance(flags, int) and flags & _WRITING)
@@ -417,12 +435,32 @@ def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(owner, name, functools.wraps(original)(make(original)))
 
 
+def _carried() -> bool:
+    """Whether something holds here that must hold in what is started, too."""
+    return any(variable.get() is not None for variable in CARRIED)
+
+
+_inherits = False
+_install_lock = threading.Lock()
+
+
+def inherit_context() -> None:
+    """Threads and executors' calls run in the context of who started them, while monitored and
+    within a run."""
+    global _inherits
+    with _install_lock:
+        if not _inherits:
+            _inherit_context()
+            _inherits = True
+
+
 def _inherit_context() -> None:
-    """Threads and executors' calls run in the context of who started them, while monitored."""
 
     def start(original: Any) -> Any:
         def run_inside(self: threading.Thread) -> None:
-            if _active.get() is not None:
+            # A worker of a pool outlives this: each of its calls brings a context of its own.
+            worker = getattr(self, "_target", None) is concurrent.futures.thread._worker
+            if _carried() and not worker:
                 self.run = functools.partial(contextvars.copy_context().run, self.run)  # type: ignore[method-assign]
             original(self)
 
@@ -430,7 +468,7 @@ def _inherit_context() -> None:
 
     def new_thread(original: Any) -> Any:
         def start_inside(function: Any, args: Any, *kwargs: Any) -> int:
-            if _active.get() is not None:
+            if _carried():
                 function = functools.partial(contextvars.copy_context().run, function)
             return original(function, args, *kwargs)  # type: ignore[no-any-return]
 
@@ -438,7 +476,7 @@ def _inherit_context() -> None:
 
     def submit(original: Any) -> Any:
         def submit_inside(self: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if _active.get() is not None:
+            if _carried():
                 function = functools.partial(contextvars.copy_context().run, function)
             return original(self, function, *args, **kwargs)
 
@@ -578,12 +616,22 @@ def _make_special_files() -> None:
 
         return wrap
 
+    def open_below(original: Any) -> Any:
+        def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+            was, _local.directory = _local.directory, -1 if dir_fd is None else dir_fd
+            try:
+                return original(path, flags, mode, dir_fd=dir_fd)  # type: ignore[no-any-return]
+            finally:
+                _local.directory = was
+
+        return opened
+
+    replace(os, "open", open_below)
     replace(os, "mkfifo", make("mkfifo"))
     replace(os, "mknod", make("mknod"))
 
 
 _installed = False
-_install_lock = threading.Lock()
 
 
 def install() -> None:
@@ -592,13 +640,14 @@ def install() -> None:
     # They use what is here.
     from . import _drivers, _processes, _sqlite
 
+    inherit_context()
     with _install_lock:
         if not _installed:
-            _inherit_context()
             _remember_names()
             _watch_open_connections()
             _read_requests()
             _sqlite.install()
+            _HANDLERS["sqlite3.connect/handle"] = _sqlite.only_ours
             _make_special_files()
             _processes.install()
             sys.addaudithook(_hook)

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _approval, _core, _guard
+from . import _approval, _core, _guard, _monitor
 from .errors import (
     ApprovalDenied,
     ApprovalRequired,
@@ -51,6 +51,7 @@ logger = logging.getLogger("interlock")
 Check = Callable[..., Any]
 
 _current: contextvars.ContextVar[Run | None] = contextvars.ContextVar("interlock_run", default=None)
+_monitor.CARRIED.append(_current)
 
 
 def current() -> Run | None:
@@ -129,6 +130,7 @@ class Run:
         if self._journal is not None:
             raise RunError(f"run `{self.name}` was entered before", "run.open")
         self._journal = _core.RunJournal(self.interlock.data, self.name, self._resume)
+        _monitor.inherit_context()
         token = _current.set(self)
         try:
             yield self
@@ -277,6 +279,11 @@ class Run:
         except Diverged as error:
             self._record(guard, arguments, number, error)
             raise
+        if state not in ("done", "failed") and self.finished:
+            raise RunError(
+                f"run `{self.name}` is finished and had no step {number}; begin one of another name",
+                "run.finished",
+            )
         if state == "done":
             if text is None:
                 raise ResultNotStored(

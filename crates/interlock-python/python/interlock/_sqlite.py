@@ -6,13 +6,14 @@ import contextlib
 import gc
 import os
 import sqlite3
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._monitor import current, decide_sql, replace, unmonitored, uri_path
 from ._undo_sqlite import NO_ROWS, Watch, first_word
-from .errors import Denied
+from .errors import ConfigurationError, Denied
 
 if TYPE_CHECKING:
     from ._core import Decision
@@ -125,6 +126,10 @@ class _Connection(sqlite3.Connection):
     def __exit__(self, kind: Any, *rest: Any) -> Any:
         if kind is None:
             self._flush()
+        else:
+            watch = _watches.get(self)
+            if watch is not None:
+                watch.step = None
         return super().__exit__(kind, *rest)
 
     def rollback(self) -> None:
@@ -178,8 +183,22 @@ def install() -> None:
 
         return checked
 
+    original = sqlite3.connect
     replace(sqlite3, "connect", connect)
     sqlite3.dbapi2.connect = sqlite3.connect
+    # Names that were imported before.
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None) or {}
+        for name in [name for name, value in list(names.items()) if value is original]:
+            names[name] = sqlite3.connect
+
+
+def only_ours(_: Any, connection: sqlite3.Connection) -> None:
+    """A connection whose statements nobody would decide on is not opened."""
+    if not isinstance(connection, _Connection):
+        raise ConfigurationError(
+            "inside a monitor, open databases with `sqlite3.connect`", "monitor.sqlite"
+        )
 
 
 #: What SQLite asks an authorizer about, as the action it is.

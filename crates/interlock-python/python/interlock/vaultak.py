@@ -603,7 +603,7 @@ class Vaultak:
                     failed.append(error)
             undone = len(last) - len(failed)
             left = self.rollback_limit - len(last)
-            if left > 0:
+            if left > 0 and self._interlock.undo_journal is not None:
                 try:
                     undone += len(self._interlock.rollback(last=left, agent=agent).undone)
                 except RollbackStopped as error:

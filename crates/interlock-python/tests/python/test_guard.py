@@ -41,6 +41,23 @@ class Guards(World):
         self.assertNotIn("records are kept", str(caught.exception))
         self.assertIn("records are kept", caught.exception.decision.reason)
 
+    def test_the_other_ways_to_run_an_object(self):
+        class Tool:
+            def invoke(tool, id):
+                return self.ran.append(id)
+
+            def batch(tool, ids):
+                return [tool.invoke(id) for id in ids]
+
+            def stream(tool, id):
+                yield tool.invoke(id)
+
+        tool = self.il.guard(Tool(), name="delete_record")
+        for way in (lambda: tool.batch([1]), lambda: next(tool.stream(1))):
+            with self.assertRaises(Blocked):
+                way()
+        self.assertEqual(self.ran, [])
+
     def test_an_allowed_tool_runs_once_as_called(self):
         read = self.il.guard(self.tool("read"))
         self.assertEqual(read(7, note="n", extra=1), "read 7")

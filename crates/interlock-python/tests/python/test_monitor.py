@@ -100,6 +100,53 @@ class Monitored(World):
                 way()
         self.assertFalse((self.files / "copy.txt").exists())
 
+    def test_a_name_below_an_open_directory(self):
+        directory = os.open(self.files, os.O_RDONLY)
+        self.addCleanup(os.close, directory)
+        elsewhere = self.dir / "elsewhere"
+        elsewhere.mkdir()
+        before = os.getcwd()
+        os.chdir(elsewhere)
+        try:
+            with self.refused():
+                os.open("secret.txt", os.O_WRONLY | os.O_TRUNC, dir_fd=directory)
+        finally:
+            os.chdir(before)
+
+    def test_what_a_module_reads_while_it_is_imported(self):
+        (self.files / "reads_at_once.py").write_text(
+            f"def load():\n    return open({str(self.secret)!r}).read()\nFOUND = load()\n"
+        )
+        (self.files / "reads_nothing.py").write_text("import json, wave\nFOUND = 1\n")
+        sys.path.insert(0, str(self.files))
+        self.addCleanup(sys.path.remove, str(self.files))
+        with self.refused():
+            importlib.import_module("reads_at_once")
+        with self.il.monitor():
+            self.assertEqual(importlib.import_module("reads_nothing").FOUND, 1)
+
+    def test_the_data_directory_is_not_the_agents(self):
+        link = self.files / "link"
+        link.symlink_to(self.dir / "data")
+        self.il.check("file_read", "/x")
+        for way in (
+            lambda: (self.dir / "data" / "mine").write_text("x"),
+            lambda: (link / "mine").write_text("x"),
+            lambda: os.listdir and open(self.dir / "data" / "interlock.db", "rb"),
+            lambda: os.rename(self.dir / "data", self.dir / "moved"),
+            lambda: shutil.rmtree(self.dir),
+        ):
+            with self.refused():
+                way()
+        self.assertTrue((self.dir / "data").is_dir())
+        self.assertFalse((self.dir / "data" / "mine").exists())
+
+    def test_a_pools_worker_is_not_monitored_for_ever(self):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with self.il.monitor(), self.assertRaises(Blocked):
+                pool.submit(self.secret.read_text).result()
+            self.assertEqual(pool.submit(self.secret.read_text).result(), "original")
+
     def test_removing_renaming_linking(self):
         name = str(self.secret)
         directory = os.open(self.files, os.O_RDONLY)

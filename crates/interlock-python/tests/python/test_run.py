@@ -1,11 +1,13 @@
 """Runs: what happened once does not happen again, whenever the process died."""
 
 import asyncio
+import concurrent.futures
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 import unittest
 
 from interlock import (
@@ -14,6 +16,7 @@ from interlock import (
     Blocked,
     ConfigurationError,
     Diverged,
+    Interlock,
     InvalidAction,
     OutcomeUnknown,
     ResultNotStored,
@@ -135,6 +138,41 @@ class Steps(World):
         with self.il.run("r") as run:
             run.step("a", self.effect, "a")
         self.assertEqual(self.effects, ["a", "b", "a"])
+
+    def test_threads_and_pools_are_within_the_run(self):
+        tool = self.il.guard(lambda n: self.effect(n), name="charge")
+        for _ in range(2):
+            with self.il.run("r", resume=True) as run:
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    pool.submit(tool, 1).result()
+                thread = threading.Thread(target=tool, args=(2,))
+                thread.start()
+                thread.join()
+                self.assertEqual(run.steps, 2)
+        self.assertEqual(self.effects, [1, 2])
+
+    def test_a_finished_run_has_no_further_step(self):
+        with self.il.run("r", resume=True) as run:
+            run.step("a", self.effect, "a")
+        with self.assertRaises(RunError) as caught, self.il.run("r", resume=True) as run:
+            run.step("a", self.effect, "a")
+            run.step("b", self.effect, "b")
+        self.assertEqual(caught.exception.code, "run.finished")
+        self.assertEqual(self.effects, ["a"])
+
+    def test_a_relative_data_directory_stays_where_it_was(self):
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        other = self.dir / "other"
+        other.mkdir()
+        for _ in range(2):
+            os.chdir(self.dir)
+            with Interlock("rel", agent="bot", policy=self.dir / "policy.yaml") as il:
+                os.chdir(other)
+                with il.run("job", resume=True) as run:
+                    run.step("pay", self.effect, "pay")
+        self.assertEqual(self.effects, ["pay"])
+        self.assertEqual(list(other.iterdir()), [])
 
     def test_guarded_tools_are_steps_and_what_they_call_is_not(self):
         inner = self.il.guard(lambda: self.effect("inner"), name="inner")

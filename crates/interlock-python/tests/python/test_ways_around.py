@@ -540,6 +540,46 @@ def _tell(secret, error):
     pathlib.Path(error).write_text(str(jobs.error_of(secret)))
 
 
+class EarlyNames(World):
+    """Functions that were imported before there was a monitor."""
+
+    policy = Ways.policy
+
+    def test_sqlite3_connect_by_another_name(self):
+        database = self.dir / "app.db"
+        with sqlite3.connect(database) as connection:
+            connection.execute("CREATE TABLE users (x)")
+        connection.close()
+        program = textwrap.dedent(
+            """
+            import sys
+            from sqlite3 import connect, Connection
+            from interlock import Blocked, ConfigurationError, Interlock
+            data, policy, database = sys.argv[1:]
+            il = Interlock(data, agent="bot", policy=policy)
+            with il.monitor():
+                try:
+                    connect(database).execute("DROP TABLE users")
+                except Blocked:
+                    print("blocked")
+                try:
+                    Connection(database).execute("DROP TABLE users")
+                except ConfigurationError:
+                    print("refused")
+            """
+        )
+        self.il.close()
+        ran = subprocess.run(
+            [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml", database],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(ran.stdout.split(), ["blocked", "refused"], ran.stderr)
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            self.assertEqual(connection.execute("SELECT count(*) FROM users").fetchone(), (0,))
+
+
 class AtTheEnd(World):
     """What happens to a monitored program while its interpreter goes down."""
 

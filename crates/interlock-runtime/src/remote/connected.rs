@@ -485,6 +485,12 @@ impl Inner {
         let Some(runtime) = self.gate.runtime() else {
             return;
         };
+        let size = runtime
+            .journal()
+            .head(crate::DEFAULT_TENANT)
+            .map_or(0, |head| head.size);
+        let sent = self.held.sent().ok().flatten().unwrap_or(0);
+        runtime.connection_full(size.saturating_sub(sent) > queue::WAITING_MAX);
         if !runtime.lease_holds() {
             // Nobody is there, or it is not the server that is trusted.
             return;

@@ -167,11 +167,16 @@ impl Connection {
         let full = self.full.load(Ordering::SeqCst);
         let side_effect = prepared.facts.action.side_effect;
         let late = !self.holds(now) && (side_effect || !self.options.reads_without_lease);
-        if full || (late && !options.open) {
-            let message = match full {
-                true => "too much waits to be sent to the server".to_owned(),
-                false => "the server has not confirmed the policies for too long".to_owned(),
+        let untrusted = self.untrusted.load(Ordering::SeqCst);
+        if late && (full || untrusted || !options.open) {
+            let message = if untrusted {
+                "what answers in place of the server is not to be trusted, or it refused the key"
+            } else if full {
+                "too much waits to be sent to the server"
+            } else {
+                "the server has not confirmed the policies for too long"
             };
+            let message = message.to_owned();
             return Ok(crate::check::deny(decision, "lease", code::LEASE, message));
         }
         let there = decision.effect == Effect::RequireApproval
@@ -186,7 +191,7 @@ impl Connection {
                 Some(agents) => agents.contains(&action.agent_id),
                 None => true,
             };
-        if there && self.untrusted.load(Ordering::SeqCst) {
+        if there && untrusted {
             let message = "what answers in place of the server is not to be trusted".to_owned();
             return Ok(crate::check::deny(decision, "lease", code::LEASE, message));
         }
@@ -216,6 +221,18 @@ impl Connection {
             errored: false,
         });
         Ok(decision)
+    }
+
+    /// Runs `set` with whether the server has paused the agent: what is ended here goes on there.
+    pub(crate) fn with_paused<T>(&self, agent: &str, set: impl FnOnce(bool) -> T) -> T {
+        let switched = locked(&self.switched);
+        set(switched.paused.contains(agent))
+    }
+
+    /// As [`Self::with_paused`], for the server's kill switch.
+    pub(crate) fn with_kill<T>(&self, set: impl FnOnce(bool) -> T) -> T {
+        let switched = locked(&self.switched);
+        set(switched.kill)
     }
 
     /// Puts what the server has switched in place of what it had switched before; `set_kill` and

@@ -62,7 +62,10 @@ impl ServerError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Unrecorded(_) => true,
-            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            // Who tried wrong keys too often is told to wait, and is still nobody.
+            Self::Refused { status, .. } => {
+                !self.is_credential() && (*status == 429 || *status >= 500)
+            }
             Self::Configuration(_) | Self::Untrusted { .. } => false,
         }
     }
@@ -70,6 +73,31 @@ impl ServerError {
     /// Whether the credential is what was refused.
     #[must_use]
     pub fn is_credential(&self) -> bool {
-        matches!(self, Self::Refused { status: 401, .. })
+        matches!(self, Self::Refused { status, code, .. }
+            if *status == 401 || code == "key.too-many-wrong")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_key_is_no_absence() {
+        let refused = |status, code: &str| ServerError::Refused {
+            status,
+            code: code.to_owned(),
+            message: String::new(),
+        };
+        for (error, credential, unavailable) in [
+            (refused(401, "key.invalid"), true, false),
+            (refused(429, "key.too-many-wrong"), true, false),
+            (refused(429, "overloaded"), false, true),
+            (refused(503, "overloaded"), false, true),
+            (refused(422, "field.invalid"), false, false),
+        ] {
+            assert_eq!(error.is_credential(), credential, "{error:?}");
+            assert_eq!(error.is_unavailable(), unavailable, "{error:?}");
+        }
     }
 }

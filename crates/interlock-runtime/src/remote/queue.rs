@@ -17,7 +17,7 @@ use crate::{DEFAULT_TENANT, Runtime};
 const BATCH: usize = 128;
 const BATCH_BYTES: usize = 384 * 1024;
 /// Entries that may wait; past them nothing more is decided without the server.
-const WAITING_MAX: u64 = 200_000;
+pub(super) const WAITING_MAX: u64 = 200_000;
 /// Requests in a row before the other work of the thread has its turn.
 const ROUNDS: usize = 64;
 

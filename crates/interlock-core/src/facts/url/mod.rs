@@ -154,6 +154,8 @@ impl Url {
         };
         let tail = tail.split('#').next().unwrap_or_default();
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+        // Before a query as at the end: its name, which has none, must be read as itself.
+        let path = path.trim_end_matches(|c: char| c <= ' ' || c.is_whitespace());
         Some(Self {
             scheme,
             host,
@@ -668,6 +670,19 @@ mod tests {
     fn tables_are_sorted_for_binary_search() {
         assert!(RECIPIENT_KEYS.is_sorted());
         assert_eq!(TARGET_KEYS.get(HOST_KEYS_START), Some(&"host"));
+    }
+
+    #[test]
+    fn a_name_is_read_as_itself_whatever_stands_before_the_query() {
+        for text in [
+            "http://a/x\0?q",
+            "http://a/x ?q",
+            "http://a/x\u{a0}#f",
+            "http://a/x",
+        ] {
+            let name = Url::parse(text).expect("a URL").name();
+            assert_eq!(name, "http://a/x", "{text:?}");
+        }
     }
 
     proptest! {

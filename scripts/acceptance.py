@@ -350,6 +350,7 @@ def main():
         ("vaultak_core", os.path.join(venv, "bin", "python")),
         ("vaultak_legacy", os.path.join(venv + "-legacy", "bin", "python")),
         ("vaultak_sentry", os.path.join(venv, "bin", "python")),
+        ("vaikora_sync", os.path.join(venv, "bin", "python")),
     ]:
         if not wanted(script):
             continue

@@ -365,12 +365,7 @@ fn the_wrapper_of_the_openai_client() {
             .json()
     };
     assert_eq!(send()["decision"], "allow");
-    server.call(
-        "PATCH",
-        "/api/agents/bot",
-        &server.admin,
-        r#"{"paused":true}"#,
-    );
+    server.runtime.pause_agent("default", "ann", "bot").unwrap();
     assert_eq!(send()["decision"], "block");
 }
 

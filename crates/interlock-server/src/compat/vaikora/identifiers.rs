@@ -32,6 +32,8 @@ pub(super) fn person(tenant: &str, subject: &str) -> Uuid {
 
 /// A rule: that of a policy added through the API is one already, perhaps of several of its rows.
 pub(super) fn rule(tenant: &str, id: &str) -> Uuid {
+    // As the rules of rows are called in decisions.
+    let id = id.strip_prefix("policy/").unwrap_or(id);
     row(id).unwrap_or_else(|| derived("rule", tenant, id))
 }
 
@@ -78,6 +80,8 @@ mod tests {
         assert_eq!(row(policy), Some(id));
         assert_eq!(row(&format!("{policy}.3")), Some(id));
         assert_eq!(rule("a", &format!("{policy}.3")), id);
+        assert_eq!(rule("a", &format!("policy/{policy}.3")), id);
+        assert_eq!(rule("a", "policy/x"), rule("a", "x"));
         assert_eq!(row(&format!("{policy}.x")), None);
         assert_eq!(row("unbounded-writes"), None);
     }

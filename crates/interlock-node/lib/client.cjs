@@ -103,7 +103,7 @@ class Interlock {
     return this.decideSync(actionType, fromOptions(resource, options));
   }
 
-  /** @internal */
+  /** @internal Beside the event loop where it waits for a disk or another process, else at once. */
   async decide(actionType, action) {
     const json = this.#action(actionType, action);
     try {

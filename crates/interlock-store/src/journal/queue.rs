@@ -34,7 +34,7 @@ impl Waiter {
     }
 
     /// Leaves the waiter without an answer: who asked is told another way.
-    fn forget(mut self) {
+    pub(super) fn forget(mut self) {
         self.0 = None;
     }
 
@@ -105,6 +105,30 @@ struct Inner {
     pushers_wait: usize,
 }
 
+impl Inner {
+    /// Why nothing more is let in.
+    fn refusal(&self) -> Option<JournalError> {
+        let closing = || self.closing.then_some(JournalError::Closed);
+        self.closed.clone().or_else(closing)
+    }
+
+    /// Adds an item to its lane.
+    fn put(&mut self, item: Item) {
+        let bytes = item.bytes();
+        self.entries += 1;
+        self.bytes += bytes;
+        let lane = match self.lanes.get_mut(&item.tenant) {
+            Some(lane) => lane,
+            None => self.lanes.entry(item.tenant.clone()).or_default(),
+        };
+        lane.bytes += bytes;
+        if lane.items.is_empty() {
+            self.turns.push_back(item.tenant.clone());
+        }
+        lane.items.push_back(item);
+    }
+}
+
 /// What the journal's thread does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Thread {
@@ -169,24 +193,27 @@ impl Queue {
                 return Err(error);
             }
         };
-        let bytes = item.bytes();
-        inner.entries += 1;
-        inner.bytes += bytes;
-        let lane = match inner.lanes.get_mut(&item.tenant) {
-            Some(lane) => lane,
-            None => inner.lanes.entry(item.tenant.clone()).or_default(),
-        };
-        lane.bytes += bytes;
-        let first = lane.items.is_empty();
-        let tenant = item.tenant.clone();
-        lane.items.push_back(item);
-        if first {
-            inner.turns.push_back(tenant);
-        }
+        inner.put(item);
         if wake {
             self.wake(inner);
         }
         Ok(())
+    }
+
+    /// Takes what is there and, behind it, an item that is written at once and needs no room.
+    ///
+    /// When it is refused, its waiter is not called.
+    pub(super) fn take_with(&self, item: Item) -> Result<Vec<Item>, JournalError> {
+        let mut inner = self.lock();
+        if let Some(error) = inner.refusal() {
+            item.done.forget();
+            return Err(error);
+        }
+        if inner.entries == 0 {
+            return Ok(vec![item]);
+        }
+        inner.put(item);
+        Ok(self.take_from(inner))
     }
 
     /// Wakes the journal's thread if it rests.
@@ -199,20 +226,13 @@ impl Queue {
     }
 
     /// Waits up to `patience` until there is room for `item`.
-    fn room(
-        &self,
-        item: &Item,
-        patience: Duration,
-    ) -> Result<MutexGuard<'_, Inner>, JournalError> {
+    fn room(&self, item: &Item, patience: Duration) -> Result<MutexGuard<'_, Inner>, JournalError> {
         let mut deadline = None;
         let bytes = item.bytes();
         let mut inner = self.lock();
         loop {
-            if let Some(error) = &inner.closed {
-                return Err(error.clone());
-            }
-            if inner.closing {
-                return Err(JournalError::Closed);
+            if let Some(error) = inner.refusal() {
+                return Err(error);
             }
             let free = self.capacity - inner.entries.min(self.capacity);
             let (own, own_bytes) = inner
@@ -258,9 +278,7 @@ impl Queue {
 
     /// Why nothing more is let in.
     pub(super) fn stopped(&self) -> Option<JournalError> {
-        let inner = self.lock();
-        let closing = || inner.closing.then_some(JournalError::Closed);
-        inner.closed.clone().or_else(closing)
+        self.lock().refusal()
     }
 
     /// Lets no more in; the writer drains what is there.
@@ -459,7 +477,9 @@ mod tests {
     fn a_full_queue_refuses_and_a_closed_one_drains() {
         let queue = Queue::new(2);
         for n in 0..2 {
-            queue.push(item(&n.to_string(), 0), Duration::ZERO, true).unwrap();
+            queue
+                .push(item(&n.to_string(), 0), Duration::ZERO, true)
+                .unwrap();
         }
         assert!(matches!(
             queue.push(item("x", 0), Duration::from_millis(5), true),

@@ -106,27 +106,47 @@ impl Seat {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an item of a caller that waits for it, and writes what is queued if nobody else does.
+    /// The seat, unless somebody has it.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Held>> {
+        match self.held.try_lock() {
+            Ok(held) => Some(held),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Writes an item of a caller that waits for it, and what others queue meanwhile; or queues it,
+    /// when somebody else is writing.
+    ///
+    /// When it is refused, its waiter is not called.
     pub(super) fn write(&self, item: Item, patience: Duration) -> Result<(), JournalError> {
-        self.shared.queue.push(item, patience, false)?;
+        let queue = &self.shared.queue;
         // Under strict durability a turn is a sync, and who waits shall not wait for two.
         let turns = match self.shared.options.durability {
             Durability::Strict => 1,
             Durability::Batch | Durability::Async => TURNS,
         };
+        let mut taken = match self.try_lock() {
+            Some(held) => Some((held, queue.take_with(item)?)),
+            None => {
+                queue.push(item, patience, false)?;
+                None
+            }
+        };
         for turn in 1..=turns {
-            let mut held = match self.held.try_lock() {
-                Ok(held) => held,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                // Who has the seat looks at the queue once more.
-                Err(TryLockError::WouldBlock) => return Ok(()),
+            let (mut held, items) = match taken.take() {
+                Some(first) => first,
+                None => match self.try_lock() {
+                    Some(held) => (held, queue.take()),
+                    // Who has the seat looks at the queue once more.
+                    None => return Ok(()),
+                },
             };
-            let items = self.shared.queue.take();
             if !items.is_empty() {
                 held.work(&self.shared, |writer| writer.write(items));
             }
             drop(held);
-            if !self.shared.queue.wrote(turn == turns) {
+            if !queue.wrote(turn == turns) {
                 return Ok(());
             }
         }

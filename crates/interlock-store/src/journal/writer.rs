@@ -452,7 +452,9 @@ impl Writer {
 
     /// Lets readers see the batch.
     fn show(&mut self, staged: &[Staged]) {
-        let touched: BTreeSet<usize> = staged.iter().map(|s| s.header.log as usize).collect();
+        let mut touched: Vec<usize> = staged.iter().map(|s| s.header.log as usize).collect();
+        touched.sort_unstable();
+        touched.dedup();
         let mut state = self.shared.state_mut();
         for log in touched {
             let ours = &self.logs[log];
@@ -727,7 +729,10 @@ impl Shared {
     /// it. Syncs follow one another, and none follows one that failed, whoever asks for it: the
     /// system reports an error once and drops what it could not write.
     pub(super) fn sync(&self, file: &dyn File) -> Result<(), JournalError> {
-        let mut failed = self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self
+            .sync_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if *failed {
             return Err(JournalError::Poisoned("an earlier sync failed".into()));
         }

@@ -246,8 +246,7 @@ fn what_a_caller_wrote_is_synced_within_the_window_though_nobody_comes_after() {
     let crashed = disk
         .disk
         .after_crash(interlock_store::journal::fault::Survival::Nothing);
-    let (journal, _) =
-        Journal::open_with(Arc::new(crashed), options(Durability::Batch)).unwrap();
+    let (journal, _) = Journal::open_with(Arc::new(crashed), options(Durability::Batch)).unwrap();
     assert_eq!(journal.head("acme").unwrap().size, 5);
 }
 
@@ -275,7 +274,11 @@ fn a_failed_sync_beside_the_writing_stops_the_journal() {
 }
 
 /// One caller is stuck in a write while others queue behind it; what each of them is told.
-fn told_behind(disk: &Watched, journal: &Journal, then: Then) -> Vec<Result<Appended, JournalError>> {
+fn told_behind(
+    disk: &Watched,
+    journal: &Journal,
+    then: Then,
+) -> Vec<Result<Appended, JournalError>> {
     disk.watch.hold(then);
     let (told, all): (_, Receiver<Result<Appended, JournalError>>) = channel();
     thread::scope(|scope| {
@@ -331,7 +334,10 @@ fn an_error_or_a_panic_of_who_writes_is_told_to_everybody_once() {
                 );
             }
             *disk.watch.then.lock().unwrap() = Then::Write;
-            assert!(matches!(append(&journal, 9), Err(JournalError::Poisoned(_))));
+            assert!(matches!(
+                append(&journal, 9),
+                Err(JournalError::Poisoned(_))
+            ));
             assert!(journal.stopped().is_some());
             assert!(journal.checkpoint("acme").is_err());
             assert!(journal.close().is_err());
@@ -377,16 +383,25 @@ fn appended(
                         // Logs are shared by the threads, so that they follow one another in one.
                         let tenant = format!("tenant-{}", (thread + n) % 3);
                         let bytes = body(Kind::Decision, n + thread * 1_000_000);
-                        let result = if n % 5 == 4 {
+                        let mut result = if n % 5 == 4 {
                             let (send, receive) = channel();
                             journal
-                                .append_with(&tenant, Kind::Decision, bytes, move |result| {
-                                    send.send(result).unwrap();
-                                })
+                                .append_with(
+                                    &tenant,
+                                    Kind::Decision,
+                                    bytes.clone(),
+                                    move |result| {
+                                        send.send(result).unwrap();
+                                    },
+                                )
                                 .and_then(|()| receive.recv().unwrap())
                         } else {
-                            journal.append(&tenant, Kind::Decision, bytes)
+                            journal.append(&tenant, Kind::Decision, bytes.clone())
                         };
+                        // Who does not wait for the entry does not wait for room either.
+                        if matches!(result, Err(JournalError::QueueFull(_))) {
+                            result = journal.append(&tenant, Kind::Decision, bytes);
+                        }
                         match result {
                             Ok(appended) => told.push((tenant, appended)),
                             Err(error) => {
@@ -408,10 +423,13 @@ fn appended(
 fn hold(journal: &Journal, told: &[Vec<(String, Appended)>], what: &str) {
     let mut found = BTreeMap::new();
     journal
-        .for_each(interlock_store::journal::Position::default(), &mut |tenant, entry| {
-            found.insert((tenant.to_owned(), entry.seq), entry.leaf);
-            ControlFlow::Continue(())
-        })
+        .for_each(
+            interlock_store::journal::Position::default(),
+            &mut |tenant, entry| {
+                found.insert((tenant.to_owned(), entry.seq), entry.leaf);
+                ControlFlow::Continue(())
+            },
+        )
         .unwrap();
     for one in told {
         let mut last: BTreeMap<&str, u64> = BTreeMap::new();

@@ -14,6 +14,9 @@ use uuid::Uuid;
 use crate::answer;
 use crate::error::{configuration, invalid, of_action, of_gate};
 
+/// An agent's process has no lists to keep up to date; whoever looks opens the directory.
+const GATHER: Duration = Duration::from_secs(2);
+
 /// Decides on actions, in this process or through the one that owns the data directory.
 #[napi]
 #[derive(Debug)]
@@ -64,6 +67,7 @@ impl Engine {
                 policies: sources,
                 durability,
                 content,
+                gather: GATHER,
                 ..Options::on(data.as_ref())
             },
             patience: Duration::from_millis(u64::from(patience_ms)),
@@ -79,6 +83,17 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn check_sync(&self, action: String) -> Result<String> {
         check(&self.gate, &action)
+    }
+
+    /// As `checkSync` where that waits for no disk and no other process; otherwise nothing is done.
+    /// Two threads to wake, there and back, cost more than a decision.
+    ///
+    /// # Errors
+    /// As those of `checkSync`.
+    #[napi(catch_unwind)]
+    pub fn check_at_once(&self, action: String) -> Result<Option<String>> {
+        let at_once = self.gate.answers_at_once();
+        at_once.then(|| check(&self.gate, &action)).transpose()
     }
 
     /// As `checkSync`, on a thread of the pool.
@@ -97,6 +112,16 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn outcome_sync(&self, report: Report) -> Result<String> {
         outcome(&self.gate, &report)
+    }
+
+    /// As `outcomeSync` where `checkAtOnce` would decide; otherwise nothing is done.
+    ///
+    /// # Errors
+    /// As those of `outcomeSync`.
+    #[napi(catch_unwind)]
+    pub fn outcome_at_once(&self, report: Report) -> Result<Option<String>> {
+        let at_once = self.gate.answers_at_once();
+        at_once.then(|| outcome(&self.gate, &report)).transpose()
     }
 
     /// As `outcomeSync`, on a thread of the pool.

@@ -102,6 +102,15 @@ struct Pending {
     deep: Option<crate::deep::Job>,
 }
 
+/// Who writes the record.
+#[derive(Clone, Copy)]
+enum Writing {
+    /// The caller, which waits, unless somebody else is writing.
+    Here,
+    /// The journal's thread: the caller must not wait.
+    Elsewhere,
+}
+
 enum Begun {
     Stored(Box<Checked>),
     Underway(idempotency::Key),
@@ -120,7 +129,7 @@ impl Runtime {
         options: &CheckOptions,
     ) -> Result<Checked, RuntimeError> {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
-        self.check_with(principal, action, options, move |result| {
+        self.check_then(principal, action, options, Writing::Here, move |result| {
             // The receiver waits below; it cannot be gone.
             let _ = send.send(result);
         });
@@ -132,12 +141,23 @@ impl Runtime {
     }
 
     /// Decides on an action; `done` is called once the record is as durable as the mode says, on
-    /// the writer's thread, and must not block.
+    /// the thread that writes it, and must not block.
     pub fn check_with(
         &self,
         principal: &Principal,
         action: Action,
         options: &CheckOptions,
+        done: impl FnOnce(Result<Checked, RuntimeError>) + Send + 'static,
+    ) {
+        self.check_then(principal, action, options, Writing::Elsewhere, done);
+    }
+
+    fn check_then(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+        writing: Writing,
         done: impl FnOnce(Result<Checked, RuntimeError>) + Send + 'static,
     ) {
         let pending = match self.begin(principal, action, options) {
@@ -206,11 +226,13 @@ impl Runtime {
                 );
             }
         };
-        if let Err(error) =
-            self.inner
-                .journal
-                .append_content_with(&tenant, Kind::Decision, body, content, finish)
-        {
+        let journal = &self.inner.journal;
+        let kind = Kind::Decision;
+        let appended = match writing {
+            Writing::Here => journal.append_content_here(&tenant, kind, body, content, finish),
+            Writing::Elsewhere => journal.append_content_with(&tenant, kind, body, content, finish),
+        };
+        if let Err(error) = appended {
             self.undo(&footprint, id, at, taken.as_ref());
             call(
                 &undone,

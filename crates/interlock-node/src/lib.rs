@@ -9,3 +9,8 @@ pub mod engine;
 mod error;
 pub mod limits;
 pub mod privacy;
+pub mod run;
+pub mod server;
+mod task;
+pub mod terms;
+pub mod undo;

@@ -10,6 +10,7 @@ const { InvalidAction } = require('../errors.cjs');
 const { unmonitored } = require('../scope.cjs');
 const { current, replace } = require('./replace.cjs');
 const { loadsCode } = require('./modules.cjs');
+const { changes } = require('./changes.cjs');
 
 const DEVICES = new Set(['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom', '/dev/tty']);
 const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
@@ -77,6 +78,8 @@ const owner = (tool, args) => [
   file('permission_change', tool, args[0], { owner: String(args[1]), group: String(args[2]) }),
 ];
 const link = (tool, args) => [file('file_write', tool, args[1], { of: String(args[0]) })];
+/** Another name of a file is a way to it. */
+const hardLink = (tool, args) => [file('file_read', tool, args[0], { to: absolute(args[1]) }), ...link(tool, args)];
 
 /** What each function does, as actions. A name is that in `fs.promises`; others follow from it. */
 const EFFECTS = {
@@ -98,7 +101,7 @@ const EFFECTS = {
   mkdtemp: one('file_write'),
   mkdtempDisposable: one('file_write'),
   symlink: link,
-  link,
+  link: hardLink,
   chmod: mode,
   lchmod: mode,
   chown: owner,
@@ -113,11 +116,16 @@ function actions(name, args) {
   return loadsCode() ? found.filter(([actionType]) => actionType !== 'file_read') : found;
 }
 
+/** What a call is about to change, with the functions of this module that are still Node's own. */
+function changesOf(name, args) {
+  return unmonitored(() => changes(name, args, absolute));
+}
+
 function synchronous(name) {
   return (original) =>
     function (...args) {
       const monitor = current();
-      if (monitor) for (const action of actions(name, args)) monitor.decideSync(...action);
+      if (monitor) monitor.filesSync(actions(name, args), changesOf(name, args));
       // Functions that are made of others were decided on as a whole.
       return unmonitored(() => Reflect.apply(original, this, args));
     };
@@ -131,15 +139,15 @@ function callback(name) {
       // Without a callback the original throws, as it should.
       if (!monitor || typeof done !== 'function') return Reflect.apply(original, this, args);
       let asked;
+      let changed;
       try {
         asked = actions(name, args);
+        changed = changesOf(name, args);
       } catch (error) {
         process.nextTick(done, error);
         return undefined;
       }
-      (async () => {
-        for (const action of asked) await monitor.decide(...action);
-      })().then(
+      monitor.files(asked, changed).then(
         // Out of the promise: what the callback throws is not a rejection.
         () =>
           process.nextTick(() => {
@@ -156,7 +164,7 @@ function promising(name) {
   return (original) =>
     async function (...args) {
       const monitor = current();
-      if (monitor) for (const action of actions(name, args)) await monitor.decide(...action);
+      if (monitor) await monitor.files(actions(name, args), changesOf(name, args));
       return unmonitored(() => Reflect.apply(original, this, args));
     };
 }

@@ -97,7 +97,7 @@ class Guard {
 
   #reversible(call, ops, why) {
     // What cannot be kept is no reason to refuse: the decision is told, and decides.
-    if (ops.length > 0) return why === undefined || why === null;
+    if (ops.length > 0) return why === null;
     return call.undo === true || this.undo !== undefined;
   }
 
@@ -106,8 +106,8 @@ class Guard {
     const resource = await this.#value(this.resource, call.arguments);
     const costUsd = await this.#value(this.costUsd, call.arguments);
     const ops = this.writes === undefined ? NOTHING : this.#written(await this.#patterns(call.arguments));
-    const plan = ops.length > 0 ? await this.interlock.undoJournal.act({ what: 'plan', ops }) : undefined;
-    return { resource, costUsd, ops, undo: this.#reversible(call, ops, plan?.why) };
+    const why = ops.length > 0 ? await this.interlock.undoJournal.plan(ops) : null;
+    return { resource, costUsd, ops, undo: this.#reversible(call, ops, why) };
   }
 
   /** As `about`, at once. */
@@ -115,8 +115,8 @@ class Guard {
     const resource = this.#value(this.resource, call.arguments);
     const costUsd = this.#value(this.costUsd, call.arguments);
     const ops = this.writes === undefined ? NOTHING : this.#written(this.#patterns(call.arguments));
-    const plan = ops.length > 0 ? this.interlock.undoJournal.actSync({ what: 'plan', ops }) : undefined;
-    return { resource, costUsd, ops, undo: this.#reversible(call, ops, plan?.why) };
+    const why = ops.length > 0 ? this.interlock.undoJournal.planSync(ops) : null;
+    return { resource, costUsd, ops, undo: this.#reversible(call, ops, why) };
   }
 
   /** The action that a call is. */

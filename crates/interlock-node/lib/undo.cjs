@@ -71,6 +71,10 @@ function gateOf(dir) {
   return gate;
 }
 
+function busy() {
+  return new errors.Unavailable('actions are being undone, and a synchronous call cannot wait for it', 'undo.rolling');
+}
+
 class UndoStep {
   constructor(fields) {
     Object.assign(this, fields);
@@ -104,6 +108,8 @@ class Journal {
 
   get core() {
     if (this.#core === undefined) {
+      // Opening waits for who rolls back, who may wait for this thread.
+      if (this.#gate.rolling !== undefined) throw busy();
       try {
         this.#core = new native.Undo(this.dir, this.sync, this.limits);
       } catch (error) {
@@ -154,14 +160,27 @@ class Journal {
 
   /** As `act`, at once. */
   actSync(work) {
-    if (this.#gate.rolling !== undefined) {
-      throw new errors.Unavailable(
-        'actions are being undone, and a synchronous call cannot wait for it',
-        'undo.rolling',
-      );
-    }
+    if (this.#gate.rolling !== undefined) throw busy();
     try {
       return JSON.parse(this.core.actSync(work));
+    } catch (error) {
+      throw errors.typed(error);
+    }
+  }
+
+  /** Why `ops` could not be undone, or `null`; nothing is written down. */
+  async plan(ops) {
+    try {
+      return JSON.parse(await this.core.act({ what: 'plan', ops })).why;
+    } catch (error) {
+      throw errors.typed(error);
+    }
+  }
+
+  /** As `plan`, at once. */
+  planSync(ops) {
+    try {
+      return JSON.parse(this.core.actSync({ what: 'plan', ops })).why;
     } catch (error) {
       throw errors.typed(error);
     }
@@ -187,11 +206,12 @@ class Journal {
   async #run(last, agent, force) {
     const gate = this.#gate;
     while (gate.rolling !== undefined) await gate.rolling;
+    const { core } = this;
     let over;
     gate.rolling = new Promise((resolve) => (over = resolve));
     try {
       while (gate.working > 0) await new Promise((resolve) => (gate.idle = resolve));
-      const under = this.core.rollback(last, agent, force);
+      const under = core.rollback(last, agent, force);
       return await scopes.within({ rolling: true, monitor: undefined, steps: undefined, step: undefined }, () =>
         follow(under));
     } catch (error) {

@@ -129,8 +129,7 @@ class Monitor {
   async files(actions, changed) {
     if (actions.length === 0) return;
     const { ops, why } = this.#kept(changed);
-    const plan = ops.length > 0 ? await this.interlock.undoJournal.act({ what: 'plan', ops }) : undefined;
-    const undo = why === undefined && plan !== undefined && plan.why === null;
+    const undo = why === undefined && ops.length > 0 && (await this.interlock.undoJournal.plan(ops)) === null;
     let decision;
     for (const action of actions) decision = await this.decide(...action, undo);
     if (ops.length === 0 && why === undefined) return;
@@ -143,8 +142,7 @@ class Monitor {
   filesSync(actions, changed) {
     if (actions.length === 0) return;
     const { ops, why } = this.#kept(changed);
-    const plan = ops.length > 0 ? this.interlock.undoJournal.actSync({ what: 'plan', ops }) : undefined;
-    const undo = why === undefined && plan !== undefined && plan.why === null;
+    const undo = why === undefined && ops.length > 0 && this.interlock.undoJournal.planSync(ops) === null;
     let decision;
     for (const action of actions) decision = this.decideSync(...action, undo);
     if (ops.length === 0 && why === undefined) return;

@@ -50,9 +50,9 @@ function ended(decision, approval) {
   throw new errors.ApprovalDenied(decision, approval);
 }
 
-async function look(engine, id) {
+async function look({ engine, server }, id) {
   try {
-    return made.approval(await engine.approval(id));
+    return made.approval(await (server === undefined ? engine.approval(id) : engine.askApproval(id)));
   } catch (error) {
     throw errors.typed(error);
   }
@@ -74,7 +74,7 @@ async function obtain(interlock, decision, channel, timeoutMs, signal) {
   const { engine } = interlock;
   const id = decision.approvalId;
   if (channel === undefined || !id) throw new errors.ApprovalRequired(decision);
-  let approval = await look(engine, id);
+  let approval = await look(interlock, id);
   if (channel === 'wait') {
     const deadline = performance.now() + timeoutMs;
     let pause = PAUSE_MIN_MS;
@@ -83,7 +83,7 @@ async function obtain(interlock, decision, channel, timeoutMs, signal) {
       if (left <= 0) break;
       await sleep(Math.min(pause, left), undefined, { signal });
       pause = Math.min(pause * 2, interlock.server === undefined ? PAUSE_MAX_MS : PAUSE_SERVER_MS);
-      approval = await look(engine, id);
+      approval = await look(interlock, id);
     }
   } else if (approval.pending) {
     const person = channel === 'console' ? userInfo().username : 'callback';

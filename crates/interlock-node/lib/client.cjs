@@ -148,6 +148,7 @@ class Interlock {
   async decide(actionType, action, terms) {
     const json = this.#action(actionType, action);
     try {
+      if (this.server !== undefined) return made.decision(await this.engine.askCheck(json, { reported: false, ...terms }));
       if (terms !== undefined) return made.decision(await this.engine.checkUnder(json, { reported: false, ...terms }));
       return made.decision(await this.engine.check(json));
     } catch (error) {
@@ -247,7 +248,8 @@ class Interlock {
   async report(decision, status, options = {}) {
     const report = reportOf(decision, status, options);
     try {
-      return Object.freeze(JSON.parse(await this.engine.outcome(report)));
+      const taken = this.server === undefined ? this.engine.outcome(report) : this.engine.askOutcome(report);
+      return Object.freeze(JSON.parse(await taken));
     } catch (error) {
       return unreported(decision, error);
     }
@@ -380,15 +382,11 @@ class Interlock {
   /** An approval as it stands, or once it is decided within `waitMs`. */
   async approvalOf(id, waitMs = 0) {
     const deadline = performance.now() + waitMs;
-    try {
-      for (;;) {
-        const approval = made.approval(await this.engine.approval(id));
-        const left = deadline - performance.now();
-        if (!approval.pending || left <= 0) return approval;
-        await require('node:timers/promises').setTimeout(Math.min(100, left));
-      }
-    } catch (error) {
-      throw errors.typed(error);
+    for (;;) {
+      const approval = await approvals.look(this, id);
+      const left = deadline - performance.now();
+      if (!approval.pending || left <= 0) return approval;
+      await require('node:timers/promises').setTimeout(Math.min(100, left));
     }
   }
 

@@ -255,7 +255,7 @@ class Run {
     try {
       if (approval !== null) {
         // Asked for in an earlier life: people answer one question once.
-        const found = await approvals.look(interlock.engine, approval);
+        const found = await approvals.look(interlock, approval);
         if (found.state === 'denied') throw new errors.ApprovalDenied(waiting(found), found);
         if (found.pending) await obtain(waiting(found));
         if (found.pending || found.approved) decision = await ask(approval);

@@ -221,7 +221,7 @@ pub(crate) fn count(field: &str, number: f64) -> Result<i64> {
     ))
 }
 
-fn outcome(decider: &Decider, report: &Report) -> Result<String> {
+pub(crate) fn outcome(decider: &Decider, report: &Report) -> Result<String> {
     let Some(status) = OutcomeStatus::from_name(&report.status) else {
         let text = format!(
             "`status` must be `succeeded`, `failed`, `not_run` or `unknown`, not `{}`",
@@ -250,7 +250,7 @@ fn outcome(decider: &Decider, report: &Report) -> Result<String> {
     Ok(answer::outcome(&reply))
 }
 
-fn approval(decider: &Decider, id: &str, wait_ms: u32) -> Result<String> {
+pub(crate) fn approval(decider: &Decider, id: &str, wait_ms: u32) -> Result<String> {
     let wait = Duration::from_millis(u64::from(wait_ms));
     let row = decider.approval(id, wait).map_err(|e| of_gate(&e))?;
     Ok(answer::approval(&row))

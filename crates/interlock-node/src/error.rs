@@ -27,6 +27,11 @@ pub(crate) fn configuration(message: &str, code: &str) -> Error {
     raise("ConfigurationError", message, code)
 }
 
+/// There is no answer now.
+pub(crate) fn unavailable(message: &str) -> Error {
+    raise("Unavailable", message, "engine.busy")
+}
+
 pub(crate) fn of_action(error: &ActionError) -> Error {
     invalid(&error.to_string(), error.code)
 }

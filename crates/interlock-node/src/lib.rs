@@ -5,6 +5,7 @@
 //! and nothing of the addon lives on in JavaScript's heap.
 
 mod answer;
+pub mod elsewhere;
 pub mod engine;
 mod error;
 pub mod limits;

@@ -29,7 +29,7 @@ pub struct Terms {
     pub reported: bool,
 }
 
-fn check(decider: &Decider, json: &str, terms: &Terms) -> Result<String> {
+pub(crate) fn check(decider: &Decider, json: &str, terms: &Terms) -> Result<String> {
     let action = Action::from_json(json.as_bytes()).map_err(|e| of_action(&e))?;
     let floor = match &terms.effect {
         None => None,

@@ -55,6 +55,13 @@ fn staged() -> PathBuf {
     root
 }
 
+/// The server of this build, which a build of the workspace's tests makes.
+fn binary() -> PathBuf {
+    let built = std::env::current_exe().expect("this test");
+    let deps = built.parent().expect("its directory");
+    deps.with_file_name("interlock")
+}
+
 /// As `lib/native.cjs` names it.
 fn addon() -> String {
     let arch = match std::env::consts::ARCH {
@@ -89,6 +96,9 @@ fn node_tests() {
         ])
         .args(files)
         .current_dir(&root)
+        .env("INTERLOCK_BINARY", binary())
+        .env_remove("INTERLOCK_SERVER")
+        .env_remove("INTERLOCK_API_KEY")
         .env_remove("INTERLOCK_DATA")
         .env_remove("INTERLOCK_AGENT")
         .env_remove("INTERLOCK_ENVIRONMENT")

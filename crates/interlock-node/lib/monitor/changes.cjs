@@ -22,6 +22,17 @@ const letters = { r: 0, 'r+': O_RDWR, w: O_TRUNC | O_CREAT | O_WRONLY, a: O_APPE
 letters['w+'] = letters.w | O_RDWR;
 letters['a+'] = letters.a | O_RDWR;
 
+/** The path of an open file, where the system tells it; `undefined` for what has none, such as a pipe. */
+function ofDescriptor(descriptor) {
+  if (!Number.isInteger(descriptor)) return undefined;
+  try {
+    const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+    return name.startsWith('/') && statOf(name) !== undefined ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The bits of `flags`; what is not known counts as writing. */
 function bits(flags, otherwise) {
   const given = flags ?? otherwise;
@@ -97,6 +108,9 @@ const OPS = {
   chmod: one('metadata'),
   chown: one('metadata'),
   utimes: one('metadata'),
+  fchmod: one('metadata'),
+  fchown: one('metadata'),
+  futimes: one('metadata'),
   lchmod: one('link-metadata'),
   lchown: one('link-metadata'),
   lutimes: one('link-metadata'),
@@ -110,6 +124,9 @@ const PAIRS = {
   link: (_, to) => [{ what: 'create', path: to }],
 };
 
+/** Functions of an open file, and the methods of a `FileHandle` that are the same. */
+const BY_DESCRIPTOR = { fchmod: 'chmod', fchown: 'chown', futimes: 'utimes' };
+
 const NONE = { ops: [], why: undefined };
 
 /** What `fs[name](...args)` is about to change: `ops`, and `why` something cannot be undone. */
@@ -117,7 +134,7 @@ function changes(name, args, absolute) {
   if (name === 'mkdtemp' || name === 'mkdtempDisposable') {
     return { ops: [], why: 'a temporary directory gets its name when it is made' };
   }
-  const first = absolute(args[0]);
+  const first = name in BY_DESCRIPTOR ? ofDescriptor(args[0]) : absolute(args[0]);
   if (name in OPS) {
     return first === undefined ? NONE : { ops: OPS[name](first, args), why: undefined };
   }
@@ -127,4 +144,4 @@ function changes(name, args, absolute) {
   return name in PAIRS ? { ops: PAIRS[name](first, second), why: undefined } : NONE;
 }
 
-module.exports = { changes };
+module.exports = { changes, ofDescriptor, BY_DESCRIPTOR };

@@ -10,7 +10,7 @@ const { InvalidAction } = require('../errors.cjs');
 const { unmonitored } = require('../scope.cjs');
 const { current, replace } = require('./replace.cjs');
 const { loadsCode } = require('./modules.cjs');
-const { changes } = require('./changes.cjs');
+const { changes, ofDescriptor, BY_DESCRIPTOR } = require('./changes.cjs');
 
 const DEVICES = new Set(['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom', '/dev/tty']);
 const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
@@ -77,6 +77,10 @@ const mode = (tool, args) => [file('permission_change', tool, args[0], { mode: S
 const owner = (tool, args) => [
   file('permission_change', tool, args[0], { owner: String(args[1]), group: String(args[2]) }),
 ];
+/** The same of an open file: what it is opened for says nothing about these. */
+const openMode = (tool, args) => mode(tool, [unmonitored(() => ofDescriptor(args[0])), args[1]]);
+const openOwner = (tool, args) => owner(tool, [unmonitored(() => ofDescriptor(args[0])), ...args.slice(1)]);
+const openTimes = (tool, args) => [file('file_write', tool, unmonitored(() => ofDescriptor(args[0])))];
 const link = (tool, args) => [file('file_write', tool, args[1], { of: String(args[0]) })];
 /** Another name of a file is a way to it. */
 const hardLink = (tool, args) => [file('file_read', tool, args[0], { to: absolute(args[1]) }), ...link(tool, args)];
@@ -108,6 +112,9 @@ const EFFECTS = {
   lchown: owner,
   utimes: one('file_write'),
   lutimes: one('file_write'),
+  fchmod: openMode,
+  fchown: openOwner,
+  futimes: openTimes,
 };
 
 /** The actions of a call that a monitor decides on. */
@@ -165,8 +172,27 @@ function promising(name) {
     async function (...args) {
       const monitor = current();
       if (monitor) await monitor.files(actions(name, args), changesOf(name, args));
-      return unmonitored(() => Reflect.apply(original, this, args));
+      const result = await unmonitored(() => Reflect.apply(original, this, args));
+      if (name === 'open') watchHandles(result);
+      return result;
     };
+}
+
+let watched = false;
+
+/** What changes an open file by its `FileHandle`, whose class is known from the first one on. */
+function watchHandles(handle) {
+  if (watched) return;
+  watched = true;
+  const prototype = Object.getPrototypeOf(handle);
+  for (const [name, method] of Object.entries(BY_DESCRIPTOR)) {
+    replace(prototype, method, (original) =>
+      async function (...args) {
+        const monitor = current();
+        if (monitor) await monitor.files(actions(name, [this.fd, ...args]), changesOf(name, [this.fd, ...args]));
+        return unmonitored(() => Reflect.apply(original, this, args));
+      });
+  }
 }
 
 function install() {

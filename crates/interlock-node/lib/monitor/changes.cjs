@@ -35,7 +35,8 @@ function ofDescriptor(descriptor) {
 
 /** The bits of `flags`; what is not known counts as writing. */
 function bits(flags, otherwise) {
-  const given = flags ?? otherwise;
+  // In its place may be a callback.
+  const given = typeof flags === 'function' ? otherwise : (flags ?? otherwise);
   if (typeof given === 'number') return given;
   const plain = String(given).replace(/[xs]/g, '');
   return letters[plain] ?? letters['w+'];
@@ -62,7 +63,8 @@ function missing(name) {
 }
 
 /** What copying a tree writes: every name that it may make or replace. */
-function copied(from, to) {
+function copied(from, to, options) {
+  const look = options?.dereference === true ? fs.statSync : fs.lstatSync;
   const ops = missing(path.dirname(to));
   const waiting = [[from, to]];
   for (let at = 0; at < waiting.length; at += 1) {
@@ -70,16 +72,15 @@ function copied(from, to) {
       return { ops: [], why: `\`${from}\` has more than ${ENTRIES_MAX} entries` };
     }
     const [source, target] = waiting[at];
-    // Links are copied as such or followed, as the call says: both are this name.
     let stat;
     try {
-      stat = fs.statSync(source);
+      stat = look(source);
     } catch {
-      stat = undefined;
+      // It fails there.
+      continue;
     }
-    if (stat?.isDirectory()) {
+    if (stat.isDirectory()) {
       ops.push({ what: statOf(target) === undefined ? 'create' : 'metadata', path: target });
-      if (at > 0 && statOf(source)?.isSymbolicLink()) continue;
       for (const name of fs.readdirSync(source)) waiting.push([path.join(source, name), path.join(target, name)]);
     } else {
       const there = statOf(target);
@@ -140,7 +141,7 @@ function changes(name, args, absolute) {
   }
   const second = absolute(args[1]);
   if (second === undefined) return NONE;
-  if (name === 'cp') return first === undefined ? NONE : copied(first, second);
+  if (name === 'cp') return first === undefined ? NONE : copied(first, second, args[2]);
   return name in PAIRS ? { ops: PAIRS[name](first, second), why: undefined } : NONE;
 }
 

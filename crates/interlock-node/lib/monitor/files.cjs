@@ -59,7 +59,8 @@ function file(actionType, tool, name, more = {}) {
 }
 
 function writes(flags, otherwise) {
-  const given = flags ?? otherwise;
+  // In its place may be a callback.
+  const given = typeof flags === 'function' ? otherwise : (flags ?? otherwise);
   if (typeof given === 'number') return (given & WRITING) !== 0;
   return typeof given !== 'string' || given !== 'r';
 }

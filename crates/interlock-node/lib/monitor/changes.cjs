@@ -62,6 +62,15 @@ function missing(name) {
   return made;
 }
 
+/** What a copy does to the name that it writes, in place or anew: a copy that fails removes it. */
+function replaced(name) {
+  const there = statOf(name);
+  // Nothing takes the place of a directory.
+  if (there?.isDirectory()) return [{ what: 'metadata', path: name }];
+  const write = { what: 'write', path: name };
+  return there === undefined ? [write] : [write, { what: 'delete', path: name }];
+}
+
 /** What copying a tree writes: every name that it may make or replace. */
 function copied(from, to, options) {
   const look = options?.dereference === true ? fs.statSync : fs.lstatSync;
@@ -83,10 +92,7 @@ function copied(from, to, options) {
       ops.push({ what: statOf(target) === undefined ? 'create' : 'metadata', path: target });
       for (const name of fs.readdirSync(source)) waiting.push([path.join(source, name), path.join(target, name)]);
     } else {
-      const there = statOf(target);
-      // Nothing takes the place of a directory.
-      const what = there?.isDirectory() ? 'metadata' : there?.isSymbolicLink() ? 'delete' : 'any';
-      ops.push({ what, path: target });
+      ops.push(...replaced(target));
     }
   }
   return { ops, why: undefined };
@@ -119,7 +125,7 @@ const OPS = {
 
 /** Those with two paths. */
 const PAIRS = {
-  copyFile: (_, to) => [{ what: 'write', path: to }],
+  copyFile: (_, to) => replaced(to),
   rename: (from, to) => [{ what: 'rename', path: from, to }],
   symlink: (_, to) => [{ what: 'create', path: to }],
   link: (_, to) => [{ what: 'create', path: to }],

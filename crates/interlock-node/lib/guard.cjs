@@ -270,8 +270,13 @@ async function runChecked(guard, target, self, args) {
   }
   const decision = await permitted(guard, call);
   const effects = new Effects(guard, call, decision, call.ops);
-  await effects.begin();
   const started = performance.now();
+  try {
+    await effects.begin();
+  } catch (error) {
+    await guard.report(decision, started, 'not_run');
+    throw error;
+  }
   let result;
   try {
     result = await effects.run(() => Reflect.apply(target, self, call.args));
@@ -300,8 +305,13 @@ function runCheckedSync(guard, target, self, args) {
   const decision = guard.permitSync(call);
   if (decision.arguments !== undefined) call.replace(decision.arguments);
   const effects = new Effects(guard, call, decision, call.ops);
-  effects.beginSync();
   const started = performance.now();
+  try {
+    effects.beginSync();
+  } catch (error) {
+    guard.reportSync(decision, started, 'not_run');
+    throw error;
+  }
   let result;
   try {
     result = effects.run(() => Reflect.apply(target, self, call.args));

@@ -439,27 +439,29 @@ async function operation(rand, root) {
   }
 }
 
-test('random sequences, and all is as it was', async (t) => {
-  const sequences = process.env.INTERLOCK_SOAK === '1' ? 2_000 : 60;
-  t.diagnostic(`${sequences} sequences${sequences < 2_000 ? '; INTERLOCK_SOAK=1 runs 2000' : ''}`);
-  const { il, root } = place(t, { policy: ALLOW, durability: 'async' });
-  for (let seed = 1; seed <= sequences; seed++) {
-    const rand = random(seed * 2_654_435_761);
-    const own = join(root, `s${seed}`);
-    fs.mkdirSync(own);
-    for (const name of ['a', 'b']) fs.writeFileSync(join(own, name), `${name} ${seed}`);
-    fs.mkdirSync(join(own, 'c', 'a'), { recursive: true });
-    fs.writeFileSync(join(own, 'c', 'b'), 'in c');
-    fs.symlinkSync('a', join(own, 'd'));
-    const before = tree(own);
-    await il.monitor('bot', async () => {
-      for (let n = 2 + rand(14); n > 0; n--) await operation(rand, own);
-    });
-    const steps = await il.undoSteps('bot');
-    const unkept = steps.flatMap((step) => step.irreversible);
-    assert.deepEqual(unkept, [], `seed ${seed}`);
-    await il.rollback({ last: steps.length });
-    assert.deepEqual(tree(own), before, `seed ${seed}`);
-    fs.rmSync(own, { recursive: true });
-  }
-});
+const soak = process.env.INTERLOCK_SOAK === '1';
+for (const [durability, usual, soaked] of [['async', 50, 2_000], ['strict', 10, 200]]) {
+  test(`random sequences, and all is as it was: ${durability}`, async (t) => {
+    const sequences = soak ? soaked : usual;
+    t.diagnostic(`${sequences} sequences${soak ? '' : `; INTERLOCK_SOAK=1 runs ${soaked}`}`);
+    const { il, root } = place(t, { policy: ALLOW, durability });
+    for (let seed = 1; seed <= sequences; seed++) {
+      const rand = random(seed * (durability === 'strict' ? 40_503 : 2_654_435_761));
+      const own = join(root, `s${seed}`);
+      fs.mkdirSync(own);
+      for (const name of ['a', 'b']) fs.writeFileSync(join(own, name), `${name} ${seed}`);
+      fs.mkdirSync(join(own, 'c', 'a'), { recursive: true });
+      fs.writeFileSync(join(own, 'c', 'b'), 'in c');
+      fs.symlinkSync('a', join(own, 'd'));
+      const before = tree(own);
+      await il.monitor('bot', async () => {
+        for (let n = 2 + rand(14); n > 0; n--) await operation(rand, own);
+      });
+      const steps = await il.undoSteps('bot');
+      assert.deepEqual(steps.flatMap((step) => step.irreversible), [], `seed ${seed}`);
+      await il.rollback({ last: steps.length });
+      assert.deepEqual(tree(own), before, `seed ${seed}`);
+      fs.rmSync(own, { recursive: true });
+    }
+  });
+}

@@ -10,17 +10,26 @@ const made = require('./decision.cjs');
 const approvals = require('./approval.cjs');
 const guards = require('./guard.cjs');
 const scopes = require('./scope.cjs');
+const servers = require('./server.cjs');
+const undoing = require('./undo.cjs');
 const { snapshot } = require('./plain.cjs');
 
 const OPTIONS = new Set([
   'agent', 'policy', 'environment', 'session', 'user', 'durability', 'content', 'timeoutMs', 'approval',
-  'approvalTimeoutMs',
+  'approvalTimeoutMs', 'undo', 'onViolation', 'rollbackLimit', ...servers.OPTIONS,
 ]);
 const CHECK_OPTIONS = new Set([
   'tool', 'arguments', 'payload', 'agent', 'session', 'run', 'step', 'user', 'environment', 'idempotencyKey',
   'costUsd', 'context', 'metadata', 'approvalId', 'redact', 'pathResolved', 'addresses',
+  'undo', 'reported',
 ]);
+const ROLLBACK_OPTIONS = new Set(['last', 'agent', 'force']);
 const SCOPE_OPTIONS = new Set([...scopes.FIELDS, 'approvalId']);
+
+/** What a violation may entail. */
+const VIOLATIONS = ['block', 'pause', 'rollback'];
+/** Reasons of a block that are no violation of their own: the agent was stopped before. */
+const STOPPED = new Set(['agent.paused', 'kill-switch']);
 
 /** Agents whose sessions are remembered; the oldest are forgotten. */
 const SESSIONS_MAX = 10_000;
@@ -48,6 +57,7 @@ function milliseconds(name, value, least) {
 class Interlock {
   #sessions = new Map();
   #defaults;
+  #content;
 
   constructor(data, options = {}) {
     if (typeof data === 'object' && data !== null && !(data instanceof URL)) {
@@ -60,7 +70,10 @@ class Interlock {
         ? require('node:url').fileURLToPath(data)
         : data || process.env.INTERLOCK_DATA || 'interlock-data',
     );
-    this.approval = approvals.checked(options.approval);
+    const { mode, server } = servers.settings(options);
+    this.mode = mode;
+    this.server = server?.url;
+    this.approval = approvals.checked(options.approval, server !== undefined);
     this.approvalTimeoutMs = milliseconds('approvalTimeoutMs', options.approvalTimeoutMs ?? 300_000, 0);
     this.#defaults = {
       agent: options.agent || process.env.INTERLOCK_AGENT,
@@ -70,18 +83,46 @@ class Interlock {
     };
     const policies = options.policy === undefined ? ['default'] : [options.policy].flat();
     const timeoutMs = milliseconds('timeoutMs', options.timeoutMs ?? 5_000, 1);
+    this.#content = options.content ?? 'full';
+    this.onViolation = options.onViolation ?? 'block';
+    this.rollbackLimit = options.rollbackLimit ?? 10;
+    const limits = undoing.limits(options.undo);
+    if (!VIOLATIONS.includes(this.onViolation)) {
+      throw new errors.ConfigurationError(
+        `\`onViolation\` must be one of ${VIOLATIONS.join(', ')}, not ${JSON.stringify(this.onViolation)}`,
+        'config.invalid',
+      );
+    }
+    if (!steps(this.rollbackLimit) || (this.onViolation === 'rollback' && limits === undefined)) {
+      throw new errors.ConfigurationError(
+        '`rollbackLimit` must be a whole number from 0 on, and a rollback needs `undo`',
+        'config.invalid',
+      );
+    }
+    const durability = options.durability ?? 'strict';
     try {
       this.engine = new native.Engine(
         this.data,
         policies.map(String),
-        options.durability ?? 'strict',
-        options.content ?? 'full',
+        durability,
+        this.#content,
         timeoutMs,
+        server,
       );
     } catch (error) {
       throw errors.typed(error);
     }
     closeAtExit(this);
+    /** Where what agents change is kept; `undefined` without `undo`. */
+    this.undoJournal = undefined;
+    if (limits !== undefined) {
+      try {
+        this.undoJournal = new undoing.Journal(this, path.join(this.data, 'undo'), durability === 'strict', limits);
+      } catch (error) {
+        this.close();
+        throw error;
+      }
+    }
   }
 
   /** Closes the record; another process may own the data directory at once. */
@@ -95,18 +136,23 @@ class Interlock {
 
   /** Decides on one action; the decision is on record when the promise resolves. */
   async check(actionType, resource, options = {}) {
-    return this.decide(actionType, fromOptions(resource, options));
+    return this.decide(actionType, fromOptions(resource, options), termsOf(options));
   }
 
   /** As `check`, at once: it holds up the event loop until the decision is on record. */
   checkSync(actionType, resource, options = {}) {
-    return this.decideSync(actionType, fromOptions(resource, options));
+    return this.decideSync(actionType, fromOptions(resource, options), termsOf(options));
   }
 
-  /** @internal Beside the event loop where it waits for a disk or another process, else at once. */
-  async decide(actionType, action) {
+  /**
+   * @internal Beside the event loop where it waits for a disk or another process, else at once.
+   * `terms`: at least this `effect` because of `why`; `reported` if it has happened.
+   */
+  async decide(actionType, action, terms) {
     const json = this.#action(actionType, action);
     try {
+      if (this.server !== undefined) return made.decision(await this.engine.askCheck(json, { reported: false, ...terms }));
+      if (terms !== undefined) return made.decision(await this.engine.checkUnder(json, { reported: false, ...terms }));
       return made.decision(this.engine.checkAtOnce(json) ?? (await this.engine.check(json)));
     } catch (error) {
       throw errors.typed(error);
@@ -114,13 +160,29 @@ class Interlock {
   }
 
   /** @internal */
-  decideSync(actionType, action) {
+  decideSync(actionType, action, terms) {
     const json = this.#action(actionType, action);
     try {
+      if (terms !== undefined) return made.decision(this.engine.checkUnderSync(json, { reported: false, ...terms }));
       return made.decision(this.engine.checkSync(json));
     } catch (error) {
       throw errors.typed(error);
     }
+  }
+
+  /** @internal The action as the addon takes it. */
+  actionJson(actionType, action) {
+    return this.#action(actionType, action);
+  }
+
+  /** @internal Who acts here: as the scope says, or as this was made with. */
+  agentOf() {
+    return scopes.current().agent || this.#defaults.agent || undefined;
+  }
+
+  /** @internal The run that a call here would be a step of. */
+  runsIn() {
+    return scopes.current().steps;
   }
 
   #session(agent) {
@@ -155,7 +217,8 @@ class Interlock {
     let json;
     try {
       // Field by field: an object for all of them takes twice as long.
-      json = `{"capabilities":${action.redact ? '["redact","wait"]' : '["wait"]'}`;
+      const capabilities = action.redact ? '"redact","wait"' : '"wait"';
+      json = `{"capabilities":[${capabilities}${action.undo ? ',"undo"' : ''}]`;
       json += member('agent_id', agent);
       json += member('action_type', actionType);
       json += member('resource', action.resource === undefined ? '' : text('resource', action.resource));
@@ -186,7 +249,11 @@ class Interlock {
   async report(decision, status, options = {}) {
     const report = reportOf(decision, status, options);
     try {
-      return Object.freeze(JSON.parse(this.engine.outcomeAtOnce(report) ?? (await this.engine.outcome(report))));
+      const taken =
+        this.server === undefined
+          ? (this.engine.outcomeAtOnce(report) ?? this.engine.outcome(report))
+          : this.engine.askOutcome(report);
+      return Object.freeze(JSON.parse(await taken));
     } catch (error) {
       return unreported(decision, error);
     }
@@ -219,6 +286,98 @@ class Interlock {
     return require('./monitor/index.cjs').run(this, agent, options ?? {}, inside);
   }
 
+  /** A run whose steps are written down, so that it can go on after a crash where it stopped. */
+  async run(...given) {
+    return require('./run.cjs').run(this, this.#content, ...given);
+  }
+
+  /** Ends the pause of a run. Never call it from what an agent controls. */
+  releaseRun(name, { by } = {}) {
+    return told(() => native.releaseRun(this.data, nonempty('name', name), nonempty('by', by)));
+  }
+
+  /** Answers for a step whose outcome is not known. Never call it from what an agent controls. */
+  settleStep(name, step, { happened, result, by } = {}) {
+    if (typeof happened !== 'boolean' || !Number.isSafeInteger(step) || step < 1) {
+      throw new errors.ConfigurationError(
+        'settleStep(name, step, { happened, by }) needs the number of a step and a boolean',
+        'config.invalid',
+      );
+    }
+    const stored = happened ? require('./run.cjs').encode(`step ${step}`, result) : undefined;
+    return told(() => native.settleStep(this.data, nonempty('name', name), step, stored, nonempty('by', by)));
+  }
+
+  /** Removes a run with the results that it stored. Begun anew, it repeats its effects. */
+  forgetRun(name) {
+    return told(() => native.forgetRun(this.data, nonempty('name', name)));
+  }
+
+  /**
+   * Undoes the last actions, newest first: of `agent`, or of all agents. What was changed since by
+   * somebody else is left alone, unless `force` says otherwise. Never call it from what an agent controls.
+   */
+  async rollback(options = {}) {
+    known(options, ROLLBACK_OPTIONS, 'rollback()');
+    const { last = 1, agent, force = false } = options;
+    if (!steps(last)) throw new errors.ConfigurationError('`last` must be a whole number from 0 on', 'config.invalid');
+    return this.#undoing().rollback({ last, agent, force: force === true });
+  }
+
+  /** The actions that a rollback would undo, oldest first. */
+  async undoSteps(agent) {
+    return this.#undoing().steps(agent);
+  }
+
+  /** Forgets a step that cannot be undone to its end, after a person looked at it. */
+  async abandonStep(step) {
+    await this.#undoing().act({ what: 'abandon', step });
+  }
+
+  #undoing() {
+    if (this.undoJournal === undefined) {
+      throw new errors.ConfigurationError('Interlock was made with `undo: false`', 'undo.off');
+    }
+    return this.undoJournal;
+  }
+
+  /**
+   * Does what `onViolation` says of an action that was not permitted: the agent is stopped when this
+   * returns, what it did is undone when its promise resolves. Guards and monitors call it. What fails
+   * here is a warning: the action is refused in any case.
+   * @internal
+   */
+  violated(decision) {
+    if (this.onViolation === 'block' || decision.effect !== 'block' || undoing.rolling()) return undefined;
+    if (decision.reasons.some(({ code }) => STOPPED.has(code))) return undefined;
+    const agent = this.agentOf();
+    if (agent === undefined) return undefined;
+    try {
+      // Stopped first, so that nothing is added to what is being undone.
+      this.engine.pauseAgent(agent, 'interlock.violation');
+    } catch (error) {
+      warn(`\`${agent}\` is not paused: ${errors.typed(error).message}`);
+    }
+    if (this.onViolation !== 'rollback') return undefined;
+    return scopes.unmonitored(() => this.undoJournal.rollback({ last: this.rollbackLimit, agent, force: false })).then(
+      undefined,
+      (error) => warn(`what \`${agent}\` did is not undone: ${error.message}`),
+    );
+  }
+
+  /** Ends the pause of an agent. Never call it from what an agent controls. */
+  resumeAgent(agent, { by } = {}) {
+    return told(() => this.engine.resumeAgent(nonempty('agent', agent), nonempty('by', by)));
+  }
+
+  /** How this process stands with the server; `null` unless `mode` is `connected`. */
+  standing() {
+    return told(() => {
+      const standing = this.engine.standing();
+      return typeof standing === 'string' ? Object.freeze(JSON.parse(standing)) : null;
+    });
+  }
+
   /** Express middleware: one decision per request. */
   express(options) {
     return require('./express.cjs').middleware(this, options);
@@ -227,15 +386,11 @@ class Interlock {
   /** An approval as it stands, or once it is decided within `waitMs`. */
   async approvalOf(id, waitMs = 0) {
     const deadline = performance.now() + waitMs;
-    try {
-      for (;;) {
-        const approval = made.approval(await this.engine.approval(id));
-        const left = deadline - performance.now();
-        if (!approval.pending || left <= 0) return approval;
-        await require('node:timers/promises').setTimeout(Math.min(100, left));
-      }
-    } catch (error) {
-      throw errors.typed(error);
+    for (;;) {
+      const approval = await approvals.look(this, id);
+      const left = deadline - performance.now();
+      if (!approval.pending || left <= 0) return approval;
+      await require('node:timers/promises').setTimeout(Math.min(100, left));
     }
   }
 
@@ -253,6 +408,33 @@ class Interlock {
       throw errors.typed(error);
     }
   }
+}
+
+function warn(message) {
+  process.emitWarning(message, { type: 'InterlockWarning', code: 'INTERLOCK_UNDO' });
+}
+
+/** What the addon answers, or the typed error that it means. */
+function told(work) {
+  try {
+    return work();
+  } catch (error) {
+    throw errors.typed(error);
+  }
+}
+
+function nonempty(what, value) {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new errors.ConfigurationError(`\`${what}\` must be a text`, 'config.invalid');
+}
+
+/** Whether a number is one of steps. */
+function steps(number) {
+  return Number.isSafeInteger(number) && number >= 0 && number <= 0xffff_ffff;
+}
+
+function termsOf({ reported }) {
+  return reported === true ? { reported: true } : undefined;
 }
 
 function fromOptions(resource, options) {
@@ -359,9 +541,22 @@ function named(policy) {
 
 const shared = new Map();
 
+/** How the shared instance is opened: by policies of this process, or with the server's. */
+function opening(policy, server) {
+  if (server === undefined) return named(policy);
+  if (ENVIRONMENTS.includes(policy)) return { server, environment: policy };
+  if (policy === 'default') return { server };
+  throw new errors.ConfigurationError(
+    `policies are the server's: publish ${JSON.stringify(policy)} there; an environment ` +
+      `(${ENVIRONMENTS.join(', ')}) may be named here`,
+    'config.policy',
+  );
+}
+
 /** `Interlock.guard` on a shared instance, made at the first use. */
 function guard(tool, { policy = 'default', agent, data, ...options } = {}) {
-  approvals.checked(options.approval);
+  const server = process.env.INTERLOCK_SERVER || undefined;
+  approvals.checked(options.approval, server !== undefined);
   const where = path.resolve(data || process.env.INTERLOCK_DATA || 'interlock-data');
   let found = shared.get(where);
   if (found !== undefined && found.policy !== policy) {
@@ -374,7 +569,7 @@ function guard(tool, { policy = 'default', agent, data, ...options } = {}) {
   if (found === undefined) {
     const interlock = new Interlock(where, {
       agent: agent || process.env.INTERLOCK_AGENT || path.parse(process.argv[1] ?? 'node').name,
-      ...named(policy),
+      ...opening(policy, server),
     });
     found = { policy, interlock };
     shared.set(where, found);

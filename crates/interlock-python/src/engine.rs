@@ -11,8 +11,8 @@ use interlock_core::model::{
     Action, ActionType, Capabilities, Outcome, OutcomeStatus, Principal, Role, Value,
 };
 use interlock_runtime::{
-    APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Gate, GateOptions, Options,
-    OutcomeReply, RuntimeError, ServerAddress, rfc3339,
+    APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Decider, GateOptions, Options,
+    OutcomeReply, RuntimeError, ServerAddress, ServerOptions, rfc3339,
 };
 use interlock_store::journal::Durability;
 use interlock_store::{ActionFilter, AgentChange, ApprovalRow};
@@ -20,7 +20,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use uuid::Uuid;
 
-use crate::decider::{Decider, ServerOptions};
 use crate::decision::{PyDecision, findings};
 use crate::error::{configuration, invalid, of_action, of_gate};
 use crate::floor::PyFloor;
@@ -113,10 +112,7 @@ impl PyEngine {
             reads_without_lease: offline_reads,
             timeout: Duration::from_millis(patience_ms),
         });
-        let decider = py.detach(|| match server {
-            None => Gate::open(options).map(Decider::Gate),
-            Some(server) => Decider::with_server(options, server),
-        });
+        let decider = py.detach(|| Decider::open(options, server));
         Ok(Self {
             decider: decider.map_err(|e| of_gate(py, &e))?,
         })

@@ -1,7 +1,6 @@
 //! `interlock._core`: the runtime as a Python extension. What Python programmers meet is the
 //! package around it, in `python/interlock`.
 
-mod decider;
 mod decision;
 mod engine;
 mod error;

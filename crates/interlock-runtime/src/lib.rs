@@ -47,8 +47,8 @@ pub use outcome::OutcomeReply;
 pub use received::{Received, SentRecord};
 pub use reload::Stale;
 pub use remote::{
-    Connected, ConnectedOptions, ConnectionOptions, OnUnavailable, Otherwise, Remote,
-    RemoteOptions, ServerAddress, ServerError, Standing,
+    Connected, ConnectedOptions, ConnectionOptions, Decider, OnUnavailable, Otherwise, Remote,
+    RemoteOptions, ServerAddress, ServerError, ServerOptions, Standing,
 };
 pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;

@@ -13,6 +13,7 @@ import contextlib
 import contextvars
 import dataclasses
 import inspect
+import itertools
 import json
 import logging
 import os
@@ -40,6 +41,11 @@ Writes = Union[str, Sequence[str], Callable[..., Any], None]
 CALLS_MAX = 10_000
 #: Steps that a report in the record names.
 RECORDED_MAX = 100
+
+#: The functions themselves, of whichever :class:`Interlock`: each may undo what another one kept.
+_calls: OrderedDict[int, Callable[[], Any]] = OrderedDict()
+_tokens = itertools.count(1)
+_calls_lock = threading.Lock()
 
 _step: contextvars.ContextVar[Step | None] = contextvars.ContextVar("interlock_step", default=None)
 _rolling: contextvars.ContextVar[bool] = contextvars.ContextVar("interlock_rolling", default=False)
@@ -174,9 +180,6 @@ class Journal:
         self._sync = sync
         self._limits = limits
         self._core: _core.Undo | None = None
-        self._calls: OrderedDict[int, Callable[[], Any]] = OrderedDict()
-        self._tokens = 0
-        self._lock = threading.Lock()
         if (path / "journal").exists():
             self._resume()
 
@@ -205,12 +208,12 @@ class Journal:
         return Step(self, agent, tool, decision)
 
     def keep(self, undo: Callable[[], Any]) -> int:
-        with self._lock:
-            self._tokens += 1
-            self._calls[self._tokens] = undo
-            while len(self._calls) > CALLS_MAX:
-                self._calls.popitem(last=False)
-            return self._tokens
+        with _calls_lock:
+            token = next(_tokens)
+            _calls[token] = undo
+            while len(_calls) > CALLS_MAX:
+                _calls.popitem(last=False)
+            return token
 
     def steps(self, agent: str | None) -> list[UndoStep]:
         return [UndoStep.of(found) for found in self.core.steps(agent)]
@@ -248,8 +251,8 @@ class Journal:
             return
         if kind != "call":
             raise InterlockError(f"this version does not know `{kind}`")
-        with self._lock:
-            call = self._calls.get(about["call"])
+        with _calls_lock:
+            call = _calls.get(about["call"])
         if call is None or about["process"] != os.getpid():
             raise InterlockError(
                 f"the undo of `{about['tool']}` is a function of process {about['process']}"
@@ -259,8 +262,8 @@ class Journal:
         result = call()
         if inspect.isawaitable(result):
             _finish(result)
-        with self._lock:
-            self._calls.pop(about["call"], None)
+        with _calls_lock:
+            _calls.pop(about["call"], None)
 
     def _record(
         self, phase: str, agent: str | None, report: RollbackReport | None, **more: Any

@@ -195,6 +195,19 @@ class Rollback(World):
         with self.assertRaises(Blocked):
             self.il.guard(create_user)("eve")
 
+    def test_the_undo_of_another_interlock_on_the_same_directory(self):
+        done = []
+
+        def tool(name):
+            done.append(name)
+
+        other = self.open()
+        self.il.guard(tool, name="create_user", undo=lambda name: done.remove(name))("ann")
+        other.guard(tool, name="create_user", undo=lambda name: done.append("wrong"))("bob")
+        other.abandon_step(other.undo_steps()[1].step)
+        other.rollback(last=1)
+        self.assertEqual(done, ["bob"])
+
     def test_coroutines(self):
         done = []
 

@@ -91,7 +91,9 @@ class Monitor:
         self.interlock = interlock
         outer = _active.get()
         #: Where what happens is held back; a monitor inside of one stays inside.
-        self.sandbox = sandbox if sandbox is not None or outer is None else outer.sandbox
+        self.sandbox: Sandbox | None = (
+            sandbox if sandbox is not None or outer is None else outer.sandbox
+        )
         #: Is told of what may happen, and raises where it says no.
         self.also = also
         self.approval = approval

@@ -92,7 +92,7 @@ class Part:
 
 
 @functools.lru_cache(maxsize=None)
-def _class_of(name: str) -> type[Part] | None:
+def class_of(name: str) -> type[Part] | None:
     """The class of a part; ``None`` where this version has none."""
     try:
         module = importlib.import_module(PARTS[name], __package__)
@@ -128,7 +128,7 @@ class Sandbox:
         if found is not None:
             return found
         with self._lock:
-            made = _class_of(name)
+            made = class_of(name)
             if made is None:
                 return None
             if name not in self._parts:
@@ -138,7 +138,7 @@ class Sandbox:
     def covers(self, action_type: str) -> bool:
         """Whether actions of this type can run in here and change nothing outside."""
         return any(
-            action_type in made.covers for name in PARTS if (made := _class_of(name)) is not None
+            action_type in made.covers for name in PARTS if (made := class_of(name)) is not None
         )
 
     @property
@@ -156,6 +156,10 @@ class Sandbox:
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit event of the agent's in here."""
+        if self.state != "open" and not _only_looks(event, args):
+            self.require_open("custom", "", event)
+        if self.state != "open":
+            return
         for name in HEARING:
             part = self.part(name)
             if part is not None:
@@ -270,6 +274,13 @@ class Sandbox:
         self.monitor = monitor
         with _monitor.unmonitored():
             self._record("opened", [])
+            try:
+                for name in HEARING:
+                    self.part(name)
+            except BaseException:
+                self.discard("it could not be opened")
+                self._remove()
+                raise
         reason = "the block was left with an exception"
         try:
             with _monitor.inside(monitor):
@@ -315,6 +326,15 @@ class Sandbox:
             agent=self.agent,
             reported=True,
         )
+
+
+def _only_looks(event: str, args: tuple[Any, ...]) -> bool:
+    """Whether nothing changes by it, so that it may go on when the sandbox is over."""
+    from .. import _monitor
+
+    return event == "shutil.rmtree" or (
+        event == "open" and (isinstance(args[0], int) or not _monitor.writes(args[1], args[2]))
+    )
 
 
 def current() -> Sandbox | None:
@@ -385,7 +405,7 @@ def recover(interlock: Interlock) -> None:
         try:
             resumed = []
             for name in PARTS:
-                made = _class_of(name)
+                made = class_of(name)
                 resume = getattr(made, "resume", None)
                 if resume is not None and resume(interlock, directory):
                     resumed.append(name)

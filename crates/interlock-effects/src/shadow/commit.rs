@@ -21,7 +21,7 @@ use super::diff::{Step, What, below, meta, same_content};
 use super::marks::{self, Names};
 use super::{Result, Shadow};
 use crate::files::blob::contents;
-use crate::files::state::{Fingerprint, Kind, Meta};
+use crate::files::state::{Fingerprint, Kind, Meta, Times};
 
 /// Why nothing was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,11 +233,26 @@ impl Shadow {
 
     // -- files with several names -----------------------------------------------------------------
 
-    /// The name under which a file with several names is held while they change.
-    fn staged(&self, names: &Names) -> Option<(PathBuf, OsString)> {
+    /// The name under which a file with several names is held while they change, in a directory that
+    /// stays.
+    fn staged(&self, names: &Names) -> Result<(PathBuf, OsString)> {
         let first = PathBuf::from(OsStr::from_bytes(&names.first));
-        let name = self.beside(&names.inode.to_string());
-        Some((first.parent()?.to_owned(), name.into()))
+        let mut stays = PathBuf::from("/");
+        for part in first.parent().unwrap_or(Path::new("/")).iter().skip(1) {
+            let next = stays.join(part);
+            let goes = match self.above(&next).symlink_metadata() {
+                Ok(found) => !found.is_dir() || marks::is_opaque(&self.above(&next)),
+                Err(_) => false,
+            };
+            if goes {
+                break;
+            }
+            stays = next;
+        }
+        if stays.symlink_metadata()?.dev() != names.device {
+            return Err(Errno::XDEV.into());
+        }
+        Ok((stays, self.beside(&names.inode.to_string()).into()))
     }
 
     /// A name of this shadow's own beside the files, the same after a crash.
@@ -249,24 +264,27 @@ impl Shadow {
 
     fn stage(&self, names: &Names) -> Result<()> {
         let first = PathBuf::from(OsStr::from_bytes(&names.first));
-        let (dir, name) = self.staged(names).ok_or(Errno::INVAL)?;
-        let dir = beneath(&dir)?;
-        let staged = at(&dir, &name);
-        remove_file(&staged)?;
-        let from = at(&dir, first.file_name().ok_or(Errno::INVAL)?);
+        let from = beneath(first.parent().ok_or(Errno::INVAL)?)?;
+        let from = at(&from, first.file_name().ok_or(Errno::INVAL)?);
         let found = from.symlink_metadata()?;
         if (found.dev(), found.ino()) != (names.device, names.inode) {
             return Err(Errno::STALE.into());
         }
-        Ok(linkat(CWD, &from, CWD, &staged, AtFlags::empty())?)
+        let (dir, name) = self.staged(names)?;
+        hushed(&beneath(&dir)?, &name, |staged| {
+            remove_file(staged)?;
+            Ok(linkat(CWD, &from, CWD, staged, AtFlags::empty())?)
+        })
     }
 
     fn unstage(&self) -> Result<()> {
         for (_, names) in self.indexes()? {
-            if let Some((dir, name)) = self.staged(&names)
-                && let Ok(dir) = beneath(&dir)
-            {
-                remove_file(&at(&dir, &name))?;
+            let Ok((dir, name)) = self.staged(&names) else {
+                continue;
+            };
+            let dir = beneath(&dir)?;
+            if at(&dir, &name).symlink_metadata().is_ok() {
+                hushed(&dir, &name, remove_file)?;
             }
         }
         Ok(())
@@ -330,9 +348,7 @@ struct Apply<'a> {
 impl Apply<'_> {
     fn hold_staged(&mut self) -> Result<()> {
         for (index, names) in self.shadow.indexes()? {
-            let Some((dir, name)) = self.shadow.staged(&names) else {
-                continue;
-            };
+            let (dir, name) = self.shadow.staged(&names)?;
             let dir = beneath(&dir)?;
             let inode = index.symlink_metadata()?.ino();
             self.staged.insert(inode, (dir, name, index));
@@ -458,7 +474,6 @@ impl Apply<'_> {
                 fill(index, &to)?;
             }
             settle(&meta, &to)?;
-            remove_file(&to)?;
         }
         Ok(())
     }
@@ -504,6 +519,18 @@ fn at(dir: &OwnedFd, name: &OsStr) -> PathBuf {
     Path::new("/proc/self/fd")
         .join(dir.as_raw_fd().to_string())
         .join(name)
+}
+
+/// Does something with a name that is not to be seen: the directory keeps its times.
+fn hushed(dir: &OwnedFd, name: &OsStr, act: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let here = at(dir, OsStr::new("."));
+    let before = Times::of(&here.symlink_metadata()?);
+    act(&at(dir, name))?;
+    match before.apply(&here) {
+        // Somebody else's, in which this user may write.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn remove_file(path: &Path) -> Result<()> {

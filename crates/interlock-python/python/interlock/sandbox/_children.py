@@ -1,8 +1,8 @@
 """Processes that are started in a sandbox: in namespaces of their own, over the same shadow tree.
 
-A child gets an overlay over each directory at the top (``userxattr``, kernel documentation,
-``filesystems/overlayfs.rst``), whose upper directory is that of the shadow: it sees what the sandbox has,
-and the sandbox sees what it does. It has no network, no System V objects of others, and no data directory.
+A child gets an overlay over each directory at the top, or in it, where something is mounted there
+(``userxattr``; kernel documentation, ``filesystems/overlayfs.rst``), whose upper directory is that of the
+shadow: it sees what the sandbox has, and the sandbox sees what it does. It has no network, no System V objects of others, and no data directory.
 It is in the same process namespace: it can signal what its user can. Where the kernel or a container's
 profile does not allow this, nothing is started.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NEWNS, _NEWIPC, _NEWUSER, _NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 # <linux/mount.h>
 _RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
-_NODEV, _NOSUID, _NOEXEC = 4, 2, 8
+_NODEV, _NOSUID = 4, 2
 
 #: Directories at the top that are the kernel's.
 _KERNELS = ("proc", "sys", "dev")
@@ -74,10 +74,6 @@ class Children:
                     if not why:
                         raise
                     _refuse(files, args, executable, why)
-                except FileNotFoundError as error:
-                    # Told of the directory that only the sandbox has, or of the program.
-                    error.filename = error.filename or executable
-                    raise
             self._running.append(process)
             return result
         finally:
@@ -101,14 +97,14 @@ class Children:
         """Notes what processes were based on, up to now."""
         if self._since is not None:
             since = self._since
-            if not any(process.poll() is None for process in list(self._running)):
+            if not any(_runs(process) for process in list(self._running)):
                 self._since = None
             self._files.shadow.adopt(*since)
 
     def require_ended(self) -> None:
         """What still runs would go on changing what is committed."""
         for process in list(self._running):
-            if process.poll() is None:
+            if _runs(process):
                 raise SandboxError(
                     f"process {process.pid}, started in the sandbox, still runs", "sandbox.running"
                 )
@@ -116,7 +112,7 @@ class Children:
     def end(self) -> None:
         """Ends what still runs."""
         for process in list(self._running):
-            if process.poll() is None:
+            if _runs(process):
                 process.kill()
                 process.wait()
 
@@ -129,6 +125,17 @@ class Children:
         self._files.sandbox.refuse(
             "code_execution", "", event, {"pid": pid}, "this process was not started in here"
         )
+
+
+def _runs(process: subprocess.Popen[Any]) -> bool:
+    """Whether a process runs; whoever waits for it still gets its result."""
+    if process.returncode is not None:
+        return False
+    try:
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, process.pid, flags) is None
+    except ChildProcessError:
+        return False
 
 
 def _is_child(pid: int) -> bool:
@@ -168,7 +175,7 @@ class _Entering:
         self.cwd, self.preexec, self.told = cwd, preexec, told
         self.user, self.group = os.geteuid(), os.getegid()
         self.data = os.path.realpath(files.sandbox.interlock.data)
-        self.layers = _layers(files)
+        self.layers, self.frozen = _layers(files)
 
     def __call__(self) -> None:
         # The hooks of the parent's are no longer ours to satisfy: nothing here is the agent's.
@@ -194,20 +201,27 @@ class _Entering:
             ):
                 _write(f"/proc/self/{name}", text)
         self._mount("none", "/", None, _REC | _PRIVATE)
-        held = [(layer, os.open(layer.path, os.O_PATH | os.O_CLOEXEC)) for layer in self.layers]
-        for layer, descriptor in held:
-            options = (
-                f"lowerdir=/proc/self/fd/{descriptor},upperdir={_escaped(layer.upper)},"
-                f"workdir={_escaped(layer.work)},userxattr,index=off"
-            )
+        # All of them first: an overlay may lie over what the next one is made of.
+        held = [
+            [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in (layer.path, layer.upper, layer.work)]
+            for layer in self.layers
+        ]
+        for layer, descriptors in zip(self.layers, held):
+            lower, upper, work = (f"/proc/self/fd/{descriptor}" for descriptor in descriptors)
+            options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr,index=off"
             self._mount("overlay", layer.path, "overlay", 0, options)
-        for _, descriptor in held:
-            os.close(descriptor)
+        for descriptors in held:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        # Not before: what is read only can be no layer.
+        for path in reversed(self.frozen):
+            keep = _kept_flags(path)
+            if path != "/":
+                self._mount(path, path, None, _BIND | _REC)
+            self._mount("none", path, None, _REMOUNT | _BIND | _RDONLY | keep)
         self._mount("none", self.data, "tmpfs", _NODEV | _NOSUID, "size=64k,mode=0700")
         if os.path.isdir("/dev/shm"):
             self._mount("none", "/dev/shm", "tmpfs", _NODEV | _NOSUID, "mode=1777")
-        # What is at the top itself has no overlay.
-        self._mount("none", "/", None, _REMOUNT | _BIND | _RDONLY)
         os.chdir(self.cwd)
 
     def _mount(
@@ -238,36 +252,44 @@ class _Layer:
         self.work = os.path.join(files.sandbox.directory, "files", "overlay", str(number))
 
 
-def _layers(files: Sandboxed) -> list[_Layer]:
-    """An overlay over each directory at the top, and over each file system below them."""
-    tops = {
-        f"/{entry.name}"
-        for entry in _listed("/")
-        if entry.name not in _KERNELS and entry.is_dir(follow_symlinks=False)
-    }
-    mounts = {path for path, kind in _mounts() if kind not in _NO_FILES and os.path.isdir(path)}
+def _layers(files: Sandboxed) -> tuple[list[_Layer], list[str]]:
+    """An overlay over each directory at the top, and what none can lie over: a directory in which
+    something is mounted (the kernel does not copy such a mount for a user). There its directories get one
+    each, and it is read only itself."""
     own = os.path.realpath(files.sandbox.interlock.data)
-    below = {
-        path
-        for path in mounts
-        if path.split("/")[1] not in _KERNELS and path != "/" and not _monitor.within(path, own)
-    }
-    # What is above comes before what is below.
-    paths = sorted(tops | below)
-    layers = []
+    mounted = {path: kind for path, kind in _mounts() if not _monitor.within(path, own)}
+    paths, frozen = [], []
+    next = ["/"]
     with _monitor.unmonitored():
-        for number, path in enumerate(paths):
+        while next:
+            path = next.pop()
+            kind = mounted.get(path, "")
+            if kind in _NO_FILES or path.split("/")[1] in _KERNELS or not os.path.isdir(path):
+                continue
+            if path != "/" and not any(_monitor.within(other, path) and other != path for other in mounted):
+                paths.append(path)
+                continue
+            if os.access(path, os.W_OK):
+                frozen.append(path)
+            for entry in os.scandir(path):
+                if entry.is_dir(follow_symlinks=False):
+                    next.append(entry.path)
+        layers = []
+        for number, path in enumerate(sorted(paths)):
             layer = _Layer(files, path, number)
             os.makedirs(layer.work, exist_ok=True)
             if not os.path.isdir(layer.upper):
                 _shape(files, path)
             layers.append(layer)
-    return layers
+    # What is above comes before what is below.
+    return layers, sorted(frozen)
 
 
-def _listed(path: str) -> list[Any]:
-    with _monitor.unmonitored():
-        return list(os.scandir(path))
+def _kept_flags(path: str) -> int:
+    """The flags of a mount that a user's remount must repeat."""
+    flags = os.statvfs(path).f_flag
+    keep = flags & (_NOSUID | _NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
+    return keep | (1 << 21 if flags & os.ST_RELATIME else 0)
 
 
 def _shape(files: Sandboxed, path: str) -> None:
@@ -295,11 +317,6 @@ def _mounts() -> list[tuple[str, str]]:
                 path = path.replace(code, char)
             found.append((path, after.split(" ")[0]))
     return found
-
-
-def _escaped(path: str) -> str:
-    """A path among the options of a mount."""
-    return path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
 
 
 def _write(path: str, text: str) -> None:

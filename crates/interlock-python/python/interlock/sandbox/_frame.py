@@ -132,7 +132,8 @@ class Sandbox:
             if made is None:
                 return None
             if name not in self._parts:
-                self._parts[name] = made(self)
+                with _unmonitored():
+                    self._parts[name] = made(self)
             return self._parts[name]
 
     def covers(self, action_type: str) -> bool:
@@ -146,11 +147,12 @@ class Sandbox:
         """A directory of this sandbox alone, removed with it."""
         with self._lock:
             if self._directory is None:
-                above = self.interlock.data / "sandbox"
-                above.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path = above / self.id
-                path.mkdir(mode=0o700)
-                self._owned = _own(path)
+                with _unmonitored():
+                    above = self.interlock.data / "sandbox"
+                    above.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    path = above / self.id
+                    path.mkdir(mode=0o700)
+                    self._owned = _own(path)
                 self._directory = path
             return self._directory
 
@@ -196,9 +198,7 @@ class Sandbox:
 
     def diff(self) -> list[Change]:
         """What a commit would change, as it is now."""
-        from .. import _monitor
-
-        with _monitor.unmonitored():
+        with _unmonitored():
             return [change for part in self._in_order() for change in part.diff()]
 
     def commit(self) -> list[Change]:
@@ -208,9 +208,7 @@ class Sandbox:
         Nothing is done where something stands against it, such as a file that somebody else changed
         meanwhile: :class:`SandboxConflict`. Never call it from what an agent controls.
         """
-        from .. import _monitor
-
-        with self._lock, _monitor.unmonitored():
+        with self._lock, _unmonitored():
             self._only_here()
             if self.state != "open":
                 raise SandboxError(f"the sandbox is {self.state}", "sandbox.over")
@@ -240,9 +238,7 @@ class Sandbox:
 
     def discard(self, reason: str = "asked for") -> None:
         """Forgets what was held back, and ends the sandbox."""
-        from .. import _monitor
-
-        with self._lock, _monitor.unmonitored():
+        with self._lock, _unmonitored():
             self._only_here()
             if self.state != "open":
                 return
@@ -272,7 +268,7 @@ class Sandbox:
         from .. import _monitor
 
         self.monitor = monitor
-        with _monitor.unmonitored():
+        with _unmonitored():
             self._record("opened", [])
             try:
                 for name in HEARING:
@@ -291,9 +287,7 @@ class Sandbox:
                 self._close(reason)
 
     def _close(self, reason: str) -> None:
-        from .. import _monitor
-
-        with _monitor.unmonitored():
+        with _unmonitored():
             try:
                 for part in self._in_order():
                     part.leave()
@@ -345,6 +339,13 @@ def current() -> Sandbox | None:
     return None if monitor is None else monitor.sandbox
 
 
+def _unmonitored() -> contextlib.AbstractContextManager[None]:
+    """For what the sandbox itself does, in this thread."""
+    from .. import _monitor
+
+    return _monitor.unmonitored()
+
+
 def refuse_nesting() -> None:
     """A sandbox in a sandbox would commit into what is discarded."""
     if current() is not None:
@@ -354,12 +355,10 @@ def refuse_nesting() -> None:
 @contextlib.contextmanager
 def fresh(interlock: Interlock, review: Callable[[Sandbox], Any] | None) -> Iterator[Sandbox]:
     """A sandbox for one call, shown to `review` when the call succeeded."""
-    from .. import _monitor
-
     with interlock.sandbox() as box:
         yield box
         if review is not None:
-            with _monitor.unmonitored():
+            with _unmonitored():
                 review(box)
 
 
@@ -395,9 +394,13 @@ def _remove_tree(directory: Path) -> None:
 
 def recover(interlock: Interlock) -> None:
     """Completes commits that a crash cut off, and removes what else is left of sandboxes."""
-    above = interlock.data / "sandbox"
-    if not above.is_dir():
-        return
+    with _unmonitored():
+        above = interlock.data / "sandbox"
+        if above.is_dir():
+            _recover(interlock, above)
+
+
+def _recover(interlock: Interlock, above: Path) -> None:
     for directory in sorted(above.iterdir()):
         held = _own(directory)
         if held is None:

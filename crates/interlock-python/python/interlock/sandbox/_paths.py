@@ -19,6 +19,7 @@ import stat as stat_module
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -61,9 +62,17 @@ def redirecting(on: bool = True) -> Iterator[None]:
 def here() -> Sandboxed | None:
     """The files of the sandbox that this is called in."""
     monitor = _monitor.current()
-    if monitor is None or monitor.sandbox is None:
+    if monitor is None or monitor.sandbox is None or monitor.sandbox.state != "open":
+        # When it is over, what only looks sees the files again, and the rest is refused by the hook.
         return None
     return monitor.sandbox.part("files")  # type: ignore[return-value]
+
+
+def _require_open(tool: str, path: Any) -> None:
+    """Refuses what comes after the end and has no event that the hook could hear."""
+    monitor = _monitor.current()
+    if monitor is not None and monitor.sandbox is not None:
+        monitor.sandbox.require_open("file_write", shown(path), tool)
 
 
 def shown(path: Any) -> str:
@@ -457,6 +466,7 @@ def _symlink(
 def _mkfifo(was: Any, path: Any, mode: int = 0o666, *, dir_fd: int | None = None) -> None:
     files = here()
     if files is None:
+        _require_open("mkfifo", path)
         was(path, mode, dir_fd=dir_fd)
         return
     _make(files, path, "mkfifo", stat_module.S_IFIFO | mode & 0o7777, dir_fd)
@@ -467,6 +477,7 @@ def _mknod(
 ) -> None:
     files = here()
     if files is None:
+        _require_open("mknod", path)
         was(path, mode, device, dir_fd=dir_fd)
         return
     _make(files, path, "mknod", mode, dir_fd)
@@ -807,12 +818,15 @@ def _replace_early(replaced: dict[int, tuple[Any, Any]]) -> None:
     """Names that were imported before (``from os import remove``), in modules and classes."""
     spaces = {id(vars(module)) for module in list(sys.modules.values()) if hasattr(module, "__dict__")}
     for was, wrapper in replaced.values():
-        for space in gc.get_referrers(was):
-            if not isinstance(space, dict) or space is _originals:
-                continue
-            if id(space) in spaces:
-                for name in [name for name, value in space.items() if value is was]:
-                    space[name] = wrapper
+        for holder in gc.get_referrers(was):
+            if isinstance(holder, dict) and id(holder) in spaces:
+                for name in [name for name, value in holder.items() if value is was]:
+                    holder[name] = wrapper
+            elif isinstance(holder, tuple):
+                # What a function's parameters are by default.
+                for owner in gc.get_referrers(holder):
+                    if isinstance(owner, types.FunctionType) and owner.__defaults__ is holder:
+                        owner.__defaults__ = tuple(wrapper if v is was else v for v in holder)
     for owner in _classes():
         for name, value in list(vars(owner).items()):
             plain = value.__func__ if isinstance(value, staticmethod) else value

@@ -42,9 +42,10 @@ pub use error::{EffectError, Irreversible, Refusal};
 pub use files::FileOp;
 pub use limits::Limits;
 pub use record::{About, Declared};
-pub use shadow::{
-    Changed, Conflict, Entry, Refused, Shadow, ShadowChange, ShadowError, ShadowLimits, Shown, Times,
-};
 pub use rollback::{Executor, NoExecutor, Report, Rollback, Stopped};
+pub use shadow::{
+    Changed, Conflict, Entry, Refused, Shadow, ShadowChange, ShadowError, ShadowLimits, Shown,
+    Times,
+};
 pub use steps::StepInfo;
 pub use undo::Undo;

@@ -30,12 +30,7 @@ fn failed(py: Python<'_>, path: &Path, error: ShadowError) -> PyErr {
                 Err(error) => error,
             }
         }
-        refused => raise(
-            py,
-            "SandboxError",
-            refused.to_string(),
-            "sandbox.refused",
-        ),
+        refused => raise(py, "SandboxError", refused.to_string(), "sandbox.refused"),
     }
 }
 
@@ -122,7 +117,9 @@ impl PyShadow {
     /// A descriptor, which is not inherited.
     fn open(&self, py: Python<'_>, path: PathBuf, flags: i32, mode: u32) -> PyResult<i32> {
         self.run(py, &path, |shadow| {
-            shadow.open_file(&path, flags, mode).map(IntoRawFd::into_raw_fd)
+            shadow
+                .open_file(&path, flags, mode)
+                .map(IntoRawFd::into_raw_fd)
         })
     }
 
@@ -234,9 +231,7 @@ impl PyShadow {
         group: Option<u32>,
         follow: bool,
     ) -> PyResult<()> {
-        self.run(py, &path, |shadow| {
-            shadow.chown(&path, user, group, follow)
-        })
+        self.run(py, &path, |shadow| shadow.chown(&path, user, group, follow))
     }
 
     /// Access and modification, seconds and nanoseconds; `None`: now.
@@ -281,7 +276,16 @@ impl PyShadow {
     fn diff(
         &self,
         py: Python<'_>,
-    ) -> PyResult<Vec<(&'static str, OsString, &'static str, u64, u32, Vec<&'static str>)>> {
+    ) -> PyResult<
+        Vec<(
+            &'static str,
+            OsString,
+            &'static str,
+            u64,
+            u32,
+            Vec<&'static str>,
+        )>,
+    > {
         let changes = self.run(py, Path::new("/"), Shadow::diff)?;
         Ok(changes
             .into_iter()

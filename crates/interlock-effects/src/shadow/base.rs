@@ -77,7 +77,10 @@ impl Bases {
         use std::io::Seek as _;
         self.file.seek(std::io::SeekFrom::Start(self.read))?;
         self.file.read_to_end(&mut text)?;
-        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let whole = text
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
         for line in text[..whole].split(|b| *b == b'\n') {
             if line.is_empty() {
                 continue;

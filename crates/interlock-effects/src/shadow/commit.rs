@@ -158,8 +158,10 @@ impl Shadow {
         let (Some(before), Some(now)) = (Meta::read(&step.path)?, meta(&step.real)?) else {
             return Ok(true);
         };
-        Ok((before.mode, before.owner, before.group) != (now.mode, now.owner, now.group)
-            || before.xattrs != now.xattrs)
+        Ok(
+            (before.mode, before.owner, before.group) != (now.mode, now.owner, now.group)
+                || before.xattrs != now.xattrs,
+        )
     }
 
     /// Does to the files what was done in the shadow; nothing of it where something stands against

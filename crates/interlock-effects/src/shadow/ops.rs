@@ -643,10 +643,7 @@ impl Shadow {
         self.may(&dir, Access::WRITE_OK | Access::EXEC_OK)?;
         let user = rustix::process::geteuid();
         let sticky = dir.shown.mode & 0o1000 != 0;
-        if sticky
-            && !user.is_root()
-            && ![dir.shown.uid, found.shown.uid].contains(&user.as_raw())
-        {
+        if sticky && !user.is_root() && ![dir.shown.uid, found.shown.uid].contains(&user.as_raw()) {
             return Err(Errno::PERM.into());
         }
         Ok(())

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::copy::{loudly, quietly, writable};
 use super::ops::reaches;
-use super::view::{Found, Follow, Last, Place};
+use super::view::{Follow, Found, Last, Place};
 use super::{Held, Result, Shadow, marks};
 
 impl Shadow {
@@ -72,22 +72,13 @@ impl Shadow {
             // Its `..` is written.
             self.may(source, Access::WRITE_OK)?;
         }
-        if is_dir
-            && to.found.is_some()
-            && !self.names(&to.directory()?)?.is_empty()
-        {
+        if is_dir && to.found.is_some() && !self.names(&to.directory()?)?.is_empty() {
             return Err(Errno::NOTEMPTY.into());
         }
         self.moved(&mut held, &from, &to, source)
     }
 
-    fn moved(
-        &self,
-        held: &mut Held<'_>,
-        from: &Place,
-        to: &Place,
-        source: &Found,
-    ) -> Result<()> {
+    fn moved(&self, held: &mut Held<'_>, from: &Place, to: &Place, source: &Found) -> Result<()> {
         let is_dir = source.shown.is_dir();
         self.note(held, &from.dir, &from.path)?;
         self.note(held, &to.dir, &to.path)?;

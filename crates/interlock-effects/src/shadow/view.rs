@@ -19,7 +19,10 @@ const PATH_BYTES_MAX: usize = 64 * 1024;
 
 /// What somebody in the shadow sees of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields of `struct stat`, as POSIX names them")]
+#[expect(
+    missing_docs,
+    reason = "the fields of `struct stat`, as POSIX names them"
+)]
 pub struct Shown {
     pub dev: u64,
     pub ino: u64,

@@ -75,7 +75,12 @@ impl World {
             .map(|change| {
                 let path = change.path.strip_prefix(&self.root).unwrap();
                 let facets = change.facets.join(" ");
-                format!("{:?} {} {} {facets}", change.changed, path.display(), change.kind)
+                format!(
+                    "{:?} {} {} {facets}",
+                    change.changed,
+                    path.display(),
+                    change.kind
+                )
             })
             .collect()
     }
@@ -99,7 +104,10 @@ fn a_diff_says_what_changes() {
     world.write("one", "another");
     world.write("new", "new");
     world.shadow.unlink(&root.join("dir/two")).unwrap();
-    world.shadow.rename(&root.join("dir"), &root.join("moved")).unwrap();
+    world
+        .shadow
+        .rename(&root.join("dir"), &root.join("moved"))
+        .unwrap();
     fs::write(root.join("same"), "same").unwrap();
     world.shadow.chmod(&root.join("same"), 0o600, true).unwrap();
     assert_eq!(
@@ -123,7 +131,10 @@ fn what_is_written_as_it_was_is_no_change_of_its_content() {
     world.write("one", "one");
     let modified = (before.mtime(), before.mtime_nsec());
     let times = Some([modified, modified]);
-    world.shadow.set_times(&world.root.join("one"), times, true).unwrap();
+    world
+        .shadow
+        .set_times(&world.root.join("one"), times, true)
+        .unwrap();
     assert_eq!(world.said(), Vec::<String>::new());
 }
 
@@ -134,12 +145,18 @@ fn what_somebody_else_changed_is_a_conflict() {
     world.write("new", "mine");
     fs::write(world.root.join("one"), "theirs").unwrap();
     assert_eq!(world.conflict(), "one: it has 6 bytes, not 3");
-    assert!(!world.root.join("new").exists(), "nothing of it is committed");
+    assert!(
+        !world.root.join("new").exists(),
+        "nothing of it is committed"
+    );
 
     let world = self::world();
     world.write("new", "mine");
     fs::write(world.root.join("new"), "theirs").unwrap();
-    assert_eq!(world.conflict(), "new: something stands where nothing stood");
+    assert_eq!(
+        world.conflict(),
+        "new: something stands where nothing stood"
+    );
 
     let world = self::world();
     world.shadow.unlink(&world.root.join("dir/two")).unwrap();
@@ -171,7 +188,10 @@ fn a_directory_that_became_a_link_is_a_conflict() {
     symlink("aside", world.root.join("dir")).unwrap();
     let against = world.shadow.commit().unwrap();
     assert!(!against.is_empty());
-    assert_eq!(fs::read_to_string(world.root.join("aside/two")).unwrap(), "two");
+    assert_eq!(
+        fs::read_to_string(world.root.join("aside/two")).unwrap(),
+        "two"
+    );
 }
 
 #[test]
@@ -193,13 +213,25 @@ fn what_is_out_of_reach_is_refused_also_behind_a_link() {
     let world = world();
     let kept = world.root.with_file_name("kept");
     let into = kept.join("x");
-    world.shadow.symlink(&kept, &world.root.join("link")).unwrap();
-    for path in [into.clone(), world.root.join("link/x"), world.root.join("../kept/x")] {
+    world
+        .shadow
+        .symlink(&kept, &world.root.join("link"))
+        .unwrap();
+    for path in [
+        into.clone(),
+        world.root.join("link/x"),
+        world.root.join("../kept/x"),
+    ] {
         let refused = world.try_write(&path, "x").unwrap_err();
         assert!(matches!(refused, ShadowError::Refused(_)), "{refused}");
     }
-    let moved = world.shadow.rename(kept.parent().unwrap(), &world.root.join("x"));
-    assert!(matches!(moved, Err(ShadowError::Refused(_) | ShadowError::System(_))));
+    let moved = world
+        .shadow
+        .rename(kept.parent().unwrap(), &world.root.join("x"));
+    assert!(matches!(
+        moved,
+        Err(ShadowError::Refused(_) | ShadowError::System(_))
+    ));
     let own = world.try_write(&world.shadow.upper().join("x"), "x");
     assert!(matches!(own, Err(ShadowError::Refused(_))));
     assert!(!into.exists());
@@ -209,7 +241,10 @@ fn what_is_out_of_reach_is_refused_also_behind_a_link() {
 fn the_kernels_files_are_read_and_not_written() {
     let world = world();
     let mut text = String::new();
-    let status = world.shadow.open_file(Path::new("/proc/self/status"), 0, 0).unwrap();
+    let status = world
+        .shadow
+        .open_file(Path::new("/proc/self/status"), 0, 0)
+        .unwrap();
     File::from(status).read_to_string(&mut text).unwrap();
     assert!(text.contains("Pid:"));
     world.try_write(Path::new("/dev/null"), "x").unwrap();
@@ -245,8 +280,13 @@ fn there_is_room_for_so_much() {
         let file = shadow.open_file(&world.root.join(name), how, 0o600);
         file.map(|file| File::from(file).write_all(&vec![1; bytes]).unwrap())
     };
-    let refused = (0..400).find_map(|n| write(format!("f{n}"), 0).err()).unwrap();
-    assert!(refused.to_string().contains("300 entries at most"), "{refused}");
+    let refused = (0..400)
+        .find_map(|n| write(format!("f{n}"), 0).err())
+        .unwrap();
+    assert!(
+        refused.to_string().contains("300 entries at most"),
+        "{refused}"
+    );
     let own = world.root.with_file_name("smaller");
     let shadow = Shadow::open(&own, &[], small).unwrap();
     let write = |bytes: usize| {
@@ -255,12 +295,20 @@ fn there_is_room_for_so_much() {
         file.map(|file| File::from(file).write_all(&vec![1; bytes]).unwrap())
     };
     let refused = (0..400).find_map(|_| write(50_000).err()).unwrap();
-    assert!(refused.to_string().contains("1000000 bytes at most"), "{refused}");
+    assert!(
+        refused.to_string().contains("1000000 bytes at most"),
+        "{refused}"
+    );
     fs::write(world.root.join("huge"), vec![0; 1_500_000]).unwrap();
     let own = world.root.with_file_name("third");
     let shadow = Shadow::open(&own, &[], small).unwrap();
-    let refused = shadow.chmod(&world.root.join("huge"), 0o600, true).unwrap_err();
-    assert!(refused.to_string().contains("1000000 bytes at most"), "{refused}");
+    let refused = shadow
+        .chmod(&world.root.join("huge"), 0o600, true)
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("1000000 bytes at most"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -269,16 +317,25 @@ fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
     let since = fs::metadata(world.root.join("dir/two")).unwrap();
     let since = (since.ctime() + 3_600, 0);
     // As a process in an overlay would leave it.
-    let above = world.shadow.upper().join(world.root.strip_prefix("/").unwrap());
+    let above = world
+        .shadow
+        .upper()
+        .join(world.root.strip_prefix("/").unwrap());
     fs::create_dir_all(&above).unwrap();
     fs::write(above.join("one"), "child's").unwrap();
     assert_eq!(world.conflict(), "one: nobody knows what it was");
     world.shadow.adopt(since).unwrap();
     assert_eq!(world.shadow.commit().unwrap(), []);
-    assert_eq!(fs::read_to_string(world.root.join("one")).unwrap(), "child's");
+    assert_eq!(
+        fs::read_to_string(world.root.join("one")).unwrap(),
+        "child's"
+    );
 
     let world = self::world();
-    let above = world.shadow.upper().join(world.root.strip_prefix("/").unwrap());
+    let above = world
+        .shadow
+        .upper()
+        .join(world.root.strip_prefix("/").unwrap());
     fs::create_dir_all(&above).unwrap();
     fs::write(above.join("one"), "child's").unwrap();
     world.shadow.adopt((0, 0)).unwrap();
@@ -294,6 +351,9 @@ fn a_mode_that_forbids_does_not_stand_in_the_way_of_copies() {
     assert_eq!(world.read("dir/two"), "mine");
     assert_eq!(world.shadow.stat(&dir, true).unwrap().mode & 0o777, 0o555);
     assert_eq!(world.shadow.commit().unwrap(), []);
-    assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o555);
+    assert_eq!(
+        fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+        0o555
+    );
     assert_eq!(fs::read_to_string(dir.join("two")).unwrap(), "mine");
 }

@@ -75,7 +75,11 @@ impl Hands {
         }
     }
 
-    fn stat(&self, path: &Path, follow: bool) -> Result<(u32, u64, u32, u32, u64, i64, (u64, u64))> {
+    fn stat(
+        &self,
+        path: &Path,
+        follow: bool,
+    ) -> Result<(u32, u64, u32, u32, u64, i64, (u64, u64))> {
         match self {
             Self::Plain if follow => rustix::fs::stat(path).map(|found| show(&found)),
             Self::Plain => rustix::fs::lstat(path).map(|found| show(&found)),
@@ -117,22 +121,34 @@ impl Hands {
                 18 | 19 => rustix::fs::symlink(&op.target, one).map(done),
                 20 | 21 => rustix::fs::link(one, two).map(done),
                 22 => rustix::fs::chmod(one, Mode::from_raw_mode(op.mode)).map(done),
-                23 => {
-                    rustix::fs::chownat(CWD, one, Some(Uid::from_raw(op.mode)), None::<Gid>, nofollow())
-                        .map(done)
-                }
+                23 => rustix::fs::chownat(
+                    CWD,
+                    one,
+                    Some(Uid::from_raw(op.mode)),
+                    None::<Gid>,
+                    nofollow(),
+                )
+                .map(done),
                 24 => {
-                    let old = Timespec { tv_sec: OLD, tv_nsec: i64::from(op.mode) };
-                    let times = Timestamps { last_access: old, last_modification: old };
+                    let old = Timespec {
+                        tv_sec: OLD,
+                        tv_nsec: i64::from(op.mode),
+                    };
+                    let times = Timestamps {
+                        last_access: old,
+                        last_modification: old,
+                    };
                     rustix::fs::utimensat(CWD, one, &times, nofollow()).map(done)
                 }
-                25 | 26 => {
-                    rustix::fs::lsetxattr(one, op.name, &op.text[..op.text.len().min(99)], XattrFlags::empty())
-                        .map(done)
-                }
+                25 | 26 => rustix::fs::lsetxattr(
+                    one,
+                    op.name,
+                    &op.text[..op.text.len().min(99)],
+                    XattrFlags::empty(),
+                )
+                .map(done),
                 27 => rustix::fs::lremovexattr(one, op.name).map(done),
-                28 => rustix::fs::readlink(one, Vec::new())
-                    .map(|target| format!("{target:?}")),
+                28 => rustix::fs::readlink(one, Vec::new()).map(|target| format!("{target:?}")),
                 29 => rustix::fs::mknodat(CWD, one, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
                     .map(done),
                 _ => unreachable!(),
@@ -151,11 +167,22 @@ impl Hands {
                     shadow.set_times(one, Some([old, old]), false).map(done)
                 }
                 25 | 26 => shadow
-                    .set_xattr(one, OsStr::new(op.name), &op.text[..op.text.len().min(99)], 0, false)
+                    .set_xattr(
+                        one,
+                        OsStr::new(op.name),
+                        &op.text[..op.text.len().min(99)],
+                        0,
+                        false,
+                    )
                     .map(done),
-                27 => shadow.remove_xattr(one, OsStr::new(op.name), false).map(done),
+                27 => shadow
+                    .remove_xattr(one, OsStr::new(op.name), false)
+                    .map(done),
                 28 => shadow.read_link(one).map(|target| {
-                    format!("{:?}", std::ffi::CString::new(target.as_os_str().as_bytes()).unwrap())
+                    format!(
+                        "{:?}",
+                        std::ffi::CString::new(target.as_os_str().as_bytes()).unwrap()
+                    )
                 }),
                 29 => shadow.mknod(one, 0o010_600).map(done),
                 _ => unreachable!(),
@@ -175,31 +202,52 @@ impl Hands {
             Ok(String::new())
         };
         match op.kind {
-            0..=2 => write(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK, None),
-            3 => write(OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK, None),
+            0..=2 => write(
+                OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK,
+                None,
+            ),
+            3 => write(
+                OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK,
+                None,
+            ),
             4 => write(OFlags::RDWR | OFlags::NONBLOCK, Some(70_000)),
             5 => write(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, None),
             6 => self.read(&op.one),
             30 => match self {
                 Self::Plain => {
-                    let file = rustix::fs::open(&op.one, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty())?;
+                    let file = rustix::fs::open(
+                        &op.one,
+                        OFlags::WRONLY | OFlags::NONBLOCK,
+                        Mode::empty(),
+                    )?;
                     rustix::fs::ftruncate(file, 3).map(|()| String::new())
                 }
                 Self::Shadow(shadow) => shadow
-                    .open_file(&op.one, (OFlags::WRONLY | OFlags::NONBLOCK).bits().cast_signed(), 0)
+                    .open_file(
+                        &op.one,
+                        (OFlags::WRONLY | OFlags::NONBLOCK).bits().cast_signed(),
+                        0,
+                    )
                     .map_err(errno)
                     .and_then(|file| rustix::fs::ftruncate(file, 3))
                     .map(|()| String::new()),
             },
             31 => self.list(&op.one).map(|names| format!("{names:?}")),
-            32 => self.stat(&op.one, op.mode % 2 == 0).map(|found| format!("{:o}", found.0)),
+            32 => self
+                .stat(&op.one, op.mode % 2 == 0)
+                .map(|found| format!("{:o}", found.0)),
             33 => {
                 // As programs replace a file.
                 let aside = op.one.with_extension("new");
                 File::from(self.open(&aside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?)
                     .write_all(&op.text)
                     .unwrap();
-                self.simple(&Op { kind: 9, two: op.one.clone(), one: aside, ..op.clone() })
+                self.simple(&Op {
+                    kind: 9,
+                    two: op.one.clone(),
+                    one: aside,
+                    ..op.clone()
+                })
             }
             34 => self.remove_tree(op, &op.one).map(|()| String::new()),
             _ => self.simple(op),
@@ -209,14 +257,22 @@ impl Hands {
     fn remove_tree(&self, op: &Op, path: &Path) -> Result<()> {
         for name in self.list(path)? {
             let path = path.join(name);
-            let one = Op { one: path.clone(), ..op.clone() };
+            let one = Op {
+                one: path.clone(),
+                ..op.clone()
+            };
             if self.stat(&path, false)?.0 & 0o170_000 == 0o040_000 {
                 self.remove_tree(op, &path)?;
             } else {
                 self.simple(&Op { kind: 7, ..one })?;
             }
         }
-        self.simple(&Op { kind: 16, one: path.to_owned(), ..op.clone() }).map(drop)
+        self.simple(&Op {
+            kind: 16,
+            one: path.to_owned(),
+            ..op.clone()
+        })
+        .map(drop)
     }
 
     fn read(&self, path: &Path) -> Result<String> {
@@ -228,7 +284,11 @@ impl Hands {
         File::from(file)
             .read_to_end(&mut bytes)
             .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-        Ok(format!("{} bytes {:08x}", bytes.len(), crc32c::crc32c(&bytes)))
+        Ok(format!(
+            "{} bytes {:08x}",
+            bytes.len(),
+            crc32c::crc32c(&bytes)
+        ))
     }
 
     /// Everything below `root`, as text. Times are shown where they were set.
@@ -260,7 +320,11 @@ impl Hands {
                     write!(out, " {size} {content} is {first:?} of {links}").unwrap();
                 }
                 0o120_000 => {
-                    let op = Op { kind: 28, one: path.clone(), ..Op::default() };
+                    let op = Op {
+                        kind: 28,
+                        one: path.clone(),
+                        ..Op::default()
+                    };
                     write!(out, " -> {}", self.simple(&op).unwrap()).unwrap();
                 }
                 _ => {}
@@ -274,9 +338,9 @@ impl Hands {
                             value
                         })
                     }
-                    Self::Shadow(shadow) => {
-                        shadow.get_xattr(&path, OsStr::new(name), false).map_err(errno)
-                    }
+                    Self::Shadow(shadow) => shadow
+                        .get_xattr(&path, OsStr::new(name), false)
+                        .map_err(errno),
                 };
                 if let Ok(value) = value {
                     write!(out, " {name}={:08x}", crc32c::crc32c(&value)).unwrap();
@@ -359,7 +423,11 @@ impl Op {
         [&self.one, &self.two].iter().all(|path| {
             let mut depth = 0;
             path.iter().skip(1).all(|part| {
-                depth += if part == ".." { -1 } else { i32::from(part != ".") };
+                depth += if part == ".." {
+                    -1
+                } else {
+                    i32::from(part != ".")
+                };
                 depth > 0
             })
         })
@@ -430,9 +498,7 @@ impl Twins {
     }
 
     pub(crate) fn text(&self, hands: &Hands, root: &Path) -> String {
-        hands
-            .shown(root)
-            .replace(root.to_str().unwrap(), "ROOT")
+        hands.shown(root).replace(root.to_str().unwrap(), "ROOT")
     }
 }
 
@@ -453,9 +519,15 @@ fn a_shadow_shows_what_the_files_would_and_commits_it() {
         let said = twins.said.join("\n");
         let plain = twins.text(&Hands::Plain, &twins.plain);
         let seen = twins.text(&twins.shadow, &twins.base);
-        assert!(plain == seen, "seed {seed}\n{said}\n--- plain\n{plain}--- shadow\n{seen}");
+        assert!(
+            plain == seen,
+            "seed {seed}\n{said}\n--- plain\n{plain}--- shadow\n{seen}"
+        );
         let now = shown(&twins.base);
-        assert!(before == now, "seed {seed}\n{said}\n--- before\n{before}--- now\n{now}");
+        assert!(
+            before == now,
+            "seed {seed}\n{said}\n--- before\n{before}--- now\n{now}"
+        );
 
         let shadow = shadow_of(&twins.shadow);
         let changes = shadow.diff().unwrap();
@@ -465,7 +537,10 @@ fn a_shadow_shows_what_the_files_would_and_commits_it() {
         let against = shadow.commit().unwrap();
         assert_eq!(against, [], "seed {seed}\n{said}");
         let done = twins.text(&Hands::Plain, &twins.base);
-        assert!(plain == done, "seed {seed}\n{said}\n--- plain\n{plain}--- committed\n{done}\n{changes:#?}");
+        assert!(
+            plain == done,
+            "seed {seed}\n{said}\n--- plain\n{plain}--- committed\n{done}\n{changes:#?}"
+        );
         // Links lead beside the trees, too.
         let beside = ["A", "B"].map(|name| {
             let beside = std::fs::read_dir(twins.dir.path().join(name)).unwrap();

@@ -1,7 +1,7 @@
 //! The shadow tree of a sandbox.
 
 use std::ffi::OsString;
-use std::os::fd::IntoRawFd as _;
+use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
 
 use interlock_effects::{Changed, Conflict, Shadow, ShadowError, ShadowLimits, Shown};

@@ -17,7 +17,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::copy::make;
-use super::diff::{Step, What, below, meta, same_content};
+use super::diff::{Step, What, below, facets, meta, same_content};
 use super::marks::{self, Names};
 use super::{Result, Shadow};
 use crate::files::blob::contents;
@@ -399,6 +399,13 @@ impl Apply<'_> {
                 }
             }
             What::Other => {
+                if let Some(found) = &there
+                    && step.real.symlink_metadata()?.nlink() == 1
+                    && facets(&to, &step.real, found)?.is_empty()
+                {
+                    // It was only copied, or put there before a crash.
+                    return Ok(());
+                }
                 self.touch(parent, &dir)?;
                 if there.is_some_and(|found| found.is_dir()) {
                     remove(&dir, name)?;

@@ -181,7 +181,7 @@ fn removed(path: PathBuf, found: &Metadata) -> ShadowChange {
 }
 
 /// What of an entry differs in the shadow.
-fn facets(path: &Path, real: &Path, found: &Metadata) -> Result<Vec<&'static str>> {
+pub(crate) fn facets(path: &Path, real: &Path, found: &Metadata) -> Result<Vec<&'static str>> {
     let (Some(before), Some(now)) = (Meta::read(path)?, meta(real)?) else {
         return Ok(vec!["kind"]);
     };

@@ -15,6 +15,7 @@ mod copy;
 mod diff;
 mod errors;
 mod marks;
+mod open;
 mod ops;
 mod rename;
 mod view;

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _monitor
 from ..errors import SandboxError
-from . import _paths
+from . import _redirect
 
 if TYPE_CHECKING:
     from .files import Sandboxed
@@ -55,7 +55,7 @@ class Children:
         files = self._files
         said, told = os.pipe()
         try:
-            where = None if cwd is None else _paths._text(cwd)
+            where = None if cwd is None else _redirect.text(cwd)
             real = None
             if where is not None:
                 where, real = files.shadow.directory(where)
@@ -63,7 +63,7 @@ class Children:
             if self._since is None:
                 self._since = self._now()
             outside = real if real is None or not real.startswith(files.upper) else None
-            with _paths.redirecting():
+            with _redirect.redirecting():
                 try:
                     result = was(
                         process, args, executable, enter, close_fds, pass_fds, outside, *more

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _io
 import builtins
-import contextlib
 import errno
 import functools
 import gc
@@ -20,129 +19,26 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .. import _monitor
-from ..errors import SandboxError
+from ._redirect import (
+    below,
+    do,
+    here,
+    original,
+    originals,
+    redirecting,
+    require_open,
+    result,
+    shown,
+    tell,
+    text,
+)
 
 if TYPE_CHECKING:
     from .files import Sandboxed
-
-
-class _Local(threading.local):
-    #: Whether this thread is in a wrapper that has seen to where the operation goes.
-    redirected = False
-
-
-_local = _Local()
-_originals: dict[str, Any] = {}
-
-
-def original(name: str) -> Any:
-    """The function of `os` that a wrapper stands for."""
-    return _originals.get(name) or getattr(os, name)
-
-
-def redirected() -> bool:
-    """Whether what an audit hook hears comes from a wrapper."""
-    return _local.redirected
-
-
-@contextlib.contextmanager
-def redirecting(on: bool = True) -> Iterator[None]:
-    """What happens inside goes to the shadow already."""
-    was, _local.redirected = _local.redirected, on
-    try:
-        yield
-    finally:
-        _local.redirected = was
-
-
-def here() -> Sandboxed | None:
-    """The files of the sandbox that this is called in."""
-    monitor = _monitor.current()
-    if monitor is None or monitor.sandbox is None or monitor.sandbox.state != "open":
-        # When it is over, what only looks sees the files again, and the rest is refused by the hook.
-        return None
-    return monitor.sandbox.part("files")  # type: ignore[return-value]
-
-
-def _require_open(tool: str, path: Any) -> None:
-    """Refuses what comes after the end and has no event that the hook could hear."""
-    monitor = _monitor.current()
-    if monitor is not None and monitor.sandbox is not None:
-        monitor.sandbox.require_open("file_write", shown(path), tool)
-
-
-def shown(path: Any) -> str:
-    """A path as it is told to people."""
-    return str(_monitor.path_of(path) or "")
-
-
-def exists(shadow: Any, name: str) -> bool:
-    """Whether the agent sees anything at a path, or what it sees is not what is there."""
-    try:
-        shadow.stat(name, False)
-    except OSError:
-        return bool(os.path.lexists(name))
-    return True
-
-
-def _tell(event: str, *args: Any) -> None:
-    with redirecting():
-        sys.audit(event, *args)
-
-
-def _text(path: Any) -> str:
-    name = os.fsdecode(path)
-    if "\0" in name:
-        raise ValueError("embedded null byte")
-    return name
-
-
-def _below(files: Sandboxed, path: Any, directory: int | None) -> str:
-    """The path, with that of an open directory in front of it where it counts from there."""
-    name = _text(path)
-    if directory is None or name.startswith("/"):
-        return name
-    above = files.of_descriptor(directory)
-    if above is None:
-        # As the system says where that is no open directory.
-        original("stat")(name, dir_fd=directory)
-        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-    return os.path.join(above, name) if name else name
-
-
-def _do(
-    files: Sandboxed, kind: str, tool: str, act: Callable[..., Any], name: str, *args: Any,
-    path: Any = None, path2: Any = None,
-) -> Any:
-    """Has the shadow do something. What it refuses is refused like anything else."""
-    files.sandbox.require_open(kind, name, tool, {"path": name})
-    try:
-        return act(name, *args)
-    except OSError as error:
-        error.filename = name if path is None else path
-        if path2 is not None:
-            error.filename2 = path2
-        raise
-    except SandboxError as error:
-        refuse(files, kind, name, tool, error)
-
-
-def refuse(files: Sandboxed, kind: str, name: str, tool: str, error: Exception) -> NoReturn:
-    """Refuses what the shadow cannot do."""
-    files.sandbox.refuse(kind, shown(name), tool, {"path": shown(name)}, str(error))
-
-
-def _result(found: tuple[Any, ...]) -> os.stat_result:
-    values, nanoseconds, (blksize, blocks, rdev) = found
-    more: dict[str, Any] = {"st_blksize": blksize, "st_blocks": blocks, "st_rdev": rdev}
-    for name, seconds, parts in zip(("atime", "mtime", "ctime"), values[7:], nanoseconds):
-        more[f"st_{name}"] = seconds + parts * 1e-9
-        more[f"st_{name}_ns"] = seconds * 1_000_000_000 + parts
-    return os.stat_result(values, more)
 
 
 # -- what looks -----------------------------------------------------------------------------------
@@ -152,17 +48,17 @@ def _stat(was: Any, path: Any, *, dir_fd: int | None = None, follow_symlinks: bo
     files = here()
     if files is None or isinstance(path, int):
         return was(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
-    name = _below(files, path, dir_fd)
-    found = _do(files, "file_read", "stat", files.shadow.stat, name, follow_symlinks, path=path)
-    return _result(found)
+    name = below(files, path, dir_fd)
+    found = do(files, "file_read", "stat", files.shadow.stat, name, follow_symlinks, path=path)
+    return result(found)
 
 
 def _lstat(was: Any, path: Any, *, dir_fd: int | None = None) -> Any:
     files = here()
     if files is None:
         return was(path, dir_fd=dir_fd)
-    name = _below(files, path, dir_fd)
-    return _result(_do(files, "file_read", "lstat", files.shadow.stat, name, False, path=path))
+    name = below(files, path, dir_fd)
+    return result(do(files, "file_read", "lstat", files.shadow.stat, name, False, path=path))
 
 
 def _access(
@@ -180,22 +76,22 @@ def _access(
             path, mode, dir_fd=dir_fd, effective_ids=effective_ids, follow_symlinks=follow_symlinks
         )
     try:
-        files.shadow.access(_below(files, path, dir_fd), mode, effective_ids, follow_symlinks)
+        files.shadow.access(below(files, path, dir_fd), mode, effective_ids, follow_symlinks)
     except OSError:
         return False
     return True
 
 
 def _listed(files: Sandboxed, event: str, path: Any) -> tuple[str, list[tuple[str, Any]]]:
-    _tell(event, path)
+    tell(event, path)
     if isinstance(path, int):
         name = files.of_descriptor(path)
         if name is None:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     else:
-        name = _text(path)
+        name = text(path)
     tool = event.removeprefix("os.")
-    return name, _do(files, "file_read", tool, files.shadow.list, name, path=path)
+    return name, do(files, "file_read", tool, files.shadow.list, name, path=path)
 
 
 def _listdir(was: Any, path: Any = ".") -> list[Any]:
@@ -282,11 +178,11 @@ def _scandir(was: Any, path: Any = ".") -> Any:
         given = path if isinstance(path, int) else os.fspath(path)
         at = os.path.join(above, name)
         if isinstance(given, bytes):
-            entry = _Entry(os.fsencode(name), os.path.join(given, os.fsencode(name)), at, _result(found))
+            entry = _Entry(os.fsencode(name), os.path.join(given, os.fsencode(name)), at, result(found))
         elif isinstance(given, int):
-            entry = _Entry(name, name, at, _result(found))
+            entry = _Entry(name, name, at, result(found))
         else:
-            entry = _Entry(name, os.path.join(given, name), at, _result(found))
+            entry = _Entry(name, os.path.join(given, name), at, result(found))
         entries.append(entry)
     return _Entries(entries)
 
@@ -295,8 +191,8 @@ def _readlink(was: Any, path: Any, *, dir_fd: int | None = None) -> Any:
     files = here()
     if files is None:
         return was(path, dir_fd=dir_fd)
-    name = _below(files, path, dir_fd)
-    target = _do(files, "file_read", "readlink", files.shadow.readlink, name, path=path)
+    name = below(files, path, dir_fd)
+    target = do(files, "file_read", "readlink", files.shadow.readlink, name, path=path)
     return os.fsencode(target) if isinstance(os.fspath(path), bytes) else target
 
 
@@ -305,7 +201,7 @@ def _through(was: Any, path: Any, *args: Any) -> Any:
     files = here()
     if files is None or isinstance(path, int):
         return was(path, *args)
-    name = _do(files, "file_read", was.__name__, files.shadow.real, _text(path), True, path=path)
+    name = do(files, "file_read", was.__name__, files.shadow.real, text(path), True, path=path)
     return was(name, *args)
 
 
@@ -330,8 +226,8 @@ def _chdir(was: Any, path: Any) -> None:
             was(path)
             return
     else:
-        name = _text(path)
-    _, real = _do(files, "file_read", "chdir", files.shadow.directory, name, path=path)
+        name = text(path)
+    _, real = do(files, "file_read", "chdir", files.shadow.directory, name, path=path)
     with redirecting():
         was(real)
 
@@ -345,9 +241,9 @@ def _os_open(
     files = here()
     if files is None:
         return was(path, flags, mode, dir_fd=dir_fd)
-    name = _below(files, path, dir_fd)
-    _tell("open", name, None, flags)
-    return _do(files, _kind(flags), "open", files.shadow.open, name, flags, mode, path=path)
+    name = below(files, path, dir_fd)
+    tell("open", name, None, flags)
+    return do(files, _kind(flags), "open", files.shadow.open, name, flags, mode, path=path)
 
 
 def _kind(flags: int) -> str:
@@ -375,7 +271,7 @@ def _open(
             if opener is not None:
                 return opener(path, flags)
             act = files.shadow.open
-            return _do(files, _kind(flags), "open", act, _text(path), flags, 0o666, path=path)
+            return do(files, _kind(flags), "open", act, text(path), flags, 0o666, path=path)
 
     with redirecting():
         return was(file, mode, buffering, encoding, errors, newline, closefd, opened)
@@ -387,7 +283,7 @@ def _open_code(was: Any, path: str) -> Any:
         return was(path)
     with redirecting(False):
         flags = os.O_RDONLY | os.O_CLOEXEC
-        opened = _do(files, "file_read", "open", files.shadow.open, _text(path), flags, 0, path=path)
+        opened = do(files, "file_read", "open", files.shadow.open, text(path), flags, 0, path=path)
     return original("io.open")(opened, "rb")
 
 
@@ -399,9 +295,9 @@ def _mkdir(was: Any, path: Any, mode: int = 0o777, *, dir_fd: int | None = None)
     if files is None:
         was(path, mode, dir_fd=dir_fd)
         return
-    name = _below(files, path, dir_fd)
-    _tell("os.mkdir", name, mode, -1)
-    _do(files, "file_write", "mkdir", files.shadow.mkdir, name, mode, path=path)
+    name = below(files, path, dir_fd)
+    tell("os.mkdir", name, mode, -1)
+    do(files, "file_write", "mkdir", files.shadow.mkdir, name, mode, path=path)
 
 
 def _removing(event: str, method: str) -> Any:
@@ -410,10 +306,10 @@ def _removing(event: str, method: str) -> Any:
         if files is None:
             was(path, dir_fd=dir_fd)
             return
-        name = _below(files, path, dir_fd)
-        _tell(event, name, -1)
+        name = below(files, path, dir_fd)
+        tell(event, name, -1)
         act = getattr(files.shadow, method)
-        _do(files, "file_delete", event.removeprefix("os."), act, name, path=path)
+        do(files, "file_delete", event.removeprefix("os."), act, name, path=path)
 
     return remove
 
@@ -425,9 +321,9 @@ def _rename(
     if files is None:
         was(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
         return
-    old, new = _below(files, src, src_dir_fd), _below(files, dst, dst_dir_fd)
-    _tell("os.rename", old, new, -1, -1)
-    _do(files, "file_write", "rename", files.shadow.rename, old, new, path=src, path2=dst)
+    old, new = below(files, src, src_dir_fd), below(files, dst, dst_dir_fd)
+    tell("os.rename", old, new, -1, -1)
+    do(files, "file_write", "rename", files.shadow.rename, old, new, path=src, path2=dst)
 
 
 def _link(
@@ -445,9 +341,9 @@ def _link(
         more = {} if follow_symlinks else {"follow_symlinks": False}
         was(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **more)
         return
-    old, new = _below(files, src, src_dir_fd), _below(files, dst, dst_dir_fd)
-    _tell("os.link", old, new, -1, -1)
-    _do(files, "file_write", "link", files.shadow.link, old, new, path=src, path2=dst)
+    old, new = below(files, src, src_dir_fd), below(files, dst, dst_dir_fd)
+    tell("os.link", old, new, -1, -1)
+    do(files, "file_write", "link", files.shadow.link, old, new, path=src, path2=dst)
 
 
 def _symlink(
@@ -457,16 +353,16 @@ def _symlink(
     if files is None:
         was(src, dst, target_is_directory, dir_fd=dir_fd)
         return
-    name, target = _below(files, dst, dir_fd), _text(src)
-    _tell("os.symlink", target, name, -1)
+    name, target = below(files, dst, dir_fd), text(src)
+    tell("os.symlink", target, name, -1)
     act = files.shadow.symlink
-    _do(files, "file_write", "symlink", lambda at: act(target, at), name, path=src, path2=dst)
+    do(files, "file_write", "symlink", lambda at: act(target, at), name, path=src, path2=dst)
 
 
 def _mkfifo(was: Any, path: Any, mode: int = 0o666, *, dir_fd: int | None = None) -> None:
     files = here()
     if files is None:
-        _require_open("mkfifo", path)
+        require_open("mkfifo", path)
         was(path, mode, dir_fd=dir_fd)
         return
     _make(files, path, "mkfifo", stat_module.S_IFIFO | mode & 0o7777, dir_fd)
@@ -477,18 +373,18 @@ def _mknod(
 ) -> None:
     files = here()
     if files is None:
-        _require_open("mknod", path)
+        require_open("mknod", path)
         was(path, mode, device, dir_fd=dir_fd)
         return
     _make(files, path, "mknod", mode, dir_fd)
 
 
 def _make(files: Sandboxed, path: Any, tool: str, mode: int, directory: int | None) -> None:
-    name = _below(files, path, directory)
+    name = below(files, path, directory)
     monitor = files.sandbox.monitor
     full = shown(name)
     monitor.decide("file_write", full, tool, {"path": full})
-    _do(files, "file_write", tool, files.shadow.mknod, name, mode, path=path)
+    do(files, "file_write", tool, files.shadow.mknod, name, mode, path=path)
 
 
 def _by_descriptor(
@@ -497,7 +393,7 @@ def _by_descriptor(
 ) -> Any:
     """Changes an open file: one of the shadow's as it is, another by its path."""
     name = files.of_descriptor(descriptor)
-    _tell(event, descriptor if name is None else name, *told)
+    tell(event, descriptor if name is None else name, *told)
     if name is None or files.is_ours(descriptor):
         with _monitor.unmonitored():
             return was(descriptor, *args)
@@ -512,9 +408,9 @@ def _truncate(was: Any, path: Any, length: int) -> None:
         return
     if length < 0:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-    name = _text(path)
-    _tell("os.truncate", name, length)
-    _do(files, "file_write", "truncate", files.shadow.truncate, name, length, path=path)
+    name = text(path)
+    tell("os.truncate", name, length)
+    do(files, "file_write", "truncate", files.shadow.truncate, name, length, path=path)
 
 
 def _chmod(
@@ -527,13 +423,13 @@ def _chmod(
 
     def act(name: str) -> None:
         change = files.shadow.chmod
-        _do(files, "permission_change", "chmod", change, name, mode, follow_symlinks, path=path)
+        do(files, "permission_change", "chmod", change, name, mode, follow_symlinks, path=path)
 
     if isinstance(path, int):
         _by_descriptor(files, was, path, "os.chmod", (mode,), (mode, -1), act)
         return
-    name = _below(files, path, dir_fd)
-    _tell("os.chmod", name, mode, -1)
+    name = below(files, path, dir_fd)
+    tell("os.chmod", name, mode, -1)
     act(name)
 
 
@@ -561,13 +457,13 @@ def _chown(
 
     def act(name: str) -> None:
         change = files.shadow.chown
-        _do(files, "permission_change", "chown", change, name, user, group, follow_symlinks, path=path)
+        do(files, "permission_change", "chown", change, name, user, group, follow_symlinks, path=path)
 
     if isinstance(path, int):
         _by_descriptor(files, was, path, "os.chown", (uid, gid), (uid, gid, -1), act)
         return
-    name = _below(files, path, dir_fd)
-    _tell("os.chown", name, uid, gid, -1)
+    name = below(files, path, dir_fd)
+    tell("os.chown", name, uid, gid, -1)
     act(name)
 
 
@@ -610,15 +506,15 @@ def _utime(
         raise TypeError("utime: 'times' must be either a tuple of two ints or None")
 
     def act(name: str) -> None:
-        _do(files, "file_write", "utime", files.shadow.utime, name, wanted, follow_symlinks, path=path)
+        do(files, "file_write", "utime", files.shadow.utime, name, wanted, follow_symlinks, path=path)
 
     if isinstance(path, int):
         told = (times, ns, -1)
         direct = functools.partial(was, **more)
         _by_descriptor(files, direct, path, "os.utime", (times,), told, act)
         return
-    name = _below(files, path, dir_fd)
-    _tell("os.utime", name, times, ns, -1)
+    name = below(files, path, dir_fd)
+    tell("os.utime", name, times, ns, -1)
     act(name)
 
 
@@ -634,18 +530,18 @@ def _getxattr(was: Any, path: Any, attribute: Any, *, follow_symlinks: bool = Tr
     files = here()
     if files is None or isinstance(path, int):
         return was(path, attribute, follow_symlinks=follow_symlinks)
-    name, key = _text(path), _text(attribute)
-    return _do(files, "file_read", "getxattr", files.shadow.getxattr, name, key, follow_symlinks, path=path)
+    name, key = text(path), text(attribute)
+    return do(files, "file_read", "getxattr", files.shadow.getxattr, name, key, follow_symlinks, path=path)
 
 
 def _listxattr(was: Any, path: Any = None, *, follow_symlinks: bool = True) -> Any:
     files = here()
     if files is None:
         return was(path, follow_symlinks=follow_symlinks)
-    name = files.of_descriptor(path) if isinstance(path, int) else _text("." if path is None else path)
+    name = files.of_descriptor(path) if isinstance(path, int) else text("." if path is None else path)
     if name is None:
         return was(path)
-    return _do(files, "file_read", "listxattr", files.shadow.listxattr, name, follow_symlinks, path=path)
+    return do(files, "file_read", "listxattr", files.shadow.listxattr, name, follow_symlinks, path=path)
 
 
 def _setxattr(
@@ -655,11 +551,11 @@ def _setxattr(
     if files is None:
         was(path, attribute, value, flags, follow_symlinks=follow_symlinks)
         return
-    key, content = _text(attribute), bytes(value)
+    key, content = text(attribute), bytes(value)
 
     def act(name: str) -> None:
         change = files.shadow.setxattr
-        _do(
+        do(
             files, "file_write", "setxattr", change, name, key, content, flags, follow_symlinks,
             path=path,
         )
@@ -672,11 +568,11 @@ def _removexattr(was: Any, path: Any, attribute: Any, *, follow_symlinks: bool =
     if files is None:
         was(path, attribute, follow_symlinks=follow_symlinks)
         return
-    key = _text(attribute)
+    key = text(attribute)
 
     def act(name: str) -> None:
         change = files.shadow.removexattr
-        _do(files, "file_write", "removexattr", change, name, key, follow_symlinks, path=path)
+        do(files, "file_write", "removexattr", change, name, key, follow_symlinks, path=path)
 
     _attribute(files, was, path, "os.removexattr", (attribute,), act)
 
@@ -688,8 +584,8 @@ def _attribute(
     if isinstance(path, int):
         _by_descriptor(files, was, path, event, args, args, act)
         return
-    name = _text(path)
-    _tell(event, name, *args)
+    name = text(path)
+    tell(event, name, *args)
     act(name)
 
 
@@ -785,7 +681,7 @@ def install() -> None:
         for name, make in _FUNCTIONS.items():
             was = getattr(os, name)
             wrapper = _wrapped(was, make)
-            _originals[name] = was
+            originals[name] = was
             replaced[id(was)] = (was, wrapper)
             for supports in _SUPPORTS:
                 if was in supports:
@@ -795,7 +691,7 @@ def install() -> None:
             if hasattr(posix, name):
                 replaced[id(getattr(posix, name))] = (getattr(posix, name), wrapper)
                 setattr(posix, name, wrapper)
-        _originals["io.open"] = io.open
+        originals["io.open"] = io.open
         opened = _wrapped(io.open, _open)
         replaced[id(io.open)] = (io.open, opened)
         code = _wrapped(io.open_code, _open_code)
@@ -843,4 +739,3 @@ def _classes() -> list[type]:
     return [accessor] if isinstance(accessor, type) else []
 
 
-__all__ = ["here", "install", "original", "redirected", "redirecting", "refuse", "shown"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import SandboxConflict, SandboxError
-from . import _children, _frame, _paths
+from . import _children, _frame, _paths, _redirect
 from ._frame import Change, Part, Sandbox
 
 if TYPE_CHECKING:
@@ -64,12 +64,14 @@ class Sandboxed(Part):
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit event: what no wrapper sent here must not happen to the files themselves."""
-        if _paths.redirected():
+        if _redirect.redirected():
             return
         if event == "open":
             self._opened(*args)
         elif event in _LATE:
-            name = _paths.shown(args[0])
+            if isinstance(args[0], int) and self.is_ours(args[0]):
+                return
+            name = _redirect.shown(args[0])
             self._refuse("file_write", name, _LATE[event], "this did not go through the sandbox")
         elif event in _PROCESSES:
             why = "only `subprocess` starts processes in here"
@@ -78,19 +80,19 @@ class Sandboxed(Part):
             self.children.signalled(event, int(args[0]))
         elif event == "sqlite3.connect" and _frame.class_of("databases") is None:
             if args[0] not in (":memory:", b":memory:", ""):
-                self._refuse("file_write", _paths.shown(args[0]), "sqlite3", "no part has databases")
+                self._refuse("file_write", _redirect.shown(args[0]), "sqlite3", "no part has databases")
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         from .. import _monitor
 
         if not isinstance(path, (str, bytes, os.PathLike)):
             return
-        name = _paths.shown(path)
+        name = _redirect.shown(path)
         if name in _monitor.DEVICES:
             return
         if _monitor.writes(mode, flags):
             self._refuse("file_write", name, "open", "this did not go through the sandbox")
-        if not self.shadow.is_untouched(name) and _paths.exists(self.shadow, name):
+        if not self.shadow.is_untouched(name) and _redirect.exists(self.shadow, name):
             self._refuse("file_read", name, "open", "this would not see what the sandbox has")
 
     def _refuse(self, action_type: str, name: str, tool: str, why: str) -> None:
@@ -101,14 +103,14 @@ class Sandboxed(Part):
     def of_descriptor(self, descriptor: int) -> str | None:
         """The path of an open file or directory as the agent knows it."""
         try:
-            name = _paths.original("readlink")(f"/proc/self/fd/{descriptor}")
+            name = _redirect.original("readlink")(f"/proc/self/fd/{descriptor}")
         except OSError:
             return None
         return self.shadow.logical(name) if name.startswith("/") else None
 
     def is_ours(self, descriptor: int) -> bool:
         """Whether an open file is one of the shadow's, or of none: changing it changes no file."""
-        name = _paths.original("readlink")(f"/proc/self/fd/{descriptor}")
+        name = _redirect.original("readlink")(f"/proc/self/fd/{descriptor}")
         return bool(
             name.startswith(self.upper + "/") or name.endswith(" (deleted)") or name[0] != "/"
         )
@@ -128,9 +130,9 @@ class Sandboxed(Part):
         _raise_conflicts(self.shadow.commit())
 
     def leave(self) -> None:
-        here = _paths.original("getcwd")()
+        here = _redirect.original("getcwd")()
         if here == self.upper or here.startswith(self.upper + "/"):
-            _paths.original("chdir")(self._entered)
+            _redirect.original("chdir")(self._entered)
         self.children.end()
 
     def discard(self) -> None:

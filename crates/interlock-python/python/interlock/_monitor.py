@@ -44,6 +44,8 @@ __all__ = ["Monitor"]
 _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
     "interlock_monitor", default=None
 )
+#: What is called when a monitor is left.
+ENDING: list[Callable[[], None]] = []
 #: What threads and executors' calls inherit.
 CARRIED: list[contextvars.ContextVar[Any]] = [_active]
 
@@ -188,6 +190,8 @@ class Monitor:
             for step in self._steps:
                 step.seal()
             self._steps.clear()
+            for ending in ENDING:
+                ending()
         finally:
             _local.deciding = was
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ._monitor import current, decide_sql, replace
+from . import _postgres_link, _watch_postgres
+from ._monitor import current, replace
+from ._watch_postgres import Watch
 
 
-def _postgres(info: Any) -> str:
+def _database(info: Any) -> str:
     """The database of a connection, without its password."""
     try:
         parts = info.dsn_parameters if hasattr(info, "dsn_parameters") else info.get_parameters()
@@ -32,6 +35,51 @@ def _connects(library: str, conninfo: str, parse: Callable[..., Any], kwargs: di
     monitor.decide("network_request", target, library, shown)
 
 
+# -- psycopg ------------------------------------------------------------------------------------
+
+
+def _of_psycopg(connection: Any) -> Watch:
+    # The connection has the watch, and not the other way round.
+    pgconn = connection.pgconn
+    link = _postgres_link.Psycopg(pgconn)
+    state = _State(connection)
+    return Watch(
+        "psycopg", lambda: link, lambda: state.info, lambda: state.autocommit, lambda: state.pipelined
+    )
+
+
+class _State:
+    """What a watch asks a connection of psycopg that it does not keep alive."""
+
+    def __init__(self, connection: Any) -> None:
+        import weakref
+
+        self._of = weakref.ref(connection)
+
+    @property
+    def info(self) -> Any:
+        connection = self._of()
+        assert connection is not None
+        return connection.info
+
+    @property
+    def autocommit(self) -> bool:
+        return bool(getattr(self._of(), "_autocommit", False))
+
+    @property
+    def pipelined(self) -> bool:
+        return getattr(self._of(), "_pipeline", None) is not None
+
+
+def _text(query: Any, connection: Any) -> Any:
+    if isinstance(query, (str, bytes)):
+        return query
+    if hasattr(query, "as_string"):
+        return query.as_string(connection)
+    # A template string: its fields are values.
+    return "".join(getattr(query, "strings", None) or [str(query)])
+
+
 def psycopg(psycopg: Any) -> None:
     def connect(original: Any) -> Any:
         def checked(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
@@ -45,55 +93,155 @@ def psycopg(psycopg: Any) -> None:
         connection.connect = classmethod(functools.wraps(original)(connect(original)))
     psycopg.connect = psycopg.Connection.connect
 
+    def decided(cursor: Any, query: Any) -> contextlib.AbstractContextManager[None]:
+        connection = cursor.connection
+        if current() is None and _watch_postgres.watch_of(connection) is None:
+            return contextlib.nullcontext()
+        return _watch_postgres.decided(
+            connection, _of_psycopg, _database(connection.info), "psycopg", _text(query, connection)
+        )
+
     def statement(original: Any) -> Any:
         def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-            if current() is not None:
-                text = query if isinstance(query, (str, bytes)) else query.as_string(self)
-                decide_sql(_postgres(self.connection.info), "psycopg", text)
-            return original(self, query, *args, **kwargs)
+            with decided(self, query):
+                return original(self, query, *args, **kwargs)
 
         return checked
 
-    classes = [psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor]
-    for cursor in classes:
-        for name in ("execute", "executemany", "stream", "copy"):
+    def astatement(original: Any) -> Any:
+        async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+            with decided(self, query):
+                return await original(self, query, *args, **kwargs)
+
+        return checked
+
+    def stream(original: Any) -> Any:
+        def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            with decided(self, query):
+                yield from original(self, query, *args, **kwargs)
+
+        return checked
+
+    def astream(original: Any) -> Any:
+        async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            with decided(self, query):
+                async for row in original(self, query, *args, **kwargs):
+                    yield row
+
+        return checked
+
+    def copy(original: Any) -> Any:
+        @contextlib.contextmanager
+        def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            with decided(self, query), original(self, query, *args, **kwargs) as copying:
+                yield copying
+
+        return checked
+
+    def acopy(original: Any) -> Any:
+        @contextlib.asynccontextmanager
+        async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            with decided(self, query):
+                async with original(self, query, *args, **kwargs) as copying:
+                    yield copying
+
+        return checked
+
+    ways = {"execute": statement, "executemany": statement, "stream": stream, "copy": copy}
+    aways = {"execute": astatement, "executemany": astatement, "stream": astream, "copy": acopy}
+    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+        for name, way in ways.items():
             if name in vars(cursor):
-                replace(cursor, name, statement)
+                replace(cursor, name, way)
+    for cursor in (psycopg.AsyncCursor, psycopg.AsyncServerCursor):
+        for name, way in aways.items():
+            if name in vars(cursor):
+                replace(cursor, name, way)
+
+    def command(original: Any) -> Any:
+        def told(self: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
+            watch = _watch_postgres.watch_of(self)
+            if watch is not None:
+                if command == b"COMMIT":
+                    _watch_postgres.commits(watch)
+                elif command == b"ROLLBACK":
+                    watch.rolled_back()
+            return original(self, command, *args, **kwargs)
+
+        return told
+
+    # The one place through which `commit()`, `transaction()` and `with` speak.
+    for connection in (psycopg.Connection, psycopg.AsyncConnection):
+        replace(connection, "_exec_command", command)
+
+
+# -- psycopg2 -----------------------------------------------------------------------------------
+
+
+def _of_psycopg2(connection: Any) -> Watch:
+    import weakref
+
+    of = weakref.ref(connection)
+
+    def link() -> Any:
+        return _postgres_link.Psycopg2(of())
+
+    return Watch(
+        "psycopg2", link, lambda: _Info(of()), lambda: bool(getattr(of(), "autocommit", False))
+    )
+
+
+class _Info:
+    """The `info` of a connection of psycopg2, as that of psycopg."""
+
+    def __init__(self, connection: Any) -> None:
+        self._info = connection.info
+
+    @property
+    def dsn_parameters(self) -> dict[str, str]:
+        return dict(self._info.dsn_parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._info, name)
 
 
 def psycopg2(psycopg2: Any) -> None:
     extensions = psycopg2.extensions
 
     class Cursor(extensions.cursor):  # type: ignore[misc]
-        def _decide(self, query: Any) -> None:
-            if current() is not None:
-                if not isinstance(query, (str, bytes)):
-                    query = query.as_string(self)
-                decide_sql(_postgres(self.connection.info), "psycopg2", query)
+        def _decided(self, query: Any) -> contextlib.AbstractContextManager[None]:
+            connection = self.connection
+            if current() is None and _watch_postgres.watch_of(connection) is None:
+                return contextlib.nullcontext()
+            if not isinstance(query, (str, bytes)):
+                query = query.as_string(self)
+            return _watch_postgres.decided(
+                connection, _of_psycopg2, _database(connection.info), "psycopg2", query
+            )
 
         def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(query)
-            return super().execute(query, *args, **kwargs)
+            with self._decided(query):
+                return super().execute(query, *args, **kwargs)
 
         def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(query)
-            return super().executemany(query, *args, **kwargs)
+            with self._decided(query):
+                return super().executemany(query, *args, **kwargs)
 
         def callproc(self, name: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(f"SELECT * FROM {name}()")
-            return super().callproc(name, *args, **kwargs)
+            with self._decided(f"SELECT * FROM {name}()"):
+                return super().callproc(name, *args, **kwargs)
 
         def copy_expert(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(sql)
-            return super().copy_expert(sql, *args, **kwargs)
+            with self._decided(sql):
+                return super().copy_expert(sql, *args, **kwargs)
 
         def copy_from(self, file: Any, table: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(f"COPY {table} FROM STDIN")
-            return super().copy_from(file, table, *args, **kwargs)
+            with self._decided(f"COPY {table} FROM STDIN"):
+                return super().copy_from(file, table, *args, **kwargs)
 
         def copy_to(self, file: Any, table: Any, *args: Any, **kwargs: Any) -> Any:
-            self._decide(f"COPY {table} TO STDOUT")
-            return super().copy_to(file, table, *args, **kwargs)
+            with self._decided(f"COPY {table} TO STDOUT"):
+                return super().copy_to(file, table, *args, **kwargs)
 
     def checked_cursor(cls: Any) -> Any:
         cls = cls or Cursor
@@ -111,6 +259,24 @@ def psycopg2(psycopg2: Any) -> None:
                     kwargs.get("cursor_factory") or self.cursor_factory
                 )
             return super().cursor(*args, **kwargs)
+
+        def commit(self) -> None:
+            watch = _watch_postgres.watch_of(self)
+            if watch is not None:
+                _watch_postgres.commits(watch)
+            super().commit()
+
+        def rollback(self) -> None:
+            watch = _watch_postgres.watch_of(self)
+            if watch is not None:
+                watch.rolled_back()
+            super().rollback()
+
+        def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+            if kind is None:
+                self.commit()
+            else:
+                self.rollback()
 
     def connect(original: Any) -> Any:
         def checked(

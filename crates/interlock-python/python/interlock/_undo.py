@@ -246,6 +246,11 @@ class Journal:
         if kind == "sqlite":
             _undo_sqlite.undo(about, check)
             return
+        if kind == "postgres":
+            from . import _undo_postgres
+
+            _undo_postgres.undo(about, check)
+            return
         if kind != "call":
             raise InterlockError(f"this version does not know `{kind}`")
         with self._lock:

@@ -58,8 +58,8 @@ SELECT json_build_object(
       AND l.mode IN ({_WRITING}) AND c.relkind IN ('r', 'p', 'f', 'm', 'S', 'v', 'i')
       AND c.relpersistence <> 't' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast'
     GROUP BY c.oid, n.nspname ORDER BY c.oid) r),
-  'catalogues', (SELECT coalesce(json_agg(c.relname), '[]') FROM pg_class c
-    WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
+  'catalogues', (SELECT coalesce(json_agg(json_build_array(c.relname, has_table_privilege(c.oid, 'SELECT'))), '[]')
+    FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
       AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
         + pg_stat_get_xact_tuples_deleted(c.oid) > 0),
   'made', (SELECT coalesce(json_agg(m), '[]') FROM (
@@ -222,8 +222,9 @@ class _Scan:
         fresh = self._not_there(candidates + [r["oid"] for r in relations if r["exclusive"]])
         self._altered([oid for oid in candidates if oid not in fresh], found)
         self._made(found, [made for made in about["made"] if made["oid"] in fresh])
-        for catalogue in about["catalogues"]:
-            if catalogue not in _MADE:
+        for catalogue, readable in about["catalogues"]:
+            # The counts may be those of the transaction before.
+            if catalogue not in _MADE and (not readable or self._catalogue(catalogue)):
                 found.why.append(f"the catalogue changed (`{catalogue}`)")
         tables = [r for r in relations if r["oid"] not in fresh and self._undoable(r, found)]
         described = self.second(describe([r["oid"] for r in tables]))[0][0] if tables else "[]"
@@ -239,6 +240,19 @@ class _Scan:
         listed = ", ".join(map(str, oids))
         there = {int(row[0]) for row in self.second(f"SELECT oid::text FROM pg_class WHERE oid IN ({listed})")}
         return set(oids) - there
+
+    def _catalogue(self, name: str) -> bool:
+        """Whether entries of a part of the catalogue came or went."""
+        # A schema for temporary tables is nobody's.
+        but = " AND c.nspname !~ '^pg_(toast_)?temp_'" if name == "pg_namespace" else ""
+        exists = f"SELECT EXISTS (SELECT FROM pg_catalog.{_sql.name(name)} c WHERE"
+        new = self._own.run(f"{exists} age(c.xmin) <= 0{but})::text")
+        gone = self.second(f"{exists} c.xmax <> '0' AND {self._recent('c.xmax')}{but})::text")
+        return "true" in (new[0][0], gone[0][0])
+
+    def _recent(self, xid: str) -> str:
+        """SQL for whether a transaction id was given since this transaction got its own."""
+        return f"({xid}::text::bigint - {self._top} + {_XIDS}) % {_XIDS} < {_XIDS // 2}"
 
     def _altered(self, oids: list[int], found: Captured) -> None:
         """Notes the relations that are described in another way than before."""
@@ -354,7 +368,7 @@ class _Scan:
         select = f"SELECT {table.texts(table.key)}, t.xmin::text FROM ONLY {table.sql} t WHERE t.xmax <> '0'"
         # A row that is locked in several ways has a mark instead of a transaction id: only where the
         # count says that some are missing are they looked through as well.
-        recent = f"{select} AND (t.xmax::text::bigint - {self._top} + {_XIDS}) % {_XIDS} < {_XIDS // 2}"
+        recent = f"{select} AND {self._recent('t.xmax')}"
         found: dict[str, Values] = {}
         for sql in (recent, select):
             candidates = {

@@ -186,9 +186,12 @@ def _of_psycopg2(connection: Any) -> Watch:
     def link() -> Any:
         return _postgres_link.Psycopg2(of())
 
-    return Watch(
-        "psycopg2", link, lambda: _Info(of()), lambda: bool(getattr(of(), "autocommit", False))
-    )
+    def autocommit() -> bool:
+        # After a `COMMIT` as text the driver still thinks that a transaction is underway.
+        found = of()
+        return found is not None and bool(found.autocommit or found.status != 1)
+
+    return Watch("psycopg2", link, lambda: _Info(of()), autocommit)
 
 
 class _Info:

@@ -1,8 +1,12 @@
 """Rows that an agent changed in PostgreSQL databases come back."""
 
 import asyncio
+import importlib
 import os
 import random
+import subprocess
+import sys
+import textwrap
 import unittest
 import unittest.mock
 
@@ -148,6 +152,386 @@ class Rows(World):
                 report = self.il.rollback(last=9)
                 self.assertEqual(len(report.undone), 1, report)
                 self.assertEqual(self.shown(), before)
+
+    def test_what_is_rolled_back_leaves_nothing_to_undo(self):
+        with self.il.monitor("bot"):
+            connection = self.connect()
+            connection.execute("DELETE FROM people")
+            connection.rollback()
+            connection.execute("DELETE FROM keyed")
+            connection.execute("ROLLBACK")
+            with self.assertRaises(ZeroDivisionError), connection.transaction():
+                connection.execute("DELETE FROM shown")
+                1 / 0
+            with self.assertRaises(psycopg.errors.DivisionByZero):
+                connection.execute("SELECT 1 / 0")
+            # Of a transaction that failed this is a rollback.
+            connection.commit()
+            connection.execute("SELECT * FROM people FOR UPDATE")
+            connection.commit()
+            connection.execute("UPDATE shown SET m = m")
+            connection.commit()
+            connection.execute("DELETE FROM child WHERE id = 1")
+            connection.close()
+        self.assertEqual([step.declared for step in self.il.undo_steps()], [])
+
+    def test_statements_work_as_without_a_monitor(self):
+        with self.il.monitor("bot"):
+            connection = self.connect(autocommit=True)
+            found = connection.execute("UPDATE shown SET m = m + 1 RETURNING n")
+            self.assertEqual((found.rowcount, len(found.fetchall())), (5, 5))
+            self.assertEqual(connection.info.transaction_status, psycopg.pq.TransactionStatus.IDLE)
+            with self.assertRaises(psycopg.errors.UniqueViolation):
+                connection.execute("INSERT INTO people (id, name) VALUES (1, 'again')")
+            self.assertEqual(connection.info.transaction_status, psycopg.pq.TransactionStatus.IDLE)
+            connection.execute("INSERT INTO keyed VALUES ('a', 1, NULL)")
+            connection.autocommit = False
+            connection.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            self.assertEqual(connection.execute("SHOW transaction_isolation").fetchone(), ("serializable",))
+            connection.execute("SET LOCAL datestyle TO 'SQL, DMY'; SET LOCAL search_path TO public, pg_catalog")
+            connection.execute("UPDATE people SET at = '31/12/2020' WHERE id = 1")
+            connection.commit()
+            # What a constraint put off is said at the commit, as without a monitor.
+            connection.execute("UPDATE shown SET self = 77 WHERE n = 1")
+            with self.assertRaises(psycopg.errors.ForeignKeyViolation):
+                connection.commit()
+            self.assertEqual(connection.info.transaction_status, psycopg.pq.TransactionStatus.IDLE)
+            connection.execute("SET LOCAL timezone TO 'Asia/Tokyo'")
+            connection.execute("INSERT INTO people (id) VALUES (99)")
+            self.assertEqual(connection.execute("SHOW timezone").fetchone(), ("Asia/Tokyo",))
+            connection.commit()
+        self.assertEqual(len(self.il.rollback(last=9).undone), 4)
+
+    def test_a_row_that_was_changed_since_is_left_alone(self):
+        with self.il.monitor("bot"), self.connect() as connection:
+            connection.execute("UPDATE people SET name = 'bot' || id WHERE id IN (1, 2)")
+            connection.execute("INSERT INTO people (id, name) VALUES (50, 'new')")
+            connection.execute("DELETE FROM keyed WHERE n = 1")
+        for spoil, mend in [
+            ("UPDATE people SET price = 0 WHERE id = 2", "UPDATE people SET price = 2.2 WHERE id = 2"),
+            ("INSERT INTO keyed VALUES ('k', 1, 'other')", "DELETE FROM keyed WHERE n = 1"),
+            # Somebody else's row would go with it.
+            ("INSERT INTO child (person) VALUES (50)", "DELETE FROM child WHERE person = 50"),
+        ]:
+            with self.subTest(spoil):
+                self.eyes.execute("SET session_replication_role TO replica")
+                self.eyes.execute(spoil)
+                now = self.shown()
+                with self.assertRaises(RollbackStopped):
+                    self.il.rollback()
+                self.assertEqual(self.shown(), now, "nothing is half done")
+                self.eyes.execute(mend)
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
+    def test_another_process_can_undo_it(self):
+        before = self.shown()
+        with self.il.monitor("bot"), self.connect() as connection:
+            connection.execute("DELETE FROM people")
+        self.il.close()
+        self.il = self.open()
+        self.il.rollback()
+        self.assertEqual(self.shown(), before)
+
+    def test_a_password_is_never_written_down(self):
+        self.eyes.execute("DROP ROLE IF EXISTS clerk")
+        self.eyes.execute("CREATE ROLE clerk LOGIN PASSWORD 'hush-hush' ")
+        self.eyes.execute("GRANT ALL ON people TO clerk; GRANT USAGE ON SCHEMA public TO clerk")
+        self.addCleanup(self.eyes.execute, "DROP OWNED BY clerk; DROP ROLE clerk")
+        dsn = self.dsn.replace("tests", "clerk")
+        with self.il.monitor("bot"), psycopg.connect(dsn, password="hush-hush") as connection:
+            connection.execute("UPDATE people SET price = 1")
+        self.assertEqual(self.il.undo_steps()[0].declared, ("postgres",))
+        for path in (self.dir / "data").rglob("*"):
+            if path.is_file():
+                self.assertNotIn(b"hush-hush", path.read_bytes(), path)
+        self.il.rollback()
+
+    def test_what_did_not_happen_is_not_undone(self):
+        before = self.shown()
+        with self.il.monitor("bot"):
+            connection = self.connect()
+            connection.execute("UPDATE people SET price = 1")
+            # It was written down that it would be committed, and then it was not.
+            with unittest.mock.patch("interlock._undo.Step.seal", lambda step: connection.pgconn.finish()):
+                with self.assertRaises(psycopg.Error):
+                    connection.commit()
+        self.assertEqual(self.il.undo_steps()[0].declared, ("postgres",))
+        self.assertEqual(self.shown(), before)
+        self.eyes.execute("UPDATE people SET price = 7")
+        now = self.shown()
+        self.il.rollback()
+        self.assertEqual(self.shown(), now)
+
+    def test_statements_that_cannot_be_kept(self):
+        self.il.close()
+        self.policy = POLICY
+        self.dir = self.dir / "other"
+        self.dir.mkdir()
+        il = self.open()
+        self.eyes.execute("CREATE VIEW seen AS SELECT * FROM keyed")
+        self.eyes.execute("CREATE TABLE ruled (a int PRIMARY KEY); CREATE RULE r AS ON INSERT TO ruled DO INSTEAD NOTHING")
+        before = self.shown()
+        connection = self.connect(autocommit=True)
+        for number, sql in enumerate(
+            (
+                "UPDATE keyless SET b = 1",
+                "DROP TABLE keyed",
+                "TRUNCATE keyed",
+                "ALTER TABLE keyed ADD COLUMN x int",
+                "VACUUM",
+                "CREATE DATABASE other",
+                "CREATE INDEX CONCURRENTLY later ON keyed (v)",
+                "COPY keyed TO PROGRAM 'cat'",
+                "INSERT INTO ruled VALUES (1)",
+                "DO $$BEGIN DELETE FROM keyed; END$$",
+                "GRANT ALL ON keyed TO public",
+                "DELETE FROM keyed; COMMIT; DELETE FROM keyed",
+                "PREPARE TRANSACTION 'x'",
+                "NOTIFY x",
+            )
+        ):
+            with self.subTest(sql), il.monitor(f"bot-{number}"), self.assertRaises(Blocked):
+                connection.execute(sql)
+        self.assertEqual(self.shown(), before)
+        with il.monitor("bot"):
+            connection.execute("DELETE FROM seen WHERE n = 1")
+        il.rollback()
+        self.assertEqual(self.shown(), before)
+
+    def test_what_is_not_kept_is_in_the_report(self):
+        self.eyes.execute("CREATE FUNCTION empties() RETURNS int LANGUAGE sql AS 'TRUNCATE public.keyed; SELECT 1'")
+        before = self.shown()
+        with self.il.monitor("bot"), unittest.mock.patch("interlock._capture_postgres.ROWS_MAX", 4):
+            with self.connect() as connection:
+                connection.execute("DELETE FROM people")
+        with self.il.monitor("bot2"), self.connect() as connection:
+            connection.execute("SET LOCAL statement_timeout TO '20s'")
+            connection.execute("CREATE FUNCTION nothing() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            connection.execute("SELECT empties()")
+            connection.execute("UPDATE shown SET m = 5 WHERE n = 1")
+        report = self.il.rollback(last=9)
+        reasons = " ".join(" ".join(step.irreversible) for step in report.irreversible)
+        for wanted in ("more than 4 rows", "`public.keyed` was altered or emptied", "`create` is not undone", "pg_proc"):
+            self.assertIn(wanted, reasons)
+        self.assertEqual(self.shown()["people"], [])
+        self.assertEqual(self.shown()["shown"], before["shown"])
+
+    def test_what_is_made_goes_again(self):
+        before = self.shown()
+        with self.il.monitor("bot"):
+            connection = self.connect()
+            connection.execute("CREATE TABLE more (id bigserial PRIMARY KEY, person int REFERENCES people, t text UNIQUE)")
+            connection.execute("INSERT INTO more (person, t) VALUES (1, 'x')")
+            connection.execute("CREATE TABLE copied AS SELECT * FROM people")
+            connection.execute("CREATE INDEX by_v ON keyed (v)")
+            connection.execute("CREATE VIEW joined AS SELECT * FROM more")
+            connection.execute("CREATE SEQUENCE counter")
+            connection.execute("CREATE TEMP TABLE mine (a int)")
+            connection.commit()
+            connection.execute("INSERT INTO more (person, t) VALUES (2, 'y')")
+            connection.commit()
+        self.assertEqual([step.irreversible for step in self.il.undo_steps()], [(), ()])
+        self.eyes.execute("INSERT INTO more (t) VALUES ('a person''s')")
+        self.assertEqual(len(self.il.rollback(last=1).undone), 1)
+        with self.assertRaises(RollbackStopped):
+            self.il.rollback(last=1)
+        self.eyes.execute("DELETE FROM more WHERE t <> 'x'")
+        self.assertEqual(len(self.il.rollback(last=1).undone), 1)
+        self.assertEqual(self.shown(), before)
+
+    def test_asyncio(self):
+        before = self.shown()
+
+        async def work():
+            connection = await psycopg.AsyncConnection.connect(self.dsn)
+            async with connection:
+                await connection.execute("UPDATE people SET name = name || 'x'")
+                async with connection.cursor().copy("COPY keyed (k, n, v) FROM STDIN") as copy:
+                    await copy.write_row(("copied", 1, "x"))
+            connection = await psycopg.AsyncConnection.connect(self.dsn, autocommit=True)
+            await connection.execute("DELETE FROM shown")
+            async with connection.transaction():
+                await connection.execute("DELETE FROM keyed")
+            await connection.close()
+
+        with self.il.monitor("bot"):
+            asyncio.run(work())
+        self.assertEqual(len(self.il.rollback(last=9).undone), 3)
+        self.assertEqual(self.shown(), before)
+
+    def test_psycopg2(self):
+        psycopg2 = library("psycopg2")
+        if psycopg2 is None:
+            return
+        import psycopg2.extras
+
+        for way in ("commit", "with", "autocommit", "text", "values"):
+            with self.subTest(way):
+                before = self.shown()
+                with self.il.monitor(f"two-{way}"):
+                    connection = psycopg2.connect(self.dsn)
+                    self.addCleanup(connection.close)
+                    connection.autocommit = way == "autocommit"
+                    cursor = connection.cursor()
+                    if way == "with":
+                        with connection, connection.cursor() as cursor:
+                            cursor.execute("UPDATE people SET name = %s || name", ("x",))
+                    elif way == "values":
+                        psycopg2.extras.execute_values(cursor, "INSERT INTO keyed VALUES %s", [("z", 1, "a"), ("z", 2, "b")])
+                        connection.commit()
+                    else:
+                        cursor.execute("DELETE FROM people WHERE id = 1")
+                        if way == "commit":
+                            connection.commit()
+                        elif way == "text":
+                            cursor.execute("COMMIT")
+                    if way == "text":
+                        # The driver does not know that it begins another one, so this is committed.
+                        connection.cursor().execute("DELETE FROM people WHERE id = 2")
+                    else:
+                        connection.cursor().execute("DELETE FROM shown")
+                        if way != "autocommit":
+                            connection.rollback()
+                    connection.close()
+                self.assertNotEqual(self.shown(), before)
+                self.assertEqual(len(self.il.rollback(last=9).undone), 1 + (way in ("autocommit", "text")))
+                self.assertEqual(self.shown(), before)
+
+    def test_sqlalchemy(self):
+        sqlalchemy = library("sqlalchemy")
+        if sqlalchemy is None:
+            return
+        for driver in ("psycopg", "psycopg2"):
+            if library(driver) is None:
+                continue
+            with self.subTest(driver):
+                before = self.shown()
+                url = f"postgresql+{driver}://tests@/postgres?host={postgres.server().directory}"
+                with self.il.monitor(f"orm-{driver}"):
+                    engine = sqlalchemy.create_engine(url)
+                    with engine.begin() as connection:
+                        connection.execute(sqlalchemy.text("UPDATE people SET name = name || :x"), {"x": "!"})
+                        with connection.begin_nested():
+                            connection.execute(sqlalchemy.text("DELETE FROM keyed"))
+                    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                        connection.execute(sqlalchemy.text("DELETE FROM people WHERE id = 2"))
+                    engine.dispose()
+                self.assertNotEqual(self.shown(), before)
+                self.assertEqual(len(self.il.rollback(last=9).undone), 2)
+                self.assertEqual(self.shown(), before)
+
+    def test_random_transactions(self):
+        sequences = 100 if os.environ.get("INTERLOCK_SOAK") else 12
+        if sequences == 12:
+            print("12 sequences on PostgreSQL; 100 with INTERLOCK_SOAK=1")
+        for seed in range(sequences):
+            with self.subTest(seed):
+                before = self.shown()
+                pick = random.Random(seed)
+                with self.il.monitor(f"bot-{seed}"):
+                    connection = self.connect(autocommit=pick.random() < 0.3)
+                    for _ in range(pick.randrange(1, 8)):
+                        self.change(connection, pick)
+                    if not connection.autocommit:
+                        connection.commit()
+                    connection.close()
+                report = self.il.rollback(last=100)
+                self.assertEqual(report.irreversible, ())
+                self.assertEqual(self.shown(), before)
+
+    def change(self, connection, pick):
+        n, text = pick.randrange(8), pick.choice(["a", "it's", "\u00fc\n", "", "p1", "back\\slash"])
+        statements = [
+            ("INSERT INTO people (id, name, data) VALUES (%s, %s, %s)", (n, text, b"\x00\xff")),
+            ("UPDATE people SET name = %s, price = %s WHERE id = %s", (text, n, n)),
+            ("UPDATE people SET id = id + 100 WHERE id > %s", (n,)),
+            ("DELETE FROM people WHERE id >= %s", (n,)),
+            ("UPDATE keyed SET n = n + 50, v = %s", (text,)),
+            ("DELETE FROM shown WHERE n = %s", (n,)),
+            ("UPDATE shown SET m = m + %s, self = NULL", (n,)),
+            ("UPDATE parts SET region = 'a' WHERE id > %s", (n,)),
+            ("INSERT INTO people (id, name) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET name = people.name || '!'", (n, text)),
+            ("WITH gone AS (DELETE FROM keyed WHERE n < %s RETURNING *) INSERT INTO audit (what) SELECT v FROM gone", (n,)),
+            ("INSERT INTO child (person) SELECT id FROM people WHERE id <> %s", (n,)),
+            ("SELECT changes_rows()", ()),
+            ("MERGE INTO keyed USING (SELECT 3 AS n) s ON keyed.n = s.n WHEN MATCHED THEN UPDATE SET v = 'merged'", ()),
+            (f"CREATE TABLE made_{pick.randrange(10**9)} (id int PRIMARY KEY, t text)", ()),
+            (f"CREATE INDEX made_{pick.randrange(10**9)} ON people (name)", ()),
+        ]
+        way = pick.random()
+        try:
+            if way < 0.15 and not connection.autocommit:
+                connection.commit()
+            elif way < 0.2 and not connection.autocommit:
+                connection.rollback()
+            elif way < 0.4:
+                with connection.transaction():
+                    connection.execute(*pick.choice(statements))
+                    if pick.random() < 0.4:
+                        connection.execute("SELECT 1 / 0")
+            elif way < 0.5 and not connection.autocommit:
+                connection.execute("SAVEPOINT s")
+                with connection.transaction():
+                    connection.execute(*pick.choice(statements))
+                if pick.random() < 0.5:
+                    connection.execute("ROLLBACK TO s")
+            else:
+                connection.execute(*pick.choice(statements))
+        except psycopg.Error:
+            if not connection.autocommit:
+                connection.rollback()
+
+    def test_a_rollback_that_is_killed_is_completed(self):
+        before = self.shown()
+        program = textwrap.dedent(
+            """
+            import os, sys
+            from interlock import Interlock, _postgres_link
+            data, policy, when = sys.argv[1:]
+            il = Interlock(data, agent="bot", policy=policy)
+            run, runs = _postgres_link.Psycopg.run, []
+
+            def counting(link, sql):
+                runs.append(sql)
+                if when == str(len(runs)):
+                    os.kill(os.getpid(), 9)
+                found = run(link, sql)
+                if when == "after" and sql == "COMMIT":
+                    os.kill(os.getpid(), 9)
+                return found
+
+            _postgres_link.Psycopg.run = counting
+            il.rollback(last=9)
+            """
+        )
+        self.il.close()
+        for when in ("1", "12", "20", "30", "after"):
+            with self.subTest(when):
+                il = self.open()
+                with il.monitor(f"bot-{when}"), self.connect() as connection:
+                    connection.execute("DELETE FROM people")
+                    connection.execute("UPDATE keyed SET v = 'w'")
+                il.close()
+                ran = subprocess.run(
+                    [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml", when],
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                )
+                self.assertEqual(ran.returncode, -9, ran.stderr)
+                # The start completes it, where it had begun.
+                il = self.open()
+                il.rollback(last=9)
+                il.close()
+                self.assertEqual(self.shown(), before)
+
+
+def library(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        print(f"`{name}` is not installed: not tested")
+        return None
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
 #: What is called when a monitor is left.
 ENDING: list[Callable[[], None]] = []
 #: What threads and executors' calls inherit.
-CARRIED: list[contextvars.ContextVar[Any]] = [_active]
+CARRIED: list[contextvars.ContextVar[Any]] = [_active, _undo._rolling]
 
 
 class _Local(threading.local):

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import _postgres_link, _watch_postgres
 from ._monitor import current, replace
+from .sandbox import _postgres as _sandboxed
 from ._watch_postgres import Watch
 
 
@@ -93,38 +94,45 @@ def psycopg(psycopg: Any) -> None:
         connection.connect = classmethod(functools.wraps(original)(connect(original)))
     psycopg.connect = psycopg.Connection.connect
 
-    def decided(cursor: Any, query: Any) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def decided(cursor: Any, query: Any) -> Iterator[Any]:
         connection = cursor.connection
         if current() is None and _watch_postgres.watch_of(connection) is None:
-            return contextlib.nullcontext()
-        return _watch_postgres.decided(
+            _sandboxed.outside(connection)
+            cursor._pgconn = connection.pgconn
+            yield query
+            return
+        with _watch_postgres.decided(
             connection, _of_psycopg, _database(connection.info), "psycopg", _text(query, connection)
-        )
+        ) as instead:
+            # Another one than when the cursor was made, where a sandbox came or went between.
+            cursor._pgconn = connection.pgconn
+            yield query if instead is None else instead
 
     def statement(original: Any) -> Any:
         def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with decided(self, query):
+            with decided(self, query) as query:
                 return original(self, query, *args, **kwargs)
 
         return checked
 
     def astatement(original: Any) -> Any:
         async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with decided(self, query):
+            with decided(self, query) as query:
                 return await original(self, query, *args, **kwargs)
 
         return checked
 
     def stream(original: Any) -> Any:
         def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-            with decided(self, query):
+            with decided(self, query) as query:
                 yield from original(self, query, *args, **kwargs)
 
         return checked
 
     def astream(original: Any) -> Any:
         async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with decided(self, query):
+            with decided(self, query) as query:
                 async for row in original(self, query, *args, **kwargs):
                     yield row
 
@@ -133,7 +141,7 @@ def psycopg(psycopg: Any) -> None:
     def copy(original: Any) -> Any:
         @contextlib.contextmanager
         def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-            with decided(self, query), original(self, query, *args, **kwargs) as copying:
+            with decided(self, query) as query, original(self, query, *args, **kwargs) as copying:
                 yield copying
 
         return checked
@@ -141,7 +149,7 @@ def psycopg(psycopg: Any) -> None:
     def acopy(original: Any) -> Any:
         @contextlib.asynccontextmanager
         async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with decided(self, query):
+            with decided(self, query) as query:
                 async with original(self, query, *args, **kwargs) as copying:
                     yield copying
 
@@ -160,6 +168,9 @@ def psycopg(psycopg: Any) -> None:
 
     def command(original: Any) -> Any:
         def told(self: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
+            seat = _sandboxed.inside(self)
+            if seat is not None:
+                return _sandboxed.command(seat, original, self, command, args)
             watch = _watch_postgres.watch_of(self)
             if watch is not None:
                 if command == b"COMMIT":
@@ -170,9 +181,46 @@ def psycopg(psycopg: Any) -> None:
 
         return told
 
+    def transaction(original: Any) -> Any:
+        def begun(self: Any, *args: Any, **kwargs: Any) -> Any:
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None:
+                _sandboxed.seated(self, _database(self.info), "psycopg")
+            else:
+                _sandboxed.outside(self)
+            return original(self, *args, **kwargs)
+
+        return begun
+
+    def settable(original: Any) -> Any:
+        def checked(self: Any, attribute: str) -> Any:
+            seat = _sandboxed.inside(self)
+            # As it would be: the sandbox's own transaction is none of the agent's.
+            return iter(()) if seat is not None and not seat.open else original(self, attribute)
+
+        return checked
+
+    def close(original: Any) -> Any:
+        def closed(self: Any) -> Any:
+            _sandboxed.closing(self)
+            return original(self)
+
+        return closed
+
     # The one place through which `commit()`, `transaction()` and `with` speak.
     for connection in (psycopg.Connection, psycopg.AsyncConnection):
         replace(connection, "_exec_command", command)
+        replace(connection, "_check_intrans_gen", settable)
+        replace(connection, "transaction", transaction)
+        replace(connection, "close", close)
+
+    status = psycopg.ConnectionInfo.transaction_status
+
+    def shown(self: Any) -> Any:
+        idle = psycopg.pq.TransactionStatus.IDLE
+        return idle if _sandboxed.idle(self.pgconn) else status.fget(self)
+
+    psycopg.ConnectionInfo.transaction_status = property(shown, doc=status.__doc__)
 
 
 # -- psycopg2 -----------------------------------------------------------------------------------
@@ -212,22 +260,42 @@ def psycopg2(psycopg2: Any) -> None:
     extensions = psycopg2.extensions
 
     class Cursor(extensions.cursor):  # type: ignore[misc]
-        def _decided(self, query: Any) -> contextlib.AbstractContextManager[None]:
+        #: The connection that it was made of, where it works on a sandbox's.
+        _made_of: Any = None
+
+        @property
+        def connection(self) -> Any:
+            return extensions.cursor.connection.__get__(self) if self._made_of is None else self._made_of
+
+        @contextlib.contextmanager
+        def _decided(self, query: Any) -> Iterator[Any]:
             connection = self.connection
-            if current() is None and _watch_postgres.watch_of(connection) is None:
-                return contextlib.nullcontext()
+            monitor = current()
+            if monitor is None and _watch_postgres.watch_of(connection) is None:
+                yield query
+                return
             if not isinstance(query, (str, bytes)):
                 query = query.as_string(self)
-            return _watch_postgres.decided(
+            if monitor is not None and monitor.sandbox is not None and self._made_of is None:
+                sql = query if isinstance(query, str) else query.decode("utf-8", "replace")
+                monitor.sandbox.refuse(
+                    "database_write",
+                    _database(connection.info),
+                    "psycopg2",
+                    {"sql": sql},
+                    "the cursor was made outside",
+                )
+            with _watch_postgres.decided(
                 connection, _of_psycopg2, _database(connection.info), "psycopg2", query
-            )
+            ) as instead:
+                yield query if instead is None else instead
 
         def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._decided(query):
+            with self._decided(query) as query:
                 return super().execute(query, *args, **kwargs)
 
         def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._decided(query):
+            with self._decided(query) as query:
                 return super().executemany(query, *args, **kwargs)
 
         def callproc(self, name: Any, *args: Any, **kwargs: Any) -> Any:
@@ -261,15 +329,41 @@ def psycopg2(psycopg2: Any) -> None:
                 kwargs["cursor_factory"] = checked_cursor(
                     kwargs.get("cursor_factory") or self.cursor_factory
                 )
-            return super().cursor(*args, **kwargs)
+            monitor = current()
+            if monitor is None or monitor.sandbox is None:
+                return super().cursor(*args, **kwargs)
+            seat = _sandboxed.seated(self, _database(self.info), "psycopg2")
+            real = seat.box.link.connection
+            # How values are read is set for each connection.
+            real.string_types.update(self.string_types)
+            made = extensions.connection.cursor(real, *args, **kwargs)
+            made._made_of = self
+            return made
+
+        def lobject(self, *args: Any, **kwargs: Any) -> Any:
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None:
+                database = _database(self.info)
+                monitor.sandbox.refuse(
+                    "database_write", database, "psycopg2", {}, "large objects are not held back"
+                )
+            return super().lobject(*args, **kwargs)
+
+        def close(self) -> None:
+            _sandboxed.closing(self)
+            super().close()
 
         def commit(self) -> None:
+            if _sandboxed.ended(self, True):
+                return
             watch = _watch_postgres.watch_of(self)
             if watch is not None:
                 _watch_postgres.commits(watch)
             super().commit()
 
         def rollback(self) -> None:
+            if _sandboxed.ended(self, False):
+                return
             watch = _watch_postgres.watch_of(self)
             if watch is not None:
                 watch.rolled_back()

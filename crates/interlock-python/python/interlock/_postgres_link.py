@@ -132,14 +132,16 @@ class Psycopg2:
         self.connection.close()
 
 
-def connect(parameters: dict[str, str], password: str | None) -> Any:
-    """A connection of our own, in autocommit mode."""
+def connect(parameters: dict[str, str], password: str | None, driver: str | None = None) -> Any:
+    """A connection of our own, in autocommit mode, through the driver that there is."""
     given = {**parameters, "connect_timeout": str(CONNECT_SECONDS), "application_name": "interlock"}
     given["client_encoding"] = "UTF8"
     if password:
         given["password"] = password
     text = " ".join(f"{key}='{_escaped(value)}'" for key, value in given.items())
-    if "psycopg" in sys.modules or "psycopg2" not in sys.modules:
+    if driver is None:
+        driver = "psycopg" if "psycopg" in sys.modules or "psycopg2" not in sys.modules else "psycopg2"
+    if driver == "psycopg":
         try:
             from psycopg import pq
         except ImportError:

@@ -13,12 +13,16 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._monitor import current, decide_sql, replace, unmonitored, uri_path
+from ._monitor import _database_opened, current, decide_sql, replace, unmonitored, uri_path
 from ._undo_sqlite import NO_ROWS, Watch, first_word
 from .errors import ConfigurationError, Denied
+from .sandbox import _sqlite as _sandboxed
+from .sandbox.databases import Sandboxed as Databases
 
 if TYPE_CHECKING:
     from ._core import Decision
+    from ._monitor import Monitor
+    from .sandbox import Sandbox
 
 
 @contextlib.contextmanager
@@ -26,6 +30,11 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
     """Decides on a statement; inside it runs, and what undoes it is kept."""
     monitor = current()
     watch = _watches.get(connection)
+    if monitor is not None and monitor.sandbox is not None:
+        _held_back(monitor, connection, sql)
+        _decide_sqlite(connection, sql)
+        yield
+        return
     plain = watch is None or not isinstance(sql, str)
     if plain or monitor is None or monitor.interlock.undo_journal is None:
         _decide_sqlite(connection, sql)
@@ -68,12 +77,36 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
                 watch.flush()
 
 
+def _held_back(monitor: Monitor, connection: sqlite3.Connection, sql: Any) -> None:
+    """Refuses what a sandbox does not hold back."""
+    box = monitor.sandbox
+    assert box is not None
+    about = ("database_write", f"sqlite:{_database(connection)}", "sqlite3", {"sql": str(sql)})
+    box.require_open(*about)
+    why = _sandboxed.uncovered(sql)
+    if why is None and _boxes.get(connection) is not box and first_word(str(sql)) not in _READING:
+        why = "the connection was opened outside"
+    if why is not None:
+        box.refuse(*about, why)
+
+
+#: Statements that a connection from outside may run in a sandbox.
+_READING = ("select", "values", "explain")
+#: The sandbox that a connection was opened in.
+_boxes: weakref.WeakKeyDictionary[sqlite3.Connection, Sandbox] = weakref.WeakKeyDictionary()
+
+
 def _decide_sqlite(connection: sqlite3.Connection, sql: Any, kept: bool = False) -> Decision | None:
     return decide_sql(f"sqlite:{_database(connection)}", "sqlite3", sql, kept)
 
 
 def _decide_unkept(connection: sqlite3.Connection, sql: str) -> None:
     """The same for what no trigger sees."""
+    monitor = current()
+    if monitor is not None and monitor.sandbox is not None:
+        _held_back(monitor, connection, sql)
+        _decide_sqlite(connection, sql)
+        return
     decision = _decide_sqlite(connection, sql)
     monitor = current()
     if decision is not None and monitor is not None and monitor.interlock.undo_journal is not None:
@@ -122,11 +155,18 @@ class _Connection(sqlite3.Connection):
                 watch.flush()
 
     def commit(self) -> None:
+        monitor = current()
+        if monitor is not None and monitor.sandbox is not None and self.in_transaction:
+            # What was begun outside is not committed from in here.
+            _held_back(monitor, self, "COMMIT")
         self._flush()
         super().commit()
 
     def __exit__(self, kind: Any, *rest: Any) -> Any:
         if kind is None:
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None and self.in_transaction:
+                _held_back(monitor, self, "COMMIT")
             self._flush()
         else:
             watch = _watches.get(self)
@@ -181,6 +221,9 @@ def install() -> None:
                 args = args[:5] + (factory,) + args[6:]
             else:
                 kwargs["factory"] = factory
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None:
+                return _in_sandbox(monitor, monitor.sandbox, original, args, kwargs)
             return original(*args, **kwargs)
 
         return checked
@@ -193,6 +236,26 @@ def install() -> None:
         names = getattr(module, "__dict__", None) or {}
         for name in [name for name, value in list(names.items()) if value is original]:
             names[name] = sqlite3.connect
+
+
+def _in_sandbox(
+    monitor: Monitor, box: Sandbox, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Opens the copy of a database."""
+    database = args[0] if args else kwargs.pop("database")
+    name = os.fsdecode(database) if database else ""
+    uri = bool(kwargs.get("uri", args[7] if len(args) > 7 else False))
+    box.require_open("file_write", name, "open")
+    if name not in ("", ":memory:"):
+        _database_opened(monitor, uri_path(name) if uri else name)
+    with unmonitored():
+        part = box.part("databases")
+        assert isinstance(part, Databases)
+        instead = _sandboxed.redirected(part.copies, name, uri)
+        made = original(database if instead is None else instead, *args[1:], **kwargs)
+    _databases[made] = name
+    _boxes[made] = box
+    return made
 
 
 def only_ours(_: Any, connection: sqlite3.Connection) -> None:
@@ -234,6 +297,9 @@ class _Authorizer:
         if monitor is None or known is None or str(first).startswith("sqlite_"):
             return sqlite3.SQLITE_OK
         action_type, verb = known
+        if monitor.sandbox is not None and action_type == "database_write":
+            # It was opened outside.
+            return sqlite3.SQLITE_DENY
         try:
             monitor.decide(action_type, f"sqlite:{first}", "sqlite3", {"sql": verb.format(first)})
         except Denied:

@@ -19,6 +19,7 @@ from . import _monitor, _sql, _undo, _undo_postgres
 from ._capture_postgres import VERSION_MIN, capture, unkept
 from ._monitor import current, decide_sql, unmonitored
 from ._postgres_link import Failed, seconds, target
+from .sandbox import _postgres as _sandboxed
 
 if TYPE_CHECKING:
     from ._core import Decision
@@ -276,16 +277,20 @@ def watched(connection: Any, make: Callable[[Any], Watch]) -> Watch:
 @contextlib.contextmanager
 def decided(
     connection: Any, make: Callable[[Any], Watch], database: str, driver: str, text: Any
-) -> Iterator[None]:
-    """Decides on a statement; inside it runs, and what undoes it is kept."""
+) -> Iterator[str | None]:
+    """Decides on a statement; inside it runs, or what is given instead, and what undoes it is kept."""
     monitor = current()
+    if monitor is not None and monitor.sandbox is not None:
+        with _sandboxed.decided(connection, database, driver, text) as instead:
+            yield instead
+        return
     if monitor is None or monitor.interlock.undo_journal is None:
         decide_sql(database, driver, text)
         watch = _watches.get(connection)
         if watch is not None:
             # The transaction may be one that a monitor began.
             _ending(watch, text)
-        yield
+        yield None
         return
     sql = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     statements = _sql.statements(sql)
@@ -318,7 +323,7 @@ def decided(
         _ending(watch, sql, statements)
     done = False
     try:
-        yield
+        yield None
         done = True
     finally:
         if wraps:

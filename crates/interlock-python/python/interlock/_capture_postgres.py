@@ -19,8 +19,12 @@ from ._postgres_link import SETTINGS, Failed, Seconds, key_list
 
 #: Rows of one transaction that are kept; past it the transaction cannot be undone.
 ROWS_MAX = 10_000
-#: Bytes of a table that is looked through for them; a larger one cannot be undone.
+#: Bytes of a table that is looked through for them. In a larger one they are found by the keys of the
+#: rows that a statement is about.
 SCAN_BYTES_MAX = 64 << 20
+#: Pages at the end of a large table that are looked through for new rows.
+_LAST_PAGES = 256
+_PAGE_BYTES = 8192
 #: Keys that are asked for in one statement.
 KEYS_MAX = 500
 #: The server's transaction ids count to this and begin again.
@@ -147,6 +151,16 @@ Values = list[Any]
 
 
 @dataclasses.dataclass
+class Hint:
+    """What is known of a transaction's changes of a table that is too large to be looked through."""
+
+    #: What the server had counted before the first of them.
+    before: tuple[int, int, int]
+    #: The keys of rows that statements were about.
+    keys: set[str] = dataclasses.field(default_factory=set)
+
+
+@dataclasses.dataclass
 class Changed:
     """The rows of one table that changed."""
 
@@ -201,7 +215,10 @@ class _Snapshot:
 class _Scan:
     """The changes of one transaction, read through its own connection and a second one."""
 
-    def __init__(self, own: Any, seconds: Seconds, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, own: Any, seconds: Seconds, parameters: dict[str, str], hints: dict[int, Hint]
+    ) -> None:
+        self._hints = hints
         self._own = own
         self._seconds = seconds
         self._parameters = parameters
@@ -269,8 +286,7 @@ class _Scan:
             if row not in before:
                 found.why.append(f"`{row[1]}` was altered")
 
-    @staticmethod
-    def _undoable(relation: dict[str, Any], found: Captured) -> bool:
+    def _undoable(self, relation: dict[str, Any], found: Captured) -> bool:
         """Whether its rows can be looked for; notes why not."""
         kind, shown = relation["kind"], f"{relation['schema']}.{relation['name']}"
         if kind == "S":
@@ -286,6 +302,8 @@ class _Scan:
         if not relation["written"] or (not changes and not found.why):
             return False
         why = unkept(relation)
+        if why is None and relation["bytes"] > SCAN_BYTES_MAX and relation["oid"] not in self._hints:
+            why = too_large(relation)
         if why is not None:
             found.why.append(why)
         return why is None
@@ -296,7 +314,14 @@ class _Scan:
             found.why.append(f"`{table.shown}` has no primary key")
             return
         try:
-            rows = self._changes(table, relation)
+            if relation["bytes"] > SCAN_BYTES_MAX:
+                few = self._few(table, relation, self._hints[table.oid])
+                if few is None:
+                    found.why.append(f"{too_large(relation)}, and not all rows that changed were found")
+                    return
+                rows = few
+            else:
+                rows = self._changes(table, relation)
         except _TooMany:
             found.why.append(f"more than {ROWS_MAX} rows changed, the last of them in `{table.shown}`")
             return
@@ -331,6 +356,45 @@ class _Scan:
         if len(rows) > room:
             raise _TooMany
         return {key: row for key, row in rows.items() if row[0] != row[1]}
+
+    def _few(
+        self, table: Table, relation: dict[str, Any], hint: Hint
+    ) -> dict[str, tuple[Values | None, Values | None]] | None:
+        """The same for a large table, of which keys are known; `None` where the server counted others."""
+        columns = f"{table.texts(table.key)}, (age(t.xmin) <= 0)::text, t.xmin::text, {table.texts(table.columns)}"
+        select = f"SELECT {columns} FROM ONLY {table.sql} t WHERE"
+        here: list[Any] = []
+        for part in chunks(sorted(hint.keys)):
+            here += self._own.run(f"{select} {table.having([json.loads(key) for key in part])}")
+        found = {row[0] for row in here}
+        if relation["inserted"] > hint.before[0]:
+            here += self._own.run(f"{select} {self._last(table, relation)} AND age(t.xmin) <= 0 LIMIT {ROWS_MAX + 1}")
+        mine = {row[0]: (int(row[2]), json.loads(row[3])) for row in here if row[1] == "true"}
+        theirs = self._committed({xmin for xmin, _ in mine.values()} - {self._top})
+        new = {key: values for key, (xmin, values) in mine.items() if xmin not in theirs}
+        old = self._before(table, list(new))
+        rows: dict[str, tuple[Values | None, Values | None]] = {key: (old.get(key), new[key]) for key in new}
+        for key, values in self._before(table, sorted(hint.keys - found - new.keys())).items():
+            rows[key] = (values, None)
+        inserted = sum(before is None for before, _ in rows.values())
+        deleted = sum(after is None for _, after in rows.values())
+        seen = (inserted, len(rows) - inserted - deleted, deleted)
+        counted = (relation["inserted"], relation["updated"], relation["deleted"])
+        if seen != tuple(now - before for now, before in zip(counted, hint.before)):
+            return None
+        if self._rows + len(rows) > ROWS_MAX:
+            raise _TooMany
+        return {key: row for key, row in rows.items() if row[0] != row[1]}
+
+    def _last(self, table: Table, relation: dict[str, Any]) -> str:
+        """The condition for rows that are probably new: those with keys after all others, or else
+        those at the end of the table."""
+        if table.key_types in (["integer"], ["bigint"], ["smallint"]):
+            key = _sql.name(table.key[0])
+            (most,) = self.second(f"SELECT max({key})::text FROM ONLY {table.sql}")[0]
+            return f"t.{key} > {int(most)}" if most is not None else "true"
+        page = max(0, relation["bytes"] // _PAGE_BYTES - _LAST_PAGES)
+        return f"t.ctid >= '({page},0)'::tid"
 
     def _committed(self, xids: set[int]) -> set[int]:
         """Of transactions whose rows it sees, those that are others'. Its own, also of savepoints,
@@ -442,12 +506,16 @@ def unkept(relation: dict[str, Any]) -> str | None:
         return f"{shown} shows everybody other rows (row security)"
     if not relation["readable"]:
         return f"{shown} cannot be read"
-    if relation["bytes"] > SCAN_BYTES_MAX:
-        return f"{shown} has more than {SCAN_BYTES_MAX} bytes"
     return None
 
 
-def capture(own: Any, seconds: Seconds, parameters: dict[str, str]) -> Captured | None:
+def too_large(relation: dict[str, Any]) -> str:
+    return f"`{relation['schema']}.{relation['name']}` has more than {SCAN_BYTES_MAX} bytes"
+
+
+def capture(
+    own: Any, seconds: Seconds, parameters: dict[str, str], hints: dict[int, Hint] | None = None
+) -> Captured | None:
     """What the transaction of `own` changed so far; `None` if nothing. Leaves it as it was.
 
     Raises `Failed`; the transaction can go on then as well.
@@ -457,7 +525,7 @@ def capture(own: Any, seconds: Seconds, parameters: dict[str, str]) -> Captured 
         return None
     own.run(f"SAVEPOINT {_SAVEPOINT}")
     try:
-        scan = _Scan(own, seconds, parameters)
+        scan = _Scan(own, seconds, parameters, hints or {})
         scan._top64 = int(xid)
         return scan.run()
     finally:

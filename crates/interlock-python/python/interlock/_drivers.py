@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import _postgres
-from ._monitor import current, decide_sql, replace
+from . import _postgres, _sql
+from ._monitor import current, decide_sql, replace, unmonitored
 
 #: Modules that were wrapped.
 _wrapped: set[str] = set()
@@ -68,12 +68,23 @@ def _sqlalchemy(_: Any) -> None:
 
     @event.listens_for(Engine, "before_cursor_execute")  # type: ignore[untyped-decorator]
     def before(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if current() is None or connection.dialect.driver in asking:
+        monitor = current()
+        if monitor is None or connection.dialect.driver in asking:
             return
         if getattr(getattr(cursor, "connection", None), "_interlock", False):
             return
         url = connection.engine.url.render_as_string(hide_password=True)
-        decide_sql(url, "sqlalchemy", statement)
+        if monitor.sandbox is not None:
+            why = f"what `{connection.dialect.driver}` does is not held back"
+            monitor.sandbox.refuse("database_write", url, "sqlalchemy", {"sql": statement}, why)
+        decision = decide_sql(url, "sqlalchemy", statement)
+        if decision is None or monitor.interlock.undo_journal is None:
+            return
+        statements = _sql.statements(statement)
+        if statements is None or not all(one.only_reads for one in statements):
+            why = f"what `{connection.dialect.driver}` does is not kept"
+            with unmonitored():
+                monitor.step("sqlalchemy", decision).irreversible(why)
 
 
 _WRAPPERS: dict[str, Callable[[Any], None]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -53,8 +54,6 @@ class _State:
     """What a watch asks a connection of psycopg that it does not keep alive."""
 
     def __init__(self, connection: Any) -> None:
-        import weakref
-
         self._of = weakref.ref(connection)
 
     @property
@@ -95,7 +94,7 @@ def psycopg(psycopg: Any) -> None:
     psycopg.connect = psycopg.Connection.connect
 
     @contextlib.contextmanager
-    def decided(cursor: Any, query: Any) -> Iterator[Any]:
+    def decided(cursor: Any, query: Any, literal: Any = lambda: None) -> Iterator[Any]:
         connection = cursor.connection
         if current() is None and _watch_postgres.watch_of(connection) is None:
             _sandboxed.outside(connection)
@@ -103,11 +102,45 @@ def psycopg(psycopg: Any) -> None:
             yield query
             return
         with _watch_postgres.decided(
-            connection, _of_psycopg, _database(connection.info), "psycopg", _text(query, connection)
+            connection,
+            _of_psycopg,
+            _database(connection.info),
+            "psycopg",
+            _text(query, connection),
+            literal,
         ) as instead:
             # Another one than when the cursor was made, where a sandbox came or went between.
             cursor._pgconn = connection.pgconn
             yield query if instead is None else instead
+
+    def literal(cursor: Any, query: Any, args: Any, kwargs: Any) -> Callable[[], str | None]:
+        """How to get the text of a statement with its values in it."""
+
+        def text() -> str | None:
+            connection = cursor.connection
+            awaited = isinstance(connection, psycopg.AsyncConnection)
+            values = args[0] if args else kwargs.get("params")
+            maker = psycopg.AsyncClientCursor if awaited else psycopg.ClientCursor
+            try:
+                return str(maker(connection).mogrify(query, values))
+            except psycopg.Error:
+                return None
+
+        return text
+
+    def execute(original: Any) -> Any:
+        def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+            with decided(self, query, literal(self, query, args, kwargs)) as query:
+                return original(self, query, *args, **kwargs)
+
+        return checked
+
+    def aexecute(original: Any) -> Any:
+        async def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+            with decided(self, query, literal(self, query, args, kwargs)) as query:
+                return await original(self, query, *args, **kwargs)
+
+        return checked
 
     def statement(original: Any) -> Any:
         def checked(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -155,8 +188,8 @@ def psycopg(psycopg: Any) -> None:
 
         return checked
 
-    ways = {"execute": statement, "executemany": statement, "stream": stream, "copy": copy}
-    aways = {"execute": astatement, "executemany": astatement, "stream": astream, "copy": acopy}
+    ways = {"execute": execute, "executemany": statement, "stream": stream, "copy": copy}
+    aways = {"execute": aexecute, "executemany": astatement, "stream": astream, "copy": acopy}
     for cursor in (psycopg.Cursor, psycopg.ServerCursor):
         for name, way in ways.items():
             if name in vars(cursor):
@@ -227,8 +260,6 @@ def psycopg(psycopg: Any) -> None:
 
 
 def _of_psycopg2(connection: Any) -> Watch:
-    import weakref
-
     of = weakref.ref(connection)
 
     def link() -> Any:
@@ -268,7 +299,7 @@ def psycopg2(psycopg2: Any) -> None:
             return extensions.cursor.connection.__get__(self) if self._made_of is None else self._made_of
 
         @contextlib.contextmanager
-        def _decided(self, query: Any) -> Iterator[Any]:
+        def _decided(self, query: Any, literal: Any = lambda: None) -> Iterator[Any]:
             connection = self.connection
             monitor = current()
             if monitor is None and _watch_postgres.watch_of(connection) is None:
@@ -286,12 +317,21 @@ def psycopg2(psycopg2: Any) -> None:
                     "the cursor was made outside",
                 )
             with _watch_postgres.decided(
-                connection, _of_psycopg2, _database(connection.info), "psycopg2", query
+                connection, _of_psycopg2, _database(connection.info), "psycopg2", query, literal
             ) as instead:
                 yield query if instead is None else instead
 
         def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._decided(query) as query:
+            said = query
+
+            def literal() -> str | None:
+                values = args[0] if args else kwargs.get("vars")
+                try:
+                    return extensions.cursor.mogrify(self, said, values).decode()  # type: ignore[no-any-return]
+                except (psycopg2.Error, UnicodeDecodeError):
+                    return None
+
+            with self._decided(query, literal) as query:
                 return super().execute(query, *args, **kwargs)
 
         def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -86,6 +87,10 @@ class Psycopg:
         self.pgconn.finish()
 
 
+def _psycopg2() -> Any:
+    return importlib.import_module("psycopg2")
+
+
 class Psycopg2:
     """A connection of psycopg2."""
 
@@ -94,8 +99,7 @@ class Psycopg2:
 
     def run(self, sql: str) -> list[Row]:
         """Runs statements; the rows of the last one."""
-        import psycopg2
-
+        psycopg2 = _psycopg2()
         plain = psycopg2.extensions
         try:
             cursor = plain.connection.cursor(self.connection, cursor_factory=plain.cursor)
@@ -108,13 +112,11 @@ class Psycopg2:
             raise Failed(error) from error
 
     def rollback(self) -> None:
-        import psycopg2
-
         if self.connection.autocommit:
             self.run("ROLLBACK")
         else:
             # The driver counts along.
-            psycopg2.extensions.connection.rollback(self.connection)
+            _psycopg2().extensions.connection.rollback(self.connection)
 
     @property
     def status(self) -> str:
@@ -152,7 +154,7 @@ def connect(parameters: dict[str, str], password: str | None, driver: str | None
                 raise Failed(pgconn.error_message.decode("utf-8", "replace"))
             return Psycopg(pgconn)
     try:
-        import psycopg2
+        psycopg2 = _psycopg2()
     except ImportError:
         raise Failed("neither psycopg nor psycopg2 is installed") from None
     try:

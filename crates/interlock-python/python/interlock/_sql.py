@@ -57,9 +57,12 @@ _NO_DATA = (
 class Statement:
     """One statement of a text."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[str], starts: Sequence[int], end: int) -> None:
         #: Words in lower case, names as they are quoted, and single characters; strings are `''`.
         self.tokens = tokens
+        #: Where each begins in the text, and where the statement ends.
+        self.starts = starts
+        self.end = end
 
     def word(self, at: int) -> str:
         return self.tokens[at] if at < len(self.tokens) else ""
@@ -149,17 +152,57 @@ class Statement:
             at += 2
         return ".".join(parts) or None
 
+    def matching(self, sql: str) -> tuple[str, str] | None:
+        """For a plain `UPDATE` or `DELETE` in `sql`, what selects the rows that it is about, from
+        `FROM` on, and the name of the table in there."""
+        at = {"update": 1, "delete": 2}.get(self.first)
+        if at is None or self.target is None or self.tokens[0] == "(":
+            return None
+        places: dict[str, int] = {}
+        depth = 0
+        for place in range(at, len(self.tokens)):
+            token = self.tokens[place]
+            depth += (token == "(") - (token == ")")
+            if depth == 0 and token in ("set", "from", "using", "where", "returning"):
+                places.setdefault(token, place)
+        others = "using" if self.first == "delete" else "from"
+        ends = [places[word] for word in ("set", others, "where", "returning") if word in places]
+        named = list(self.tokens[at : min(ends, default=len(self.tokens))])
+        alias = named[-1]
+        if not (alias[:1].isidentifier() or alias[:1] == '"') or (self.first == "update" and "set" not in places):
+            return None
+
+        def part(word: str) -> str:
+            if word not in places:
+                return ""
+            start = places[word] + 1
+            after = [places[w] for w in ("where", "returning") if places.get(w, -1) > places[word]]
+            return sql[self._start(start) : self._start(min(after, default=len(self.tokens)))]
+
+        table = sql[self._start(at) : self._start(min(ends, default=len(self.tokens)))]
+        beside = f", {part(others)}" if others in places else ""
+        return f"FROM {table}{beside} WHERE {part('where') or 'true'}", alias
+
+    def _start(self, place: int) -> int:
+        return self.starts[place] if place < len(self.starts) else self.end
+
 
 def statements(sql: str) -> list[Statement] | None:
     """The statements of a text; `None` where it is too long to be read."""
     if len(sql) > TEXT_MAX:
         return None
-    found: list[list[str]] = [[]]
+    found: list[tuple[list[str], list[int]]] = [([], [])]
+    made: list[Statement] = []
     at = 0
+
+    def put(token: str, start: int) -> None:
+        found[-1][0].append(token)
+        found[-1][1].append(start)
+
     while at < len(sql):
         match = _TOKEN.match(sql, at)
         assert match is not None
-        kind, text, at = match.lastgroup, match.group(), match.end()
+        kind, text, start, at = match.lastgroup, match.group(), at, match.end()
         if kind == "space":
             continue
         if kind == "comment":
@@ -175,16 +218,18 @@ def statements(sql: str) -> list[Statement] | None:
         elif kind == "dollar":
             end = sql.find(text, at)
             at = len(sql) if end < 0 else end + len(text)
-            found[-1].append("''")
+            put("''", start)
         elif kind == "string":
-            found[-1].append("''")
+            put("''", start)
         elif kind == "word":
-            found[-1].append(text.lower())
+            put(text.lower(), start)
         elif text == ";":
-            found.append([])
+            made.append(Statement(*found[-1], start))
+            found.append(([], []))
         else:
-            found[-1].append(text)
-    return [Statement(tokens) for tokens in found if tokens]
+            put(text, start)
+    made.append(Statement(*found[-1], len(sql)))
+    return [statement for statement in made if statement.tokens]
 
 
 def quoted(text: str) -> str:

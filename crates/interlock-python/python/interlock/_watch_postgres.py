@@ -16,7 +16,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _monitor, _sql, _undo, _undo_postgres
-from ._capture_postgres import VERSION_MIN, capture, unkept
+from ._capture_postgres import (
+    ROWS_MAX,
+    SCAN_BYTES_MAX,
+    VERSION_MIN,
+    Hint,
+    capture,
+    too_large,
+    unkept,
+)
 from ._monitor import current, decide_sql, unmonitored
 from ._postgres_link import Failed, seconds, target
 from .sandbox import _postgres as _sandboxed
@@ -41,6 +49,31 @@ _OUTSIDE = frozenset({"notify"})
 #: Functions with effects that a transaction does not hold.
 _OUTSIDE_FUNCTIONS = frozenset({"pg_notify", "lo_export", "pg_file_write", "setval"})
 
+#: What a table is like, by its name as a statement has it.
+_TABLE = """
+SELECT pg_catalog.json_build_object('oid', c.oid::pg_catalog.int8, 'schema', n.nspname, 'name', c.relname,
+  'kind', c.relkind, 'temporary', c.relpersistence OPERATOR(pg_catalog.=) 't', 'rules', c.relhasrules,
+  'secured', pg_catalog.row_security_active(c.oid), 'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+  'bytes', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
+  'keyed', i.indrelid IS NOT NULL, 'key', (
+    SELECT pg_catalog.json_agg(a.attname ORDER BY k.place)
+    FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place), pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.=) k.attnum
+      AND k.place OPERATOR(pg_catalog.<=) i.indnkeyatts))::pg_catalog.text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+  LEFT JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) c.oid AND i.indisprimary
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({name})
+"""
+#: What the server has counted for a table in this connection, and whether this transaction may have
+#: changed it already.
+_COUNTS = """
+SELECT pg_catalog.json_build_array(pg_catalog.pg_stat_get_xact_tuples_inserted({oid}),
+    pg_catalog.pg_stat_get_xact_tuples_updated({oid}), pg_catalog.pg_stat_get_xact_tuples_deleted({oid}))::pg_catalog.text,
+  EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.relation OPERATOR(pg_catalog.=) {oid}
+    AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+    AND l.mode OPERATOR(pg_catalog.=) 'RowExclusiveLock')::pg_catalog.text
+"""
+
 
 class Watch:
     """What is noted of one connection."""
@@ -62,7 +95,9 @@ class Watch:
         self._cluster: str | None = None
         self._unable: str | None = None
         self._asked = False
-        self._tables: dict[str, tuple[float, str | None]] = {}
+        self._tables: dict[str, tuple[float, dict[str, Any] | None]] = {}
+        #: Whether the server can be told to forget what it counted for earlier transactions.
+        self._flushes = False
         self._clear()
 
     def _clear(self) -> None:
@@ -72,6 +107,8 @@ class Watch:
         self._decision: Decision | None = None
         self._step: _undo.Step | None = None
         self._why: list[str] = []
+        #: What is known of its changes of large tables.
+        self._hints: dict[int, Hint] = {}
 
     @property
     def link(self) -> Any:
@@ -79,7 +116,9 @@ class Watch:
 
     # -- before a statement -------------------------------------------------------------------------
 
-    def plan(self, statements: list[_sql.Statement] | None, wrapped: bool) -> str | None:
+    def plan(
+        self, statements: list[_sql.Statement] | None, wrapped: bool, literal: Callable[[], str | None]
+    ) -> str | None:
         """Why what the statements change cannot be undone, as far as that is known before."""
         if statements is None:
             return "the statement is too long to be read"
@@ -108,7 +147,7 @@ class Watch:
             return why
         for statement in statements:
             if statement.target is not None:
-                why = self._of_table(statement.target)
+                why = self._of_table(statement.target, len(statements) == 1, literal)
                 if why is not None:
                     return why
         return None
@@ -151,40 +190,86 @@ class Watch:
             return f"PostgreSQL {version} does not tell what a transaction changed; 13 does"
         if counts != "on":
             return "the server does not count changes (`track_counts`)"
+        self._flushes = int(version) >= 150_000
         self._cluster = _undo_postgres.cluster(lambda sql: seconds.run(parameters, sql))
         self._parameters = parameters
         return None
 
-    def _of_table(self, name: str) -> str | None:
+    def _of_table(
+        self, name: str, alone: bool, literal: Callable[[], str | None]
+    ) -> str | None:
         """Why the rows of a table cannot be kept."""
+        if self.link.status == "INERROR":
+            # It fails.
+            return None
+        about = self._about(name)
+        if about is None or about["temporary"] or about["kind"] not in "rpfm":
+            return None
+        why = unkept(about)
+        if why is None and not about["keyed"]:
+            why = f"`{about['schema']}.{about['name']}` has no primary key"
+        if why is None and about["bytes"] > SCAN_BYTES_MAX:
+            why = self._of_large(about, literal() if alone else None)
+        return why
+
+    def _about(self, name: str) -> dict[str, Any] | None:
         now = time.monotonic()
         known = self._tables.get(name)
         if known is not None and now - known[0] < _BELIEVED_SECONDS:
             return known[1]
-        if self.link.status == "INERROR":
-            return None
-        rows = self.link.run(
-            "SELECT pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname, 'kind', c.relkind, "
-            "'temporary', c.relpersistence OPERATOR(pg_catalog.=) 't', 'rules', c.relhasrules, "
-            "'secured', pg_catalog.row_security_active(c.oid), "
-            "'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'), "
-            "'bytes', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END, "
-            "'keyed', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid "
-            "AND i.indisprimary))::pg_catalog.text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-            "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) "
-            f"pg_catalog.to_regclass({_sql.quoted(name)})"
-        )
-        why = None
-        if rows:
-            about = json.loads(rows[0][0])
-            if not about["temporary"] and about["kind"] in "rpfm":
-                why = unkept(about)
-                if why is None and not about["keyed"]:
-                    why = f"`{about['schema']}.{about['name']}` has no primary key"
+        rows = self.link.run(_TABLE.format(name=_sql.quoted(name)))
+        about = json.loads(rows[0][0]) if rows else None
         if len(self._tables) >= _TABLES_MAX:
             self._tables.clear()
-        self._tables[name] = (now, why)
-        return why
+        self._tables[name] = (now, about)
+        return about
+
+    def _of_large(self, about: dict[str, Any], sql: str | None) -> str | None:
+        """Notes which rows of a large table a statement is about; why that is not possible."""
+        statements = _sql.statements(sql) if sql is not None else None
+        statement = statements[0] if statements else None
+        if statement is None or statement.first not in ("insert", "update", "delete") or not self._flushes:
+            return too_large(about)
+        if statement.has("conflict"):
+            return too_large(about)
+        link, oid = self.link, about["oid"]
+        if link.status == "IDLE":
+            self._hints.clear()
+            link.run("SELECT pg_catalog.pg_stat_force_next_flush()")
+            self._hints[oid] = Hint((0, 0, 0))
+        elif oid not in self._hints:
+            counts, underway = link.run(_COUNTS.format(oid=oid))[0]
+            if underway == "true":
+                return f"{too_large(about)}, and changed before this statement"
+            self._hints[oid] = Hint(tuple(json.loads(counts)))
+        if statement.first == "insert":
+            return None
+        matching = statement.matching(sql or "")
+        if matching is None:
+            return too_large(about)
+        rows, alias = matching
+        key = ", ".join(f"{alias}.{_sql.name(column)}::pg_catalog.text" for column in about["key"])
+        found = self._tried(
+            f"SELECT DISTINCT pg_catalog.array_to_json(ARRAY[{key}])::pg_catalog.text {rows} LIMIT {ROWS_MAX + 1}"
+        )
+        if found is None or len(found) > ROWS_MAX:
+            return too_large(about)
+        self._hints[oid].keys |= {row[0] for row in found}
+        return None
+
+    def _tried(self, sql: str) -> list[Any] | None:
+        """Rows, if the server gives them; a transaction goes on as if it had not been asked."""
+        link = self.link
+        inside = link.status == "INTRANS"
+        if inside:
+            link.run("SAVEPOINT interlock_look")
+        try:
+            return link.run(sql)  # type: ignore[no-any-return]
+        except Failed:
+            return None
+        finally:
+            if inside:
+                link.run("ROLLBACK TO SAVEPOINT interlock_look; RELEASE SAVEPOINT interlock_look")
 
     # -- a transaction ------------------------------------------------------------------------------
 
@@ -225,7 +310,7 @@ class Watch:
             # What a constraint put off happens now, so that it is seen.
             link.run("SET CONSTRAINTS ALL IMMEDIATE")
             try:
-                captured = capture(link, seconds, self._parameters)
+                captured = capture(link, seconds, self._parameters, self._hints)
             except Failed as error:
                 self._why.append(f"the rows cannot be kept: {error}")
         elif not self._why and self._wrote():
@@ -276,9 +361,15 @@ def watched(connection: Any, make: Callable[[Any], Watch]) -> Watch:
 
 @contextlib.contextmanager
 def decided(
-    connection: Any, make: Callable[[Any], Watch], database: str, driver: str, text: Any
+    connection: Any,
+    make: Callable[[Any], Watch],
+    database: str,
+    driver: str,
+    text: Any,
+    literal: Callable[[], str | None] = lambda: None,
 ) -> Iterator[str | None]:
-    """Decides on a statement; inside it runs, or what is given instead, and what undoes it is kept."""
+    """Decides on a statement; inside it runs, or what is given instead, and what undoes it is kept.
+    `literal` gives its text with the values in it, where there is such a text."""
     monitor = current()
     if monitor is not None and monitor.sandbox is not None:
         with _sandboxed.decided(connection, database, driver, text) as instead:
@@ -307,7 +398,7 @@ def decided(
                     for s in statements
                 )
                 wraps = idle and watch.autocommit() and plain and not watch._pipelined()
-                why = watch.plan(statements, idle and watch.autocommit())
+                why = watch.plan(statements, idle and watch.autocommit(), literal)
             except Failed as error:
                 why = f"the rows cannot be kept: {error}"
     certainly = statements is None or any(

@@ -481,6 +481,45 @@ class Rows(World):
             if not connection.autocommit:
                 connection.rollback()
 
+    def test_large_tables_are_not_looked_through(self):
+        """Their rows are found by what statements are about, and the server counts whether those are all."""
+        self.eyes.execute("CREATE TABLE named (name text PRIMARY KEY, v int)")
+        self.eyes.execute("INSERT INTO named SELECT 'n' || n, n FROM generate_series(1, 9) n")
+        find = [
+            lambda run: run("UPDATE people SET name = %s WHERE id = %s", ("new", 2)),
+            lambda run: run("update only people as p set name = 'x' || s.n from shown s where s.n = p.id and (s.m < 3)"),
+            lambda run: run("DELETE FROM shown p USING people WHERE p.n = people.id AND people.id = 4 RETURNING p.n"),
+            lambda run: run("INSERT INTO people (id, name) VALUES (70, 'a'), (71, 'b')"),
+            lambda run: (run("INSERT INTO named VALUES ('z', 1)"), run("DELETE FROM named WHERE name = 'n1'")),
+            lambda run: (run("INSERT INTO people (id) VALUES (80)"), run("UPDATE people SET price = 5 WHERE id = 0")),
+            lambda run: run("UPDATE child SET person = NULL WHERE person IN (SELECT id FROM people WHERE id > 2)"),
+        ]
+        miss = [
+            lambda run: run("UPDATE people SET id = id + 1000 WHERE id = 1"),
+            lambda run: (run("UPDATE people SET price = 1 WHERE id = 1"), run("UPDATE people SET price = 2 WHERE id = 1")),
+            lambda run: run("INSERT INTO people (id, name) VALUES (-5, 'before the others')"),
+            lambda run: run("WITH one AS (SELECT 1 AS id) UPDATE people SET price = 1 FROM one WHERE one.id = people.id"),
+        ]
+        for seed, case in enumerate(find + miss):
+            with self.subTest(seed), unittest.mock.patch.multiple(
+                "interlock._capture_postgres", SCAN_BYTES_MAX=0
+            ), unittest.mock.patch("interlock._watch_postgres.SCAN_BYTES_MAX", 0):
+                if seed >= len(find):
+                    self.eyes.execute(SCHEMA)
+                else:
+                    before = self.shown(), self.eyes.execute("SELECT * FROM named ORDER BY 1").fetchall()
+                with self.il.monitor(f"bot-{seed}"), self.connect() as connection:
+                    case(connection.execute)
+                if seed >= len(find):
+                    (step,) = self.il.undo_steps()
+                    self.assertRegex(" ".join(step.irreversible), "`public.people` has more than 0 bytes", step)
+                    self.assertEqual(step.declared, ())
+                    self.il.rollback()
+                    continue
+                self.assertEqual([step.irreversible for step in self.il.undo_steps()], [()])
+                self.il.rollback()
+                self.assertEqual((self.shown(), self.eyes.execute("SELECT * FROM named ORDER BY 1").fetchall()), before)
+
     def test_a_rollback_that_is_killed_is_completed(self):
         before = self.shown()
         program = textwrap.dedent(

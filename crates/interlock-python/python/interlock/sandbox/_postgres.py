@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import _sql, _undo_postgres
@@ -98,7 +98,7 @@ class Seat:
 
     def take(self) -> None:
         """Lets the connection speak to the box."""
-        connection = self._of()
+        connection: Any = self._of()
         if self._own is not None and connection.pgconn is self._own:
             pgconn = self.box.link.pgconn
             pgconn.notice_handler = self._own.notice_handler
@@ -357,7 +357,9 @@ class Box:
             self.link.close()
 
 
-def command(seat: Seat, original: Any, connection: Any, text: Any, args: Any) -> Iterator[Any]:
+def command(
+    seat: Seat, original: Any, connection: Any, text: Any, args: Any
+) -> Generator[Any, Any, Any]:
     """What psycopg says by itself for `commit()`, `rollback()` and `transaction()`: a generator as
     its own."""
     said = text if isinstance(text, bytes) else b""

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import _sql
 from ._postgres_link import SETTINGS, Failed, Seconds, key_list
+from .errors import InterlockError
 
 #: Rows of one transaction that are kept; past it the transaction cannot be undone.
 ROWS_MAX = 10_000
@@ -51,17 +52,29 @@ SELECT json_build_object(
       c.relhasrules AS rules, row_security_active(c.oid) AS secured,
       has_table_privilege(c.oid, 'SELECT') AS readable,
       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) ELSE 0 END AS bytes,
-      bool_or(l.mode = 'AccessExclusiveLock') AS exclusive,
-      bool_or(l.mode = 'RowExclusiveLock') AS written,
+      l.exclusive, l.written,
       pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,
       pg_stat_get_xact_tuples_updated(c.oid) AS updated,
-      pg_stat_get_xact_tuples_deleted(c.oid) AS deleted
-    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND l.mode IN ({_WRITING}) AND c.relkind IN ('r', 'p', 'f', 'm', 'S', 'v', 'i')
+      pg_stat_get_xact_tuples_deleted(c.oid) AS deleted,
+      CASE WHEN c.relkind = 'r' THEN (
+        SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod),
+          a.attgenerated <> '', a.attidentity) ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END AS columns,
+      CASE WHEN c.relkind = 'r' THEN (
+        SELECT json_agg(a.attname ORDER BY k.place)
+        FROM pg_index i, LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place), pg_attribute a
+        WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum
+          AND k.place <= i.indnkeyatts) END AS key
+    FROM (
+      SELECT l.relation, bool_or(l.mode = 'AccessExclusiveLock') AS exclusive,
+        bool_or(l.mode = 'RowExclusiveLock') AS written
+      FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.mode IN ({_WRITING}) GROUP BY l.relation) l
+      JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'm', 'S', 'v', 'i')
       AND c.relpersistence <> 't' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast'
-    GROUP BY c.oid, n.nspname ORDER BY c.oid) r),
+    ORDER BY c.oid) r),
   'catalogues', (SELECT coalesce(json_agg(json_build_array(c.relname, has_table_privilege(c.oid, 'SELECT'))), '[]')
     FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
       AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
@@ -77,23 +90,6 @@ SELECT json_build_object(
       AND NOT EXISTS (SELECT FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid
         WHERE x.indexrelid = c.oid AND age(t.xmin) <= 0)) m)
 )::text
-"""
-
-
-def describe(oids: Sequence[int]) -> str:
-    """SQL for the columns and the key of tables, as another transaction sees them."""
-    listed = ", ".join(map(str, oids)) or "0"
-    return f"""
-SELECT coalesce(json_agg(t), '[]')::text FROM (
-  SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-    (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod),
-        a.attgenerated <> '', a.attidentity) ORDER BY a.attnum)
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-    (SELECT json_agg(a.attname ORDER BY k.place) FROM pg_index i,
-        LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place), pg_attribute a
-      WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum
-        AND k.place <= i.indnkeyatts) AS key
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN ({listed})) t
 """
 
 
@@ -228,7 +224,7 @@ class _Scan:
         return self._seconds.run(self._parameters, sql)
 
     def run(self) -> Captured:
-        about = json.loads(self._own.run(SETTINGS + _ABOUT)[0][0])
+        about = json.loads(self._own.run(f"SAVEPOINT {_SAVEPOINT}; {SETTINGS}{_ABOUT}")[0][0])
         found = Captured(str(about["xid"]))
         if about["counts"] != "on":
             found.why.append("the server does not count changes (`track_counts`)")
@@ -243,11 +239,9 @@ class _Scan:
             # The counts may be those of the transaction before.
             if catalogue not in _MADE and (not readable or self._catalogue(catalogue)):
                 found.why.append(f"the catalogue changed (`{catalogue}`)")
-        tables = [r for r in relations if r["oid"] not in fresh and self._undoable(r, found)]
-        described = self.second(describe([r["oid"] for r in tables]))[0][0] if tables else "[]"
-        known = {t["oid"]: t for t in json.loads(described)}
-        for relation in tables:
-            self._table(relation, known[relation["oid"]], found)
+        for relation in relations:
+            if relation["oid"] not in fresh and self._undoable(relation, found):
+                self._table(relation, found)
         return found
 
     def _not_there(self, oids: list[int]) -> set[int]:
@@ -308,8 +302,9 @@ class _Scan:
             found.why.append(why)
         return why is None
 
-    def _table(self, relation: dict[str, Any], described: dict[str, Any], found: Captured) -> None:
-        table = Table.of(described)
+    def _table(self, relation: dict[str, Any], found: Captured) -> None:
+        # Whoever describes it anew has it for itself, and is not here.
+        table = Table.of(relation)
         if not table.key:
             found.why.append(f"`{table.shown}` has no primary key")
             return
@@ -481,6 +476,13 @@ class _TooMany(Exception):
     pass
 
 
+class Uncaptured(InterlockError):
+    """What a transaction changed cannot be read; it can go on."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, "postgres.uncaptured")
+
+
 def shown_sql(one: dict[str, Any]) -> str:
     return _sql.name(one["schema"], one["name"])
 
@@ -514,20 +516,26 @@ def too_large(relation: dict[str, Any]) -> str:
 
 
 def capture(
-    own: Any, seconds: Seconds, parameters: dict[str, str], hints: dict[int, Hint] | None = None
+    own: Any,
+    seconds: Seconds,
+    parameters: dict[str, str],
+    hints: dict[int, Hint] | None = None,
+    first: str = "",
 ) -> Captured | None:
-    """What the transaction of `own` changed so far; `None` if nothing. Leaves it as it was.
+    """What the transaction of `own` changed so far; `None` if nothing. Leaves it as it was, but for
+    what the statements of `first` do.
 
-    Raises `Failed`; the transaction can go on then as well.
+    Raises `Failed` for `first`, and `Uncaptured` for what comes after it.
     """
-    xid = own.run("SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text")[0][0]
+    xid = own.run(f"{first}SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text")[0][0]
     if xid is None:
         return None
-    own.run(f"SAVEPOINT {_SAVEPOINT}")
     try:
         scan = _Scan(own, seconds, parameters, hints or {})
         scan._top64 = int(xid)
         return scan.run()
+    except Failed as error:
+        raise Uncaptured(str(error)) from error
     finally:
         if own.alive:
             own.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}")

@@ -21,6 +21,7 @@ from ._capture_postgres import (
     SCAN_BYTES_MAX,
     VERSION_MIN,
     Hint,
+    Uncaptured,
     capture,
     too_large,
     unkept,
@@ -308,10 +309,10 @@ class Watch:
         captured = None
         if self._parameters is not None and self._able() is None:
             # What a constraint put off happens now, so that it is seen.
-            link.run("SET CONSTRAINTS ALL IMMEDIATE")
+            first = "SET CONSTRAINTS ALL IMMEDIATE; "
             try:
-                captured = capture(link, seconds, self._parameters, self._hints)
-            except Failed as error:
+                captured = capture(link, seconds, self._parameters, self._hints, first)
+            except Uncaptured as error:
                 self._why.append(f"the rows cannot be kept: {error}")
         elif not self._why and self._wrote():
             self._why.append(self._able() or "the rows were not kept")

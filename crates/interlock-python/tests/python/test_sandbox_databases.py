@@ -1,6 +1,7 @@
 """An agent in a sandbox sees its own writes to databases, and afterwards nothing has changed."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 import textwrap
 import unittest
 
-from interlock import Blocked, SandboxConflict
+from interlock import Blocked, InterlockError, SandboxConflict
 
 import postgres
 from world import World
@@ -296,6 +297,18 @@ class Postgres(World):
                 connection.execute("SELECT 1")
         self.assertEqual([row[1] for row in self.shown()[0]], ["P1", "P2", "P3"])
         self.il.rollback()
+        self.assertEqual(self.shown(), self.before)
+
+    def test_a_transaction_that_failed_is_left_behind(self):
+        with self.assertNoLogs("interlock") if hasattr(self, "assertNoLogs") else contextlib.nullcontext():
+            with self.il.sandbox() as box:
+                connection = self.connect()
+                connection.execute("DELETE FROM people WHERE id = 1")
+                connection.commit()
+                with self.assertRaises(psycopg.Error):
+                    connection.execute("SELECT 1 / 0")
+                with self.assertRaises(InterlockError):
+                    box.diff()
         self.assertEqual(self.shown(), self.before)
 
     def test_a_process_that_dies_inside_changes_nothing(self):

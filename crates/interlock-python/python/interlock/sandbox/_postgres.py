@@ -204,6 +204,12 @@ class Box:
             self.owner = None
             self.link.run(f"ROLLBACK TO SAVEPOINT {_AGENT}; RELEASE SAVEPOINT {_AGENT}")
 
+    def abandon(self) -> None:
+        """Rolls back what the agent left open."""
+        if self.owner is not None and self.link.alive:
+            with contextlib.suppress(Failed):
+                self.rollback(self.owner)
+
     def _constraints(self) -> None:
         """Holds what was put off against its constraints, as a commit does; and puts it off again."""
         self.link.run(f"SAVEPOINT {_CHECK}")

@@ -42,6 +42,10 @@ class Sandboxed(Part):
     def _each(self) -> list[Any]:
         return [*self._boxes.values(), *self.copies.all()]
 
+    def leave(self) -> None:
+        for box in self._boxes.values():
+            box.abandon()
+
     def diff(self) -> list[Change]:
         return [change for one in self._each() for change in one.changes()]
 

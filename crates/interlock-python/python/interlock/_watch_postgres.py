@@ -310,6 +310,9 @@ class Watch:
         if self._parameters is not None and self._able() is None:
             # What a constraint put off happens now, so that it is seen.
             first = "SET CONSTRAINTS ALL IMMEDIATE; "
+            if self._flushes:
+                # What is counted in this transaction is not counted in the next one again.
+                first += "SELECT pg_catalog.pg_stat_force_next_flush(); "
             try:
                 captured = capture(link, seconds, self._parameters, self._hints, first)
             except Uncaptured as error:

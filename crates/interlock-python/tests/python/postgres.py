@@ -4,6 +4,7 @@ import atexit
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -62,7 +63,8 @@ class Server:
             raise RuntimeError(done.stderr)
 
     def stop(self):
-        self._process.terminate()
+        # Whoever is connected still is not waited for.
+        self._process.send_signal(signal.SIGINT)
         self._process.wait(30)
         shutil.rmtree(self.directory, ignore_errors=True)
 

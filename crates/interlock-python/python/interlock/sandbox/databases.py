@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .._postgres_link import seconds
 from . import _sqlite
 from ._frame import Change, Part, Sandbox
 
@@ -60,5 +61,8 @@ class Sandboxed(Part):
     def discard(self) -> None:
         for one in self._each():
             one.close()
+        if self._boxes:
+            # Opened again by the last look at what changed.
+            seconds.close()
         self._boxes.clear()
         self.copies.clear()

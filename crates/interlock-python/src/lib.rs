@@ -9,6 +9,7 @@ mod floor;
 mod policies;
 mod privacy;
 mod run;
+mod shadow;
 mod undo;
 mod value;
 
@@ -29,6 +30,8 @@ mod _core {
     use crate::privacy::mask;
     #[pymodule_export]
     use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::shadow::PyShadow;
     #[pymodule_export]
     use crate::undo::PyUndo;
     use pyo3::prelude::*;

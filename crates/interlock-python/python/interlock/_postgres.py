@@ -210,6 +210,8 @@ def psycopg(psycopg: Any) -> None:
                     _watch_postgres.commits(watch)
                 elif command == b"ROLLBACK":
                     watch.rolled_back()
+                elif not isinstance(command, bytes) and "PREPARE TRANSACTION" in str(command):
+                    watch.prepared()
             return original(self, command, *args, **kwargs)
 
         return told
@@ -408,6 +410,19 @@ def psycopg2(psycopg2: Any) -> None:
             if watch is not None:
                 watch.rolled_back()
             super().rollback()
+
+        def tpc_prepare(self) -> None:
+            self._handed_over()
+            super().tpc_prepare()
+
+        def tpc_commit(self, *args: Any) -> None:
+            self._handed_over()
+            super().tpc_commit(*args)
+
+        def _handed_over(self) -> None:
+            watch = _watch_postgres.watch_of(self)
+            if watch is not None:
+                watch.prepared()
 
         def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
             if kind is None:

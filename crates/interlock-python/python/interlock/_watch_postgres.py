@@ -20,6 +20,7 @@ from ._capture_postgres import (
     ROWS_MAX,
     SCAN_BYTES_MAX,
     VERSION_MIN,
+    Captured,
     Hint,
     Uncaptured,
     capture,
@@ -299,10 +300,22 @@ class Watch:
             return
         with unmonitored():
             try:
-                if self.link.status == "INTRANS":
+                if self._pipelined():
+                    # The server has not answered by now, and nothing can be asked.
+                    self._why.append("what is committed in a pipeline is not kept")
+                    self._note(None)
+                elif self.link.status == "INTRANS":
                     self._keep()
             finally:
                 self._clear()
+
+    def prepared(self) -> None:
+        """The transaction is handed over to whoever commits it."""
+        if self._step is not None:
+            with unmonitored():
+                self._why.append("a prepared transaction is committed by somebody else")
+                self._note(None)
+        self._clear()
 
     def _keep(self) -> None:
         link = self.link
@@ -321,6 +334,10 @@ class Watch:
             self._why.append(self._able() or "the rows were not kept")
         if captured is not None:
             self._why += captured.why
+        self._note(captured)
+
+    def _note(self, captured: Captured | None) -> None:
+        """Writes down what undoes the transaction, and why parts of it cannot be undone."""
         changes = captured is not None and (captured.changed or captured.made)
         if not changes and not self._why:
             return
@@ -391,24 +408,35 @@ def decided(
     statements = _sql.statements(sql)
     writes = statements is None or any(not s.only_reads for s in statements)
     watch = watched(connection, make)
-    wraps = False
+    wraps = idle = False
     why = None
     if writes:
         with unmonitored():
             try:
-                idle = watch.link.status == "IDLE"
+                status = watch.link.status
+                idle = status == "IDLE"
                 plain = statements is not None and not any(
                     s.needs_no_transaction or s.two_phase or s.begins or s.ends_transaction
                     for s in statements
                 )
                 wraps = idle and watch.autocommit() and plain and not watch._pipelined()
-                why = watch.plan(statements, idle and watch.autocommit(), literal)
+                if status == "ACTIVE":
+                    why = "the connection was busy"
+                else:
+                    why = watch.plan(statements, idle and watch.autocommit(), literal)
             except Failed as error:
                 why = f"the rows cannot be kept: {error}"
     certainly = statements is None or any(
         not s.only_reads and s.first not in ("select", "with", "values", "table") for s in statements
     )
-    decision = decide_sql(database, driver, sql, kept=writes and why is None)
+    try:
+        decision = decide_sql(database, driver, sql, kept=writes and why is None)
+    except BaseException:
+        if idle and watch.link.status == "INTRANS":
+            # A driver began a transaction for what was asked.
+            with unmonitored():
+                watch.link.rollback()
+        raise
     if decision is not None:
         watch.noticed(monitor, decision, certainly, why)
     if wraps:

@@ -320,6 +320,43 @@ class Rows(World):
         self.assertEqual(self.shown()["people"], [])
         self.assertEqual(self.shown()["shown"], before["shown"])
 
+    def test_pipelines_and_prepared_transactions_are_in_the_report(self):
+        two = library("psycopg2")
+        with self.il.monitor("bot"):
+            connection = self.connect()
+            with connection.pipeline():
+                connection.execute("UPDATE shown SET m = 1")
+                connection.commit()
+            connection.tpc_begin("interlock-test")
+            connection.execute("UPDATE shown SET m = 2")
+            connection.tpc_prepare()
+            connection.tpc_commit()
+            if two is not None:
+                other = two.connect(self.dsn)
+                other.tpc_begin("interlock-two")
+                other.cursor().execute("UPDATE shown SET m = 3")
+                other.tpc_prepare()
+                other.tpc_commit()
+                other.close()
+        self.assertEqual([row[0] for row in self.eyes.execute("SELECT DISTINCT m FROM shown").fetchall()], [3 if two else 2])
+        for step in self.il.undo_steps():
+            self.assertTrue(step.irreversible and not step.declared, step)
+        self.assertEqual(len(self.il.undo_steps()), 3 if two else 2, self.il.undo_steps())
+
+    def test_a_refused_statement_leaves_no_transaction(self):
+        two = library("psycopg2")
+        if two is None:
+            return
+        self.il.close()
+        self.policy = POLICY
+        il = self.open()
+        with il.monitor("bot"):
+            connection = two.connect(self.dsn)
+            with self.assertRaises(Blocked):
+                connection.cursor().execute("UPDATE keyless SET a = 1")
+            self.assertEqual(connection.get_transaction_status(), 0)
+            connection.close()
+
     def test_what_is_made_goes_again(self):
         before = self.shown()
         with self.il.monitor("bot"):

@@ -368,7 +368,7 @@ def command(
 ) -> Generator[Any, Any, Any]:
     """What psycopg says by itself for `commit()`, `rollback()` and `transaction()`: a generator as
     its own."""
-    said = text if isinstance(text, bytes) else b""
+    said = text.encode() if isinstance(text, str) else text if isinstance(text, bytes) else b""
     box = seat.box
     try:
         if said in (b"COMMIT", b"ROLLBACK") or said.startswith(b"BEGIN"):

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 #: Characters of a text that is read; what is longer is not understood.
 TEXT_MAX = 1 << 20
 
+# What is not closed goes to the end, so that nothing is read twice.
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*)
   | (?P<comment>/\*)
-  | (?P<string>[eE]'(?:[^'\\]|\\.|'')*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*')
-  | (?P<name>"(?:[^"]|"")*")
+  | (?P<string>[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|\Z))
+  | (?P<name>"(?:[^"]|"")*(?:"|\Z))
   | (?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$)
   | (?P<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
   | (?P<other>.)

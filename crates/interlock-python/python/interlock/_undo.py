@@ -40,6 +40,9 @@ Writes = Union[str, Sequence[str], Callable[..., Any], None]
 
 #: Calls' own undo functions that are kept; past it the oldest cannot be undone any more.
 CALLS_MAX = 10_000
+#: How long what is kept elsewhere waits for a call's own undo function, which has the journal for
+#: itself. Past it the function may be waiting for whoever waits here.
+CALL_SECONDS = 30.0
 #: Steps that a report in the record names.
 RECORDED_MAX = 100
 
@@ -49,7 +52,9 @@ _tokens = itertools.count(1)
 _calls_lock = threading.Lock()
 
 _step: contextvars.ContextVar[Step | None] = contextvars.ContextVar("interlock_step", default=None)
-_rolling: contextvars.ContextVar[bool] = contextvars.ContextVar("interlock_rolling", default=False)
+_rolling: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
+    "interlock_rolling", default=None
+)
 
 
 def current() -> Step | None:
@@ -59,7 +64,7 @@ def current() -> Step | None:
 
 def rolling() -> bool:
     """Whether something is being undone here: that is no action of the agent's."""
-    return _rolling.get()
+    return bool(_rolling.get())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,11 +186,24 @@ class Journal:
         self._sync = sync
         self._limits = limits
         self._core: _core.Undo | None = None
+        #: Whether a call's own undo function runs just now, which may call anything.
+        self._calling = False
+        self._called = threading.Condition()
         if (path / "journal").exists():
             self._resume()
 
     @property
     def core(self) -> _core.Undo:
+        """The journal. Raises where whoever has it waits for this."""
+        with self._called:
+            mine = rolling()
+            if self._calling and (
+                mine or not self._called.wait_for(lambda: not self._calling, CALL_SECONDS)
+            ):
+                raise InterlockError("an undo function is running, and has the undo journal", "undo.busy")
+        return self._opened()
+
+    def _opened(self) -> _core.Undo:
         if self._core is None:
             # Made twice by two threads, it is the same one.
             self._core = _core.Undo(
@@ -203,7 +221,8 @@ class Journal:
 
     def plan(self, ops: Sequence[Op]) -> str | None:
         """Why these operations could not be undone; `None` if they could."""
-        return self.core.plan(list(ops))
+        # It looks at files alone, and waits for nobody.
+        return self._opened().plan(list(ops))
 
     def step(self, agent: str, tool: str, decision: str) -> Step:
         return Step(self, agent, tool, decision)
@@ -231,6 +250,10 @@ class Journal:
         return report
 
     def _run(self, last: int, agent: str | None, force: bool) -> RollbackReport:
+        from . import _monitor
+
+        # What an undo function starts is no action of the agent's either.
+        _monitor.inherit_context()
         token = _rolling.set(True)
         try:
             found = self.core.rollback(last, agent, force, self._undo)
@@ -250,6 +273,11 @@ class Journal:
         if kind == "sqlite":
             _undo_sqlite.undo(about, check)
             return
+        if kind == "postgres":
+            from . import _undo_postgres
+
+            _undo_postgres.undo(about, check)
+            return
         if kind != "call":
             raise InterlockError(f"this version does not know `{kind}`")
         with _calls_lock:
@@ -260,9 +288,15 @@ class Journal:
             )
         if check:
             return
-        result = call()
-        if inspect.isawaitable(result):
-            _finish(result)
+        self._calling = True
+        try:
+            result = call()
+            if inspect.isawaitable(result):
+                _finish(result)
+        finally:
+            with self._called:
+                self._calling = False
+                self._called.notify_all()
         with _calls_lock:
             _calls.pop(about["call"], None)
 

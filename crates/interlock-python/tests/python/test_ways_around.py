@@ -677,5 +677,60 @@ class AtTheEnd(World):
         self.assertEqual(path.read_text(), "x")
 
 
+    def test_a_programs_own_authorizer_is_asked_as_well(self):
+        program = textwrap.dedent(
+            """
+            import functools, sqlite3, sys
+
+            class Own:
+                def __init__(self):
+                    self.asked = 0
+
+                def method(self, code, first, *rest):
+                    self.asked += 1
+                    return sqlite3.SQLITE_DENY if first == "secret" else sqlite3.SQLITE_OK
+
+                def __call__(self, *args):
+                    return self.method(*args)
+
+            own = Own()
+            kinds = [own.method, own, functools.partial(own.method), lambda *args: own.method(*args), None]
+            early = []
+            for kind in kinds:
+                connection = sqlite3.connect(":memory:")
+                connection.executescript("CREATE TABLE secret (x); CREATE TABLE plain (x)")
+                connection.set_trace_callback(lambda sql: None)
+                connection.set_progress_handler(lambda: 0, 1_000)
+                connection.set_authorizer(kind)
+                early.append((kind, connection))
+            from interlock import Interlock
+            data, policy = sys.argv[1:]
+            il = Interlock(data, agent="bot", policy=policy)
+            for times in range(2):
+                with il.monitor():
+                    for kind, connection in early:
+                        own.asked = 0
+                        connection.execute("SELECT * FROM plain")
+                        print("asked" if own.asked else "not asked", end=" ")
+                        for sql in ("SELECT * FROM secret", "INSERT INTO plain VALUES (1)"):
+                            try:
+                                connection.execute(sql)
+                                print("done", end=" ")
+                            except sqlite3.DatabaseError as error:
+                                print("denied", end=" ")
+                        print()
+            """
+        )
+        self.il.close()
+        ran = subprocess.run(
+            [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        wanted = ["asked denied denied"] * 4 + ["not asked done denied"]
+        self.assertEqual([line.strip() for line in ran.stdout.splitlines()], wanted * 2, ran.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

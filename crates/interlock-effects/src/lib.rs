@@ -43,4 +43,4 @@ pub use limits::Limits;
 pub use record::{About, Declared};
 pub use rollback::{Executor, NoExecutor, Report, Rollback, Stopped};
 pub use steps::StepInfo;
-pub use undo::Undo;
+pub use undo::{Settled, Undo};

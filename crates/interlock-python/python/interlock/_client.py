@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
+from . import _approval, _compensations, _core, _guard, _monitor, _run, _scope, _undo, _undo_http
 from .errors import ConfigurationError, InterlockError
 
 #: What a violation may entail.
@@ -58,6 +58,10 @@ class Interlock:
     ``on_violation``: what a blocked action entails for its agent: ``block`` (nothing more),
     ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
     and it is stopped).
+
+    ``compensations``: what undoes requests: files, directories or entries, see
+    :mod:`interlock._compensations`. ``credentials``: asked for the secrets of such requests, by name
+    and address, when they are sent; without it they are in the environment.
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
     ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
@@ -100,6 +104,8 @@ class Interlock:
         undo: bool | _undo.UndoLimits = True,
         on_violation: str = "block",
         rollback_limit: int = 10,
+        compensations: _compensations.Compensations | None = None,
+        credentials: _undo_http.Credentials | None = None,
     ) -> None:
         if on_violation not in VIOLATIONS:
             raise ConfigurationError(
@@ -134,6 +140,7 @@ class Interlock:
             "server_key": server_key,
             "ca_file": ca_file,
             "allow_plain_http": allow_plain_http,
+            "compensations": compensations,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -189,6 +196,13 @@ class Interlock:
         self.rollback_limit = rollback_limit
         #: Where what agents change is kept; `None` without `undo`.
         self.undo_journal: _undo.Journal | None = None
+        self.credentials = credentials
+        #: What undoes requests.
+        self.compensations: _compensations.Catalogue | None = None
+        if compensations is not None:
+            if undo is False:
+                raise ConfigurationError("`compensations` need `undo`", "undo.off")
+            self.compensations = _compensations.Catalogue.load(compensations)
         if undo is not False:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"

@@ -1,0 +1,430 @@
+"""Requests of an agent are undone by the requests that a catalogue names for them."""
+
+import asyncio
+import http.client
+import json
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import unittest
+import urllib.error
+import urllib.request
+
+import aiohttp
+import httpx
+import requests
+
+from interlock import Blocked, ConfigurationError, Interlock, RollbackStopped
+
+from shop import Shop
+from world import World
+
+ALLOW = """
+interlock: 1
+default: allow
+rules: []
+"""
+ONLY_REVERSIBLE = """
+interlock: 1
+default: allow
+rules:
+  - id: only-what-can-be-undone
+    match: { action: [api_call] }
+    when: "!facts.reversible"
+    effect: block
+"""
+CATALOGUE = """
+interlock: 1
+compensations:
+  - id: new-order
+    method: POST
+    url: URL/v1/orders
+    compensation:
+      method: DELETE
+      url: URL/v1/orders/{$response.body#/id}
+      headers: { Authorization: "Bearer {$secret.SHOP_TOKEN}", X-Why: "undo of {$method}" }
+      status: [2xx, 404]
+      idempotent: true
+    verify:
+      url: URL/v1/orders/{$response.body#/id}
+      expect: { status: [404] }
+  - id: change-order
+    method: PUT
+    url: URL/v1/orders/{order}
+    before: { url: "URL/v1/orders/{order}" }
+    compensation:
+      method: PUT
+      url: URL/v1/orders/{order}
+      headers: { If-Match: "{$response.header.ETag}" }
+      body: { item: "{$before.body#/item}", tags: "{$before.body#/tags}" }
+    unchanged:
+      url: URL/v1/orders/{order}
+      expect: { headers: { ETag: "{$response.header.ETag}" } }
+    verify:
+      url: URL/v1/orders/{order}
+      expect: { json: { /item: "{$before.body#/item}", /tags: "{$before.body#/tags}" } }
+    window: 1h
+  - id: mail
+    method: POST
+    url: URL/v1/mails
+    irreversible: a mail that was sent is with its reader
+"""
+
+
+def by_httpx(method, url, body=None):
+    with httpx.Client() as client:
+        response = client.request(method, url, json=body)
+        return response.status_code, response.content
+
+
+def by_httpx_async(method, url, body=None):
+    async def ask():
+        async with httpx.AsyncClient() as client:
+            response = await client.request(method, url, json=body)
+            return response.status_code, response.content
+
+    return asyncio.run(ask())
+
+
+def by_httpx_stream(method, url, body=None):
+    with httpx.stream(method, url, json=body) as response:
+        return response.status_code, b"".join(response.iter_bytes(7))
+
+
+def by_requests(method, url, body=None):
+    with requests.Session() as session:
+        response = session.request(method, url, json=body)
+        return response.status_code, response.content
+
+
+def by_requests_stream(method, url, body=None):
+    with requests.request(method, url, json=body, stream=True) as response:
+        return response.status_code, b"".join(response.iter_content(7))
+
+
+def by_urllib(method, url, body=None):
+    raw = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=raw, method=method)
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def by_http_client(method, url, body=None):
+    host, _, path = url.partition("://")[2].partition("/")
+    connection = http.client.HTTPConnection(host)
+    try:
+        connection.request(method, f"/{path}", body=json.dumps(body) if body is not None else None)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def by_aiohttp(method, url, body=None):
+    async def ask():
+        async with aiohttp.ClientSession() as session:
+            async with session.request(method, url, json=body) as response:
+                return response.status, await response.read()
+
+    return asyncio.run(ask())
+
+
+def by_aiohttp_chunks(method, url, body=None):
+    async def ask():
+        async with aiohttp.ClientSession() as session:
+            async with session.request(method, url, json=body) as response:
+                return response.status, b"".join([part async for part in response.content.iter_chunked(7)])
+
+    return asyncio.run(ask())
+
+
+LIBRARIES = [
+    by_httpx,
+    by_httpx_async,
+    by_httpx_stream,
+    by_requests,
+    by_requests_stream,
+    by_urllib,
+    by_http_client,
+    by_aiohttp,
+    by_aiohttp_chunks,
+]
+
+
+class WithShop(World):
+    policy = ALLOW
+
+    def setUp(self):
+        self.shop = Shop()
+        self.addCleanup(self.shop.close)
+        super().setUp()
+        os.environ["SHOP_TOKEN"] = "s3cret"
+        self.addCleanup(os.environ.pop, "SHOP_TOKEN", None)
+        logging.getLogger("interlock").setLevel(logging.CRITICAL)
+        self.addCleanup(logging.getLogger("interlock").setLevel, logging.NOTSET)
+
+    def open(self, **options):
+        catalogue = self.dir / "compensations.yaml"
+        catalogue.write_text(CATALOGUE.replace("URL", self.shop.url))
+        return super().open(**{"compensations": catalogue, **options})
+
+    @property
+    def orders(self):
+        return f"{self.shop.url}/v1/orders"
+
+
+class Requests(WithShop):
+    def test_every_library(self):
+        for mode in ((), ("chunked",), ("gzip",), ("chunked", "gzip")):
+            for number, ask in enumerate(LIBRARIES):
+                with self.subTest(ask.__name__, mode=mode):
+                    self.shop.mode = set(mode)
+                    # Each agent is new: one that repeats itself is stopped.
+                    with self.il.monitor(f"bot-{number}-{len(mode)}-{mode}"):
+                        status, raw = ask("POST", self.orders, {"item": f"n{number}"})
+                    self.assertEqual(status, 201)
+                    order = json.loads(raw)
+                    self.assertEqual(self.shop.orders[str(order["id"])], order)
+                    step = self.il.undo_steps()[-1]
+                    self.assertEqual((step.declared, step.irreversible), (("http",), ()))
+                    report = self.il.rollback()
+                    self.assertEqual(len(report.undone), 1)
+                    self.assertEqual(self.shop.orders, {})
+        deletes = [seen for seen in self.shop.seen if seen[0] == "DELETE"]
+        self.assertEqual(len(deletes), 4 * len(LIBRARIES))
+        self.assertEqual(deletes[0][2]["Authorization"], "Bearer s3cret")
+        self.assertEqual(deletes[0][2]["X-why"], "undo of POST")
+
+    def test_nothing_secret_is_kept(self):
+        with self.il.monitor():
+            headers = {"Authorization": "Bearer of-the-agent"}
+            httpx.post(self.orders, json={"item": "x"}, headers=headers)
+        kept = b"".join(p.read_bytes() for p in (self.dir / "data" / "undo").rglob("*") if p.is_file())
+        self.assertIn(b"$secret.SHOP_TOKEN", kept)
+        self.assertNotIn(b"s3cret", kept)
+        self.assertNotIn(b"of-the-agent", kept)
+
+    def test_a_change_is_undone_by_what_was_read_before(self):
+        for ask in (by_httpx, by_httpx_async, by_requests, by_urllib, by_aiohttp):
+            with self.subTest(ask.__name__):
+                self.shop.orders = {"a b": {"id": "a b", "version": 1, "item": "was", "tags": ["x", 1]}}
+                with self.il.monitor(f"bot-{ask.__name__}"):
+                    status, _ = ask("PUT", f"{self.orders}/a%20b", {"item": "is", "tags": []})
+                self.assertEqual(status, 200)
+                self.assertEqual(self.shop.orders["a b"]["item"], "is")
+                self.il.rollback()
+                order = self.shop.orders["a b"]
+                self.assertEqual((order["item"], order["tags"]), ("was", ["x", 1]))
+
+    def test_two_changes_of_one_call_are_one_step(self):
+        self.shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+
+        @self.il.guard
+        def tool():
+            by_httpx("PUT", f"{self.orders}/7", {"item": "one"})
+            by_requests("PUT", f"{self.orders}/7", {"item": "two"})
+            by_urllib("POST", self.orders, {"item": "new"})
+
+        with self.il.monitor():
+            tool()
+        self.assertEqual([s.declared for s in self.il.undo_steps()], [("http", "http", "http")])
+        self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertEqual([o["item"] for o in self.shop.orders.values()], ["was"])
+
+    def test_what_was_changed_since_is_left_alone(self):
+        self.shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        with self.il.monitor():
+            by_httpx("PUT", f"{self.orders}/7", {"item": "is"})
+        self.shop.orders["7"].update(item="a person", version=9)
+        with self.assertRaisesRegex(RollbackStopped, "was changed since"):
+            self.il.rollback()
+        self.assertEqual(self.shop.orders["7"]["item"], "a person")
+        self.assertEqual(len(self.shop.writes), 1, "nothing was sent")
+        # What is forced is still not blind: the service has its own condition.
+        with self.assertRaisesRegex(RollbackStopped, "was answered 412"):
+            self.il.rollback(force=True)
+
+    def test_a_compensation_that_only_says_so_undoes_nothing(self):
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.mode = {"phantom"}
+        with self.assertRaisesRegex(RollbackStopped, "and yet .* is not undone") as raised:
+            self.il.rollback()
+        self.assertEqual(raised.exception.report.undone, ())
+        self.shop.mode = set()
+        self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertEqual(self.shop.orders, {})
+
+    def test_what_is_gone_already_is_undone_as_declared(self):
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.orders.clear()
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
+    def test_what_had_no_effect_is_no_step(self):
+        with self.il.monitor():
+            self.assertEqual(by_requests("POST", self.orders, {"wrong": 1})[0], 422)
+            for ask in (by_httpx, by_requests, by_urllib, by_http_client, by_aiohttp):
+                with self.assertRaises(Exception):
+                    ask("POST", "http://127.0.0.1:9/v1/orders", {"item": "x"})
+        self.assertEqual(self.il.undo_steps(), [])
+
+    def test_a_request_whose_outcome_is_unknown_is_not_skipped(self):
+        for mode in ("dies", "fails", "accepted-undeclared"):
+            for ask in (by_httpx, by_httpx_async, by_requests, by_urllib, by_aiohttp):
+                with self.subTest(ask.__name__, mode=mode):
+                    self.shop.mode = {mode}
+                    with self.il.monitor(f"bot-{ask.__name__}-{mode}"):
+                        try:
+                            ask("POST", self.orders, {"item": "x"})
+                        except Exception as error:
+                            self.assertNotIsInstance(error, Blocked)
+                    self.shop.mode = set()
+                    steps = self.il.undo_steps()
+                    if mode == "accepted-undeclared":
+                        self.assertEqual(len(self.il.rollback().undone), 1)
+                        continue
+                    # aiohttp and urllib3 may ask twice where a connection ended.
+                    self.assertGreaterEqual(len(steps), 1)
+                    with self.assertRaisesRegex(RollbackStopped, "nobody knows whether it happened"):
+                        self.il.rollback()
+                    self.assertEqual(self.il.undo_steps(), steps)
+                    for step in steps:
+                        self.il.abandon_step(step.step)
+
+    def test_a_process_that_dies_in_a_request_leaves_a_note(self):
+        code = f"""
+            import os, threading, time, urllib.request
+            from interlock import Interlock
+            il = Interlock({str(self.dir / "data")!r}, agent="bot", policy={str(self.dir / "policy.yaml")!r},
+                           compensations={str(self.dir / "compensations.yaml")!r}, durability="batch")
+            with il.monitor():
+                import http.client
+                host = {self.shop.url!r}.partition("://")[2]
+                connection = http.client.HTTPConnection(host)
+                connection.request("POST", "/v1/orders", body='{{"item": "x"}}')
+                time.sleep(0.3)
+                os._exit(9)
+        """
+        self.il.close()
+        ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], timeout=60)
+        self.assertEqual(ran.returncode, 9)
+        self.assertEqual(len(self.shop.orders), 1)
+        self.il = self.open()
+        with self.assertRaisesRegex(RollbackStopped, "begun and nobody knows"):
+            self.il.rollback()
+
+    def test_another_process_can_undo_it(self):
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.il.close()
+        code = f"""
+            from interlock import Interlock
+            asked = []
+            def credentials(name, url):
+                asked.append((name, url))
+                return "from the vault"
+            il = Interlock({str(self.dir / "data")!r}, agent="bot", policy={str(self.dir / "policy.yaml")!r},
+                           durability="batch", credentials=credentials)
+            print(len(il.rollback().undone), asked[0][0])
+        """
+        ran = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], timeout=60, capture_output=True, text=True
+        )
+        self.assertEqual(ran.stdout, "1 SHOP_TOKEN\n", ran.stderr)
+        self.assertEqual(self.shop.orders, {})
+        self.assertEqual(self.shop.seen[-2][2]["Authorization"], "Bearer from the vault")
+
+    def test_a_missing_credential_says_what_to_set(self):
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        del os.environ["SHOP_TOKEN"]
+        try:
+            with self.assertRaisesRegex(RollbackStopped, "`SHOP_TOKEN` .* is missing: set it in the envi"):
+                self.il.rollback()
+        finally:
+            os.environ["SHOP_TOKEN"] = "s3cret"
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
+    def test_the_time_for_it_may_be_over(self):
+        self.shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        with self.il.monitor():
+            by_httpx("PUT", f"{self.orders}/7", {"item": "is"})
+        with unittest.mock.patch("interlock._undo_http.time.time", return_value=1e12):
+            with self.assertRaisesRegex(RollbackStopped, "for a time, which is over"):
+                self.il.rollback()
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
+    def test_a_rollback_that_was_cut_off_sends_nothing_twice(self):
+        self.shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        sent = []
+
+        def dies(self, payload):
+            sent.append(compensate(self, payload))
+            raise KeyboardInterrupt
+
+        from interlock import _undo_http
+
+        compensate = _undo_http.Rollback._compensate
+        with unittest.mock.patch.object(_undo_http.Rollback, "_compensate", dies):
+            with self.assertRaises(RollbackStopped):
+                self.il.rollback()
+        self.assertEqual(len(sent), 1)
+        self.il.close()
+        self.il = self.open()
+        self.assertEqual(self.il.undo_steps(), [], "the next start completes it")
+        self.assertEqual([w[0] for w in self.shop.writes], ["POST", "DELETE"])
+
+    def test_a_response_that_cannot_be_read_is_said(self):
+        self.shop.mode = {"large", "chunked"}
+        for ask in (by_httpx, by_httpx_async, by_requests, by_urllib, by_aiohttp, by_http_client):
+            with self.subTest(ask.__name__), self.il.monitor(f"bot-{ask.__name__}"):
+                _, raw = ask("POST", self.orders, {"item": "x"})
+                self.assertEqual(len(raw.rstrip()) + (1 << 21), len(raw), "the agent gets all of it")
+                json.loads(raw)
+        self.assertEqual(
+            {step.irreversible for step in self.il.undo_steps()},
+            {(f"POST {self.orders}: `{{$response.body#/id}}`: the body has more than 1048576 bytes",)},
+        )
+
+
+class Reversible(WithShop):
+    policy = ONLY_REVERSIBLE
+
+    def test_policies_know_whether_a_request_can_be_undone(self):
+        with self.il.monitor():
+            for ask in LIBRARIES:
+                self.assertEqual(ask("GET", self.orders)[0], 200)
+                with self.assertRaises(Blocked):
+                    ask("POST", f"{self.shop.url}/v1/mails", {"to": "a"})
+                with self.assertRaises(Blocked):
+                    ask("DELETE", f"{self.orders}/7")
+            self.assertEqual(by_httpx("POST", self.orders, {"item": "x"})[0], 201)
+            self.assertEqual(by_requests("POST", self.orders, {"item": "x"})[0], 201)
+            # Nothing to read before it: what it would overwrite is not known.
+            with self.assertRaises(Blocked):
+                by_httpx("PUT", f"{self.orders}/nothing", {"item": "is"})
+            with self.assertRaises(Blocked):
+                by_aiohttp("PUT", f"{self.orders}/nothing", {"item": "is"})
+        self.assertEqual([w[0] for w in self.shop.writes], ["POST", "POST"])
+
+    def test_what_is_allowed_and_cannot_be_undone_is_in_the_report(self):
+        self.il.close()
+        self.policy = ALLOW
+        self.il = self.open()
+        with self.il.monitor():
+            by_httpx("POST", f"{self.shop.url}/v1/mails", {"to": "a"})
+        report = self.il.rollback()
+        self.assertIn("a mail that was sent is with its reader", report.irreversible[0].irreversible[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -21,6 +21,8 @@ from typing import Any, TypeVar, Union
 
 from . import _approval, _compensations, _core, _guard, _monitor, _run, _scope, _undo, _undo_http
 from .errors import ConfigurationError, InterlockError
+from .sandbox import Sandbox
+from .sandbox import _frame as _sandbox
 
 #: What a violation may entail.
 VIOLATIONS = ("block", "pause", "rollback")
@@ -58,6 +60,8 @@ class Interlock:
     ``on_violation``: what a blocked action entails for its agent: ``block`` (nothing more),
     ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
     and it is stopped).
+    ``sandbox``: whether guarded calls on which a policy decides ``sandbox`` run in a sandbox that is
+    discarded (see :meth:`sandbox`), unless a guard says otherwise.
 
     ``compensations``: what undoes requests: files, directories or entries, see
     :mod:`interlock._compensations`. ``credentials``: asked for the secrets of such requests, by name
@@ -104,6 +108,7 @@ class Interlock:
         undo: bool | _undo.UndoLimits = True,
         on_violation: str = "block",
         rollback_limit: int = 10,
+        sandbox: bool = False,
         compensations: _compensations.Compensations | None = None,
         credentials: _undo_http.Credentials | None = None,
     ) -> None:
@@ -132,6 +137,7 @@ class Interlock:
             "undo": undo,
             "on_violation": on_violation,
             "rollback_limit": rollback_limit,
+            "sandbox": sandbox,
             "server": server,
             "api_key": api_key,
             "mode": mode,
@@ -207,6 +213,8 @@ class Interlock:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"
             self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
+        self.isolates = sandbox
+        _sandbox.recover(self)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -249,6 +257,7 @@ class Interlock:
         floor: _core.Floor | None = None,
         reported: bool = False,
         undo: bool = False,
+        sandbox: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
@@ -256,7 +265,8 @@ class Interlock:
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
         ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
         it is scored and recorded, and nothing is enforced. With ``undo`` the caller promises that it
-        can undo the action: policies see it as ``facts.reversible``.
+        can undo the action: policies see it as ``facts.reversible``. With ``sandbox`` it promises to
+        run the action where nothing commits if the effect is ``sandbox``: ``facts.can_sandbox``.
         """
         # Field by field: making a `Scope` costs as much as the rest of this function.
         scope, defaults = _scope.current(), self._defaults
@@ -292,6 +302,7 @@ class Interlock:
             floor=floor or scope.floor,
             reported=reported,
             undo=undo,
+            sandbox=sandbox,
         )
 
     def agent(self, agent: str | None = None) -> str:
@@ -359,6 +370,7 @@ class Interlock:
         check: _run.Check | None = None,
         undo: Callable[..., Any] | None = None,
         writes: _undo.Writes = None,
+        sandbox: bool | Callable[[Sandbox], Any] | None = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -376,6 +388,10 @@ class Interlock:
         ``undo`` undoes a call: a function of the same arguments, and of ``result`` if it has such a
         parameter. ``writes`` says which files a call changes, as patterns over the arguments such as
         ``"{path}"`` or as a function of them; how they are is kept before the call.
+
+        ``sandbox``: whether a call runs in a sandbox of its own where a policy decides so, instead of
+        asking a person; it returns as usual, and what it did is discarded. A function gets the
+        sandbox after the call and may commit it.
         """
         if tool is None:
             return functools.partial(
@@ -390,6 +406,7 @@ class Interlock:
                 check=check,
                 undo=undo,
                 writes=writes,
+                sandbox=sandbox,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -404,6 +421,7 @@ class Interlock:
             check=check,
             undo=undo,
             writes=writes,
+            sandbox=self.isolates if sandbox is None else sandbox,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -455,11 +473,43 @@ class Interlock:
         with self.scope(agent=agent, session=session, run=run):
             yield from _monitor.entered(monitor)
 
+    @contextlib.contextmanager
+    def sandbox(
+        self,
+        agent: str | None = None,
+        *,
+        session: str | None = None,
+        run: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[Sandbox]:
+        """As :meth:`monitor`, and what runs inside ``with`` changes nothing outside: it sees its own
+        writes, and they are forgotten at the end unless :meth:`Sandbox.commit` was called.
+
+        What cannot be held back is refused. See :mod:`interlock.sandbox`.
+        """
+        if _run.current() is not None:
+            raise ConfigurationError(
+                "a run keeps its steps as done, which they are not in a sandbox", "sandbox.run"
+            )
+        _sandbox.refuse_nesting()
+        with self.scope(agent=agent, session=session, run=run):
+            box = Sandbox(self)
+            monitor = _monitor.Monitor(
+                self,
+                approval if approval is not None else self.approval,
+                self.approval_timeout if approval_timeout is None else approval_timeout,
+                sandbox=box,
+            )
+            with box.entered(monitor):
+                yield box
+
     def standing(self) -> dict[str, Any] | None:
         """How this process stands with the server: ``leased``, ``bundle``, ``waiting`` (records that
         the server may not have), ``problem``; ``owner`` is false where another process of the same
         data directory knows. ``None`` unless ``mode`` is ``connected``."""
         return self.engine.standing()
+
     # -- runs -----------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -488,6 +538,10 @@ class Interlock:
                 "a run stores what its steps return, and `content` is "
                 f"`{self.options['content']}`; use `full`",
                 "config.content",
+            )
+        if _sandbox.current() is not None:
+            raise ConfigurationError(
+                "a run keeps its steps as done, which they are not in a sandbox", "sandbox.run"
             )
         run = _run.Run(
             self,

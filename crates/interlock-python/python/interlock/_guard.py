@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import inspect
 import os
@@ -11,12 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Union
 
 from . import _approval, _scope, _undo
+from .sandbox import _frame as _sandbox
 from ._core import Floor
 from .errors import ConfigurationError, InterlockError, InvalidAction, denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
     from ._core import Decision
+    from .sandbox import Sandbox
 
 #: The methods of an object through which frameworks run a tool.
 METHODS = ("execute", "invoke", "run", "_run", "call", "batch", "stream", "__call__")
@@ -46,6 +50,7 @@ class Guard:
         check: Callable[..., Any] | None = None,
         undo: Callable[..., Any] | None = None,
         writes: _undo.Writes = None,
+        sandbox: bool | Callable[[Sandbox], Any] = False,
     ) -> None:
         if (undo is not None or writes is not None) and interlock.undo_journal is None:
             raise ConfigurationError(
@@ -68,6 +73,10 @@ class Guard:
         self.file_ops: list[_undo.Op] = []
         #: Whether what it changes is kept in another way.
         self.kept = False
+        #: Whether a call can run in a sandbox of its own, and who looks at it then.
+        self.sandbox = sandbox
+        #: Whether it runs where nothing commits; `None` where the surroundings say.
+        self.isolated: bool | None = None
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -116,7 +125,24 @@ class Guard:
             step=step,
             floor=floor,
             undo=kept or self.kept or (self.undo is not None and not ops),
+            sandbox=self.isolates(),
         )
+
+    def isolates(self) -> bool:
+        """Whether a call can run where nothing commits."""
+        # A run is made of guarded calls, so that its module needs this one.
+        from . import _run
+
+        if self.isolated is not None:
+            return self.isolated
+        # What a run keeps as done must have been done.
+        return _run.current() is None and (bool(self.sandbox) or _sandbox.current() is not None)
+
+    def place(self, decision: Decision) -> contextlib.AbstractContextManager[Any]:
+        """Where a call under this decision runs: a sandbox of its own if it needs one."""
+        if decision.effect != "sandbox" or _sandbox.current() is not None:
+            return contextlib.nullcontext()
+        return _sandbox.fresh(self.interlock, self.sandbox if callable(self.sandbox) else None)
 
     def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:
         """The operations on files that a call declares."""
@@ -150,7 +176,7 @@ class Guard:
                 self.interlock.engine, decision, self.approval, self.approval_timeout
             )
             decision = self.ask(arguments, redact, id, asks=asks)
-        if not decision.allowed:
+        if not (decision.allowed or decision.effect == "sandbox" and self.isolates()):
             raise self.refusal(decision)
         return decision
 
@@ -255,6 +281,10 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
                 "return a list instead, or leave out `undo` and `writes`",
                 "undo.generator",
             )
+        # A sandbox of its own would be over before it runs.
+        lasting = copy.copy(guard)
+        lasting.sandbox = False
+
         # Nothing runs before the first item, so that a check at the call is a check in time.
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Any:
@@ -263,7 +293,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             if run is not None:
                 return run.call(guard, call, function, guard.name, False, None)
             # When its effects happen, this call is long over.
-            decision = guard.permit(call.arguments)
+            decision = lasting.permit(call.arguments)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             guard.report(decision, time.monotonic(), "succeeded")
@@ -288,7 +318,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             await guard.interlock.off_loop(effects.begin)
             started = time.monotonic()
             try:
-                with effects:
+                with guard.place(decision), effects:
                     result = await function(*call.args, **call.kwargs)
             except BaseException as error:
                 # Cancelled, it may have happened or not.
@@ -315,7 +345,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
         effects.begin()
         started = time.monotonic()
         try:
-            with effects:
+            with guard.place(decision), effects:
                 result = function(*call.args, **call.kwargs)
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "unknown"

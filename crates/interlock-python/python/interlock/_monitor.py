@@ -29,7 +29,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from importlib import _bootstrap_external  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _undo
 from ._guard import Guard
@@ -37,6 +37,7 @@ from ._guard import Guard
 if TYPE_CHECKING:
     from ._client import Interlock
     from ._core import Decision
+    from .sandbox import Sandbox
 
 __all__ = ["Monitor"]
 
@@ -84,8 +85,14 @@ class Monitor:
         approval: Any,
         approval_timeout: float,
         also: Callable[[str, str, Decision], None] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.interlock = interlock
+        outer = _active.get()
+        #: Where what happens is held back; a monitor inside of one stays inside.
+        self.sandbox: Sandbox | None = (
+            sandbox if sandbox is not None or outer is None else outer.sandbox
+        )
         #: Is told of what may happen, and raises where it says no.
         self.also = also
         self.approval = approval
@@ -124,10 +131,14 @@ class Monitor:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
             guard.kept = kept
+            # What is done for real because a person agreed is not held back.
+            guard.isolated = (
+                self.sandbox is not None and asks is None and self.sandbox.covers(action_type)
+            )
             if self._is_ours(action_type, resource):
-                why = "the data directory is not the agent's"
-                refused = guard.ask({} if arguments is None else arguments, False, asks=why, effect="block")
-                raise guard.refusal(refused)
+                self.refuse(
+                    action_type, resource, tool, arguments, "the data directory is not the agent's"
+                )
             decision = guard.permit(
                 {} if arguments is None else arguments, redact=False, asks=asks
             )
@@ -136,6 +147,18 @@ class Monitor:
             if guard.file_ops and keep:
                 self._keep(guard.file_ops, tool, decision)
             return decision
+        finally:
+            _local.deciding = was
+
+    def refuse(
+        self, action_type: str, resource: str, tool: str, arguments: Any, why: str
+    ) -> NoReturn:
+        """Refuses an action whatever policies say, on record."""
+        was, _local.deciding = _local.deciding, True
+        try:
+            guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+            refused = guard.ask({} if arguments is None else arguments, False, asks=why, effect="block")
+            raise guard.refusal(refused)
         finally:
             _local.deciding = was
 
@@ -154,6 +177,9 @@ class Monitor:
 
     def _undoable(self, ops: list[_undo.Op] | None) -> list[_undo.Op]:
         if not ops or self.interlock.undo_journal is None or _undo.rolling():
+            return []
+        if self.sandbox is not None:
+            # Nothing happens that could be undone.
             return []
         return [op for op in ops if not op[1].startswith(_NO_FILES)]
 
@@ -425,7 +451,24 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         # The interpreter is going down and took the module apart.
         return
     if monitor is not None:
+        if monitor.sandbox is not None:
+            _held(monitor, monitor.sandbox, event, args)
         handler(monitor, *args)
+
+
+def _held(monitor: Monitor, sandbox: Sandbox, event: str, args: tuple[Any, ...]) -> None:
+    """Refuses what would happen outside of the sandbox."""
+    if event in _CONNECTING and not sandbox.passes():
+        target = _target(args[1])
+        if target is not None:
+            sandbox.refuse(
+                "network_request", target[0], "connect", target[1], "no part covers this connection"
+            )
+    sandbox.heard(event, args)
+
+
+#: What reaches somebody outside.
+_CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 
 # -- what events do not tell ----------------------------------------------------------------------

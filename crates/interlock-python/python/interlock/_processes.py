@@ -40,6 +40,11 @@ class Inherited:
     def of(cls, monitor: Monitor) -> Inherited:
         """What the monitor is made of; refused where that cannot be handed over."""
         scope = _scope.current()
+        if monitor.sandbox is not None:
+            raise ConfigurationError(
+                "what runs in a sandbox cannot be handed to another process; fork instead",
+                "sandbox.process",
+            )
         if callable(monitor.approval) or monitor.approval == "console":
             raise ConfigurationError(
                 "another process cannot ask as this one does: give the monitor "

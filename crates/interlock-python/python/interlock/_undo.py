@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from . import _core, _undo_http, _undo_sqlite
 from .errors import ConfigurationError, InterlockError, RollbackStopped
+from .sandbox import _frame as _sandbox
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -336,7 +337,9 @@ class Effects:
         self._arguments = call.arguments
         journal = guard.interlock.undo_journal
         self._step: Step | None = None
-        if journal is not None and not rolling():
+        # In a sandbox nothing happens that could be undone.
+        held = decision.effect == "sandbox" or _sandbox.current() is not None
+        if journal is not None and not rolling() and not held:
             agent = guard.interlock.agent()
             self._step = journal.step(agent, guard.name, decision.id)
         self._token: contextvars.Token[Step | None] | None = None

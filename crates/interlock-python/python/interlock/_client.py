@@ -23,6 +23,7 @@ from . import _approval, _compensations, _core, _guard, _monitor, _run, _scope, 
 from .errors import ConfigurationError, InterlockError
 from .sandbox import Sandbox
 from .sandbox import _frame as _sandbox
+from .sandbox import http as _sandbox_http
 
 #: What a violation may entail.
 VIOLATIONS = ("block", "pause", "rollback")
@@ -66,6 +67,8 @@ class Interlock:
     ``compensations``: what undoes requests: files, directories or entries, see
     :mod:`interlock._compensations`. ``credentials``: asked for the secrets of such requests, by name
     and address, when they are sent; without it they are in the environment.
+    ``services``: what stands in for services in sandboxes: :class:`~interlock.sandbox.OpenApi`,
+    :class:`~interlock.sandbox.DryRun`.
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
     ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
@@ -111,6 +114,7 @@ class Interlock:
         sandbox: bool = False,
         compensations: _compensations.Compensations | None = None,
         credentials: _undo_http.Credentials | None = None,
+        services: Sequence[_sandbox_http.Service] = (),
     ) -> None:
         if on_violation not in VIOLATIONS:
             raise ConfigurationError(
@@ -147,6 +151,7 @@ class Interlock:
             "ca_file": ca_file,
             "allow_plain_http": allow_plain_http,
             "compensations": compensations,
+            "services": services,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -213,6 +218,7 @@ class Interlock:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"
             self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
+        self.services = _sandbox_http.services(services)
         self.isolates = sandbox
         _sandbox.recover(self)
         _open.add(self)

@@ -8,6 +8,7 @@ what undoes it, and answered in its place within a sandbox.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import http.client
 import io
@@ -23,6 +24,7 @@ from .errors import InterlockError
 
 if TYPE_CHECKING:
     from ._core import Decision
+    from .sandbox import Sandbox
 
 #: Codings of a response that can be read here.
 _CODINGS = "gzip, deflate"
@@ -51,12 +53,13 @@ class StandIn(Protocol):
     def answer(self, request: Request, decision: Decision) -> Answer:
         """The answer; may ask the service how things are."""
 
-    def sent(self, request: Request, route: Route) -> None:
-        """A request is about to be sent all the same."""
+    def watch(self, request: Request, decision: Decision, route: Route) -> Any:
+        """What is told of the response to a request that is sent, as an effect is."""
 
 
-#: The stand-in that holds here, if any.
-stand_in: Callable[[], StandIn | None] = lambda: None
+def stand_in(monitor: Monitor) -> StandIn | None:
+    """What answers here, if anything does."""
+    return None if monitor.sandbox is None else monitor.sandbox.part("http")  # type: ignore[return-value]
 
 
 @dataclasses.dataclass
@@ -67,7 +70,9 @@ class Exchange:
     decision: Decision
     route: Route
     stands_in: StandIn | None = None
-    effect: Effect | None = None
+    #: What is told of the response.
+    effect: Effect | Any = None
+    sandbox: Sandbox | None = None
 
     @property
     def answered(self) -> bool:
@@ -77,6 +82,10 @@ class Exchange:
     @property
     def wants_body(self) -> bool:
         return self.effect is not None and self.effect.reads_body
+
+    def passing(self) -> contextlib.AbstractContextManager[None]:
+        """Around what sends it, which a sandbox lets through."""
+        return contextlib.nullcontext() if self.sandbox is None else self.sandbox.passing()
 
     def answer(self, request: Request) -> Answer:
         assert self.stands_in is not None
@@ -117,13 +126,14 @@ def begin(request: Request) -> Exchange | None:
     monitor = current()
     if monitor is None:
         return None
-    found = stand_in()
+    box, found = monitor.sandbox, stand_in(monitor)
+    if box is not None:
+        box.require_open("api_call", request.url, request.library)
     route = Route("pass") if found is None else found.route(request)
     plan = None
     if not _undo.rolling() and route.kind in ("pass", "ask"):
         plan = Plan.of(monitor.interlock.compensations, request)
-    decision = _decide(monitor, request, plan, route)
-    exchange = Exchange(request, decision, route, found)
+    exchange = Exchange(request, _decide(monitor, request, plan, route), route, found, None, box)
     if plan is not None:
         if plan.reads_before:
             with unmonitored():
@@ -133,8 +143,8 @@ def begin(request: Request) -> Exchange | None:
                 exchange.decision = _decide(monitor, request, plan, route)
         own = _undo.current() is None
         exchange.effect = Effect(plan, monitor.step(request.library, exchange.decision), own)
-    if found is not None and not exchange.answered:
-        found.sent(request, route)
+    elif found is not None and not exchange.answered:
+        exchange.effect = found.watch(request, exchange.decision, route)
     return exchange
 
 
@@ -262,7 +272,8 @@ def install_httpx(httpx: Any) -> None:
                 return answer(self, request, exchange.answer(exchange.request))
             before(exchange, request)
             try:
-                response = original(self, request, *args, **kwargs)
+                with exchange.passing():
+                    response = original(self, request, *args, **kwargs)
             except never:
                 exchange.not_sent()
                 raise
@@ -300,7 +311,8 @@ def install_httpx(httpx: Any) -> None:
                 )
             before(exchange, request)
             try:
-                response = await original(self, request, *args, **kwargs)
+                with exchange.passing():
+                    response = await original(self, request, *args, **kwargs)
             except never:
                 exchange.not_sent()
                 raise
@@ -512,7 +524,8 @@ def install_http_client() -> None:
             if exchange is None or self.sock is not None:
                 return original(self, data)
             try:
-                return original(self, data)
+                with exchange.passing():
+                    return original(self, data)
             except BaseException:
                 if self.sock is None:
                     exchange.not_sent()
@@ -557,8 +570,8 @@ def install_urllib3(urllib3: Any) -> None:
 
     def make(original: Any) -> Any:
         def made(self: Any, conn: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-            standing = current() is not None and stand_in() is not None
-            if not standing or method.upper() in SAFE or conn.sock is not None:
+            monitor = current()
+            if monitor is None or monitor.sandbox is None or conn.sock is not None:
                 return original(self, conn, method, *args, **kwargs)
             # It connects before it says what for.
             conn.sock = Socket()

@@ -60,7 +60,8 @@ def install(aiohttp: Any) -> None:
                 for name, value in exchange.route.headers:
                     req.headers[name] = value
             try:
-                connection = await original(self, req, *args, **kwargs)
+                with exchange.passing():
+                    connection = await original(self, req, *args, **kwargs)
             except BaseException:
                 exchange.not_sent()
                 raise

@@ -147,12 +147,16 @@ class Pattern:
             for piece in (*self.labels, *self.path)
         )
 
-    @property
-    def fixed_host(self) -> bool:
-        return all(piece.name is None for piece in self.labels)
-
     def match(self, url: str) -> dict[str, str] | None:
         """What the names stand for in this address, decoded; `None` if it is another one."""
+        return self._match(url, self.path, False)
+
+    def above(self, url: str) -> bool:
+        """Whether this address is below the pattern."""
+        path = self.path[:-1] if self.path[-1] == _Piece("") else self.path
+        return self._match(url, path, True) is not None
+
+    def _match(self, url: str, path: list[_Piece], more: bool) -> dict[str, str] | None:
         try:
             found = parts(url)
         except BadUrl:
@@ -162,10 +166,12 @@ class Pattern:
         host = (found.hostname or "").rstrip(".")
         labels = [f"[{host}]"] if ":" in host else host.split(".")
         segments = _segments(found.path)
-        if segments is None or len(labels) != len(self.labels) or len(segments) != len(self.path):
+        if segments is None or len(labels) != len(self.labels) or len(segments) < len(path):
+            return None
+        if more == (len(segments) == len(path)):
             return None
         names: dict[str, str] = {}
-        for piece, text in zip((*self.labels, *self.path), (*labels, *segments)):
+        for piece, text in zip((*self.labels, *path), (*labels, *segments)):
             value = piece.match(text)
             if value is None:
                 return None

@@ -1,7 +1,5 @@
 """Requests of an agent are undone by the requests that a catalogue names for them."""
 
-import asyncio
-import http.client
 import json
 import logging
 import os
@@ -9,15 +7,22 @@ import subprocess
 import sys
 import textwrap
 import unittest
-import urllib.error
-import urllib.request
+import unittest.mock
 
-import aiohttp
 import httpx
-import requests
 
-from interlock import Blocked, ConfigurationError, Interlock, RollbackStopped
+from interlock import Blocked, ConfigurationError, RollbackStopped
+from interlock._compensations import Catalogue
 
+from libraries import (
+    LIBRARIES,
+    by_aiohttp,
+    by_http_client,
+    by_httpx,
+    by_httpx_async,
+    by_requests,
+    by_urllib,
+)
 from shop import Shop
 from world import World
 
@@ -73,90 +78,6 @@ compensations:
 """
 
 
-def by_httpx(method, url, body=None):
-    with httpx.Client() as client:
-        response = client.request(method, url, json=body)
-        return response.status_code, response.content
-
-
-def by_httpx_async(method, url, body=None):
-    async def ask():
-        async with httpx.AsyncClient() as client:
-            response = await client.request(method, url, json=body)
-            return response.status_code, response.content
-
-    return asyncio.run(ask())
-
-
-def by_httpx_stream(method, url, body=None):
-    with httpx.stream(method, url, json=body) as response:
-        return response.status_code, b"".join(response.iter_bytes(7))
-
-
-def by_requests(method, url, body=None):
-    with requests.Session() as session:
-        response = session.request(method, url, json=body)
-        return response.status_code, response.content
-
-
-def by_requests_stream(method, url, body=None):
-    with requests.request(method, url, json=body, stream=True) as response:
-        return response.status_code, b"".join(response.iter_content(7))
-
-
-def by_urllib(method, url, body=None):
-    raw = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=raw, method=method)
-    try:
-        with urllib.request.urlopen(request) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-
-
-def by_http_client(method, url, body=None):
-    host, _, path = url.partition("://")[2].partition("/")
-    connection = http.client.HTTPConnection(host)
-    try:
-        connection.request(method, f"/{path}", body=json.dumps(body) if body is not None else None)
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
-
-
-def by_aiohttp(method, url, body=None):
-    async def ask():
-        async with aiohttp.ClientSession() as session:
-            async with session.request(method, url, json=body) as response:
-                return response.status, await response.read()
-
-    return asyncio.run(ask())
-
-
-def by_aiohttp_chunks(method, url, body=None):
-    async def ask():
-        async with aiohttp.ClientSession() as session:
-            async with session.request(method, url, json=body) as response:
-                return response.status, b"".join([part async for part in response.content.iter_chunked(7)])
-
-    return asyncio.run(ask())
-
-
-LIBRARIES = [
-    by_httpx,
-    by_httpx_async,
-    by_httpx_stream,
-    by_requests,
-    by_requests_stream,
-    by_urllib,
-    by_http_client,
-    by_aiohttp,
-    by_aiohttp_chunks,
-]
-
-
 class WithShop(World):
     policy = ALLOW
 
@@ -177,6 +98,65 @@ class WithShop(World):
     @property
     def orders(self):
         return f"{self.shop.url}/v1/orders"
+
+
+class Catalogues(World):
+    def check(self, text, wanted):
+        file = self.dir / "c.yaml"
+        file.write_text(text)
+        with self.assertRaises(ConfigurationError) as raised:
+            Catalogue.load(file)
+        self.assertIn(wanted, str(raised.exception))
+
+    def test_what_is_wrong_has_a_place(self):
+        good = textwrap.dedent("""\
+            compensations:
+              - id: a
+                method: POST
+                url: https://h/o/{x}
+                compensation: { method: DELETE, url: "https://h/o/{x}" }
+                verify: { url: "https://h/o/{x}", expect: { status: 404 } }
+        """)
+        file = self.dir / "good.yaml"
+        file.write_text(good)
+        self.assertEqual(len(Catalogue.load([file, self.dir / "good.yaml"][:1]).entries), 1)
+        for old, new, wanted in [
+            ("id: a", "id: a b", "c.yaml:2: `compensations[0].id`: must be a name"),
+            ("id: a\n", "id: a\n    uri: x\n", "c.yaml:3: `compensations[0].uri`: is no field; known are"),
+            ("    method: POST\n", "", "c.yaml:2: `compensations[0]`: lacks `method`"),
+            ("POST", "P ST", "c.yaml:3: `compensations[0].method`: `P ST` is no method"),
+            ("https://h/o/{x}\n", "h/o/{x}\n", "c.yaml:4: `compensations[0].url`: must begin with"),
+            ("https://h/o/{x}\n", "https://h/o/{x}-{y}\n", "two names in one segment"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "https://h/o/{z}"', "the url has no such name"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "https://{x}/o"', "has an expression in its host"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "https://h{x}"', "has an expression in its host"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "https://h/{$secret.X}"', "secrets are for header"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "/{$before.body#/a}"', "needs a read, `before`"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "/{$request.body#a}"', "a JSON Pointer begins with"),
+            ('DELETE, url: "https://h/o/{x}"', 'DELETE, url: "/{$response.header.Set-Cookie}"', "is a credential"),
+            ("DELETE, url", "DELETE, headers: {Authorization: Bearer x}, url", "headers.Authorization`: is a credential: write"),
+            ("DELETE, url", "DELETE, headers: {X-Y: \"a\\nb\"}, url", "has a line break"),
+            ("DELETE, url", "DELETE, status: [2x], url", "`2x` is no status such as"),
+            ("DELETE, url", "DELETE, idempotent: 1, url", "must be true or false"),
+            ("expect: { status: 404 }", "expect: {}", "must say what the read shows"),
+            ("expect: { status: 404 }", "expect: { json: { id: 1 } }", "is no JSON Pointer"),
+            ("    verify:", "    window: soon\n    verify:", "`soon` is no duration such as"),
+            ("    verify:", "    unknown: compensate\n    verify:", "needs a compensation that is idempotent"),
+            ("    verify:", "    irreversible: x\n    verify:", "does not go with `irreversible`"),
+            ("    verify:", "    verify2:", "is no field"),
+            ("compensations:\n", "compensations: [\n", "not valid YAML"),
+            ("compensations:\n", "rules:\n", "c.yaml:1: `rules`: is no field"),
+        ]:
+            with self.subTest(new):
+                self.assertIn(old, good)
+                self.check(good.replace(old, new, 1), wanted)
+        self.check(good + good.partition("\n")[2], "the id `a` is there twice")
+        with self.assertRaisesRegex(ConfigurationError, r"compensations: `compensations\[0\]`: lacks `id`"):
+            self.open(compensations=[{"method": "POST"}])
+        with self.assertRaisesRegex(ConfigurationError, "cannot be read"):
+            self.open(compensations=self.dir / "nowhere.yaml")
+        with self.assertRaisesRegex(ConfigurationError, "need `undo`"):
+            self.open(compensations=[], undo=False)
 
 
 class Requests(WithShop):

@@ -24,6 +24,7 @@ Expressions are those of :mod:`interlock._template`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -310,7 +311,7 @@ def _headers(value: Any, path: str) -> dict[str, Template]:
         at = f"{path}/{name}"
         if not _TOKEN.fullmatch(str(name)):
             raise _Problem(at, "is no name of a header field")
-        template = _at(at, lambda text=text, at=at: Template.of(_text(text, at)))
+        template = _at(at, functools.partial(Template.of, _text(text, at)))
         if any(c in template.source for c in "\r\n\0"):
             raise _Problem(at, "has a line break")
         secret = any(e.root == "secret" for e in template.expressions())
@@ -374,7 +375,7 @@ def _read(value: Any, path: str) -> Read:
         place = f"{at}/json/{pointer.replace('~', '~0').replace('/', '~1')}"
         if pointer and not pointer.startswith("/"):
             raise _Problem(place, "is no JSON Pointer, which begins with `/`")
-        trees[pointer] = _at(place, lambda wanted=wanted: _template.compile_json(wanted))
+        trees[pointer] = _at(place, functools.partial(_template.compile_json, wanted))
     within = 0.0
     if "within" in about:
         within = float(_seconds(about["within"], f"{path}/within"))

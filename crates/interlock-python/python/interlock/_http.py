@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import datetime
 import http.client
 import io
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -224,7 +226,7 @@ def install_httpx(httpx: Any) -> None:
             for name, value in exchange.route.headers:
                 request.headers[name] = value
 
-    def answer(client: Any, request: Any, found: Answer) -> Any:
+    def answer(client: Any, request: Any, found: Answer, started: float) -> Any:
         empty = request.method == "HEAD" or found.status in (204, 304)
         headers = [(n, v) for n, v in found.headers if n.lower() != "content-length"]
         if not empty:
@@ -235,6 +237,7 @@ def install_httpx(httpx: Any) -> None:
             found.status, headers=headers, stream=stream, request=request, extensions=extensions
         )
         response.default_encoding = client._default_encoding
+        response.elapsed = datetime.timedelta(seconds=time.perf_counter() - started)
         client.cookies.extract_cookies(response)
         return response
 
@@ -269,7 +272,8 @@ def install_httpx(httpx: Any) -> None:
                 return original(self, request, *args, **kwargs)
             if exchange.answered:
                 exchange.request.body = request.read()
-                return answer(self, request, exchange.answer(exchange.request))
+                started = time.perf_counter()
+                return answer(self, request, exchange.answer(exchange.request), started)
             before(exchange, request)
             try:
                 with exchange.passing():
@@ -306,9 +310,9 @@ def install_httpx(httpx: Any) -> None:
             if exchange.answered:
                 assert monitor is not None
                 exchange.request.body = await request.aread()
-                return answer(
-                    self, request, await off_loop(monitor, exchange.answer, exchange.request)
-                )
+                started = time.perf_counter()
+                found = await off_loop(monitor, exchange.answer, exchange.request)
+                return answer(self, request, found, started)
             before(exchange, request)
             try:
                 with exchange.passing():
@@ -357,7 +361,7 @@ class Socket:
     def sendall(self, data: Any, *_: Any) -> None:
         self._sent += data
 
-    def makefile(self, *_: Any, **__: Any) -> io.BytesIO:
+    def makefile(self, *args: Any, **kwargs: Any) -> io.BytesIO:
         exchange = self._exchange
         assert exchange is not None
         try:

@@ -17,9 +17,8 @@ _READER_LIMIT = 16 << 20
 
 def install(aiohttp: Any) -> None:
     """Wraps the pool that every request gets its connection from, and the beginning of responses."""
-    import yarl
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.connector import BaseConnector, Connection
+    ResponseHandler = aiohttp.client_proto.ResponseHandler
+    BaseConnector, Connection = aiohttp.BaseConnector, aiohttp.connector.Connection
 
     class Pool:
         """In the place of the pool of connections."""
@@ -56,7 +55,8 @@ def install(aiohttp: Any) -> None:
             if exchange.wants_body:
                 req.headers["Accept-Encoding"] = _CODINGS
             if exchange.route.kind == "rewrite":
-                req.url = yarl.URL(with_query(str(req.url), exchange.route.query), encoded=True)
+                url = with_query(str(req.url), exchange.route.query)
+                req.url = type(req.url)(url, encoded=True)
                 for name, value in exchange.route.headers:
                     req.headers[name] = value
             try:

@@ -248,6 +248,8 @@ class Rollback:
         self._seen: set[str] = set()
         #: What was checked in this rollback; anything else was begun by an earlier one.
         self._checked: set[str] = set()
+        #: The header fields of what this rollback changed back itself, by address.
+        self._ours: dict[str, Fields] = {}
 
     def undo(self, payload: dict[str, Any], check: bool) -> None:
         """Undoes a request, or looks whether it could."""
@@ -262,6 +264,7 @@ class Rollback:
                 f"`{request}` could be undone for a time, which is over", "http.window"
             )
         identity = json.dumps(payload, sort_keys=True)
+        payload = self._as_left(payload)
         if check:
             self._checked.add(identity)
             for message in ("compensation", "verify", "unchanged"):
@@ -281,6 +284,26 @@ class Rollback:
         if "unchanged" in payload and not self._force:
             self._expect_unchanged(payload)
         self._compensate(payload)
+        if "unchanged" in payload:
+            read = payload["unchanged"]
+            answer = _http_client.send("GET", read["url"], _revealed(read, self._credentials))
+            self._ours[read["url"]] = answer.headers
+
+    def _as_left(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What an earlier request expects, after this rollback undid a later one: another version."""
+        unchanged = payload.get("unchanged")
+        fields = None if unchanged is None else self._ours.get(unchanged["url"])
+        if unchanged is None or fields is None:
+            return payload
+        now = {name: field(fields, name) for name in unchanged["expected"]}
+        versions = {was: now[name] for name, was in unchanged["expected"].items()}
+        sent = payload["compensation"]
+        headers = {name: versions.get(value) or value for name, value in sent["headers"].items()}
+        return {
+            **payload,
+            "compensation": {**sent, "headers": headers},
+            "unchanged": {**unchanged, "expected": now},
+        }
 
     def _expect_unchanged(self, payload: dict[str, Any]) -> None:
         why = self._shows(payload["unchanged"])

@@ -3,12 +3,16 @@
 import asyncio
 import http.client
 import json
+import unittest
 import urllib.error
 import urllib.request
 
-import aiohttp
-import httpx
-import requests
+try:
+    import aiohttp
+    import httpx
+    import requests
+except ImportError as missing:
+    raise unittest.SkipTest(f"{missing.name} is not installed") from missing
 
 
 def by_httpx(method, url, body=None):
@@ -45,6 +49,8 @@ def by_requests_stream(method, url, body=None):
 def by_urllib(method, url, body=None):
     raw = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=raw, method=method)
+    if raw is not None:
+        request.add_header("content-type", "application/json")
     try:
         with urllib.request.urlopen(request) as response:
             return response.status, response.read()

@@ -9,8 +9,6 @@ import textwrap
 import unittest
 import unittest.mock
 
-import httpx
-
 from interlock import Blocked, ConfigurationError, RollbackStopped
 from interlock._compensations import Catalogue
 
@@ -22,6 +20,7 @@ from libraries import (
     by_httpx_async,
     by_requests,
     by_urllib,
+    httpx,
 )
 from shop import Shop
 from world import World
@@ -161,7 +160,7 @@ class Catalogues(World):
 
 class Requests(WithShop):
     def test_every_library(self):
-        for mode in ((), ("chunked",), ("gzip",), ("chunked", "gzip")):
+        for mode in ((), ("chunked", "gzip")):
             for number, ask in enumerate(LIBRARIES):
                 with self.subTest(ask.__name__, mode=mode):
                     self.shop.mode = set(mode)
@@ -177,9 +176,9 @@ class Requests(WithShop):
                     self.assertEqual(len(report.undone), 1)
                     self.assertEqual(self.shop.orders, {})
         deletes = [seen for seen in self.shop.seen if seen[0] == "DELETE"]
-        self.assertEqual(len(deletes), 4 * len(LIBRARIES))
+        self.assertEqual(len(deletes), 2 * len(LIBRARIES))
         self.assertEqual(deletes[0][2]["Authorization"], "Bearer s3cret")
-        self.assertEqual(deletes[0][2]["X-why"], "undo of POST")
+        self.assertEqual(deletes[0][2]["X-Why"], "undo of POST")
 
     def test_nothing_secret_is_kept(self):
         with self.il.monitor():
@@ -214,7 +213,9 @@ class Requests(WithShop):
         with self.il.monitor():
             tool()
         self.assertEqual([s.declared for s in self.il.undo_steps()], [("http", "http", "http")])
-        self.assertEqual(len(self.il.rollback().undone), 1)
+        with self.il.monitor():
+            by_httpx("PUT", f"{self.orders}/7", {"item": "three"})
+        self.assertEqual(len(self.il.rollback(last=2).undone), 2)
         self.assertEqual([o["item"] for o in self.shop.orders.values()], ["was"])
 
     def test_what_was_changed_since_is_left_alone(self):
@@ -380,13 +381,14 @@ class Reversible(WithShop):
     policy = ONLY_REVERSIBLE
 
     def test_policies_know_whether_a_request_can_be_undone(self):
-        with self.il.monitor():
-            for ask in LIBRARIES:
+        for ask in LIBRARIES:
+            with self.subTest(ask.__name__), self.il.monitor(f"bot-{ask.__name__}"):
                 self.assertEqual(ask("GET", self.orders)[0], 200)
                 with self.assertRaises(Blocked):
                     ask("POST", f"{self.shop.url}/v1/mails", {"to": "a"})
                 with self.assertRaises(Blocked):
                     ask("DELETE", f"{self.orders}/7")
+        with self.il.monitor():
             self.assertEqual(by_httpx("POST", self.orders, {"item": "x"})[0], 201)
             self.assertEqual(by_requests("POST", self.orders, {"item": "x"})[0], 201)
             # Nothing to read before it: what it would overwrite is not known.

@@ -5,13 +5,20 @@ import logging
 import pathlib
 import unittest
 
-import httpx
-import requests
-
 from interlock import ApprovalRequired, Blocked, SandboxError
 from interlock.sandbox import DryRun, OpenApi
 
-from libraries import LIBRARIES, by_aiohttp, by_http_client, by_httpx, by_httpx_async, by_requests, by_urllib
+from libraries import (
+    LIBRARIES,
+    by_aiohttp,
+    by_http_client,
+    by_httpx,
+    by_httpx_async,
+    by_requests,
+    by_urllib,
+    httpx,
+    requests,
+)
 from shop import Shop
 from world import World
 

@@ -108,7 +108,7 @@ class Shop:
             if not isinstance(body, dict) or "item" not in body:
                 return 422, {"error": "an order has an item"}
             self.next += 1
-            order = {"id": self.next, "version": 1, "item": body["item"], "tags": []}
+            order = {"id": self.next, "version": 1, "item": body["item"], "tags": body.get("tags", [])}
             if not dry:
                 self.orders[str(self.next)] = order
             path = f"/v1/orders/{self.next}"

@@ -9,7 +9,7 @@ import unittest
 from interlock import ConfigurationError
 from interlock._http_message import Request
 from interlock.sandbox import DryRun, OpenApi
-from interlock.sandbox._schema import Check, Document, Maker, Unsatisfied
+from interlock.sandbox._schema import UNKNOWN, Check, Document, Maker, Unsatisfied
 from interlock.sandbox._shadow import Names, Resource, Shadow, key_of, overlaid, patched
 
 DOCUMENTS = pathlib.Path(__file__).with_name("documents")
@@ -105,7 +105,7 @@ class Schemas(unittest.TestCase):
         made = 0
         for _ in range(CASES):
             one = schema(0)
-            known = pick.choice([None, {"a": "x", "id": 3}, {"name": "known", "more": [1]}, "text"])
+            known = pick.choice([UNKNOWN, None, {"a": "x", "id": 3}, {"name": "known", "more": [1]}, "text"])
             try:
                 value = Maker(document).value(one, known)
             except Unsatisfied:

@@ -1,15 +1,22 @@
 """An agent in a sandbox meets a service as it would be, and the service meets nobody."""
 
+import asyncio
 import json
 import logging
+import os
 import pathlib
+import random
 import unittest
+import urllib.request
+import uuid
 
 from interlock import ApprovalRequired, Blocked, SandboxError
+from interlock._monitor import unmonitored
 from interlock.sandbox import DryRun, OpenApi
 
 from libraries import (
     LIBRARIES,
+    aiohttp,
     by_aiohttp,
     by_http_client,
     by_httpx,
@@ -148,6 +155,97 @@ class Stubs(World):
             self.assertEqual(len(session.get(self.url).json()), 2)
             self.assertEqual(len(client.get(self.url).json()), 2)
         self.untouched()
+
+    def test_nothing_is_connected_for_an_answer(self):
+        self.il.close()
+        self.il = super().open(services=[OpenApi(DOCUMENTS / "pets.json")])
+        url = "https://eu.pets.example/v2/pets"
+        headers = {"X-Tenant": "acme", "content-type": "application/json"}
+
+        async def by_aiohttp():
+            async with aiohttp.ClientSession(headers=headers) as session:
+                async with session.post(url, json=pet) as response:
+                    made = await response.json()
+                async with session.get(f"{url}/{made['id']}") as response:
+                    return response.status, made, await response.json()
+
+        def by_requests():
+            made = requests.post(url, json=pet, headers=headers).json()
+            response = requests.get(f"{url}/{made['id']}")
+            return response.status_code, made, response.json()
+
+        def by_httpx():
+            made = httpx.post(url, json=pet, headers=headers).json()
+            response = httpx.get(f"{url}/{made['id']}")
+            return response.status_code, made, response.json()
+
+        def by_urllib():
+            request = urllib.request.Request(url, json.dumps(pet).encode(), headers)
+            with urllib.request.urlopen(request) as response:
+                made = json.load(response)
+            with urllib.request.urlopen(f"{url}/{made['id']}") as response:
+                return response.status, made, json.load(response)
+
+        for ask in (by_requests, by_httpx, by_urllib, lambda: asyncio.run(by_aiohttp())):
+            pet = {"name": "Rex", "kind": "dog", "born": None}
+            with self.subTest(ask), self.il.sandbox() as box:
+                status, made, read = ask()
+                self.assertEqual((status, made), (200, read))
+                self.assertEqual(made, {**made, **pet})
+                uuid.UUID(made["id"])
+                self.assertNotIn("secret", made)
+                self.assertEqual([c.target for c in box.diff()], [url])
+
+    def test_a_sandbox_is_as_the_service_would_be(self):
+        sequences = 200 if os.environ.get("INTERLOCK_SOAK") else 8
+        if sequences == 8:
+            print("8 sequences of requests; 200 with INTERLOCK_SOAK=1")
+        for seed in range(sequences):
+            pick = random.Random(seed)
+            plain = Shop()
+            self.shop.orders = json.loads(json.dumps(self.before))
+            plain.orders = json.loads(json.dumps(self.before))
+            self.shop.writes.clear()
+            names = {7: 7, 8: 8, 999: 999}
+            try:
+                with self.subTest(seed), self.il.sandbox(f"bot-{seed}") as box:
+                    for _ in range(pick.randrange(3, 12)):
+                        self.same(pick, plain, names)
+                    self.untouched()
+                    box.commit()
+                    found = [{**order, "id": 0, "version": 0} for order in self.shop.orders.values()]
+                    wanted = [{**order, "id": 0, "version": 0} for order in plain.orders.values()]
+                    self.assertEqual(found, wanted)
+            finally:
+                plain.close()
+
+    def same(self, pick, plain, names):
+        """One request to both."""
+        ask = pick.choice(LIBRARIES)
+        one = pick.choice(list(names))
+        body = {"item": pick.choice("abc"), "tags": pick.choice([[], ["x"]])}
+        method, path = pick.choice([("POST", ""), ("GET", ""), ("GET", "/"), ("PUT", "/"), ("PATCH", "/"), ("DELETE", "/")])
+        if method == "POST" and pick.random() < 0.2:
+            body = {"tags": []}
+        body = body if method in ("POST", "PUT", "PATCH") else None
+        with unmonitored():
+            real = self.ask(ask, method, f"{plain.url}/v1/orders" + (f"/{one}" if path else ""), body)
+        stub = self.ask(ask, method, self.url + (f"/{names[one]}" if path else ""), body)
+        self.assertEqual(real[0], stub[0], (method, path, body))
+        if real[0] == 201:
+            names[real[1]["id"]] = stub[1]["id"]
+        if real[0] < 300:
+            back = {stub: real for real, stub in names.items()}
+
+            def shown(value, id):
+                return {**value, "id": id(value["id"]), "version": 0} if value else value
+
+            listed = [v if isinstance(v, list) else [v] for v in (real[1], stub[1])]
+            self.assertEqual(
+                sorted((shown(v, int) for v in listed[0]), key=str),
+                sorted((shown(v, back.get) for v in listed[1]), key=str),
+                (method, path),
+            )
 
     def test_answers_are_the_librarys_own(self):
         with self.il.sandbox():

@@ -14,7 +14,7 @@ from typing import Any, Union
 from .. import _compensations, _core, _url
 from .._http_message import Request, field
 from ..errors import ConfigurationError
-from ._schema import Check, Document
+from ._schema import Check, Document, Maker, read_only
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 #: Bytes of a JSON document; one of YAML has a limit of its own.
@@ -158,6 +158,19 @@ class OpenApi:
             return 400, str(error)
         found = Check(self.document, True).wrong(media.get("schema", True), value)
         return None if found is None else (422, found)
+
+    def given(self, operation: Operation) -> frozenset[str]:
+        """The members that a JSON body may give."""
+        about = self.document.resolved(operation.about.get("requestBody"))
+        content = about.get("content", {}) if isinstance(about, dict) else {}
+        media = next((m for t, m in content.items() if "json" in t), None)
+        schema = Maker(self.document).merged(media.get("schema", {})) if isinstance(media, dict) else {}
+        members = schema.get("properties", {}) if isinstance(schema, dict) else {}
+        return frozenset(
+            name
+            for name, member in members.items()
+            if not read_only(self.document, member)
+        )
 
     # -- responses ------------------------------------------------------------------------------
 

@@ -65,6 +65,12 @@ class Document:
         )
 
 
+def read_only(document: Document, schema: Schema) -> bool:
+    """Whether only the service sets it."""
+    resolved = document.resolved(schema)
+    return isinstance(resolved, dict) and resolved.get("readOnly") is True
+
+
 def _unquoted(text: str) -> str:
     return urllib.parse.unquote(text)
 
@@ -264,26 +270,35 @@ def _wrong_number(schema: Any, value: Any, path: str) -> str | None:
     return None
 
 
+class _Unknown:
+    """In the place of a value that is not known; `null` is one."""
+
+
+UNKNOWN: Any = _Unknown()
+
+
 class Maker:
     """Makes values up, of what a schema shows and of what is known already."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, left_out: frozenset[str] = frozenset()) -> None:
         self._document = document
+        #: Members that are not made up, because who asked would have given them.
+        self._left_out = left_out
         self._made = 0
 
-    def value(self, schema: Schema, known: Any = None, depth: int = 0, name: str = "") -> Any:
+    def value(self, schema: Schema, known: Any = UNKNOWN, depth: int = 0, name: str = "") -> Any:
         """A value that fits; members of `known` are taken over where they do."""
         self._made += 1
         if depth > DEPTH_MAX or self._made > LOOKS_MAX:
             raise Unsatisfied("the schema has no end")
         schema = self.merged(schema, known, depth)
         if not isinstance(schema, dict) or not schema:
-            return {} if known is None else known
+            return {} if known is UNKNOWN else known
         types = _types(schema) or (["object"] if "properties" in schema else [])
         kind = next((t for t in types if t != "null"), types[0] if types else "")
-        if kind == "object":
+        if kind == "object" and (known is not None or "null" not in types):
             return self._object(schema, known, depth)
-        if known is not None and Check(self._document, False).wrong(schema, known) is None:
+        if known is not UNKNOWN and Check(self._document, False).wrong(schema, known) is None:
             return known
         for key in ("const", "example", "default"):
             if key in schema and self._fits(schema, schema[key]):
@@ -296,13 +311,13 @@ class Maker:
                     return fitting
         if kind == "array":
             wanted = schema.get("minItems", 0)
-            return [self.value(schema.get("items", {}), None, depth + 1, name) for _ in range(min(wanted, 64))]
+            return [self.value(schema.get("items", {}), UNKNOWN, depth + 1, name) for _ in range(min(wanted, 64))]
         return self._scalar(schema, kind, name)
 
     def _fits(self, schema: Schema, value: Any) -> bool:
         return Check(self._document, False).wrong(schema, value) is None
 
-    def merged(self, schema: Schema, known: Any = None, depth: int = 0) -> Any:
+    def merged(self, schema: Schema, known: Any = UNKNOWN, depth: int = 0) -> Any:
         """A schema with the parts that it is made of put together; of alternatives the first that
         `known` fits, or the first."""
         schema = self._document.resolved(schema)
@@ -313,7 +328,7 @@ class Maker:
             choices = schema.get(key)
             if choices:
                 check = Check(self._document, True)
-                fitting = (c for c in choices if known is not None and check.wrong(c, known) is None)
+                fitting = (c for c in choices if known is not UNKNOWN and check.wrong(c, known) is None)
                 useful = (c for c in choices if _types(self._document.resolved(c)) != ["null"])
                 parts.append(next(fitting, None) or next(useful, choices[0]))
         if not parts:
@@ -340,9 +355,14 @@ class Maker:
             member = self._document.resolved(member)
             if isinstance(member, dict) and member.get("writeOnly") is True:
                 continue
-            if name in given or name in required or depth < OPTIONAL_DEPTH_MAX:
+            known_name = name in given or name in example
+            if depth == 0 and name in self._left_out and not known_name and name not in required:
+                if isinstance(member, dict) and "default" in member:
+                    made[name] = member["default"]
+                continue
+            if known_name or name in required or depth < OPTIONAL_DEPTH_MAX:
                 try:
-                    value = given.get(name, example.get(name))
+                    value = given.get(name, example.get(name, UNKNOWN))
                     made[name] = self.value(member, value, depth + 1, name)
                 except Unsatisfied:
                     if name in required:

@@ -22,7 +22,7 @@ from .._undo_http import as_agent
 from ..errors import ConfigurationError, InterlockError, SandboxError
 from ._frame import Change, Part, Sandbox
 from ._openapi import OpenApi, Operation
-from ._schema import Maker, Unsatisfied, fresh_id
+from ._schema import UNKNOWN, Maker, Unsatisfied, fresh_id, read_only
 from ._shadow import Names, Resource, Shadow, key_of, overlaid, patched
 
 if TYPE_CHECKING:
@@ -323,17 +323,26 @@ class Sandboxed(Part):
         if method in ("PUT", "PATCH", "DELETE") and last is not None:
             return self._modify(service, operation, last[1], values, request, own)
         status, media = service.success(operation)
-        body = self._made(service, media, _body(request), values)
+        body = self._made(service, operation, media, _body(request), values)
         return _answer(status, body, media is not None), Held(request, "openapi", status)
 
-    def _made(self, service: OpenApi, media: Any, body: Any, values: dict[str, str]) -> Any:
-        """What a success shows, with what is known of it."""
+    def _made(
+        self,
+        service: OpenApi,
+        operation: Operation,
+        media: Any,
+        body: Any,
+        values: dict[str, str],
+        whole: bool = False,
+    ) -> Any:
+        """What a success shows, with what is known of it: all that may be there, if `whole`."""
         if media is None:
             return None
         known = dict(body) if isinstance(body, dict) else {}
-        maker = Maker(service.document)
-        schema = maker.merged(media.get("schema", {}), known)
+        schema = Maker(service.document).merged(media.get("schema", {}), known)
         members = schema.get("properties", {}) if isinstance(schema, dict) else {}
+        left_out = frozenset(members) if whole else service.given(operation)
+        maker = Maker(service.document, left_out)
         example = media.get("example")
         if isinstance(example, dict):
             known = {**example, **known}
@@ -341,7 +350,7 @@ class Sandboxed(Part):
             short = name if name in members else "id" if "id" in members and _is_id(name) else None
             if short is not None and short not in known:
                 known[short] = _like(members[short], value, service)
-        return maker.value(media.get("schema", {}), known or None)
+        return maker.value(media.get("schema", {}), known or UNKNOWN)
 
     def _create(
         self,
@@ -369,7 +378,7 @@ class Sandboxed(Part):
             wanted = members.get(name) or _parameter_schema(service, item, parameter)
             made_up = fresh_id(maker, wanted, self._shadow.names())
         known = {**(body if isinstance(body, dict) else {}), name: made_up}
-        value = self._made(service, shown, known, values) if shown is not None else known
+        value = self._made(service, operation, shown, known, values) if shown is not None else known
         if isinstance(value, dict):
             value.setdefault(name, made_up)
         where = (*key, str(made_up))
@@ -406,7 +415,7 @@ class Sandboxed(Part):
         name = own.id_at if own is not None else f"/{_escaped(_id_member(parameter, members, value))}"
         if method == "DELETE":
             self._shadow.delete(key, name)
-            return _answer(status, self._made(service, media, value, values), media is not None), Held(
+            return _answer(status, self._made(service, operation, media, value, values), media is not None), Held(
                 request, "openapi", status
             )
         if method == "PATCH":
@@ -417,14 +426,16 @@ class Sandboxed(Part):
         elif isinstance(body, dict):
             # What a service adds by itself stays.
             kept = value if isinstance(value, dict) else {}
-            value = {**{k: v for k, v in kept.items() if _read_only(service, members.get(k))}, **body}
+            value = {**{k: v for k, v in kept.items() if read_only(service.document, members.get(k))}, **body}
         else:
             value = body
         if isinstance(value, dict):
             member = name[1:].replace("~1", "/").replace("~0", "~")
             given = values.get(parameter, str(key[-1]))
             value.setdefault(member, _like(members.get(member, {}), given, service))
-        shown = self._made(service, media, value, values) if media is not None else None
+        shown = None
+        if media is not None:
+            shown = self._made(service, operation, media, value, values, whole=there or own is not None)
         full = {**value, **shown} if isinstance(value, dict) and isinstance(shown, dict) else value
         self._shadow.put(key, full, name, there)
         return _answer(status, shown, media is not None), Held(request, "openapi", status)
@@ -602,11 +613,6 @@ def _like(schema: Any, text: str, service: OpenApi) -> Any:
     if types in ("integer", "number") and re.fullmatch(r"-?\d{1,18}", text):
         return int(text)
     return text
-
-
-def _read_only(service: OpenApi, schema: Any) -> bool:
-    resolved = service.document.resolved(schema)
-    return isinstance(resolved, dict) and resolved.get("readOnly") is True
 
 
 def _escaped(name: str) -> str:

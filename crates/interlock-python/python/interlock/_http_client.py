@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -20,11 +19,10 @@ REDIRECTS_MAX = 5
 
 
 class NotReached(InterlockError):
-    """Nobody answered; whether the request arrived is not known unless `sent` is false."""
+    """Nobody answered; whether the request arrived is not known."""
 
-    def __init__(self, message: str, sent: bool) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message, "http.unreachable")
-        self.sent = sent
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -67,11 +65,9 @@ def _once(method: str, url: str, headers: Fields, body: bytes | None, deadline: 
         # It is a response like any other.
         response = error
     except urllib.error.URLError as error:
-        # urllib says so of what fails before the response: a refused connection reached nobody.
-        never = isinstance(error.reason, (ConnectionRefusedError, ssl.SSLCertVerificationError))
-        raise NotReached(f"{shown}: {error.reason}", not never) from error
+        raise NotReached(f"{shown}: {error.reason}") from error
     except (OSError, ValueError) as error:
-        raise NotReached(f"{shown}: {error}", True) from error
+        raise NotReached(f"{shown}: {error}") from error
     with response:
         read = bytearray()
         try:
@@ -82,7 +78,7 @@ def _once(method: str, url: str, headers: Fields, body: bytes | None, deadline: 
                         f"{shown} answered with more than {BODY_MAX} bytes", "http.too-large"
                     )
                 if time.monotonic() > deadline:
-                    raise NotReached(f"{shown}: no end after {TOTAL_SECONDS} seconds", True)
+                    raise NotReached(f"{shown}: no end after {TOTAL_SECONDS} seconds")
         except OSError as error:
-            raise NotReached(f"{shown}: {error}", True) from error
+            raise NotReached(f"{shown}: {error}") from error
         return Answer(response.status, list(response.headers.items()), bytes(read))

@@ -563,6 +563,8 @@ def _watch_open_connections() -> None:
         except OSError:
             return
         if connection.family != socket.AF_UNIX or address:
+            if monitor.sandbox is not None:
+                _held(monitor, monitor.sandbox, "socket.connect", (connection, address))
             _connected(monitor, connection, address)
 
     def sending(original: Any) -> Any:

@@ -8,6 +8,7 @@ paths of OpenAPI. What a name stood for is percent-encoded where it is put in ag
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -157,16 +158,11 @@ class Pattern:
         return self._match(url, path, True) is not None
 
     def _match(self, url: str, path: list[_Piece], more: bool) -> dict[str, str] | None:
-        try:
-            found = parts(url)
-        except BadUrl:
+        found = _apart(url)
+        if found is None or (self.scheme, self.port) != found[:2]:
             return None
-        if found.scheme != self.scheme or (found.port or _PORTS[found.scheme]) != self.port:
-            return None
-        host = (found.hostname or "").rstrip(".")
-        labels = [f"[{host}]"] if ":" in host else host.split(".")
-        segments = _segments(found.path)
-        if segments is None or len(labels) != len(self.labels) or len(segments) < len(path):
+        labels, segments = found[2:]
+        if len(labels) != len(self.labels) or len(segments) < len(path):
             return None
         if more == (len(segments) == len(path)):
             return None
@@ -178,6 +174,21 @@ class Pattern:
             if piece.name is not None:
                 names[piece.name] = value
         return names
+
+
+@functools.lru_cache(maxsize=64)
+def _apart(url: str) -> tuple[str, int, tuple[str, ...], tuple[str, ...]] | None:
+    """Scheme, port, labels and segments, which every pattern looks at; `None` for what has none."""
+    try:
+        found = parts(url)
+    except BadUrl:
+        return None
+    segments = _segments(found.path)
+    if segments is None:
+        return None
+    host = (found.hostname or "").rstrip(".")
+    labels = (f"[{host}]",) if ":" in host else tuple(host.split("."))
+    return found.scheme, found.port or _PORTS[found.scheme], labels, tuple(segments)
 
 
 def encoded(value: str) -> str:

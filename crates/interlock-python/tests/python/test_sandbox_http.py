@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import random
+import socket
 import unittest
 import urllib.request
 import uuid
@@ -197,9 +198,9 @@ class Stubs(World):
                 self.assertEqual([c.target for c in box.diff()], [url])
 
     def test_a_sandbox_is_as_the_service_would_be(self):
-        sequences = 200 if os.environ.get("INTERLOCK_SOAK") else 8
-        if sequences == 8:
-            print("8 sequences of requests; 200 with INTERLOCK_SOAK=1")
+        sequences = 200 if os.environ.get("INTERLOCK_SOAK") else 5
+        if sequences == 5:
+            print("5 sequences of requests; 200 with INTERLOCK_SOAK=1")
         for seed in range(sequences):
             pick = random.Random(seed)
             plain = Shop()
@@ -246,6 +247,49 @@ class Stubs(World):
                 sorted((shown(v, back.get) for v in listed[1]), key=str),
                 (method, path),
             )
+
+    def test_what_cannot_be_answered_is_refused(self):
+        headers = {"content-type": "application/json-patch+json"}
+        body = b'[{"op": "remove", "path": "/item"}]'
+
+        async def by_aiohttp():
+            async with aiohttp.ClientSession() as session:
+                await session.patch(f"{self.url}/7", data=body, headers=headers)
+
+        ways = [
+            lambda: requests.patch(f"{self.url}/7", data=body, headers=headers),
+            lambda: httpx.patch(f"{self.url}/7", content=body, headers=headers),
+            lambda: asyncio.run(by_aiohttp()),
+        ]
+        document = OpenApi(DOCUMENTS / "shop.yaml", url=self.shop.url)
+        content = document.find("PATCH", f"{self.url}/7")[0].about["requestBody"]["content"]
+        content["application/*"] = {}
+        self.il.close()
+        self.il = self.open(services=[document])
+        for number, way in enumerate(ways):
+            with self.subTest(number), self.il.sandbox(f"bot-{number}"), self.assertRaises(Blocked):
+                way()
+        self.untouched()
+
+    def test_what_is_read_is_nothing_to_upgrade(self):
+        async def connects():
+            async with aiohttp.ClientSession() as session:
+                await session.ws_connect(f"{self.url}/7")
+
+        with self.il.sandbox(), self.assertRaises(ApprovalRequired):
+            asyncio.run(connects())
+        self.assertEqual(self.shop.reads, [])
+
+    def test_a_connection_of_ones_own(self):
+        host, port = self.shop.url.rpartition("/")[2].split(":")
+        request = b"DELETE /v1/orders/7 HTTP/1.1\r\nHost: h\r\n\r\n"
+        with socket.create_connection((host, int(port))) as before:
+            with self.il.sandbox():
+                with self.assertRaises(Blocked):
+                    before.sendall(request)
+                with self.assertRaises(Blocked):
+                    socket.create_connection((host, int(port)))
+        self.untouched()
 
     def test_answers_are_the_librarys_own(self):
         with self.il.sandbox():

@@ -67,6 +67,9 @@ class OpenApi:
         # What is written out comes before what has a name (3.1, 4.8.8.2).
         self.operations = sorted(found, key=lambda op: op.pattern.fixed, reverse=True)
 
+    def __repr__(self) -> str:
+        return f"OpenApi({self.name!r}, {self.bases!r})"
+
     def _operations(self, base: str, root: Any) -> Iterator[Operation]:
         for path, item in (root.get("paths") or {}).items():
             item = self.document.resolved(item)
@@ -91,10 +94,6 @@ class OpenApi:
                     yield Operation(
                         method.upper(), path, pattern, names, about, tuple(by_name.values())
                     )
-
-    def knows(self, url: str) -> bool:
-        """Whether an address is the service's."""
-        return any(_url.origin(url) == _url.origin(base) for base in self.bases)
 
     def find(self, method: str, url: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation of a request, and its parameters in the path."""

@@ -54,6 +54,10 @@ class Shadow:
         found = self._resources.get(key)
         if found is not None:
             return found
+        return self.within_deleted(key)
+
+    def within_deleted(self, key: Key) -> Resource | None:
+        """What it is a part of that is not there any more."""
         for length in range(len(key) - 1, 3, -1):
             above = self._resources.get(key[:length])
             if above is not None and above.state == "deleted":

@@ -149,9 +149,12 @@ class Sandboxed(Part):
             key = key_of(url)
         except _url.BadUrl:
             return Route("ask", why="in a sandbox: its address cannot be read")
-        with self._shadow.lock:
-            if method in SAFE:
-                return Route("answer") if method in ("GET", "HEAD") and self._differs(key) else Route("pass")
+        if method in SAFE:
+            if field(request.headers, "upgrade") is not None:
+                return Route("ask", why="in a sandbox: nobody sees what a connection is upgraded for")
+            with self._shadow.lock:
+                own = method in ("GET", "HEAD") and self._differs(key)
+            return Route("answer" if own else "pass")
         for service in self.services:
             if isinstance(service, DryRun):
                 if service.covers(method, url):
@@ -310,11 +313,9 @@ class Sandboxed(Part):
     ) -> tuple[Answer, Held | None]:
         method, key = request.method.upper(), key_of(request.url)
         own = self._shadow.get(key)
-        if (own is not None and own.state == "deleted") or any(
-            (above := self._shadow.get(key[:n])) is not None and above.state == "deleted"
-            for n in range(4, len(key))
-        ):
-            if method != "PUT":
+        if own is not None and own.state == "deleted":
+            # `get` also finds what it went away with.
+            if method != "PUT" or not _makes(operation) or self._shadow.within_deleted(key):
                 return self._failed(request, 404, "no such resource"), None
         item = service.item_of(operation)
         if method == "POST" and item is not None:
@@ -404,8 +405,7 @@ class Sandboxed(Part):
         elif own is None and not self._shadow.below_created(key):
             real = self._real_item(service, request)
             if real is not None and real.status in (404, 410):
-                declared = {str(s) for s in operation.about.get("responses", {})}
-                if method != "PUT" or "201" not in declared:
+                if method != "PUT" or not _makes(operation):
                     return self._failed(request, 404, "no such resource"), None
             elif real is not None and real.status // 100 == 2:
                 there, value = True, _or_none(real)
@@ -582,6 +582,11 @@ def _or_none(answer: Answer) -> Any:
         return answer.json()
     except ValueError:
         return None
+
+
+def _makes(operation: Operation) -> bool:
+    """Whether it makes what is not there, by its document."""
+    return "201" in {str(status) for status in operation.about.get("responses", {})}
 
 
 def _is_id(name: str) -> bool:

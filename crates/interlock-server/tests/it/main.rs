@@ -12,3 +12,4 @@ mod keys;
 mod published;
 mod refused;
 mod robust;
+mod vaikora;

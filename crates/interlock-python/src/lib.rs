@@ -10,6 +10,7 @@ mod floor;
 mod policies;
 mod privacy;
 mod run;
+mod shadow;
 mod undo;
 mod value;
 
@@ -32,6 +33,8 @@ mod _core {
     use crate::privacy::mask;
     #[pymodule_export]
     use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::shadow::PyShadow;
     #[pymodule_export]
     use crate::undo::PyUndo;
     use pyo3::prelude::*;

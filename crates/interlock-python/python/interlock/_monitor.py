@@ -72,7 +72,7 @@ _CODE = tuple(
         if path
     }
 )
-_DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty"})
+DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -169,9 +169,9 @@ class Monitor:
             return False
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         return any(
-            _within(name, self._own)
+            within(name, self._own)
             # Whoever moves a directory above it moves it too.
-            or (action_type == "file_delete" and _within(self._own, name))
+            or (action_type == "file_delete" and within(self._own, name))
             for name in {real, os.path.realpath(path)}
         )
 
@@ -204,7 +204,7 @@ class Monitor:
         if _local.tree is None:
             return None
         root, step = _local.tree
-        if all(op in ("delete", "rmdir") and _within(path, root) for op, path, _ in ops):
+        if all(op in ("delete", "rmdir") and within(path, root) for op, path, _ in ops):
             return step
         _local.tree = None
         return None
@@ -230,7 +230,7 @@ class Monitor:
 _NO_FILES = ("/dev/", "/proc/", "/sys/")
 
 
-def _within(path: str, root: str) -> bool:
+def within(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
@@ -254,7 +254,7 @@ def unmonitored() -> Iterator[None]:
 # -- audit events -------------------------------------------------------------------------------
 
 
-def _path(path: Any, directory: Any = -1) -> str | None:
+def path_of(path: Any, directory: Any = -1) -> str | None:
     """The absolute path; `None` for what has none, such as a pipe."""
     if isinstance(path, int):
         return _of_descriptor(path)
@@ -285,21 +285,26 @@ def _loads_code() -> bool:
     return frame is not None and frame.f_globals is _bootstrap_external.__dict__
 
 
+def writes(mode: Any, flags: Any) -> bool:
+    """Whether a file is opened to be changed."""
+    if isinstance(mode, str) and any(c in mode for c in "wax+"):
+        return True
+    return bool(isinstance(flags, int) and flags & _WRITING)
+
+
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
     # A descriptor was decided on when it was opened.
-    name = None if isinstance(path, int) else _path(path, _local.directory)
-    if name is None or name in _DEVICES:
+    name = None if isinstance(path, int) else path_of(path, _local.directory)
+    if name is None or name in DEVICES:
         return
-    writes = bool(isinstance(flags, int) and flags & _WRITING)
-    if isinstance(mode, str) and any(c in mode for c in "wax+"):
-        writes = True
-    if not writes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
+    changes = writes(mode, flags)
+    if not changes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
         return
     ops: list[_undo.Op] | None = None
-    if writes:
+    if changes:
         grows = isinstance(flags, int) and flags & os.O_APPEND and not flags & os.O_TRUNC
         ops = [("append" if grows else "write", name, None)]
-    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name}, ops)
+    monitor.decide("file_write" if changes else "file_read", name, "open", {"path": name}, ops)
 
 
 def _file(
@@ -308,7 +313,7 @@ def _file(
     """A handler of an event whose first argument is a path; `names` are further arguments."""
 
     def handle(monitor: Monitor, *args: Any) -> None:
-        name = _path(args[0], args[directory] if directory is not None else -1)
+        name = path_of(args[0], args[directory] if directory is not None else -1)
         if name is None:
             return
         arguments = {"path": name}
@@ -323,7 +328,7 @@ def _file(
 
 
 def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: Any = -1) -> None:
-    source, target = _path(old, old_dir), _path(new, new_dir)
+    source, target = path_of(old, old_dir), path_of(new, new_dir)
     if source is None or target is None:
         return
     arguments = {"path": source, "to": target}
@@ -334,7 +339,7 @@ def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: A
 
 def _linked(tool: str, directory: int) -> Callable[..., None]:
     def handle(monitor: Monitor, *args: Any) -> None:
-        target = _path(args[1], args[directory] if len(args) > directory else -1)
+        target = path_of(args[1], args[directory] if len(args) > directory else -1)
         if target is not None:
             monitor.decide(
                 "file_write",
@@ -347,7 +352,7 @@ def _linked(tool: str, directory: int) -> Callable[..., None]:
     return handle
 
 
-def _command(value: Any) -> str:
+def command_of(value: Any) -> str:
     """A command line as a shell would have it."""
     if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
         return os.fsdecode(value)
@@ -355,7 +360,7 @@ def _command(value: Any) -> str:
 
 
 def _started(monitor: Monitor, tool: str, program: Any, argv: Any, cwd: Any = None) -> None:
-    command = _command(argv) if argv else _command(program)
+    command = command_of(argv) if argv else command_of(program)
     arguments = {"command": command}
     if program is not None and argv:
         arguments["program"] = os.fsdecode(program)
@@ -429,7 +434,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
 
 
 def _database_opened(monitor: Monitor, database: Any) -> None:
-    name = _path(database)
+    name = path_of(database)
     if name is not None:
         # What is written into it is rows, by whoever has it open: no file to put back.
         monitor.decide("file_write", name, "open", {"path": name})
@@ -443,7 +448,7 @@ def uri_path(database: Any) -> Any:
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     handler = _HANDLERS.get(event)
-    if handler is None:
+    if handler is None and event not in _HELD_BACK:
         return
     try:
         monitor = current()
@@ -453,7 +458,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if monitor is not None:
         if monitor.sandbox is not None:
             _held(monitor, monitor.sandbox, event, args)
-        handler(monitor, *args)
+        if handler is not None:
+            handler(monitor, *args)
 
 
 def _held(monitor: Monitor, sandbox: Sandbox, event: str, args: tuple[Any, ...]) -> None:
@@ -467,6 +473,8 @@ def _held(monitor: Monitor, sandbox: Sandbox, event: str, args: tuple[Any, ...])
     sandbox.heard(event, args)
 
 
+#: What policies do not decide on, and what does not happen in a sandbox.
+_HELD_BACK = frozenset({"os.kill", "os.killpg"})
 #: What reaches somebody outside.
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
@@ -629,7 +637,7 @@ def _make_special_files() -> None:
         def wrap(original: Any) -> Any:
             def made(path: Any, *args: Any, **kwargs: Any) -> Any:
                 monitor = current()
-                name = _path(path, kwargs.get("dir_fd", -1))
+                name = path_of(path, kwargs.get("dir_fd", -1))
                 if monitor is not None and name is not None:
                     ops: list[_undo.Op] = [("create", name, None)]
                     monitor.decide("file_write", name, tool, {"path": name}, ops)

@@ -48,11 +48,11 @@ class Frame(World):
         super().setUp()
         Notes.outside, Notes.stands_against = [], False
         _frame.PARTS["notes"] = "notes"
-        known = _frame._class_of
-        _frame._class_of = lambda name: Notes if name == "notes" else known(name)
+        known = _frame.class_of
+        _frame.class_of = lambda name: Notes if name == "notes" else known(name)
 
         def restore():
-            _frame._class_of = known
+            _frame.class_of = known
             del _frame.PARTS["notes"]
 
         self.addCleanup(restore)

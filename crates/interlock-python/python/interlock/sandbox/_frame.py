@@ -92,7 +92,7 @@ class Part:
 
 
 @functools.lru_cache(maxsize=None)
-def _class_of(name: str) -> type[Part] | None:
+def class_of(name: str) -> type[Part] | None:
     """The class of a part; ``None`` where this version has none."""
     try:
         module = importlib.import_module(PARTS[name], __package__)
@@ -128,17 +128,18 @@ class Sandbox:
         if found is not None:
             return found
         with self._lock:
-            made = _class_of(name)
+            made = class_of(name)
             if made is None:
                 return None
             if name not in self._parts:
-                self._parts[name] = made(self)
+                with _unmonitored():
+                    self._parts[name] = made(self)
             return self._parts[name]
 
     def covers(self, action_type: str) -> bool:
         """Whether actions of this type can run in here and change nothing outside."""
         return any(
-            action_type in made.covers for name in PARTS if (made := _class_of(name)) is not None
+            action_type in made.covers for name in PARTS if (made := class_of(name)) is not None
         )
 
     @property
@@ -146,16 +147,21 @@ class Sandbox:
         """A directory of this sandbox alone, removed with it."""
         with self._lock:
             if self._directory is None:
-                above = self.interlock.data / "sandbox"
-                above.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path = above / self.id
-                path.mkdir(mode=0o700)
-                self._owned = _own(path)
+                with _unmonitored():
+                    above = self.interlock.data / "sandbox"
+                    above.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    path = above / self.id
+                    path.mkdir(mode=0o700)
+                    self._owned = _own(path)
                 self._directory = path
             return self._directory
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit event of the agent's in here."""
+        if self.state != "open" and not _only_looks(event, args):
+            self.require_open("custom", "", event)
+        if self.state != "open":
+            return
         for name in HEARING:
             part = self.part(name)
             if part is not None:
@@ -192,9 +198,7 @@ class Sandbox:
 
     def diff(self) -> list[Change]:
         """What a commit would change, as it is now."""
-        from .. import _monitor
-
-        with _monitor.unmonitored():
+        with _unmonitored():
             return [change for part in self._in_order() for change in part.diff()]
 
     def commit(self) -> list[Change]:
@@ -204,9 +208,7 @@ class Sandbox:
         Nothing is done where something stands against it, such as a file that somebody else changed
         meanwhile: :class:`SandboxConflict`. Never call it from what an agent controls.
         """
-        from .. import _monitor
-
-        with self._lock, _monitor.unmonitored():
+        with self._lock, _unmonitored():
             self._only_here()
             if self.state != "open":
                 raise SandboxError(f"the sandbox is {self.state}", "sandbox.over")
@@ -236,9 +238,7 @@ class Sandbox:
 
     def discard(self, reason: str = "asked for") -> None:
         """Forgets what was held back, and ends the sandbox."""
-        from .. import _monitor
-
-        with self._lock, _monitor.unmonitored():
+        with self._lock, _unmonitored():
             self._only_here()
             if self.state != "open":
                 return
@@ -268,8 +268,15 @@ class Sandbox:
         from .. import _monitor
 
         self.monitor = monitor
-        with _monitor.unmonitored():
+        with _unmonitored():
             self._record("opened", [])
+            try:
+                for name in HEARING:
+                    self.part(name)
+            except BaseException:
+                self.discard("it could not be opened")
+                self._remove()
+                raise
         reason = "the block was left with an exception"
         try:
             with _monitor.inside(monitor):
@@ -280,9 +287,7 @@ class Sandbox:
                 self._close(reason)
 
     def _close(self, reason: str) -> None:
-        from .. import _monitor
-
-        with _monitor.unmonitored():
+        with _unmonitored():
             try:
                 for part in self._in_order():
                     part.leave()
@@ -317,12 +322,28 @@ class Sandbox:
         )
 
 
+def _only_looks(event: str, args: tuple[Any, ...]) -> bool:
+    """Whether nothing changes by it, so that it may go on when the sandbox is over."""
+    from .. import _monitor
+
+    return event == "shutil.rmtree" or (
+        event == "open" and (isinstance(args[0], int) or not _monitor.writes(args[1], args[2]))
+    )
+
+
 def current() -> Sandbox | None:
     """The sandbox that what happens now is in: of this thread, task or executor's call."""
     from .. import _monitor
 
     monitor = _monitor.current()
     return None if monitor is None else monitor.sandbox
+
+
+def _unmonitored() -> contextlib.AbstractContextManager[None]:
+    """For what the sandbox itself does, in this thread."""
+    from .. import _monitor
+
+    return _monitor.unmonitored()
 
 
 def refuse_nesting() -> None:
@@ -334,12 +355,10 @@ def refuse_nesting() -> None:
 @contextlib.contextmanager
 def fresh(interlock: Interlock, review: Callable[[Sandbox], Any] | None) -> Iterator[Sandbox]:
     """A sandbox for one call, shown to `review` when the call succeeded."""
-    from .. import _monitor
-
     with interlock.sandbox() as box:
         yield box
         if review is not None:
-            with _monitor.unmonitored():
+            with _unmonitored():
                 review(box)
 
 
@@ -375,9 +394,13 @@ def _remove_tree(directory: Path) -> None:
 
 def recover(interlock: Interlock) -> None:
     """Completes commits that a crash cut off, and removes what else is left of sandboxes."""
-    above = interlock.data / "sandbox"
-    if not above.is_dir():
-        return
+    with _unmonitored():
+        above = interlock.data / "sandbox"
+        if above.is_dir():
+            _recover(interlock, above)
+
+
+def _recover(interlock: Interlock, above: Path) -> None:
     for directory in sorted(above.iterdir()):
         held = _own(directory)
         if held is None:
@@ -385,7 +408,7 @@ def recover(interlock: Interlock) -> None:
         try:
             resumed = []
             for name in PARTS:
-                made = _class_of(name)
+                made = class_of(name)
                 resume = getattr(made, "resume", None)
                 if resume is not None and resume(interlock, directory):
                     resumed.append(name)

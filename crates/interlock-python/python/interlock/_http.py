@@ -197,7 +197,8 @@ def with_query(url: str, more: tuple[tuple[str, str], ...]) -> str:
     """An address with parameters added to its query, in the place of those of the same names."""
     parts = urllib.parse.urlsplit(url)
     names = {name for name, _ in more}
-    kept = [p for p in parts.query.split("&") if p and urllib.parse.unquote_plus(p.partition("=")[0]) not in names]
+    pairs = [pair for pair in parts.query.split("&") if pair]
+    kept = [p for p in pairs if urllib.parse.unquote_plus(p.partition("=")[0]) not in names]
     query = "&".join([*kept, urllib.parse.urlencode(more)])
     return urllib.parse.urlunsplit(parts._replace(query=query))
 

@@ -16,7 +16,8 @@ class Shop:
         self.reads = []
         self.seen = []
         self.next = 100
-        #: How it misbehaves: `phantom`, `dies`, `chunked`, `gzip`, `fails`, `accepted`, `large`, `slow`.
+        #: How it misbehaves: `phantom`, `dies`, `chunked`, `gzip`, `fails`, `accepted`, `large`, `late`,
+        #: `foreign`, `redirects`.
         self.mode = set()
         shop = self
 
@@ -112,6 +113,8 @@ class Shop:
             if not dry:
                 self.orders[str(self.next)] = order
             path = f"/v1/orders/{self.next}"
+            if "foreign" in self.mode:
+                path = f"http://evil.example{path}"
             return 202 if "accepted" in self.mode else 201, order, [("Location", path)]
         key = parts[2]
         order = self.orders.get(key)
@@ -124,12 +127,16 @@ class Shop:
         if order is None:
             return 404, {"error": "no such order"}
         etag = f'"{order["version"]}"'
+        if method == "GET" and "redirects" in self.mode:
+            return 302, None, [("Location", f"http://evil.example/v1/orders/{key}")]
         if method == "GET":
             return 200, order, [("ETag", etag)]
         if headers.get("If-Match", etag) != etag:
             return 412, {"error": "changed"}
         if method == "DELETE":
-            if "phantom" not in self.mode and not dry:
+            if "late" in self.mode:
+                threading.Timer(0.3, self.orders.pop, (key, None)).start()
+            elif "phantom" not in self.mode and not dry:
                 del self.orders[key]
             return 204, None
         if method in ("PUT", "PATCH"):

@@ -37,7 +37,7 @@ class Schemas(unittest.TestCase):
             ({"type": "string", "pattern": "^[a-c]+$"}, ["abc"], ["", "d"]),
             ({"type": "string", "pattern": "(?<=["}, ["what nothing reads says nothing"], []),
             ({"type": "string", "format": "uuid"}, ["0e8d8a3a-0f7c-4d2f-9d3b-3d1d3d8d9d1a"], ["x"]),
-            ({"type": "string", "format": "date-time"}, ["2026-11-21T10:00:00Z"], ["yesterday"]),
+            ({"type": "string", "format": "date-time"}, ["2026-11-21T10:00:00.5Z", "2026-11-21T10:00:00+01:00"], ["yesterday", "2026-11-21T25:00:00Z", "2026-11-21T10:00:00"]),
             ({"type": "string", "format": "date"}, ["2026-11-21"], ["2026-13-01"]),
             ({"type": "integer", "minimum": 1, "maximum": 3}, [1, 3], [0, 4]),
             ({"type": "integer", "minimum": 1, "exclusiveMinimum": True}, [2], [1]),

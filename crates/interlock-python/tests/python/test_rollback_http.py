@@ -377,6 +377,105 @@ class Requests(WithShop):
         )
 
 
+class Bound(WithShop):
+    """What a compensation is made of, and where it may go."""
+
+    def with_entry(self, **changes):
+        where = "{$response.header.Location}"
+        entry = {
+            "id": "new",
+            "method": "POST",
+            "url": self.orders,
+            "compensation": {"method": "DELETE", "url": where, **changes.pop("compensation", {})},
+            "verify": {"url": where, "expect": {"status": 404}, **changes.pop("verify", {})},
+            **changes,
+        }
+        self.il.close()
+        self.il = self.open(compensations=[entry])
+
+    def test_the_address_that_a_response_names(self):
+        self.with_entry()
+        for ask in (by_httpx, by_requests, by_aiohttp):
+            with self.il.monitor(f"bot-{ask.__name__}"):
+                ask("POST", self.orders, {"item": "x"})
+            self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertEqual(self.shop.orders, {})
+
+    def test_another_host_gets_nothing(self):
+        self.with_entry()
+        self.shop.mode = {"foreign"}
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        (step,) = self.il.undo_steps()
+        self.assertIn("is at another host than the request", step.irreversible[0])
+        self.shop.mode = set()
+        with self.il.monitor("other"):
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.mode = {"redirects", "phantom"}
+        with self.assertRaisesRegex(RollbackStopped, "redirects to another host"):
+            self.il.rollback(agent="other")
+
+    def test_a_key_stays_the_same(self):
+        self.with_entry(compensation={"idempotent": True, "idempotency_key": "Idempotency-Key"})
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.mode = {"phantom"}
+        with self.assertRaises(RollbackStopped):
+            self.il.rollback()
+        self.shop.mode = set()
+        self.il.rollback()
+        keys = [seen[2]["Idempotency-Key"] for seen in self.shop.seen if seen[0] == "DELETE"]
+        self.assertEqual((len(keys), len(set(keys))), (2, 1))
+
+    def test_what_must_not_be_sent_twice_is_not(self):
+        self.with_entry()
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.mode = {"phantom"}
+        with self.assertRaises(RollbackStopped):
+            self.il.rollback()
+        with self.assertRaisesRegex(RollbackStopped, "a person must look"):
+            self.il.rollback()
+        self.assertEqual([w[0] for w in self.shop.writes], ["POST", "DELETE"])
+
+    def test_a_service_may_take_its_time(self):
+        self.with_entry(verify={"within": "5s"})
+        with self.il.monitor():
+            by_httpx("POST", self.orders, {"item": "x"})
+        self.shop.mode = {"late"}
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
+    def test_what_may_have_happened_can_be_undone_all_the_same(self):
+        self.shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        one = f"{self.orders}/{{order}}"
+        entry = {
+            "id": "change",
+            "method": "PUT",
+            "url": one,
+            "before": {"url": one},
+            "compensation": {
+                "method": "PUT",
+                "url": one,
+                "body": {"item": "{$before.body#/item}"},
+                "idempotent": True,
+            },
+            "verify": {"url": one, "expect": {"json": {"/item": "{$before.body#/item}"}}},
+            "unknown": "compensate",
+        }
+        self.il.close()
+        self.il = self.open(compensations=entry)
+        for ask in (by_httpx, by_urllib, by_aiohttp):
+            with self.subTest(ask.__name__):
+                self.shop.mode = {"dies"}
+                with self.il.monitor(f"bot-{ask.__name__}"), self.assertRaises(Exception):
+                    ask("PUT", f"{self.orders}/7", {"item": "is"})
+                self.shop.mode = set()
+                self.assertEqual(self.shop.orders["7"]["item"], "is")
+                report = self.il.rollback(last=5)
+                self.assertGreaterEqual(len(report.undone), 1)
+                self.assertEqual(self.shop.orders["7"]["item"], "was")
+
+
 class Reversible(WithShop):
     policy = ONLY_REVERSIBLE
 

@@ -11,7 +11,7 @@ import unittest
 import urllib.request
 import uuid
 
-from interlock import ApprovalRequired, Blocked, SandboxError
+from interlock import ApprovalRequired, Blocked, ConfigurationError, SandboxError
 from interlock._monitor import unmonitored
 from interlock.sandbox import DryRun, OpenApi
 
@@ -270,6 +270,10 @@ class Stubs(World):
             with self.subTest(number), self.il.sandbox(f"bot-{number}"), self.assertRaises(Blocked):
                 way()
         self.untouched()
+
+    def test_what_is_no_service(self):
+        with self.assertRaisesRegex(ConfigurationError, "neither OpenApi nor DryRun"):
+            self.open(services=["shop.yaml"])
 
     def test_what_is_read_is_nothing_to_upgrade(self):
         async def connects():

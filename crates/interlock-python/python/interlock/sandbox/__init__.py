@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ._frame import PARTS, Change, Part, Sandbox, current
 
 if TYPE_CHECKING:
+    from ._dry_run import DryRun
     from ._openapi import OpenApi
-    from .http import DryRun
 
 __all__ = ["PARTS", "Change", "DryRun", "OpenApi", "Part", "Sandbox", "current"]
 

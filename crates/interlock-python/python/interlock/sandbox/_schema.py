@@ -237,10 +237,17 @@ def _wrong_text(schema: Any, value: str, path: str) -> str | None:
     return None
 
 
+def _date_time(text: str) -> None:
+    """RFC 3339."""
+    if not re.fullmatch(r"[0-9-]{10}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", text):
+        raise ValueError(text)
+    datetime.datetime.fromisoformat(text[:19].upper())
+
+
 _FORMATS: dict[str, Any] = {
     "uuid": uuid.UUID,
     "date": datetime.date.fromisoformat,
-    "date-time": lambda v: datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", v)),
+    "date-time": _date_time,
     "byte": lambda v: base64.b64decode(v, validate=True),
 }
 
@@ -311,7 +318,8 @@ class Maker:
                     return fitting
         if kind == "array":
             wanted = schema.get("minItems", 0)
-            return [self.value(schema.get("items", {}), UNKNOWN, depth + 1, name) for _ in range(min(wanted, 64))]
+            items = schema.get("items", {})
+            return [self.value(items, UNKNOWN, depth + 1, name) for _ in range(min(wanted, 64))]
         return self._scalar(schema, kind, name)
 
     def _fits(self, schema: Schema, value: Any) -> bool:
@@ -379,8 +387,10 @@ class Maker:
             return None
         if kind in ("integer", "number"):
             low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
-            for value in (0, 1, low, low + 1 if not isinstance(low, bool) else 1, schema.get("maximum", 0), schema.get("multipleOf", 0)):
-                if not isinstance(value, bool) and self._fits(schema, value):
+            bounds = (low, schema.get("maximum", 0), schema.get("multipleOf", 0))
+            known = [one for one in bounds if isinstance(one, (int, float)) and not isinstance(one, bool)]
+            for value in (0, 1, *known, *(one + 1 for one in known), *(one - 1 for one in known)):
+                if self._fits(schema, value):
                     return value
             raise Unsatisfied(f"no number is known for `{name}`")
         if kind == "string":

@@ -20,6 +20,7 @@ from .._http import SAFE, Route
 from .._http_message import Answer, Fields, Request, field
 from .._undo_http import as_agent
 from ..errors import ConfigurationError, InterlockError, SandboxError
+from ._dry_run import DryRun
 from ._frame import Change, Part, Sandbox
 from ._openapi import OpenApi, Operation
 from ._schema import UNKNOWN, Maker, Unsatisfied, fresh_id, read_only
@@ -34,70 +35,6 @@ HELD_BYTES_MAX = 64 << 20
 #: Bytes of a body that a diff shows.
 SHOWN_MAX = 16_384
 _JSON = "application/json"
-
-
-@dataclasses.dataclass(frozen=True)
-class DryRun:
-    """A service that says what it would do, where it is asked to do no more.
-
-    ``url`` is a pattern of its addresses, which ends with ``/**`` for all below. ``query`` and
-    ``headers`` are what is added to a request. ``item`` is where the name of a new resource stands in
-    an answer (a JSON Pointer), by which it is found again. ``excepted`` are patterns of paths, as
-    regular expressions, that do it all the same.
-
-    Nothing tells whether a service does as it is asked: name only those that say so of every method
-    and path that is meant.
-    """
-
-    url: str
-    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    methods: Sequence[str] = ("POST", "PUT", "PATCH", "DELETE")
-    item: str | None = None
-    excepted: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        if not self.query and not self.headers:
-            raise ConfigurationError(
-                f"the dry run of `{self.url}` adds nothing to a request: it would be sent as it is",
-                "sandbox.service",
-            )
-        try:
-            _url.Pattern(self.url.removesuffix("/**"))
-            for text in self.excepted:
-                re.compile(text)
-        except (_url.BadPattern, re.error) as error:
-            raise ConfigurationError(f"the dry run of `{self.url}`: {error}", "sandbox.service") from error
-
-    @classmethod
-    def kubernetes(cls, url: str) -> DryRun:
-        """An API server of Kubernetes 1.18 or later (its API concepts, "Dry-run"). Subresources that
-        connect, such as `exec`, know no dry run."""
-        return cls(
-            f"{url.rstrip('/')}/**",
-            query={"dryRun": "All"},
-            item="/metadata/name",
-            excepted=(r"/(exec|attach|portforward|proxy|log)(/|$)", r"^/(?!apis?/)"),
-        )
-
-    @classmethod
-    def cloud_run(cls) -> DryRun:
-        """Services and jobs of Google Cloud Run: `validateOnly` of its Admin API, version 2."""
-        return cls(
-            "https://run.googleapis.com/v2/**",
-            query={"validateOnly": "true"},
-            methods=("POST", "PATCH", "DELETE"),
-            excepted=(r":[A-Za-z]+$", r"^(?!/v2/projects/[^/]+/locations/[^/]+/(services|jobs)(/[^/]+)?$)"),
-        )
-
-    def covers(self, method: str, url: str) -> bool:
-        if method.upper() not in {m.upper() for m in self.methods}:
-            return False
-        parts = _url.parts(url)
-        if any(re.search(text, parts.path) for text in self.excepted):
-            return False
-        pattern = _url.Pattern(self.url.removesuffix("/**"))
-        return pattern.above(url) if self.url.endswith("/**") else pattern.match(url) is not None
 
 
 #: What stands in for services in sandboxes.
@@ -185,7 +122,8 @@ class Sandboxed(Part):
         """Who is told of the response to a request that is sent rewritten."""
         if route.kind != "rewrite":
             return None
-        service = next(s for s in self.services if isinstance(s, DryRun) and s.covers(request.method, request.url))
+        dry = (service for service in self.services if isinstance(service, DryRun))
+        service = next(one for one in dry if one.covers(request.method, request.url))
         return Watch(self, service, request, decision)
 
     def _mark(self, request: Request, decision: Decision, status: int, by: str) -> None:
@@ -415,9 +353,8 @@ class Sandboxed(Part):
         name = own.id_at if own is not None else f"/{_escaped(_id_member(parameter, members, value))}"
         if method == "DELETE":
             self._shadow.delete(key, name)
-            return _answer(status, self._made(service, operation, media, value, values), media is not None), Held(
-                request, "openapi", status
-            )
+            shown = self._made(service, operation, media, value, values)
+            return _answer(status, shown, media is not None), Held(request, "openapi", status)
         if method == "PATCH":
             kind = (field(request.headers, "content-type") or _JSON).partition(";")[0].strip().lower()
             if kind not in (_JSON, "application/merge-patch+json"):
@@ -481,8 +418,9 @@ class Sandboxed(Part):
     def diff(self) -> list[Change]:
         with self._shadow.lock:
             return [
-                Change("http", held.request.method.upper(), _url.without_query(held.request.url), _detail(held))
-                for held in self._held
+                Change(self.name, method.upper(), _url.without_query(url), _detail(one))
+                for one in self._held
+                for method, url in [(one.request.method, one.request.url)]
             ]
 
     def commit(self) -> None:
@@ -503,7 +441,8 @@ class Sandboxed(Part):
             try:
                 answer = _http_client.send(request.method, url, kept, body or None)
             except InterlockError as error:
-                raise SandboxError(_stopped(number, len(waiting), shown, str(error)), "sandbox.commit") from error
+                why = _stopped(number, len(waiting), shown, str(error))
+                raise SandboxError(why, "sandbox.commit") from error
             if answer.status // 100 != 2:
                 raise SandboxError(
                     _stopped(number, len(waiting), shown, f"it was answered {answer.status}"),
@@ -590,14 +529,16 @@ def _makes(operation: Operation) -> bool:
 
 
 def _is_id(name: str) -> bool:
-    return name.lower() in ("id", "uuid", "key", "name", "slug") or name.lower().endswith(("id", "_id", "key"))
+    plain = name.lower()
+    return plain in ("id", "uuid", "key", "name", "slug") or plain.endswith(("id", "_id", "key"))
 
 
 def _id_member(parameter: str, members: Mapping[str, Any], value: Any) -> str:
     """The member that the last segment of a resource's address is."""
     there = set(members) | (set(value) if isinstance(value, dict) else set())
     plain = re.sub(r"[^a-z0-9]", "", parameter.lower())
-    for name in (parameter, *(n for n in sorted(there) if re.sub(r"[^a-z0-9]", "", n.lower()) == plain)):
+    alike = [n for n in sorted(there) if re.sub(r"[^a-z0-9]", "", n.lower()) == plain]
+    for name in (parameter, *alike):
         if name in there:
             return name
     # `petId` is the `id` of a pet, `petName` its `name`.

@@ -61,6 +61,7 @@ mod settings;
 mod signed;
 mod test_cases;
 mod units;
+mod yaml;
 
 pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load, named};
 pub use compile::{Compiled, SOURCES_MAX, compile};
@@ -75,3 +76,4 @@ pub use signed::{
     sources_digest, verify_bundle,
 };
 pub use test_cases::{Evaluate, Expectation, Given, TestCase, TestFailure, Verdict, run_tests};
+pub use yaml::{Yaml, read_yaml};

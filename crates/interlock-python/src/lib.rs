@@ -2,6 +2,7 @@
 //! package around it, in `python/interlock`.
 
 mod decision;
+mod document;
 mod engine;
 mod error;
 mod floor;
@@ -19,6 +20,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::decision::PyDecision;
+    #[pymodule_export]
+    use crate::document::read_yaml;
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]

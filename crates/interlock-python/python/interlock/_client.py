@@ -19,10 +19,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
+from . import _approval, _compensations, _core, _guard, _monitor, _run, _scope, _undo, _undo_http
 from .errors import ConfigurationError, InterlockError
 from .sandbox import Sandbox
 from .sandbox import _frame as _sandbox
+from .sandbox import http as _sandbox_http
 
 #: What a violation may entail.
 VIOLATIONS = ("block", "pause", "rollback")
@@ -62,6 +63,12 @@ class Interlock:
     and it is stopped).
     ``sandbox``: whether guarded calls on which a policy decides ``sandbox`` run in a sandbox that is
     discarded (see :meth:`sandbox`), unless a guard says otherwise.
+
+    ``compensations``: what undoes requests: files, directories or entries, see
+    :mod:`interlock._compensations`. ``credentials``: asked for the secrets of such requests, by name
+    and address, when they are sent; without it they are in the environment.
+    ``services``: what stands in for services in sandboxes: :class:`~interlock.sandbox.OpenApi`,
+    :class:`~interlock.sandbox.DryRun`.
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
     ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
@@ -105,6 +112,9 @@ class Interlock:
         on_violation: str = "block",
         rollback_limit: int = 10,
         sandbox: bool = False,
+        compensations: _compensations.Compensations | None = None,
+        credentials: _undo_http.Credentials | None = None,
+        services: Sequence[_sandbox_http.Service] = (),
     ) -> None:
         if on_violation not in VIOLATIONS:
             raise ConfigurationError(
@@ -140,6 +150,8 @@ class Interlock:
             "server_key": server_key,
             "ca_file": ca_file,
             "allow_plain_http": allow_plain_http,
+            "compensations": compensations,
+            "services": services,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -195,10 +207,18 @@ class Interlock:
         self.rollback_limit = rollback_limit
         #: Where what agents change is kept; `None` without `undo`.
         self.undo_journal: _undo.Journal | None = None
+        self.credentials = credentials
+        #: What undoes requests.
+        self.compensations: _compensations.Catalogue | None = None
+        if compensations is not None:
+            if undo is False:
+                raise ConfigurationError("`compensations` need `undo`", "undo.off")
+            self.compensations = _compensations.Catalogue.load(compensations)
         if undo is not False:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"
             self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
+        self.services = _sandbox_http.services(services)
         self.isolates = sandbox
         _sandbox.recover(self)
         _open.add(self)

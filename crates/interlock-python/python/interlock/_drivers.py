@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import _postgres, _sql
+from . import _http, _http_aiohttp, _postgres, _sql
 from ._monitor import current, decide_sql, replace, unmonitored
 
 #: Modules that were wrapped.
@@ -23,37 +23,6 @@ def install() -> None:
         if name in sys.modules and name not in _wrapped:
             _wrapped.add(name)
             wrap(sys.modules[name])
-
-
-def _httpx(httpx: Any) -> None:
-    def send(original: Any) -> Any:
-        def checked(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            _request("httpx", request.method, str(request.url))
-            return original(self, request, *args, **kwargs)
-
-        return checked
-
-    replace(httpx.Client, "_send_single_request", send)
-    replace(httpx.AsyncClient, "_send_single_request", send)
-
-
-def _aiohttp(aiohttp: Any) -> None:
-    def request(original: Any) -> Any:
-        async def checked(self: Any, method: str, str_or_url: Any, *args: Any, **kwargs: Any) -> Any:
-            base = getattr(self, "_base_url", None)
-            url = str(str_or_url) if base is None else str(self._build_url(str_or_url))
-            _request("aiohttp", method, url)
-            return await original(self, method, str_or_url, *args, **kwargs)
-
-        return checked
-
-    replace(aiohttp.ClientSession, "_request", request)
-
-
-def _request(library: str, method: str, url: str) -> None:
-    monitor = current()
-    if monitor is not None:
-        monitor.decide("api_call", url, library, {"method": method, "url": url})
 
 
 # -- SQLAlchemy -----------------------------------------------------------------------------------
@@ -88,8 +57,9 @@ def _sqlalchemy(_: Any) -> None:
 
 
 _WRAPPERS: dict[str, Callable[[Any], None]] = {
-    "httpx": _httpx,
-    "aiohttp": _aiohttp,
+    "httpx": _http.install_httpx,
+    "aiohttp": _http_aiohttp.install,
+    "urllib3": _http.install_urllib3,
     "psycopg": _postgres.psycopg,
     "psycopg2": _postgres.psycopg2,
     "sqlalchemy": _sqlalchemy,

@@ -165,14 +165,17 @@ class Guard:
         self.interlock.violated(decision)
         return (_scope.current().refusal or denied)(decision)
 
-    def permit(self, arguments: Mapping[str, Any], redact: bool = True) -> Decision:
-        """The decision under which the tool may run; raises if there is none."""
-        decision = self.ask(arguments, redact)
+    def permit(
+        self, arguments: Mapping[str, Any], redact: bool = True, asks: str | None = None
+    ) -> Decision:
+        """The decision under which the tool may run; raises if there is none. Because of `asks` a
+        person must agree."""
+        decision = self.ask(arguments, redact, asks=asks)
         if decision.effect == "require_approval":
             id = _approval.obtain(
                 self.interlock.engine, decision, self.approval, self.approval_timeout
             )
-            decision = self.ask(arguments, redact, id)
+            decision = self.ask(arguments, redact, id, asks=asks)
         if not (decision.allowed or decision.effect == "sandbox" and self.isolates()):
             raise self.refusal(decision)
         return decision

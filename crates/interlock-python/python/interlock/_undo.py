@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import inspect
 import itertools
 import json
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _core, _undo_sqlite
+from . import _core, _undo_http, _undo_sqlite
 from .errors import ConfigurationError, InterlockError, RollbackStopped
 from .sandbox import _frame as _sandbox
 
@@ -158,6 +159,23 @@ class Step:
         """Notes an effect that any process can undo, and that can be tried twice."""
         self.journal.core.declare(self.number, kind, payload, True)
 
+    def declare_begun(self, kind: str, payload: str, idempotent: bool) -> int:
+        """Notes an effect that is about to happen; what became of it takes its place by `settle`."""
+        return self.journal.core.declare(self.number, kind, payload, idempotent)
+
+    def settle(
+        self, place: int, kind: str, payload: str | None, idempotent: bool, irreversible: str | None
+    ) -> None:
+        """Notes what became of it: what undoes it, why nothing does, or that it did not happen."""
+        self.journal.core.settle(
+            self.number,
+            place,
+            kind=None if payload is None else kind,
+            payload=payload,
+            idempotent=idempotent,
+            irreversible=irreversible,
+        )
+
     def seal(self) -> None:
         """Notes how it left things. It has happened by now: what fails is logged."""
         if self._number is None:
@@ -256,7 +274,8 @@ class Journal:
         _monitor.inherit_context()
         token = _rolling.set(True)
         try:
-            found = self.core.rollback(last, agent, force, self._undo)
+            http = _undo_http.Rollback(self.interlock.credentials, force)
+            found = self.core.rollback(last, agent, force, functools.partial(self._undo, http))
         finally:
             _rolling.reset(token)
         stopped, reason = found["stopped"] or (None, "")
@@ -267,9 +286,12 @@ class Journal:
             reason=reason,
         )
 
-    def _undo(self, kind: str, payload: str, check: bool) -> None:
+    def _undo(self, http: _undo_http.Rollback, kind: str, payload: str, check: bool) -> None:
         """Undoes a declared effect, or looks whether it could."""
         about = json.loads(payload)
+        if kind == "http":
+            http.undo(about, check)
+            return
         if kind == "sqlite":
             _undo_sqlite.undo(about, check)
             return

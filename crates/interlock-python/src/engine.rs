@@ -391,7 +391,9 @@ impl PyEngine {
         map.set_item("leased", standing.leased)?;
         map.set_item("bundle", standing.bundle)?;
         map.set_item("waiting", standing.waiting)?;
+        map.set_item("refused", standing.refused)?;
         map.set_item("problem", standing.problem)?;
+        map.set_item("upload_problem", standing.upload_problem)?;
         Ok(Some(map))
     }
 

@@ -443,8 +443,10 @@ class Interlock:
 
     def standing(self) -> dict[str, Any] | None:
         """How this process stands with the server: ``leased``, ``bundle``, ``waiting`` (records that
-        the server may not have), ``problem``; ``owner`` is false where another process of the same
-        data directory knows. ``None`` unless ``mode`` is ``connected``."""
+        the server may not have), ``refused`` (records that it will not have: ``server/refused.jsonl``
+        in ``data`` names them), ``problem`` and, of sending records, ``upload_problem``; ``owner`` is
+        false where another process of the same data directory knows. ``None`` unless ``mode`` is
+        ``connected``."""
         return self.engine.standing()
     # -- runs -----------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ mod http;
 mod own;
 mod queue;
 mod reachable;
+mod refused;
 mod spool;
 mod unavailable;
 

@@ -29,7 +29,7 @@ const RECENT_MAX: usize = 200_000;
 /// Records of one request.
 pub(crate) const RECORDS_MAX: usize = 1_000;
 /// Characters of the name of a client's log.
-const LOG_CHARS_MAX: usize = 512;
+pub(crate) const LOG_CHARS_MAX: usize = 512;
 
 /// Members of a client's decision that are taken over as they are. Ids, times, keys, chains and
 /// commitments are this record's own.

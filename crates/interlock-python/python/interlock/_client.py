@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
+from . import _approval, _core, _guard, _monitor, _orders, _run, _scope, _undo
 from .errors import ConfigurationError, InterlockError
 
 #: What a violation may entail.
@@ -60,7 +60,8 @@ class Interlock:
     and it is stopped).
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
-    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
+    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's. In ``connected``
+    mode with ``undo`` its operators can order a rollback, which is carried out here.
     ``mode``: ``connected`` (decides here by the server's signed policies, and asks the server where a
     person, a limit or a budget is concerned) or ``remote`` (asks about everything).
     ``on_unavailable``: ``closed`` or ``open``, what an action does when the server should decide and
@@ -193,6 +194,10 @@ class Interlock:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"
             self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
+        #: Takes the rollbacks that the server orders.
+        self._orders: _orders.Orders | None = None
+        if self.mode == "connected" and self.undo_journal is not None:
+            self._orders = _orders.Orders(self)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -206,6 +211,8 @@ class Interlock:
         if self._executor is not None and self._executor_of == os.getpid():
             self._executor.shutdown(wait=True)
         self._executor = None
+        if self._orders is not None:
+            self._orders.end()
         self.engine.close()
 
     # -- deciding -------------------------------------------------------------------------------
@@ -628,6 +635,8 @@ _open: weakref.WeakSet[Interlock] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for interlock in list(_open):
+        if interlock._orders is not None:
+            interlock._orders.end()
         interlock.engine.close()
 
 

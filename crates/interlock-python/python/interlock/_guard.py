@@ -68,6 +68,8 @@ class Guard:
         self.file_ops: list[_undo.Op] = []
         #: Whether what it changes is kept in another way.
         self.kept = False
+        #: What else a check is told of the call.
+        self.about: dict[str, Any] = {}
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -113,9 +115,9 @@ class Guard:
             cost_usd=self._value(self.cost_usd, arguments),
             approval_id=approval_id,
             redact=redact,
-            step=step,
             floor=floor,
             undo=kept or self.kept or (self.undo is not None and not ops),
+            **{"step": step, **self.about},
         )
 
     def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:

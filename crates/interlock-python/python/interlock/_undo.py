@@ -315,7 +315,7 @@ class Effects:
         journal = guard.interlock.undo_journal
         self._step: Step | None = None
         if journal is not None and not rolling():
-            agent = guard.interlock.agent()
+            agent = guard.interlock.agent(guard.about.get("agent"))
             self._step = journal.step(agent, guard.name, decision.id)
         self._token: contextvars.Token[Step | None] | None = None
 

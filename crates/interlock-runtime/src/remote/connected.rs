@@ -190,7 +190,7 @@ impl Connected {
     }
 
     /// The part of this process, with its threads.
-    fn own(&self) -> Result<Arc<Own>, ServerError> {
+    pub(super) fn own(&self) -> Result<Arc<Own>, ServerError> {
         own::of(&self.0.own, &self.0.options.server, |own| self.begin(own))
     }
 
@@ -297,6 +297,11 @@ impl Connected {
     pub fn approval(&self, id: &str, patience: Duration) -> Result<ApprovalRow, GateError> {
         let own = self.own()?;
         Ok(own.server.approval(id, patience, self.0.options.timeout)?)
+    }
+
+    /// How long a question to the server may take in all.
+    pub(super) fn timeout(&self) -> Duration {
+        self.0.options.timeout
     }
 
     /// The gate to the data directory.
@@ -462,6 +467,8 @@ impl Inner {
         runtime.take_lease(&lease, until, &self.held)?;
         runtime.distrust(false);
         own.leased_until(asked + valid);
+        // Its agent is stopped by now.
+        *locked(&own.rollbacks) = lease.rollbacks;
         Ok(())
     }
 

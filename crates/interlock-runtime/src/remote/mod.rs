@@ -22,6 +22,7 @@ mod own;
 mod queue;
 mod reachable;
 mod refused;
+mod rollback;
 mod spool;
 mod unavailable;
 

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use interlock_policy::RollbackWanted;
 use uuid::Uuid;
 
 use super::address::ServerAddress;
@@ -85,6 +86,8 @@ pub(super) struct Own {
     pub(super) refused: Mutex<Option<Refused>>,
     /// Where the next batch of records begins.
     pub(super) place: Mutex<Option<Place>>,
+    /// The rollbacks that the last lease asked for.
+    pub(super) rollbacks: Mutex<Vec<RollbackWanted>>,
     /// Until when a lease holds, by the clock that nobody sets.
     pub(super) leased: Mutex<Option<Instant>>,
 }
@@ -103,6 +106,7 @@ impl Own {
             upload_problem: Mutex::default(),
             refused: Mutex::default(),
             place: Mutex::default(),
+            rollbacks: Mutex::default(),
             leased: Mutex::default(),
         })
     }

@@ -14,3 +14,4 @@ mod published;
 mod records;
 mod refused;
 mod robust;
+mod rollbacks;

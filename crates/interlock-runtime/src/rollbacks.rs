@@ -276,8 +276,12 @@ impl Runtime {
         by: &str,
         id: &str,
     ) -> Result<RollbackOrder, RuntimeError> {
-        self.change_rollback(principal, "rollback-canceled", by, id, |order, now| {
-            match order.state {
+        self.change_rollback(
+            principal,
+            "rollback-canceled",
+            by,
+            id,
+            |order, now| match order.state {
                 RollbackState::Ordered => {
                     order.state = RollbackState::Canceled;
                     order.ended = Some(now);
@@ -285,8 +289,8 @@ impl Runtime {
                 }
                 RollbackState::Canceled => Ok(false),
                 _ => Err(()),
-            }
-        })
+            },
+        )
     }
 
     /// Gives an order to the client with this log, which carries it out; the same client may ask

@@ -129,7 +129,9 @@ fn told(order: &Value) -> String {
     );
     match text(order, "state") {
         "done" => format!("{agent} is paused; rollback {id} is done: {undone}"),
-        "ordered" => format!("{agent} is paused; rollback {id} waits for the client that can do it"),
+        "ordered" => {
+            format!("{agent} is paused; rollback {id} waits for the client that can do it")
+        }
         "claimed" => format!("{agent} is paused; rollback {id} is under way"),
         state => format!(
             "{agent} is paused; rollback {id} {state}: {undone}: {}",

@@ -51,7 +51,14 @@ fn one_client_takes_an_order_and_says_what_came_of_it() {
     assert_eq!(ordered.status, 202, "{}", ordered.text);
     let id = ordered.field("id");
     // Its agent is stopped at once, also one that was not known.
-    assert!(server.runtime.store().agent("default", "bot").expect("it").paused);
+    assert!(
+        server
+            .runtime
+            .store()
+            .agent("default", "bot")
+            .expect("it")
+            .paused
+    );
     assert_eq!(state(&server, &id), "ordered");
     // Not twice while it waits.
     let twice = order(&server, "bot", 3);
@@ -77,9 +84,16 @@ fn one_client_takes_an_order_and_says_what_came_of_it() {
         let tries: Vec<_> = (0..8)
             .map(|n| scope.spawn(move || claim(server, own, id, &format!("log-{n}"))))
             .collect();
-        tries.into_iter().map(|t| t.join().expect("no panic")).collect()
+        tries
+            .into_iter()
+            .map(|t| t.join().expect("no panic"))
+            .collect()
     });
-    assert_eq!(claims.iter().filter(|s| **s == 200).count(), 1, "{claims:?}");
+    assert_eq!(
+        claims.iter().filter(|s| **s == 200).count(),
+        1,
+        "{claims:?}"
+    );
     assert!(claims.iter().all(|s| [200, 409].contains(s)), "{claims:?}");
     let winner = claims.iter().position(|s| *s == 200).expect("one");
     let winner = format!("log-{winner}");
@@ -89,7 +103,13 @@ fn one_client_takes_an_order_and_says_what_came_of_it() {
     assert_eq!(end(&server, &id, "log-of-nobody", 2).status, 409);
     let ended = end(&server, &id, &winner, 2);
     assert_eq!(ended.status, 200, "{}", ended.text);
-    assert_eq!((ended.json()["undone"].as_u64(), ended.field("state").as_str()), (Some(2), "stopped"));
+    assert_eq!(
+        (
+            ended.json()["undone"].as_u64(),
+            ended.field("state").as_str()
+        ),
+        (Some(2), "stopped")
+    );
     // The same again is no second result, another one is refused.
     assert_eq!(end(&server, &id, &winner, 2).status, 200);
     assert_eq!(end(&server, &id, &winner, 3).status, 409);
@@ -104,7 +124,14 @@ fn one_client_takes_an_order_and_says_what_came_of_it() {
         expected.map(|(what, state)| (what.to_owned(), state.to_owned()))
     );
     // The agent stays stopped until somebody ends that.
-    assert!(server.runtime.store().agent("default", "bot").expect("it").paused);
+    assert!(
+        server
+            .runtime
+            .store()
+            .agent("default", "bot")
+            .expect("it")
+            .paused
+    );
 }
 
 #[test]
@@ -122,8 +149,12 @@ fn an_order_is_canceled_runs_out_and_outlives_a_restart() {
     assert_eq!(claim(&server, &server.admin, &short, "log"), 409);
 
     let waits = order(&server, "bot", 5).field("id");
-    let taken = order(&server, "of/another name", 7);
-    assert_eq!(taken.status, 404, "a name is one part of a path: {}", taken.text);
+    let taken = order(&server, "of/another", 7);
+    assert_eq!(
+        taken.status, 404,
+        "a name is one part of a path: {}",
+        taken.text
+    );
     let taken = order(&server, "of%2Fanother%20name", 7);
     assert_eq!(taken.field("agent_id"), "of/another name");
     let taken = taken.field("id");
@@ -135,7 +166,12 @@ fn an_order_is_canceled_runs_out_and_outlives_a_restart() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|one| (one["id"].as_str().expect("an id"), one["state"].as_str().expect("a state")))
+        .map(|one| {
+            (
+                one["id"].as_str().expect("an id"),
+                one["state"].as_str().expect("a state"),
+            )
+        })
         .collect();
     assert_eq!(
         listed,
@@ -151,7 +187,10 @@ fn an_order_is_canceled_runs_out_and_outlives_a_restart() {
         (r#"{"last":1001}"#, "last"),
         (r#"{"last":1,"wait_s":0}"#, "wait_s"),
         (r#"{"last":1,"wait_s":604801}"#, "wait_s"),
-        (&format!(r#"{{"last":1,"reason":"{}"}}"#, "x".repeat(501)), "reason"),
+        (
+            &format!(r#"{{"last":1,"reason":"{}"}}"#, "x".repeat(501)),
+            "reason",
+        ),
     ] {
         let refused = server.post("/api/agents/new/rollback", body);
         assert_eq!(
@@ -204,7 +243,11 @@ fn an_order_reaches_the_clients_with_the_pause_of_its_agent() {
         assert_eq!(first(&client.check(read())).1, code::AGENT_PAUSED);
         let wanted = client.connected.rollbacks();
         assert_eq!(
-            (wanted[0].id.as_str(), wanted[0].agent.as_str(), wanted[0].last),
+            (
+                wanted[0].id.as_str(),
+                wanted[0].agent.as_str(),
+                wanted[0].last
+            ),
             (id.as_str(), "bot", 4)
         );
     }
@@ -221,11 +264,18 @@ fn an_order_reaches_the_clients_with_the_pause_of_its_agent() {
         irreversible: 0,
         message: String::new(),
     };
-    let ended = |n: usize| clients[n].connected.end_rollback(id, &result).expect("an answer");
+    let ended = |n: usize| {
+        clients[n]
+            .connected
+            .end_rollback(id, &result)
+            .expect("an answer")
+    };
     assert!(!ended(1));
     assert!(ended(0) && ended(0));
     until("no lease asks for it", || {
-        clients.iter().all(|client| client.connected.rollbacks().is_empty())
+        clients
+            .iter()
+            .all(|client| client.connected.rollbacks().is_empty())
     });
     assert_eq!(state(&server, &id.to_string()), "done");
 }

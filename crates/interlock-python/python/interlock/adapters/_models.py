@@ -12,7 +12,7 @@ import dataclasses
 import fnmatch
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
@@ -211,6 +211,31 @@ class ModelCalls:
         await off_loop(self.ended, permitted, self.read(read, result))
         return result
 
+    def stream(
+        self, call: Call, invoke: Callable[[], Iterator[T]], read: Callable[[T], Answer | None]
+    ) -> Iterator[T]:
+        """As :meth:`astream`, decided before this returns."""
+        permitted = self.begin(call)
+
+        def items() -> Iterator[T]:
+            answer = None
+            try:
+                for item in invoke():
+                    answer = self.read(read, item) or answer
+                    yield item
+            except BaseException as error:
+                self._left(permitted, answer, error)
+                raise
+            self._left(permitted, answer, GeneratorExit())
+
+        return items()
+
+    def _left(self, permitted: Underway, answer: Answer | None, error: BaseException) -> None:
+        if answer is None:
+            self.failed(permitted, error)
+        else:
+            self.ended(permitted, answer)
+
     async def astream(
         self,
         call: Call,
@@ -227,15 +252,10 @@ class ModelCalls:
                 answer = self.read(read, item) or answer
                 yield item
         except BaseException as error:
-            if answer is None:
-                self.failed(permitted, error)
-            else:
-                self.ended(permitted, answer)
+            # The loop may be going down.
+            self._left(permitted, answer, error)
             raise
-        if answer is None:
-            self.failed(permitted, GeneratorExit())
-        else:
-            await off_loop(self.ended, permitted, answer)
+        await off_loop(self._left, permitted, answer, GeneratorExit())
 
     @staticmethod
     def read(read: Callable[[T], R], result: T) -> R | Answer:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 W = TypeVar("W", bound=Workbench)
 C = TypeVar("C", bound=ChatCompletionClient)
 
-#: The tool whose call was decided on further out.
+#: The tool or the model client whose call was decided on further out.
 _decided: contextvars.ContextVar[Any] = contextvars.ContextVar(
     "interlock_autogen_decided", default=None
 )
@@ -47,8 +47,8 @@ def guard_tools(
 ) -> list[BaseTool[Any, Any]]:
     """The same tools, checked before they run; functions become ``FunctionTool``.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = Enforcement(interlock, "autogen", **options)
     return [_guarded(enforcement, _tool(tool)) for tool in tools]
@@ -240,16 +240,35 @@ def _answer(result: CreateResult) -> Answer:
 
 def _client_class(calls: ModelCalls, model: str | None, base: type[Any]) -> type[Any]:
     async def create(self: Any, messages: Any, **kwargs: Any) -> CreateResult:
-        call = model_call(model, messages)
-        return await calls.arun(call, lambda: base.create(self, messages, **kwargs), _answer)
+        if _decided.get() is self:
+            # Its own stream asks for it.
+            return await base.create(self, messages, **kwargs)  # type: ignore[no-any-return]
+
+        async def invoke() -> CreateResult:
+            with entered(_decided, self):
+                return await base.create(self, messages, **kwargs)  # type: ignore[no-any-return]
+
+        return await calls.arun(model_call(model, messages), invoke, _answer)
 
     async def create_stream(self: Any, messages: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        call = model_call(model, messages)
-        async for item in calls.astream(
-            call,
-            lambda: base.create_stream(self, messages, **kwargs),
-            lambda item: _answer(item) if isinstance(item, CreateResult) else None,
-        ):
+        async def invoke() -> AsyncIterator[Any]:
+            stream = base.create_stream(self, messages, **kwargs)
+            try:
+                while True:
+                    # Between two items it is its reader's turn, in a context of its own.
+                    with entered(_decided, self):
+                        try:
+                            item = await anext(stream)
+                        except StopAsyncIteration:
+                            return
+                    yield item
+            finally:
+                await stream.aclose()
+
+        def read(item: Any) -> Answer | None:
+            return _answer(item) if isinstance(item, CreateResult) else None
+
+        async for item in calls.astream(model_call(model, messages), invoke, read):
             yield item
 
     members = {

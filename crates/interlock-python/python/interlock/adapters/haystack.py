@@ -40,8 +40,8 @@ def guard_tools(
 ) -> list[Tool]:
     """The same tools, checked before they run; those of toolsets one by one.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = Enforcement(interlock, "haystack", **options)
     given = tools if isinstance(tools, Toolset) else list(tools)

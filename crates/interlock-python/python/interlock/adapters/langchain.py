@@ -62,8 +62,8 @@ def guard_tools(
 ) -> list[BaseTool]:
     """The same tools, checked before they run; functions become tools as ``@tool`` makes them.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = _enforcement(interlock, "langchain", options)
     return [guarded(enforcement, t if isinstance(t, BaseTool) else as_tool(t)) for t in tools]

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def guard_tools(interlock: Interlock, tools: Iterable[Any], **options: Any) -> list[FunctionTool]:
     """The same tools, checked before they run.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = Enforcement(interlock, "openai-agents", **options)
     return [_guarded(enforcement, tool) for tool in tools]
@@ -116,7 +116,8 @@ def model_hooks(
     interlock: Interlock, *, prices: Prices | None = None, **options: Any
 ) -> RunHooks[Any]:
     """Hooks for ``Runner.run`` that decide on every call of a model, and report what it answered, used
-    and cost. What is not permitted ends the run with the error.
+    and cost. What is not permitted ends the run with the error. Of a model that fails the framework
+    says nothing: without an outcome the call counts as unknown.
 
     ``prices``: US dollars for a million tokens in and out, by the model's name or a pattern.
     ``options``: ``approval``, ``approval_timeout``.

@@ -40,8 +40,8 @@ def guard_toolset(
 ) -> GuardedToolset:
     """The toolset, its tools checked before they run.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     return GuardedToolset(toolset, _enforcement(interlock, options))
 

@@ -21,7 +21,6 @@ import http.client
 import os
 import shlex
 import socket
-import sqlite3
 import ssl
 import sys
 import sysconfig

@@ -1,7 +1,6 @@
 """What an agent changed is put back: files under a monitor, declared files, calls with an undo."""
 
 import asyncio
-import json
 import os
 import pathlib
 import shutil

@@ -16,7 +16,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import unittest
@@ -609,17 +608,7 @@ class AtTheEnd(World):
             """
         )
         effect = self.dir / "effect"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(effect),
-            ],
-            timeout=60,
-        )
+        ran = self.ran(program, effect)
         self.assertEqual(ran.returncode, -9)
         self.assertFalse(effect.exists())
         self.il = self.open()

@@ -17,7 +17,6 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from .. import _approval, _guard, _scope, _undo

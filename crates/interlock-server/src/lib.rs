@@ -132,6 +132,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest(compat::vaultak::PREFIX, api.clone())
         .merge(api)
+        .merge(compat::vaikora::routes())
         .fallback(api::health::no_such_path)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -15,3 +15,4 @@ mod records;
 mod refused;
 mod robust;
 mod rollbacks;
+mod vaikora;

@@ -25,6 +25,7 @@ mod received;
 mod recorded;
 mod reload;
 mod remote;
+mod rollbacks;
 mod run_journal;
 mod runs;
 mod settings;
@@ -49,6 +50,10 @@ pub use reload::Stale;
 pub use remote::{
     Connected, ConnectedOptions, ConnectionOptions, Decider, OnUnavailable, Otherwise, Remote,
     RemoteOptions, ServerAddress, ServerError, ServerOptions, Standing,
+};
+pub use rollbacks::{
+    ROLLBACK_STEPS_MAX, ROLLBACK_TEXT_CHARS_MAX, ROLLBACK_WAIT_S_MAX, RollbackOrder,
+    RollbackResult, RollbackState,
 };
 pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
@@ -106,6 +111,7 @@ pub(crate) struct Inner {
     /// The server whose policies hold here, where it is one.
     pub(crate) connection: Option<remote::Connection>,
     pub(crate) received: received::Recent,
+    pub(crate) rollbacks: rollbacks::Rollbacks,
 }
 
 impl Runtime {

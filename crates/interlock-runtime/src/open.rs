@@ -205,6 +205,7 @@ impl Runtime {
                 content: options.content,
                 connection: options.connection.map(crate::remote::Connection::new),
                 received: crate::received::Recent::default(),
+                rollbacks: crate::rollbacks::Rollbacks::default(),
             }),
         };
         for tenant in &options.tenants {

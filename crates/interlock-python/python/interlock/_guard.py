@@ -77,6 +77,8 @@ class Guard:
         self.sandbox = sandbox
         #: Whether it runs where nothing commits; `None` where the surroundings say.
         self.isolated: bool | None = None
+        #: What else a check is told of the call.
+        self.about: dict[str, Any] = {}
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -122,10 +124,10 @@ class Guard:
             cost_usd=self._value(self.cost_usd, arguments),
             approval_id=approval_id,
             redact=redact,
-            step=step,
             floor=floor,
             undo=kept or self.kept or (self.undo is not None and not ops),
             sandbox=self.isolates(),
+            **{"step": step, **self.about},
         )
 
     def isolates(self) -> bool:

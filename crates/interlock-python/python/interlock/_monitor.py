@@ -20,7 +20,6 @@ import functools
 import os
 import shlex
 import socket
-import sqlite3
 import ssl
 import sys
 import sysconfig

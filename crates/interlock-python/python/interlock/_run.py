@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import inspect
 import json
 import logging
@@ -37,7 +36,6 @@ from .errors import (
     ResultNotStored,
     RunError,
     StepFailed,
-    denied,
 )
 
 if TYPE_CHECKING:

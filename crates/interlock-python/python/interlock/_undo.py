@@ -377,7 +377,7 @@ class Effects:
         # In a sandbox nothing happens that could be undone.
         held = decision.effect == "sandbox" or _sandbox.current() is not None
         if journal is not None and not rolling() and not held:
-            agent = guard.interlock.agent()
+            agent = guard.interlock.agent(guard.about.get("agent"))
             self._step = journal.step(agent, guard.name, decision.id)
         self._token: contextvars.Token[Step | None] | None = None
 

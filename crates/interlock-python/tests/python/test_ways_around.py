@@ -16,7 +16,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import unittest
@@ -30,7 +29,7 @@ from interlock import Blocked, ConfigurationError  # noqa: E402
 from interlock._core import Floor  # noqa: E402
 
 import jobs  # noqa: E402
-from world import World  # noqa: E402
+from world import Forbidding, World  # noqa: E402
 
 
 def library(name):
@@ -113,31 +112,9 @@ class Postgres(socketserver.BaseRequestHandler):
                     return
 
 
-class Ways(World):
-    policy = """
-        interlock: 1
-        default: allow
-        rules:
-          - id: no-secrets
-            match: { resource: ["*secret*"] }
-            effect: block
-          - id: no-commands
-            match: { action: code_execution }
-            effect: block
-          - id: no-network
-            match: { action: [network_request, api_call] }
-            effect: block
-          - id: no-writes-to-databases
-            match: { action: database_write }
-            effect: block
-    """
-
+class Ways(Forbidding):
     def setUp(self):
         super().setUp()
-        self.files = self.dir / "files"
-        self.files.mkdir()
-        self.secret = self.files / "secret.txt"
-        self.secret.write_text("original")
         self.mark = self.files / "mark"
 
     @contextlib.contextmanager
@@ -543,7 +520,7 @@ def _tell(secret, error):
 class EarlyNames(World):
     """Functions that were imported before there was a monitor."""
 
-    policy = Ways.policy
+    policy = Forbidding.policy
 
     def test_sqlite3_connect_by_another_name(self):
         database = self.dir / "app.db"
@@ -569,12 +546,7 @@ class EarlyNames(World):
             """
         )
         self.il.close()
-        ran = subprocess.run(
-            [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml", database],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ran = self.ran(program, database)
         self.assertEqual(ran.stdout.split(), ["blocked", "refused"], ran.stderr)
         with contextlib.closing(sqlite3.connect(database)) as connection:
             self.assertEqual(connection.execute("SELECT count(*) FROM users").fetchone(), (0,))
@@ -583,7 +555,7 @@ class EarlyNames(World):
 class AtTheEnd(World):
     """What happens to a monitored program while its interpreter goes down."""
 
-    policy = Ways.policy
+    policy = Forbidding.policy
 
     def test_records_in_flight_are_written_and_nothing_hangs(self):
         self.il.close()
@@ -609,19 +581,7 @@ class AtTheEnd(World):
             """
         )
         counter = self.dir / "counter"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(counter),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ran = self.ran(program, counter)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         told = [int(line) for line in counter.read_text().split("\n") if line.strip()]
         self.assertGreater(len(told), 10)
@@ -648,17 +608,7 @@ class AtTheEnd(World):
             """
         )
         effect = self.dir / "effect"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(effect),
-            ],
-            timeout=60,
-        )
+        ran = self.ran(program, effect)
         self.assertEqual(ran.returncode, -9)
         self.assertFalse(effect.exists())
         self.il = self.open()

@@ -76,13 +76,14 @@ impl Decider {
             })?;
             return Ok(Self::Remote(remote));
         }
+        let data: PathBuf = gate.runtime.data.clone();
         Ok(Self::Connected(Connected::open(ConnectedOptions {
-            server: options.address,
             vkey: options.vkey,
             on_unavailable,
             timeout: options.timeout,
             gate,
             connection: ConnectionOptions::new(options.reads_without_lease),
+            ..ConnectedOptions::on(&data, options.address)
         })?))
     }
 

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod rollbacks;
 pub mod stats;
 
 use interlock_core::model::UnixNanos;

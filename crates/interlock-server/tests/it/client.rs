@@ -68,7 +68,7 @@ pub(crate) struct Server {
     pub(crate) admin: String,
     ring: KeyRing,
     serving: Serving,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -109,10 +109,22 @@ impl Server {
             ring: ring(),
             runtime,
             serving,
-            _dir: dir,
+            dir,
         };
         server.admin = server.key("default", Role::Admin, None);
         server
+    }
+
+    /// Renames a table of its database, behind its back.
+    pub(crate) fn rename_table(&self, from: &str, to: &str) {
+        let path = self.dir.path().join("interlock.db");
+        let database = rusqlite::Connection::open(path).expect("a database");
+        database
+            .busy_timeout(Duration::from_secs(5))
+            .expect("a timeout");
+        database
+            .execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))
+            .expect("renamed");
     }
 
     /// Mints a key that lives for a year.

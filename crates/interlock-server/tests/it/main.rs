@@ -10,5 +10,6 @@ mod door;
 mod hardening;
 mod keys;
 mod published;
+mod reading;
 mod refused;
 mod robust;

@@ -48,7 +48,8 @@ export interface Fired {
 
 export interface Found {
   code: string;
-  confidence: number;
+  /** 0 to 100; null where the record holds the code alone, as for results. */
+  confidence: number | null;
   path: string;
 }
 
@@ -85,6 +86,7 @@ function fired(value: unknown): Fired[] {
 
 function findings(value: unknown): Found[] {
   return list(value).map((item) => {
+    if (typeof item === 'string') return { code: item, confidence: null, path: '' };
     const [code, confidence, path] = list(item);
     return { code: text(code), confidence: number(confidence), path: text(path) };
   });

@@ -110,8 +110,13 @@ export function FindingList({ findings, codes, empty }: { findings: Found[]; cod
     <ul className="findings">
       {findings.map((f, i) => (
         <li key={i}>
-          <code>{f.code}</code> {codeText(codes, f.code) ?? ''} <span className="quiet">confidence {f.confidence}, at </span>
-          <Untrusted text={f.path} />
+          <code>{f.code}</code> {codeText(codes, f.code) ?? ''}{' '}
+          {f.confidence !== null && (
+            <>
+              <span className="quiet">confidence {f.confidence}, at </span>
+              <Untrusted text={f.path} />
+            </>
+          )}
         </li>
       ))}
     </ul>

@@ -38,12 +38,12 @@ pub struct ExplainedBody {
     pub codes: BTreeMap<String, String>,
 }
 
-/// The codes in a list whose items begin with one.
+/// The codes in a list, of which an item is one or begins with one.
 fn codes_in(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array()
         .into_iter()
         .flatten()
-        .filter_map(|item| item.get(0)?.as_str())
+        .filter_map(|item| item.as_str().or_else(|| item.get(0)?.as_str()))
 }
 
 fn meaning(code: &str) -> Option<&'static str> {

@@ -96,9 +96,7 @@ fn runs_and_their_actions() {
     assert_eq!(whole["decision"]["facts"]["sql"]["parsed"], true);
     assert_eq!(whole["outcome"]["latency_ms"], 12);
     assert_eq!(whole["outcome"]["cost_nano_usd"], 500_000_000);
-    let found = whole["outcome"]["findings"][0][0]
-        .as_str()
-        .expect("a finding");
+    let found = whole["outcome"]["findings"][0].as_str().expect("a finding");
     assert!(whole["codes"][found].is_string(), "{}", whole["codes"]);
     let whole = server.get(&format!("/api/actions/{blocked}")).json();
     assert_eq!(

@@ -85,9 +85,14 @@ class Agent:
         self.thread.start()
 
 
+def until(page, expression, seconds=20):
+    # An element is true, and cannot be answered by value.
+    page.until(f"Boolean({expression})", seconds)
+
+
 def sign_in(page, base, key):
     page.open(base + "/")
-    page.until("document.querySelector('.sign-in input')", 20)
+    until(page, "document.querySelector('.sign-in input')", 20)
     page.fill(".sign-in input", key)
     page.press("Enter")
 
@@ -96,7 +101,7 @@ def heard(page, selector, part, seconds=20):
     """Waits until an element says this."""
     test = f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({json.dumps(part)})"
     try:
-        page.until(test, seconds)
+        until(page, test, seconds)
     except browser.BrowserError as error:
         found = page.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText")
         raise AssertionError(f"{selector} does not say {part!r} but {found!r}") from error
@@ -123,9 +128,8 @@ def narrow(page, name):
     """A phone shows everything without scrolling sideways."""
     page.size(390, 844, mobile=True)
     page.evaluate("new Promise((r) => setTimeout(r, 150))")
-    wide = page.evaluate("""[...document.querySelectorAll('main, main *')]
-        .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && e.getClientRects().length && !e.closest('.virtual, .scroll-x, pre, .source, .editor, .sr'))
-        .slice(0, 3).map((e) => e.tagName + '.' + e.className + ' ' + e.innerText?.slice(0, 40))""")
+    wide = page.evaluate("""[document.documentElement, ...document.querySelectorAll('main, .split-list, .split-detail, .panel')]
+        .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.tagName + '.' + e.className + ' ' + e.scrollWidth)""")
     assert not wide, f"{name} is wider than a phone: {wide}"
     page.size(1280, 900)
 
@@ -145,14 +149,14 @@ def prepare(api):
 
 def approve(page, base, agent, action, asked):
     page.open(base + "/approvals")
-    page.until("document.querySelectorAll('[role=option]').length === 1", 20)
+    until(page, "document.querySelectorAll('[role=option]').length === 1", 20)
     accessible(page, "approvals")
     # By keyboard alone: the first of the list, its heading, what it would do.
     page.press("j")
-    page.until(f"location.pathname === '/approvals/{asked['approval_id']}'", 10)
-    page.press("Enter")
-    page.until("document.activeElement?.tagName === 'H1'", 10)
+    until(page, f"location.pathname === '/approvals/{asked['approval_id']}'", 10)
     heard(page, ".detail", "Why you are asked")
+    page.press("Enter")
+    until(page, "document.activeElement?.tagName === 'H1'", 10)
     heard(page, ".detail", "The three steps before")
     heard(page, ".detail", "blocked")
     # What hides in the text is named; nothing of it is a link, an image or markup.
@@ -168,8 +172,8 @@ def approve(page, base, agent, action, asked):
     assert not page.evaluate("document.querySelector('dialog[open]')")
     agent.wait(asked["approval_id"])
     page.press("a")
-    page.until("document.querySelector('dialog[open] form[data-answer=approve]')", 10)
-    page.until("document.activeElement?.type === 'submit'", 10)
+    until(page, "document.querySelector('dialog[open] form[data-answer=approve]')", 10)
+    until(page, "document.activeElement?.type === 'submit'", 10)
     accessible(page, "the question")
     assert agent.answer is None, "nothing is sent before the person says so"
     begun = time.monotonic()
@@ -190,7 +194,7 @@ def late_answers(page, base, agent, api):
     page.open(f"{base}/approvals/{asked['approval_id']}")
     heard(page, ".detail", "waits for an answer")
     page.press("d")
-    page.until("document.querySelector('dialog[open] form[data-answer=deny]')", 10)
+    until(page, "document.querySelector('dialog[open] form[data-answer=deny]')", 10)
     assert page.evaluate("document.querySelector('dialog button[type=submit]').disabled"), "a denial has a reason"
     page.fill("dialog textarea", "aded? not today")
     assert page.evaluate("document.querySelectorAll('dialog[open]').length") == 1, "letters of a reason are no keys"
@@ -204,7 +208,7 @@ def late_answers(page, base, agent, api):
     page.open(f"{base}/approvals/{asked['approval_id']}")
     heard(page, ".detail", "waits for an answer")
     page.press("d")
-    page.until("document.querySelector('dialog[open] textarea') === document.activeElement", 10)
+    until(page, "document.querySelector('dialog[open] textarea') === document.activeElement", 10)
     page.call("Input.insertText", text="who is this for?")
     page.click("dialog button[type=submit]")
     heard(page, "[data-said]", "You denied it.")
@@ -214,46 +218,46 @@ def late_answers(page, base, agent, api):
 def replay(page, base, done):
     seq = done["record"]["seq"]
     page.open(base + "/runs")
-    page.until("document.querySelectorAll('[role=option]').length >= 1", 20)
+    until(page, "document.querySelectorAll('[role=option]').length >= 1", 20)
     accessible(page, "runs")
     narrow(page, "runs")
     page.press("Enter")
-    page.until("document.querySelector('[data-loaded=true]')", 20)
-    page.until(f"document.querySelector('[data-frame]')", 20)
+    until(page, "document.querySelector('[data-loaded=true]')", 20)
+    until(page, f"document.querySelector('[data-frame]')", 20)
     assert place(page).startswith("/runs/invoices%2F2026%20November"), place(page)
     # From the first frame to what was blocked, and to the one that asked.
     page.press("Home", "b")
-    page.until("document.querySelector('[data-frame] .effect-block')", 10)
+    until(page, "document.querySelector('[data-frame] .effect-block')", 10)
     heard(page, "[data-frame]", "unbounded-writes")
     page.press("b")
-    page.until("document.querySelector('[data-frame] .effect-require_approval')", 10)
+    until(page, "document.querySelector('[data-frame] .effect-require_approval')", 10)
     # The frame that ran under the grant has its address, its result and its proof.
     page.open(f"{base}/runs/invoices%2F2026%20November?frame={seq}")
-    page.until(f"document.querySelector('[data-frame=\"{seq}\"][data-ready=true]')", 20)
+    until(page, f"document.querySelector('[data-frame=\"{seq}\"][data-ready=true]')", 20)
     for part in ("230 ms", "0.25 USD", "succeeded"):
         heard(page, "[data-frame]", part)
     accessible(page, "replay")
     narrow(page, "replay")
     page.press("v")
-    page.until("document.querySelector('[data-verdict=ok]')", 20)
+    until(page, "document.querySelector('[data-verdict=ok]')", 20)
     steps = page.evaluate("[...document.querySelectorAll('.proof-steps li')].map((s) => s.dataset.outcome)")
     assert steps == ["ok", "ok", "ok"], steps
     page.press("ArrowLeft")
-    page.until(f"!document.querySelector('[data-frame=\"{seq}\"]')", 10)
+    until(page, f"!document.querySelector('[data-frame=\"{seq}\"]')", 10)
     assert page.evaluate("document.querySelector('[data-verdict]').dataset.verdict") == "none", "a verdict is of one frame"
 
 
 def tampered(page, base, seq):
     """A server, or somebody before it, that alters an answer is found out."""
     page.open(f"{base}/audit/{seq}")
-    page.until("document.querySelector('[data-verdict]')", 20)
+    until(page, "document.querySelector('[data-verdict]')", 20)
     page.evaluate("""(() => { const real = window.fetch; window.fetch = async (url, options) => {
         const answer = await real(url, options);
         if (!String(url).includes('/api/audit/export')) return answer;
         return new Response((await answer.text()).replace('billing-bot', 'billing-cat'), { status: 200 });
     }; return 0; })()""")
     page.press("v")
-    page.until("document.querySelector('[data-verdict=failed]')", 20)
+    until(page, "document.querySelector('[data-verdict=failed]')", 20)
 
 
 def screens(page, base, api):
@@ -278,47 +282,47 @@ def screens(page, base, api):
     heard(page, ".detail", "It may go on.")
     # A policy while it is written.
     page.open(base + "/policies/team.yaml")
-    page.until("document.querySelector('[data-compiles=true]')", 30)
+    until(page, "document.querySelector('[data-compiles=true]')", 30)
     page.fill("[data-editor]", "interlock: 1\nrules:\n  - { id: a, when: facts.sql.unboundd, effect: block }\n")
-    page.until("document.querySelector('[data-compiles=false]')", 30)
+    until(page, "document.querySelector('[data-compiles=false]')", 30)
     heard(page, ".diagnostics", "line 3")
     heard(page, ".diagnostics", "unbounded")
     accessible(page, "an error in a policy")
     page.fill("[data-editor]", "interlock: 1\nrules:\n  - { id: no-mail, match: { action: [message_send] }, effect: block }\n")
-    page.until("document.querySelector('[data-compiles=true]')", 30)
+    until(page, "document.querySelector('[data-compiles=true]')", 30)
     page.click(".detail button.primary")
-    page.until("document.querySelector('dialog[open]')", 10)
+    until(page, "document.querySelector('dialog[open]')", 10)
     page.press("Enter")
     heard(page, ".detail", "In force as bundle")
     mail = api("POST", "/api/check", {"agent_id": "poster", "action_type": "message_send"})
     assert mail["effect"] == "block", mail
     # Everything stops, and goes on.
     page.open(base + "/")
-    page.until("document.querySelector('button.danger:not(:disabled)')", 20)
+    until(page, "document.querySelector('button.danger:not(:disabled)')", 20)
     page.click("button.danger")
-    page.until("document.querySelector('dialog[open] input') === document.activeElement", 10)
+    until(page, "document.querySelector('dialog[open] input') === document.activeElement", 10)
     page.call("Input.insertText", text="drill")
     page.press("Enter")
     heard(page, ".kill-banner", "Everything is stopped.")
     accessible(page, "a stopped tenant")
     assert api("GET", "/api/kill-switch")["on"] is True
     api("POST", "/api/kill-switch", {"on": False})
-    page.until("!document.querySelector('.kill-banner')", 20)
+    until(page, "!document.querySelector('.kill-banner')", 20)
     # An alert is acknowledged by a key.
     page.open(base + "/alerts")
-    page.until("document.querySelectorAll('[role=option]').length >= 1", 20)
+    until(page, "document.querySelectorAll('[role=option]').length >= 1", 20)
     before = api("GET", "/api/stats")["alerts_open"]
     page.press("x")
     heard(page, ".screen", "Acknowledged by")
     assert api("GET", "/api/stats")["alerts_open"] == before - 1
     # Help, and getting about.
     page.press("?")
-    page.until("document.querySelector('dialog[open]')", 10)
+    until(page, "document.querySelector('dialog[open]')", 10)
     accessible(page, "help")
     page.press("Escape")
-    page.until("!document.querySelector('dialog[open]')", 10)
+    until(page, "!document.querySelector('dialog[open]')", 10)
     page.press("g", "a")
-    page.until("location.pathname === '/approvals'", 10)
+    until(page, "location.pathname === '/approvals'", 10)
     assert not page.evaluate("document.querySelector('dialog[open]')"), "`g a` goes, and approves nothing"
 
 
@@ -346,7 +350,7 @@ def long_run(page, base, api):
     for worker in workers:
         worker.join()
     page.open(base + "/runs/long")
-    page.until("document.querySelector('[data-loaded=true]')", 120)
+    until(page, "document.querySelector('[data-loaded=true]')", 120)
     heard(page, ".screen-head", f"{FRAMES:,} frames")
     rows = page.evaluate("document.querySelectorAll('.replay [role=option]').length")
     assert rows < 80, f"{rows} rows exist"
@@ -363,8 +367,8 @@ def long_run(page, base, api):
         }
         return times.sort((a, b) => a - b);
     })()""")
-    p95 = took[int(len(took) * 0.95)]
-    assert p95 <= STEP_MS_MAX, f"a step takes {p95:.0f} ms at the 95th percentile, the limit is {STEP_MS_MAX}"
+    p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
+    assert p95 <= STEP_MS_MAX, f"a step takes {p50:.0f} ms at the median and {p95:.0f} ms at the 95th percentile, the limit is {STEP_MS_MAX}"
     return p95
 
 
@@ -394,14 +398,14 @@ def journey(base, key):
     agent, action, asked = prepare(api)
     with browser.Page(1280, 900) as page:
         page.open(base + "/approvals")
-        page.until("document.querySelector('.sign-in input')", 20)
+        until(page, "document.querySelector('.sign-in input')", 20)
         accessible(page, "sign in")
         page.fill(".sign-in input", "vtk_wrong")
         page.press("Enter")
         heard(page, ".sign-in", "wrong, revoked or expired")
         page.fill(".sign-in input", key)
         page.press("Enter")
-        page.until("document.querySelector('nav')", 20)
+        until(page, "document.querySelector('nav')", 20)
         done, woken_ms = approve(page, base, agent, action, asked)
         late_answers(page, base, agent, api)
         replay(page, base, done)
@@ -462,13 +466,13 @@ def screenshots(base, key, directory):
                 count += 1
 
         page.open(base + "/")
-        page.until("document.querySelector('.sign-in input')", 20)
+        until(page, "document.querySelector('.sign-in input')", 20)
         shoot("sign-in")
         sign_in(page, base, key)
-        page.until("document.querySelector('nav')", 20)
+        until(page, "document.querySelector('nav')", 20)
         for name, path in shots:
             page.open(base + path)
-            page.until("document.querySelector('main h1, main h2')", 20)
+            until(page, "document.querySelector('main h1, main h2')", 20)
             page.evaluate("new Promise((r) => setTimeout(r, 1500))")
             if name == "replay":
                 page.evaluate("document.querySelector('[aria-label=Proof]')?.closest('.split-detail') && 0")

@@ -6,7 +6,27 @@ type Listener = () => void;
 const listeners = new Set<Listener>();
 const tell = () => listeners.forEach((l) => l());
 
-if (typeof window !== 'undefined') window.addEventListener('popstate', tell);
+const inBar = () => location.pathname + location.search;
+
+/** Where the page is. The address bar follows: browsers take only some hundred changes of it a minute. */
+let current = typeof window === 'undefined' ? '/' : inBar();
+let writing: ReturnType<typeof setTimeout> | undefined;
+const WRITE_MS = 200;
+
+function write(): void {
+  clearTimeout(writing);
+  writing = undefined;
+  if (inBar() !== current) history.replaceState(null, '', current);
+}
+
+if (typeof window !== 'undefined') {
+  window.addEventListener('popstate', () => {
+    clearTimeout(writing);
+    writing = undefined;
+    current = inBar();
+    tell();
+  });
+}
 
 function subscribe(listener: Listener) {
   listeners.add(listener);
@@ -16,9 +36,16 @@ function subscribe(listener: Listener) {
 }
 
 export function go(to: string, replace = false): void {
-  if (to === location.pathname + location.search) return;
-  if (replace) history.replaceState(null, '', to);
-  else history.pushState(null, '', to);
+  if (to === current) return;
+  if (replace) {
+    current = to;
+    writing ??= setTimeout(write, WRITE_MS);
+  } else {
+    // The place that is left keeps the address that it had last.
+    write();
+    current = to;
+    history.pushState(null, '', to);
+  }
   tell();
 }
 
@@ -43,7 +70,7 @@ export function partsOf(path: string): string[] {
 }
 
 export function usePlace(): Place {
-  const href = useSyncExternalStore(subscribe, () => location.pathname + location.search);
+  const href = useSyncExternalStore(subscribe, () => current);
   const at = href.indexOf('?');
   return {
     parts: partsOf(at < 0 ? href : href.slice(0, at)),

@@ -39,19 +39,14 @@ export function Timeline({ frames, index, onSelect }: { frames: readonly Action[
         const tall = effect >= 4 ? HEIGHT : effect > 0 ? HEIGHT * 0.7 : HEIGHT * 0.4;
         context.fillRect(i * each, HEIGHT - tall, Math.max(1, each - (each > 3 ? 1 : 0)), tall);
       });
-      if (index >= 0 && frames.length > 0) {
-        context.fillStyle = style.getPropertyValue('--text');
-        context.fillRect(((index + 0.5) * width) / frames.length - 1, 0, 2, HEIGHT);
-      }
     };
     draw();
     const observer = new ResizeObserver(draw);
     observer.observe(el);
     return () => observer.disconnect();
-  }, [frames, index]);
+  }, [frames]);
   return (
-    <canvas
-      ref={canvas}
+    <div
       className="timeline"
       role="slider"
       tabIndex={0}
@@ -64,6 +59,9 @@ export function Timeline({ frames, index, onSelect }: { frames: readonly Action[
         const box = event.currentTarget.getBoundingClientRect();
         onSelect(Math.floor(((event.clientX - box.left) / box.width) * frames.length));
       }}
-    />
+    >
+      <canvas ref={canvas} />
+      {index >= 0 && <span className="timeline-at" style={{ left: `${((index + 0.5) * 100) / Math.max(1, frames.length)}%` }} />}
+    </div>
   );
 }

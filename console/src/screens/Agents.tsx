@@ -68,10 +68,15 @@ function Detail({ agent, onChange }: { agent: Agent; onChange: () => void }) {
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [editing, setEditing] = useState(false);
+  // What the server answered to the last change, until the list says the same.
+  const [answered, setAnswered] = useState<boolean | null>(null);
+  if (answered === agent.paused) setAnswered(null);
+  const paused = answered ?? agent.paused;
   const pause = useCallback(async () => {
     setBusy(true);
     try {
-      const now = await api.patch('/api/agents/{id}', { path: { id: agent.agent_id }, body: { paused: !agent.paused } });
+      const now = await api.patch('/api/agents/{id}', { path: { id: agent.agent_id }, body: { paused: !paused } });
+      setAnswered(now.paused);
       setSaid(now.paused ? 'Paused: everything that it asks for is blocked.' : 'It may go on.');
       onChange();
     } catch (error) {
@@ -79,7 +84,7 @@ function Detail({ agent, onChange }: { agent: Agent; onChange: () => void }) {
     } finally {
       setBusy(false);
     }
-  }, [agent.agent_id, agent.paused, onChange]);
+  }, [agent.agent_id, paused, onChange]);
   useKeys({ p: () => void (may && !busy && pause()) });
   const money = (spent: string | null | undefined, limit: string | null | undefined) =>
     limit ? `${spent ?? '0'} of ${limit} USD` : <span className="none">no limit</span>;
@@ -93,7 +98,7 @@ function Detail({ agent, onChange }: { agent: Agent; onChange: () => void }) {
           <Untrusted text={agent.name} />
         </h1>
         <p className="state">
-          {agent.paused ? <strong data-state="denied">paused</strong> : 'may act'}
+          {paused ? <strong data-state="denied">paused</strong> : 'may act'}
           {agent.elevated && ', holds elevated credentials'}
         </p>
         <p className="said" role="status">
@@ -102,8 +107,8 @@ function Detail({ agent, onChange }: { agent: Agent; onChange: () => void }) {
         <p className="actions actions-left">
           {may ? (
             <>
-              <button type="button" className={agent.paused ? 'primary' : 'danger'} disabled={busy} onClick={() => void pause()}>
-                {agent.paused ? 'Resume' : 'Pause'} <kbd>p</kbd>
+              <button type="button" className={paused ? 'primary' : 'danger'} disabled={busy} onClick={() => void pause()}>
+                {paused ? 'Resume' : 'Pause'} <kbd>p</kbd>
               </button>
               <button type="button" onClick={() => setEditing(true)}>
                 Change the profile

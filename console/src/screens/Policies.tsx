@@ -29,7 +29,7 @@ function Rows() {
       <p className="said" role="status">
         {said}
       </p>
-      <div className="scroll-x" tabIndex={0} role="region" aria-label="Policies made through the API">
+      <div className="scroll-x" tabIndex={0} role="region" aria-label="Table of policies">
         <table>
           <thead>
             <tr>
@@ -134,7 +134,7 @@ function History({ name, revision, onReverted }: { name: string | null; revision
 
 /** The name that a new bundle gets. */
 const NEW = 'team.yaml';
-const FIRST_TEXT = 'interlock: 1\nname: team\n\nrules:\n  - id: no-mail-at-night\n    description: Nobody reads answers then\n    match: { action: [message_send] }\n    schedule: { hours: "20:00-24:00", tz: UTC }\n    effect: require_approval\n\ntests:\n  - name: a mail at nine in the evening asks\n    action: { agent_id: a, action_type: message_send }\n    now: 2026-01-14T21:00:00Z\n    expect: { effect: require_approval }\n';
+const FIRST_TEXT = 'interlock: 1\nname: team\n\nrules:\n  - id: no-mail-at-night\n    description: Nobody reads answers then\n    match: { action: [message_send] }\n    schedule: { hours: "20:00-24:00", tz: UTC }\n    effect: require_approval\n\ntests:\n  - name: a mail at nine in the evening asks\n    action: { agent_id: a, action_type: message_send }\n    given: { now: 2026-01-14T21:00:00Z }\n    expect: { effect: require_approval }\n';
 
 export function Policies({ name }: { name: string | null }) {
   const may = useMay('edit_policies');

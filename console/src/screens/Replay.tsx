@@ -59,7 +59,7 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
   );
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(`${location.origin}${to('runs', run)}${current ? `?frame=${current.seq}` : ''}`);
       setSaid('The address of this frame is in the clipboard.');
     } catch {
       setSaid('The browser does not let the page write the clipboard; the address is in the address bar.');

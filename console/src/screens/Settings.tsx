@@ -103,7 +103,7 @@ function Keys() {
         {said}
       </p>
       {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
-      <div className="scroll-x" tabIndex={0} role="region" aria-label="Keys">
+      <div className="scroll-x" tabIndex={0} role="region" aria-label="Table of keys">
         <table>
           <thead>
             <tr>

@@ -6,6 +6,8 @@ import type { Action } from '../actions';
 import { api } from '../api/client';
 
 const PAGE = 1_000;
+/** What is asked for again and again, while a run goes on. */
+const LIVE_PAGE = 100;
 /** What a tab holds of one run. */
 const FRAMES_MAX = 200_000;
 const LIVE_MS = 2_000;
@@ -33,8 +35,8 @@ export function useFrames(run: string): Frames {
       have.current = next;
       setFrames(next);
     };
-    const page = (before?: number) =>
-      api.get('/api/actions', { query: { run_id: run, limit: PAGE, ...(before === undefined ? {} : { before }) }, signal });
+    const page = (before?: number, limit = PAGE) =>
+      api.get('/api/actions', { query: { run_id: run, limit, ...(before === undefined ? {} : { before }) }, signal });
 
     const all = async () => {
       // Pages are gathered in the order in which they come; what is shown grows a page at a time.
@@ -58,13 +60,20 @@ export function useFrames(run: string): Frames {
 
     const live = async () => {
       if (!document.hidden) {
-        const newest = await page();
-        if (signal.aborted) return;
         const old = have.current;
+        const end = old.at(-1)?.seq ?? -1;
+        let newest = await page(undefined, LIVE_PAGE);
+        const isGap = () => newest.length > 0 && (newest.at(-1)?.seq ?? 0) > end && old.length > 0;
+        if (newest.length === LIVE_PAGE && isGap()) newest = await page();
+        if (signal.aborted) return;
+        if (newest.length === PAGE && isGap()) {
+          // More happened than a page holds: from the beginning.
+          setRound((n) => n + 1);
+          return;
+        }
         const byId = new Map(newest.map((a) => [a.id, a]));
-        const last = old.at(-1)?.seq ?? -1;
-        const fresh = newest.filter((a) => a.seq > last).reverse();
-        const changed = old.slice(-PAGE).some((a) => {
+        const fresh = newest.filter((a) => a.seq > end).reverse();
+        const changed = old.slice(-LIVE_PAGE).some((a) => {
           const now = byId.get(a.id);
           return now !== undefined && (now.outcome !== a.outcome || now.erased !== a.erased || now.rolled_back !== a.rolled_back);
         });

@@ -163,8 +163,11 @@ class Page:
                   deviceScaleFactor=1, mobile=mobile)
 
     def dark(self, on):
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
-        self.call("Emulation.setEmulatedMedia", features=scheme)
+        """Colours for the dark or not, and nothing that moves."""
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if on else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ])
 
     def choose(self, selector, *paths):
         """Picks files, or a folder, in a file input."""

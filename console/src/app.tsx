@@ -86,7 +86,7 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
 
 function Help({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keys" onClose={onClose}>
+    <Dialog title="Shortcuts" onClose={onClose}>
       <div className="help">
         {HELP.map(([where, keys]) => (
           <section key={where}>
@@ -208,7 +208,7 @@ function Frame({ who }: { who: Who }) {
           </span>
           <span className="who-role">{who.role}</span>
           <button type="button" onClick={() => setHelp(true)}>
-            Keys
+            Shortcuts
           </button>
           <button type="button" onClick={() => session.end()}>
             Sign out

@@ -32,7 +32,11 @@ function Growth({ before, now }: { before: Checkpoint; now: Checkpoint }) {
   if (query.error !== null && query.error !== undefined) return <Problem error={query.error} />;
   if (query.data === undefined) return <p className="quiet">Comparing with what this browser verified before.</p>;
   return query.data ? (
-    <p className="verdict verdict-ok">The log only grew since this browser looked: {sizes} entries.</p>
+    <p className="verdict verdict-ok">
+      {before.size === now.size
+        ? `This browser verified the same ${now.size} entries before.`
+        : `The log only grew since this browser looked: ${sizes} entries.`}
+    </p>
   ) : (
     <p className="verdict verdict-failed">The log of {now.size} entries does not continue the one that this browser verified.</p>
   );

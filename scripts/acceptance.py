@@ -251,6 +251,21 @@ def things(server):
     }
 
 
+def guide(interpreter, server, name):
+    """The first Python example of a guide, against a server; returns what it printed."""
+    text = (ROOT / "docs" / "guides" / f"{name}.md").read_text()
+    code = text.split("```python\n", 1)[1].split("```", 1)[0]
+    code = code.replace("http://127.0.0.1:8088", server.base).replace("vtk_your_api_key_here", KEY)
+    result = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout.strip()
+
+
+def vaikora_guide(interpreter, server):
+    printed = guide(interpreter, server, "vaikora")
+    assert printed.startswith("False this action is not permitted (reference "), printed
+
+
 def schemathesis(venv, server, examples, report, environment, *options):
     """Runs it; returns its line of figures and the statuses that each path and method was seen with."""
     har = os.path.join(server.directory, report)
@@ -351,6 +366,7 @@ def main():
         ("vaultak_core", os.path.join(venv, "bin", "python")),
         ("vaultak_legacy", os.path.join(venv + "-legacy", "bin", "python")),
         ("vaultak_sentry", os.path.join(venv, "bin", "python")),
+        ("vaikora_sync", os.path.join(venv, "bin", "python")),
     ]:
         if not wanted(script):
             continue
@@ -359,6 +375,8 @@ def main():
             continue
         server = Server(binary)
         check(script, client, os.path.abspath(interpreter), script, server)
+        if script == "vaikora_sync":
+            check("vaikora guide", vaikora_guide, os.path.abspath(interpreter), server)
         server.stop()
         server.remove()
 

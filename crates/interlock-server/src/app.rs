@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use interlock_core::model::Action;
-use interlock_runtime::{CheckOptions, Checked, Claimed, Runtime, RuntimeError};
+use interlock_runtime::{CheckOptions, Checked, Claimed, Floor, Runtime, RuntimeError};
 use interlock_store::keys::{AuthError, KeyRing, id_of};
 use tokio::sync::{broadcast, oneshot};
 
@@ -189,7 +189,24 @@ impl App {
     /// # Errors
     /// When there is no decision.
     pub async fn check(&self, caller: &Caller, action: Action) -> ApiResult<Checked> {
-        self.decide(caller, action, None).await
+        self.decide(caller, action, CheckOptions::default()).await
+    }
+
+    /// As [`Self::check`], with a floor under the decision.
+    ///
+    /// # Errors
+    /// When there is no decision.
+    pub async fn check_above(
+        &self,
+        caller: &Caller,
+        action: Action,
+        floor: Arc<Floor>,
+    ) -> ApiResult<Checked> {
+        let options = CheckOptions {
+            floor: Some(floor),
+            ..CheckOptions::default()
+        };
+        self.decide(caller, action, options).await
     }
 
     /// Scores and records an action that already ran.
@@ -202,21 +219,24 @@ impl App {
         action: Action,
         claimed: Claimed,
     ) -> ApiResult<Checked> {
-        self.decide(caller, action, Some(claimed)).await
+        let options = CheckOptions {
+            reported: Some(claimed),
+            ..CheckOptions::default()
+        };
+        self.decide(caller, action, options).await
     }
 
     async fn decide(
         &self,
         caller: &Caller,
         action: Action,
-        reported: Option<Claimed>,
+        options: CheckOptions,
     ) -> ApiResult<Checked> {
         let _turn = self.0.admission.check().await?;
         let (send, receive) = oneshot::channel();
         let options = CheckOptions {
             key_id: caller.key_id.clone(),
-            reported,
-            ..CheckOptions::default()
+            ..options
         };
         self.0
             .runtime

@@ -131,7 +131,8 @@ pub fn router(app: App) -> Router {
         );
     let all = Router::new()
         .nest(compat::vaultak::PREFIX, api.clone())
-        .merge(api);
+        .merge(api)
+        .merge(compat::vaikora::routes());
     console::route(all)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -13,3 +13,4 @@ mod published;
 mod reading;
 mod refused;
 mod robust;
+mod vaikora;

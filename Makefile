@@ -45,6 +45,7 @@ fuzz:
 
 generate:
 	$(CARGO) run -p xtask -- generate
+	@sh scripts/console.sh types
 
 # Both need the labelled texts: INTERLOCK_DETECT_DATA or ../shared/data/detect.
 train:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the web console into console/dist, packages and hashes from its lock file. Without Node.js
-# the server says at `/` how to build it. With `test` it is checked and tested as well.
+# the server says at `/` how to build it. With `test` it is checked and tested as well;
+# with `types` only its types of the API are made anew.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here/console"
@@ -18,6 +19,9 @@ if ! cmp -s package-lock.json node_modules/.installed; then
     echo "installing the packages of the console"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json node_modules/.installed
+fi
+if [ "${1:-}" = types ]; then
+    exec node scripts/types.mjs
 fi
 # Sources that are older than what they were built to need not be built again.
 if [ ! -e dist/index.html ] || [ -n "$(find index.html package-lock.json vite.config.ts src -newer dist/index.html -print | head -n 1)" ]; then

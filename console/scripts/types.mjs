@@ -4,7 +4,7 @@ import openapiTS, { astToString } from 'openapi-typescript';
 
 const source = new URL('../../docs/openapi.json', import.meta.url);
 const target = new URL('../src/api/schema.ts', import.meta.url);
-const head = '// Made from docs/openapi.json by `npm run types`. Do not edit.\n\n';
+const head = '// Made from docs/openapi.json by `make generate`. Do not edit.\n\n';
 const text = head + astToString(await openapiTS(source));
 if (process.argv.includes('--check')) {
   let committed = '';
@@ -14,7 +14,7 @@ if (process.argv.includes('--check')) {
     // Not there is not current.
   }
   if (committed !== text) {
-    console.error('console/src/api/schema.ts is stale: run `npm run types` in console/ and commit it');
+    console.error('console/src/api/schema.ts is stale: run `make generate` and commit it');
     process.exit(1);
   }
 } else {

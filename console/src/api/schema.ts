@@ -1,4 +1,4 @@
-// Made from docs/openapi.json by `npm run types`. Do not edit.
+// Made from docs/openapi.json by `make generate`. Do not edit.
 
 export interface paths {
     "/api/actions": {

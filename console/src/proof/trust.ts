@@ -36,7 +36,7 @@ export function trustedKey(presented: string): Trusted {
   const first = read(KEY);
   if (first === null) {
     write(KEY, presented);
-    return { vkey: presented, known: false, changed: false, said: 'This browser meets the key of this log for the first time and will hold later visits against it. `interlock up` prints it: compare them once.' };
+    return { vkey: presented, known: false, changed: false, said: 'This browser meets the key of this log for the first time and will hold later visits against it. log/logs/*/genesis.json of the data directory holds it: compare them once.' };
   }
   return first === presented
     ? { vkey: first, known: true, changed: false, said: 'Checked with the key that this browser met first.' }

@@ -60,11 +60,11 @@ function Countdown({ until }: { until: string }) {
 const STATES: Readonly<Record<string, string>> = {
   pending: 'waits for an answer',
   approved: 'approved; the agent has not used it yet',
+  approved_edited: 'approved with other arguments; the agent has not used it yet',
   denied: 'denied',
   expired: 'expired, which denied it',
   claimed: 'approved, and the agent has begun',
-  executing: 'approved, and the agent is at it',
-  completed: 'approved and done',
+  executed: 'approved and done',
   failed: 'approved, and it failed',
   unknown: 'approved; nobody knows how it ended',
   cancelled: 'withdrawn',

@@ -155,6 +155,12 @@ async fn serve(files: Arc<Files>, request: Request) -> Response {
     }
 }
 
+/// Whether there is a console at `/`, or only a page that says how to build it.
+#[must_use]
+pub fn is_built() -> bool {
+    files().contains_key("index.html")
+}
+
 /// Serves the console where nothing else answers.
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     over(router, files())

@@ -15,6 +15,7 @@ mod serve;
 mod wrong_keys;
 
 pub use app::{App, AppOptions};
+pub use console::is_built as console_is_built;
 pub use error::{ApiError, ApiResult, ErrorBody};
 pub use limits::Limits;
 pub use serve::{ServeError, serve};

@@ -30,6 +30,6 @@ fi
 if [ "${1:-}" = test ]; then
     node scripts/types.mjs --check
     node node_modules/typescript/bin/tsc --noEmit
-    node node_modules/vitest/vitest.mjs run --reporter dot
+    NO_COLOR=1 node node_modules/vitest/vitest.mjs run --reporter dot
     node scripts/size.mjs
 fi

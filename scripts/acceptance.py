@@ -21,6 +21,7 @@ import urllib.request
 
 import browser
 import record
+import verify_console
 import verify_page
 import verify_react
 
@@ -392,6 +393,16 @@ def main():
             check("@interlock/react in Next.js", verify_react.next_build)
         else:
             skip("@interlock/react in Next.js", "340 MB to download; INTERLOCK_SOAK=1 builds it")
+
+    if wanted("console"):
+        why = verify_console.missing()
+        if why:
+            skip("the console in Chromium", why)
+        else:
+            server = Server(binary)
+            check("the console in Chromium", verify_console.journey, server.base, KEY)
+            server.stop()
+            server.remove()
 
     if wanted("openapi"):
         server = Server(binary)

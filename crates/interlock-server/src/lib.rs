@@ -6,6 +6,7 @@ mod app;
 pub mod auth;
 mod compat;
 mod connection;
+mod console;
 mod document;
 mod error;
 mod limits;
@@ -14,6 +15,7 @@ mod serve;
 mod wrong_keys;
 
 pub use app::{App, AppOptions};
+pub use console::is_built as console_is_built;
 pub use error::{ApiError, ApiResult, ErrorBody};
 pub use limits::Limits;
 pub use serve::{ServeError, serve};
@@ -71,6 +73,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::check::check))
         .routes(routes!(api::actions::report, api::actions::list))
         .routes(routes!(api::actions::outcome))
+        .routes(routes!(api::explained::get))
+        .routes(routes!(api::runs::list))
         .routes(routes!(api::agents::list, api::agents::register))
         .routes(routes!(api::agents::update))
         .routes(routes!(api::agents::set_profile))
@@ -85,6 +89,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::policies::update, api::policies::remove))
         .routes(routes!(api::bundle::get, api::bundle::publish))
         .routes(routes!(api::bundle::history))
+        .routes(routes!(api::draft::check))
         .routes(routes!(api::lease::get))
         .routes(routes!(api::records::receive))
         .routes(routes!(api::pii::mask))
@@ -102,6 +107,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::content::erase))
         .routes(routes!(api::keys::list, api::keys::create))
         .routes(routes!(api::keys::revoke))
+        .routes(routes!(api::whoami::get))
         .routes(routes!(api::kill::get, api::kill::set))
         .routes(routes!(api::health::healthz))
         .routes(routes!(api::health::readyz))
@@ -129,11 +135,11 @@ pub fn router(app: App) -> Router {
                 async move { axum::Json(document) }
             }),
         );
-    Router::new()
+    let all = Router::new()
         .nest(compat::vaultak::PREFIX, api.clone())
         .merge(api)
-        .merge(compat::vaikora::routes())
-        .fallback(api::health::no_such_path)
+        .merge(compat::vaikora::routes());
+    console::route(all)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn_with_state(

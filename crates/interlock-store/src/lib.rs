@@ -23,7 +23,7 @@ pub use model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentCounters, AgentProfile, Alert,
     AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
     Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
-    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, Stats,
+    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{

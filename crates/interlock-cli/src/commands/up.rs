@@ -202,6 +202,9 @@ fn announce(out: Output, address: SocketAddr, data: &Path, key: Option<&str>) {
         &serde_json::json!({"url": url, "data": data, "admin_key": key}),
         || {
             let mut text = format!("Interlock answers at {url}\n  data      {}\n", data.display());
+            if interlock_server::console_is_built() {
+                text.push_str(&format!("  console   {url}/\n"));
+            }
             if let Some(key) = key {
                 text.push_str(&format!("  admin key {key}   (shown this once)\n"));
             }

@@ -9,6 +9,8 @@ mod body;
 pub mod bundle;
 pub mod check;
 pub mod content;
+pub mod draft;
+pub mod explained;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -17,7 +19,9 @@ pub mod pii;
 pub mod policies;
 pub mod records;
 pub mod rollbacks;
+pub mod runs;
 pub mod stats;
+pub mod whoami;
 
 use interlock_core::model::UnixNanos;
 

@@ -12,6 +12,7 @@ mod hardening;
 mod keys;
 mod published;
 mod records;
+mod reading;
 mod refused;
 mod robust;
 mod rollbacks;

@@ -3,6 +3,7 @@
 mod approvals;
 mod control;
 mod projection;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -12,6 +12,7 @@ mod keys;
 mod policies;
 mod projection;
 mod rows;
+mod runs;
 mod schema;
 mod settings;
 

@@ -465,6 +465,7 @@ pub trait Store:
     + PolicyStore
     + KeyStore
     + ApprovalStore
+    + crate::review::ReviewStore
     + ActionStore
     + SettingStore
     + IdempotencyStore
@@ -481,6 +482,7 @@ impl<T> Store for T where
         + PolicyStore
         + KeyStore
         + ApprovalStore
+        + crate::review::ReviewStore
         + ActionStore
         + SettingStore
         + IdempotencyStore

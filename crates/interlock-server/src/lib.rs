@@ -87,6 +87,17 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::approvals::list))
         .routes(routes!(api::approvals::decide))
         .routes(routes!(api::approvals::wait))
+        .routes(routes!(api::approvals::batch))
+        .routes(routes!(api::approvals::cancel))
+        .routes(routes!(api::approvals::resolve))
+        .routes(routes!(api::reviews::get))
+        .routes(routes!(
+            api::session_approvals::list,
+            api::session_approvals::create
+        ))
+        .routes(routes!(api::session_approvals::revoke))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::audit::entries))
         .routes(routes!(api::audit::checkpoint))
         .routes(routes!(api::audit::proof))

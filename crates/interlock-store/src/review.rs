@@ -77,7 +77,11 @@ pub struct SessionApproval {
 }
 
 impl SessionApproval {
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses what is out of its limits.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], naming the field.
+    pub fn check(&self) -> Result<()> {
         check_id("id", &self.id)?;
         check_id("agent_id", &self.agent_id)?;
         check_len("granted_by", &self.granted_by, NAME_BYTES_MAX)?;

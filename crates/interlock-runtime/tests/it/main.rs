@@ -14,6 +14,7 @@ mod processes;
 mod profile;
 mod projection;
 mod restart;
+mod review;
 mod socket;
 mod timer;
 mod world;

@@ -9,6 +9,7 @@ mod body;
 pub mod bundle;
 pub mod check;
 pub mod content;
+pub mod deliveries;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -16,6 +17,8 @@ pub mod lease;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod reviews;
+pub mod session_approvals;
 pub mod stats;
 
 use interlock_core::model::UnixNanos;

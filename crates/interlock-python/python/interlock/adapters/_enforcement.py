@@ -244,8 +244,13 @@ class Enforcement:
         guard.resource = _of(self._resource, call.tool, None)
         guard.cost_usd = _of(self._cost_usd, call.tool, None)
         guard.about["idempotency_key"] = self._key(call)
-        decision = guard.permit(call.arguments)
         arguments = call.arguments
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            arguments = changed
+
+        decision = guard.permit(arguments, edit=taken)
         if decision.arguments is not None:
             redacted = decision.arguments
             arguments = {

@@ -4,6 +4,7 @@ mod admission;
 pub mod api;
 mod app;
 pub mod auth;
+pub mod channels;
 mod compat;
 mod connection;
 mod document;
@@ -127,6 +128,14 @@ pub fn router(app: App) -> Router {
     document::complete(&mut document);
     let api = documented
         .route("/api/noop", axum::routing::post(api::health::noop))
+        .route(
+            "/channels/slack/{name}",
+            axum::routing::post(channels::slack::pressed),
+        )
+        .route(
+            "/channels/email/{secret}",
+            axum::routing::get(channels::link::open).post(channels::link::decide),
+        )
         .route("/metrics", axum::routing::get(metrics::render))
         .route(
             "/openapi.json",

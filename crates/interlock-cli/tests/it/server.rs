@@ -167,7 +167,7 @@ fn approvals(server: &Server) {
         .stdout;
     let anna = anna.trim();
     assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
-    let pay = |amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
+    let pay = &|amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
     let ids: Vec<String> = [10, 20]
         .iter()
         .map(|amount| {

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import pathlib
 import threading
 
 from world import World
@@ -93,3 +94,24 @@ class Edited(World):
             with self.il.run("r") as run:
                 self.assertEqual(run.step("pay", refund, 900), "refunded 3")
         self.assertEqual(self.ran, [(3, "x", None)])
+
+
+class Guide(World):
+    def test_what_the_guide_shows_runs(self):
+        guide = pathlib.Path(__file__).parents[4] / "docs" / "guides" / "approvals.md"
+        text = guide.read_text()
+        policy = text.split("```yaml\n")[1].split("\n```")[0]
+        code = text.split("```python\n")[1].split("\n```")[0]
+        policies = self.dir / "policies"
+        policies.mkdir()
+        # One person is enough here.
+        (policies / "payments.yaml").write_text(policy.replace("quorum: 2", "quorum: 1"))
+        code = code.replace('"data"', repr(str(self.dir / "guide")))
+        code = code.replace('"policies/"', repr(str(policies)))
+        names = {}
+        exec(compile(code, "approvals.md", "exec"), names)
+        il = names["il"]
+        self.addCleanup(il.close)
+        self.il = il
+        Edited.answer(self, amount=90, to="ann")
+        self.assertEqual(names["refund"](900, "eve", note="n"), "sent 90 to ann")

@@ -570,6 +570,7 @@ pub struct WaitQuery {
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not wait", body = ErrorBody),
         (status = 404, description = "No such approval", body = ErrorBody),
+        (status = 410, description = "The arguments to run with were erased", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

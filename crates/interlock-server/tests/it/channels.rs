@@ -581,3 +581,38 @@ fn a_configuration_that_cannot_work_is_refused() {
     let none = server.call("GET", "/api/deliveries", &key, "");
     assert_eq!((none.status, none.text.as_str()), (200, "[]"));
 }
+
+/// The blocks of the guide in this language.
+fn guide(language: &str) -> Vec<String> {
+    let text = include_str!("../../../../docs/guides/approvals.md");
+    let open = format!("```{language}\n");
+    text.split(&open)
+        .skip(1)
+        .filter_map(|part| Some(part.split_once("\n```")?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn what_the_guide_shows_can_be_used() {
+    let yaml = guide("yaml");
+    let [policy, people] = &yaml[..] else {
+        panic!("{yaml:?}");
+    };
+    let sources = [interlock_policy::Source::new("payments.yaml", policy.as_str())];
+    let compiled = interlock_policy::compile(&sources, 1).expect("the policy compiles");
+    assert_eq!(compiled.program.rules().len(), 1);
+    // The secrets are somebody else's: files of our own stand in for them.
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = secret(&dir, "text", "a secret");
+    let key = secret(&dir, "key", &format!("whsec_{}", base64::encode(&[1; 32])));
+    let people = people
+        .replace("env: SLACK_BOT_TOKEN", &format!("file: {text}"))
+        .replace("env: SLACK_SIGNING_SECRET", &format!("file: {text}"))
+        .replace("/run/secrets/smtp", &text)
+        .replace("/run/secrets/webhook", &key);
+    let config = Config::parse(&people).expect("the configuration is one");
+    assert_eq!(config.channels.len(), 3);
+    assert_eq!(config.people.asked("finance", 1), ["finance", "managers"]);
+    assert_eq!(config.people.known("slack:T012AB3CD/U045EF6GH"), Some("ann"));
+    assert!(!format!("{config:?}").contains("a secret"), "secrets are not printed");
+}

@@ -14,21 +14,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interlock_core::approval::{EXCLUDED_MAX, Event, Recheck, Request as Asked, State, Verdict};
 use interlock_core::audit::frame::Kind;
+use interlock_core::engine::Prepared;
 use interlock_core::model::{
     Action, ActionDigest, Approvers, Decision, Obligation, OutcomeStatus, Principal, Role,
     UnixNanos, Value,
 };
-use interlock_core::engine::Prepared;
 use interlock_core::program::Grant;
 use interlock_store::journal::Entry;
 use interlock_store::{ApprovalEdit, ApprovalRequest, ApprovalRow, Store, StoreError};
 use uuid::Uuid;
 
+use crate::Runtime;
 use crate::bundles::Loaded;
 use crate::error::RuntimeError;
 use crate::outcome::{Granted, record_time};
 use crate::people::People;
-use crate::Runtime;
 
 /// How long an approval waits when the rule does not say: 24 hours, in nanoseconds.
 const WAIT_NS_DEFAULT: i64 = 24 * 3_600 * 1_000_000_000;

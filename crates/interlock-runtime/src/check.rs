@@ -418,7 +418,14 @@ impl Runtime {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
         let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
-        let decision = self.judge(program, loaded.is_some(), request, prepared, readings, options);
+        let decision = self.judge(
+            program,
+            loaded.is_some(),
+            request,
+            prepared,
+            readings,
+            options,
+        );
         self.inner.stats.decided(decision.effect, started.elapsed());
         decision
     }
@@ -434,7 +441,10 @@ impl Runtime {
         options: &CheckOptions,
     ) -> Option<(Decision, Uuid)> {
         let Request {
-            principal, action, now, ..
+            principal,
+            action,
+            now,
+            ..
         } = *request;
         let tenant = &principal.tenant;
         let session = self.find_session(tenant, action, prepared, decision, now)?;
@@ -532,15 +542,7 @@ impl Runtime {
             return Ok(None);
         }
         if decision.effect == Effect::RequireApproval && options.reported.is_none() {
-            self.request_approval(
-                principal,
-                action,
-                prepared,
-                decision,
-                loaded,
-                id,
-                now,
-            )?;
+            self.request_approval(principal, action, prepared, decision, loaded, id, now)?;
             return Ok(Some(id));
         }
         Ok(None)

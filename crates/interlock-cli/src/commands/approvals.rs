@@ -151,7 +151,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::Cancel(args) => {
             let path = format!("/api/approvals/{}/cancel", args.id);
             let approval = args.server.client()?.post(&path, &json!({}))?;
-            out.print(&approval, || format!("{} {}", args.id, text(&approval, "state")));
+            out.print(&approval, || {
+                format!("{} {}", args.id, text(&approval, "state"))
+            });
             Ok(0)
         }
         Command::Resolve(args) => {
@@ -160,16 +162,19 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             let approval = args.server.client()?.post(&path, &body)?;
             let before = approval["already_decided"] == true;
             out.print(&approval, || {
-                let already = if before { "was resolved before" } else { "resolved" };
+                let already = if before {
+                    "was resolved before"
+                } else {
+                    "resolved"
+                };
                 format!("{} {already}", args.id)
             });
             Ok(u8::from(before))
         }
         Command::Sessions(args) => {
             let agent = args.agent.as_ref();
-            let query = agent.map_or_else(String::new, |agent| {
-                format!("&agent_id={}", encoded(agent))
-            });
+            let query =
+                agent.map_or_else(String::new, |agent| format!("&agent_id={}", encoded(agent)));
             let path = format!("/api/session-approvals?limit=1000{query}");
             let rules = args.server.client()?.get(&path)?;
             out.print(&rules, || sessions(&rules));
@@ -306,7 +311,10 @@ fn shown(approval: &Value) -> String {
     part("Facts", &detail["facts"]);
     part("Steps before, the last first", &approval["before"]);
     part("Answers", &approval["votes"]);
-    part("Hash of what the next person agrees to", &approval["proposed_hash"]);
+    part(
+        "Hash of what the next person agrees to",
+        &approval["proposed_hash"],
+    );
     out
 }
 

@@ -183,8 +183,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let mut notifier = None;
     if let Some(people) = people {
         app.set_channels(Arc::clone(&people));
-        notifier =
-            Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
+        notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
     }
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

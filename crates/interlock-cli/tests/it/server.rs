@@ -220,21 +220,47 @@ fn edited(server: &Server, anna: &str, pay: &dyn Fn(i64) -> Value) {
         assert!(seen.stdout.contains(id.as_str()), "{}", seen.stdout);
     }
     let shown = server.run(&["approvals", "show", &first]).stdout;
-    for part in ["An approval would allow", "[U+202E]", "Arguments, masked", "\"amount\":30"] {
+    for part in [
+        "An approval would allow",
+        "[U+202E]",
+        "Arguments, masked",
+        "\"amount\":30",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let ran = server.with(anna, &["approvals", "edit", &first]);
-    assert!(ran.code == 1 && ran.stderr.contains("nothing to change"), "{}", ran.stderr);
-    let edit = ["approvals", "edit", &first, "--set", "amount=3", "--unset", "currency"];
+    assert!(
+        ran.code == 1 && ran.stderr.contains("nothing to change"),
+        "{}",
+        ran.stderr
+    );
+    let edit = [
+        "approvals",
+        "edit",
+        &first,
+        "--set",
+        "amount=3",
+        "--unset",
+        "currency",
+    ];
     let ran = server.with(anna, &edit);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("approved_edited"), "{}", ran.stdout);
     let ran = server.with(anna, &edit);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
     let ran = server.with(anna, &["approvals", "cancel", &second]);
-    assert!(ran.stdout.contains("cancelled"), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("cancelled"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let ran = server.with(anna, &["approvals", "resolve", &third, "happened"]);
-    assert!(ran.code == 1 && ran.stderr.contains("409"), "{}", ran.stderr);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("409"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(server.run(&["approvals", "sessions"]).stdout.trim(), "none");
     let ran = server.with(anna, &["approvals", "deny", &third]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

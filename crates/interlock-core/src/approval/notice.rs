@@ -119,10 +119,7 @@ mod tests {
         let mut approval = asked(60);
         let at = |minute: i64| approval.escalations(minute * MINUTE);
         assert_eq!([at(0), at(14), at(15), at(29), at(30)], [0, 0, 1, 1, 2]);
-        assert_eq!(
-            approval.next_notice(0),
-            Some((5 * MINUTE, Notice::Remind))
-        );
+        assert_eq!(approval.next_notice(0), Some((5 * MINUTE, Notice::Remind)));
         assert_eq!(
             approval.next_notice(2),
             Some((30 * MINUTE, Notice::Escalate))

@@ -172,7 +172,11 @@ fn position(token: &str, len: usize) -> Option<usize> {
     let plain = token.bytes().all(|b| b.is_ascii_digit())
         && (token == "0" || !token.starts_with('0'))
         && token.len() <= 9;
-    let at: usize = if plain { token.parse().ok()? } else { return None };
+    let at: usize = if plain {
+        token.parse().ok()?
+    } else {
+        return None;
+    };
     (at < len).then_some(at)
 }
 
@@ -363,7 +367,9 @@ mod tests {
         assert_eq!(Patch::from_value(&many), Err(PatchError::Operations));
         let deep = format!("{}1{}", "[".repeat(60), "]".repeat(60));
         let path = "/0".repeat(59);
-        let patch = value(&format!(r#"[{{"op":"add","path":"{path}/-","value":{deep}}}]"#));
+        let patch = value(&format!(
+            r#"[{{"op":"add","path":"{path}/-","value":{deep}}}]"#
+        ));
         let refused = Patch::from_value(&patch).unwrap().apply(&value(&deep));
         assert!(matches!(refused, Err(PatchError::Value(_))), "{refused:?}");
         // More changes than a patch has room for become one.
@@ -393,7 +399,8 @@ mod tests {
         match (a, b) {
             (Value::Object(a), Value::Object(b)) => {
                 a.len() == b.len()
-                    && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+                    && a.iter()
+                        .all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
             }
             (Value::Array(a), Value::Array(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))

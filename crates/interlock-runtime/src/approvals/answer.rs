@@ -213,10 +213,10 @@ impl Runtime {
         let seen = self.approval(principal, id)?;
         let one = self.deciding();
         let now = self.inner.clock.now();
-        let advanced =
-            self.inner
-                .store
-                .advance_approval(tenant, id, None, &Event::Cancel, now)?;
+        let advanced = self
+            .inner
+            .store
+            .advance_approval(tenant, id, None, &Event::Cancel, now)?;
         if let Some(refusal) = advanced.refusal {
             // Taken back before: that stands.
             if advanced.row.approval.state == State::Cancelled {

@@ -110,9 +110,7 @@ impl Runtime {
         let seq = loop {
             match self.inner.store.action(tenant, id) {
                 Ok(action) => break action.seq,
-                Err(error)
-                    if error.is_not_found() && std::time::Instant::now() < until =>
-                {
+                Err(error) if error.is_not_found() && std::time::Instant::now() < until => {
                     // A person is rarely this quick.
                     self.inner.projector.wake();
                     std::thread::sleep(Duration::from_millis(10));

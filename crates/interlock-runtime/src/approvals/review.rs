@@ -80,8 +80,8 @@ fn facts(facts: &Facts) -> Value {
             }
         }
         // A group about something that is not there says so, and nothing more.
-        let about_nothing = group.specs().iter().any(|s| s.name == "present")
-            && !said.contains_key("present");
+        let about_nothing =
+            group.specs().iter().any(|s| s.name == "present") && !said.contains_key("present");
         if !said.is_empty() && !about_nothing {
             let name = if group.name().is_empty() {
                 "action"

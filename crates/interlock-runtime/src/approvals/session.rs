@@ -118,8 +118,14 @@ fn met(tenant: &str, id: &str, rule: &Json, value: &Value) -> bool {
         "any" => want == &json!(true),
         "same" => want.as_str() == Some(&same(tenant, id, value)),
         // The whole units of an amount with cents do not decide: only whole numbers are compared.
-        "min" => value.as_i64().zip(want.as_i64()).is_some_and(|(n, min)| n >= min),
-        "max" => value.as_i64().zip(want.as_i64()).is_some_and(|(n, max)| n <= max),
+        "min" => value
+            .as_i64()
+            .zip(want.as_i64())
+            .is_some_and(|(n, min)| n >= min),
+        "max" => value
+            .as_i64()
+            .zip(want.as_i64())
+            .is_some_and(|(n, max)| n <= max),
         "glob" => value
             .as_str()
             .zip(want.as_str())
@@ -240,7 +246,11 @@ impl Runtime {
         if members.len() > ARGUMENTS_MAX {
             return conflict("an action with more than 64 arguments is asked about each time");
         }
-        if let Some(name) = grant.arguments.keys().find(|n| !members.iter().any(|m| m.0 == **n)) {
+        if let Some(name) = grant
+            .arguments
+            .keys()
+            .find(|n| !members.iter().any(|m| m.0 == **n))
+        {
             return Err(RuntimeError::Invalid(
                 "arguments",
                 format!("names `{name}`, which the action has not"),

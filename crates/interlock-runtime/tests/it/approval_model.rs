@@ -82,7 +82,9 @@ fn sql(world: &World, text: &str) {
     let path = world.dir.path();
     let database = rusqlite::Connection::open(path.join("interlock.db")).expect("a database");
     let other = path.join("beside.db").display().to_string();
-    database.execute("ATTACH ?1 AS b", [other]).expect("attached");
+    database
+        .execute("ATTACH ?1 AS b", [other])
+        .expect("attached");
     database.execute_batch(text).expect("done");
 }
 
@@ -201,12 +203,15 @@ impl Case {
                 } else {
                     OutcomeStatus::Failed
                 };
-                let reported =
-                    self.runtime()
-                        .outcome(&Principal::local(), ran, &outcome(status));
+                let reported = self
+                    .runtime()
+                    .outcome(&Principal::local(), ran, &outcome(status));
                 if reported.is_ok() {
                     // Of what a person resolved before, the record alone hears.
-                    self.model(&Event::Report { fence: 0, succeeded });
+                    self.model(&Event::Report {
+                        fence: 0,
+                        succeeded,
+                    });
                 }
             }
             Step::Resolve(happened) => {
@@ -214,9 +219,9 @@ impl Case {
                     happened,
                     by: ResolvedBy::Person("ann".to_owned()),
                 });
-                let answered =
-                    self.runtime()
-                        .resolve_approval(&person, "ann", &self.id, happened);
+                let answered = self
+                    .runtime()
+                    .resolve_approval(&person, "ann", &self.id, happened);
                 let got = answered.is_ok_and(|a| !a.already_decided);
                 assert_eq!(got, took);
             }
@@ -231,7 +236,11 @@ impl Case {
     fn compare(&mut self, step: Step) {
         self.runtime().tick();
         self.due();
-        let row = self.runtime().store().approval(TENANT, &self.id).expect("a row");
+        let row = self
+            .runtime()
+            .store()
+            .approval(TENANT, &self.id)
+            .expect("a row");
         let got = &row.approval;
         assert_eq!(got.state, self.model.state, "{step:?}");
         assert_eq!(got.version, self.model.version, "{step:?}");
@@ -262,7 +271,11 @@ fn run(all: &[(Step, Then)]) {
     let runtime = world.open();
     let asked = check(&runtime, &refund(900, None));
     let id = asked.approval_id.expect("an approval").to_string();
-    let model = runtime.store().approval(TENANT, &id).expect("a row").approval;
+    let model = runtime
+        .store()
+        .approval(TENANT, &id)
+        .expect("a row")
+        .approval;
     let mut case = Case {
         world,
         runtime: Some(runtime),
@@ -303,9 +316,31 @@ fn every_transition_is_interrupted_once() {
         &[Approve(0), Cancel, Approve(1)],
         &[Approve(0), Approve(1), Cancel, Claim(false)],
         &[Approve(0), Approve(1), Wait(3), Claim(false)],
-        &[Approve(0), Approve(1), Claim(false), Wait(3), Resolve(true), Report(true)],
-        &[Edit(0), Edit(1), Approve(0), Approve(2), Claim(false), Claim(true), Claim(true)],
-        &[Approve(0), Approve(1), Claim(false), Wait(3), Report(true), Resolve(false)],
+        &[
+            Approve(0),
+            Approve(1),
+            Claim(false),
+            Wait(3),
+            Resolve(true),
+            Report(true),
+        ],
+        &[
+            Edit(0),
+            Edit(1),
+            Approve(0),
+            Approve(2),
+            Claim(false),
+            Claim(true),
+            Claim(true),
+        ],
+        &[
+            Approve(0),
+            Approve(1),
+            Claim(false),
+            Wait(3),
+            Report(true),
+            Resolve(false),
+        ],
     ];
     for walk in walks {
         for then in [Then::Restart, Then::Lost] {

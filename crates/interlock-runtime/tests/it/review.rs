@@ -90,13 +90,21 @@ fn an_edited_action_runs_once_and_no_other_does() {
     let error = try_check(&runtime, &with("refund", 900, &id)).expect_err("as it was asked");
     assert_eq!(error.code(), "conflict", "{error}");
     let run = check(&runtime, &with("refund", 90, &id));
-    assert_eq!(run.decision.effect, Effect::Allow, "{:?}", run.decision.reasons);
+    assert_eq!(
+        run.decision.effect,
+        Effect::Allow,
+        "{:?}",
+        run.decision.reasons
+    );
     assert!(try_check(&runtime, &with("refund", 90, &id)).is_err());
     let finals = records(&runtime, "approval-final");
     assert_eq!(finals.len(), 1, "{finals:?}");
     // What was written is content of the entry, which names digests alone.
     let entry = finals[0].to_json();
-    assert!(entry.contains("edited_hash") && !entry.contains("example.com"), "{entry}");
+    assert!(
+        entry.contains("edited_hash") && !entry.contains("example.com"),
+        "{entry}"
+    );
     end(runtime);
 }
 
@@ -136,7 +144,11 @@ fn whoever_edits_counts_once_and_the_next_agrees_to_the_edit() {
         State::Pending
     );
     let person = principal(Role::Approver, None);
-    let asked = runtime.store().approval(TENANT, &id).expect("a row").approval;
+    let asked = runtime
+        .store()
+        .approval(TENANT, &id)
+        .expect("a row")
+        .approval;
     // Who has seen the first form only must look again.
     let stale = Answer {
         approver: "bo",
@@ -145,13 +157,17 @@ fn whoever_edits_counts_once_and_the_next_agrees_to_the_edit() {
         reason: "",
         via: "api",
     };
-    let error = runtime.answer_approval(&person, &id, &stale).expect_err("stale");
+    let error = runtime
+        .answer_approval(&person, &id, &stale)
+        .expect_err("stale");
     assert!(error.to_string().contains("changed"), "{error}");
     let fresh = Answer {
         seen: Some(asked.proposed()),
         ..stale
     };
-    let done = runtime.answer_approval(&person, &id, &fresh).expect("agreed");
+    let done = runtime
+        .answer_approval(&person, &id, &fresh)
+        .expect("agreed");
     assert_eq!(done.row.approval.state, State::ApprovedEdited);
     let run = check(&runtime, &with("pair", 90, &id));
     assert_eq!(run.decision.effect, Effect::Allow);
@@ -233,19 +249,27 @@ fn an_approval_is_taken_back_before_it_is_used() {
             answer(&runtime, &id, "ann", Say::Approve).expect("an answer");
         }
         let other = principal(Role::Agent, Some("other"));
-        let error = runtime.cancel_approval(&other, "other", &id).expect_err("another's");
+        let error = runtime
+            .cancel_approval(&other, "other", &id)
+            .expect_err("another's");
         assert_eq!(error.code(), "not-found");
         let by = if approved { &person } else { &agent() };
-        let row = runtime.cancel_approval(by, "somebody", &id).expect("cancelled");
+        let row = runtime
+            .cancel_approval(by, "somebody", &id)
+            .expect("cancelled");
         assert_eq!(row.approval.state, State::Cancelled);
-        let again = runtime.cancel_approval(by, "somebody", &id).expect("it stands");
+        let again = runtime
+            .cancel_approval(by, "somebody", &id)
+            .expect("it stands");
         assert_eq!(again.approval.version, row.approval.version);
         assert!(try_check(&runtime, &with("refund", 20 + u32::from(approved), &id)).is_err());
     }
     let id = ask(&runtime, "refund", 30);
     answer(&runtime, &id, "ann", Say::Approve).expect("an answer");
     check(&runtime, &with("refund", 30, &id));
-    let error = runtime.cancel_approval(&person, "ann", &id).expect_err("it may run");
+    let error = runtime
+        .cancel_approval(&person, "ann", &id)
+        .expect_err("it may run");
     assert_eq!(error.code(), "conflict");
     end(runtime);
 }
@@ -262,14 +286,20 @@ fn a_person_ends_the_doubt_about_an_action() {
         let early = runtime.resolve_approval(&person, "ann", &id, happened);
         assert_eq!(early.expect_err("it may be running").code(), "conflict");
         world.advance(HOUR);
-        let error = runtime.resolve_approval(&agent(), "bot", &id, happened).expect_err("agent");
+        let error = runtime
+            .resolve_approval(&agent(), "bot", &id, happened)
+            .expect_err("agent");
         assert_eq!(error.code(), "key.forbidden");
-        let done = runtime.resolve_approval(&person, "ann", &id, happened).expect("resolved");
+        let done = runtime
+            .resolve_approval(&person, "ann", &id, happened)
+            .expect("resolved");
         let resolution = done.row.approval.resolution.expect("a resolution");
         assert_eq!(resolution.happened, happened);
         end(runtime);
         runtime = world.open();
-        let again = runtime.resolve_approval(&person, "bo", &id, !happened).expect("it stands");
+        let again = runtime
+            .resolve_approval(&person, "bo", &id, !happened)
+            .expect("it stands");
         assert!(again.already_decided);
         assert_eq!(again.row.approval.resolution, Some(resolution));
     }
@@ -301,10 +331,19 @@ fn a_session_approval_is_a_small_temporary_rule() {
     };
     asks(&runtime, &refund("refund", 101, ""));
     asks(&runtime, &refund("refund", 60, "").replace("ann@", "eve@"));
-    asks(&runtime, &refund("refund", 60, "").replace("\"r1\"", "\"r2\""));
-    asks(&runtime, &refund("refund", 60, "").replace("orders/7", "orders/8"));
+    asks(
+        &runtime,
+        &refund("refund", 60, "").replace("\"r1\"", "\"r2\""),
+    );
+    asks(
+        &runtime,
+        &refund("refund", 60, "").replace("orders/7", "orders/8"),
+    );
     asks(&runtime, &refund("refund", 60, r#","payload":{"x":1}"#));
-    asks(&runtime, &refund("refund", 60, "").replace("\"to\"", "\"cc\":\"x\",\"to\""));
+    asks(
+        &runtime,
+        &refund("refund", 60, "").replace("\"to\"", "\"cc\":\"x\",\"to\""),
+    );
     for n in 0..3 {
         if n == 1 {
             end(runtime);
@@ -328,7 +367,10 @@ fn a_session_approval_is_a_small_temporary_rule() {
             .expect("an outcome");
     }
     asks(&runtime, &refund("refund", 70, ""));
-    let row = runtime.store().session_approval(TENANT, &rule).expect("a rule");
+    let row = runtime
+        .store()
+        .session_approval(TENANT, &rule)
+        .expect("a rule");
     assert_eq!(row.uses, 3);
     assert!(!row.arguments.contains("example.com"), "{}", row.arguments);
 
@@ -337,9 +379,16 @@ fn a_session_approval_is_a_small_temporary_rule() {
     world.advance(6 * MINUTE);
     let second = session(&runtime, &id, &grant).expect("another");
     let run = check(&runtime, &refund("refund", 80, ""));
-    assert_eq!(run.decision.effect, Effect::Allow, "{:?}", run.decision.reasons);
+    assert_eq!(
+        run.decision.effect,
+        Effect::Allow,
+        "{:?}",
+        run.decision.reasons
+    );
     let person = principal(Role::Approver, None);
-    runtime.revoke_session(&person, "bo", &second).expect("revoked");
+    runtime
+        .revoke_session(&person, "bo", &second)
+        .expect("revoked");
     asks(&runtime, &refund("refund", 81, ""));
     session(&runtime, &id, &grant).expect("a third");
     world.advance(30 * MINUTE);
@@ -366,10 +415,34 @@ fn what_a_session_approval_must_not_cover_it_does_not() {
         assert!(error.to_string().contains(part), "{error}");
     };
     let base = SessionGrant::default;
-    refused(SessionGrant { uses: Some(21), ..base() }, "1 to 20");
-    refused(SessionGrant { minutes: Some(61), ..base() }, "1 to 60");
-    refused(SessionGrant { minutes: Some(0), ..base() }, "1 to 60");
-    refused(SessionGrant { whole_session: true, ..base() }, "no run or session");
+    refused(
+        SessionGrant {
+            uses: Some(21),
+            ..base()
+        },
+        "1 to 20",
+    );
+    refused(
+        SessionGrant {
+            minutes: Some(61),
+            ..base()
+        },
+        "1 to 60",
+    );
+    refused(
+        SessionGrant {
+            minutes: Some(0),
+            ..base()
+        },
+        "1 to 60",
+    );
+    refused(
+        SessionGrant {
+            whole_session: true,
+            ..base()
+        },
+        "no run or session",
+    );
     let mut unknown = base();
     unknown.arguments.insert("cc".to_owned(), ArgumentRule::Any);
     refused(unknown, "which the action has not");
@@ -385,14 +458,26 @@ fn what_a_session_approval_must_not_cover_it_does_not() {
         cost_nano_max: Some(1_500_000_000),
         ..base()
     };
-    capped.arguments.insert("amount".to_owned(), ArgumentRule::Any);
+    capped
+        .arguments
+        .insert("amount".to_owned(), ArgumentRule::Any);
     session(&runtime, &id, &capped).expect("a rule");
     let costly = |n: u32| refund("refund", n, r#","cost_usd":"1.0""#);
     assert_eq!(check(&runtime, &costly(51)).decision.effect, Effect::Allow);
-    assert_eq!(check(&runtime, &costly(52)).decision.effect, Effect::RequireApproval);
+    assert_eq!(
+        check(&runtime, &costly(52)).decision.effect,
+        Effect::RequireApproval
+    );
     // A block stays a block, and the kill switch a stop.
-    expect(&runtime, &refund("refund", 5_000, ""), Effect::Block, code::RULE);
-    runtime.set_kill_switch(TENANT, "admin", true, "test").expect("stopped");
+    expect(
+        &runtime,
+        &refund("refund", 5_000, ""),
+        Effect::Block,
+        code::RULE,
+    );
+    runtime
+        .set_kill_switch(TENANT, "admin", true, "test")
+        .expect("stopped");
     let stopped = check(&runtime, &refund("refund", 53, ""));
     assert_eq!(stopped.decision.effect, Effect::Block);
     end(runtime);

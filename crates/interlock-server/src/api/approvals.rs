@@ -238,7 +238,9 @@ fn plain(value: Value) -> ApiResult<Value> {
             Value::parse(short.as_bytes())
                 .map_err(|e| ApiError::field("arguments", "field.invalid", e.to_string()))?
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(plain).collect::<ApiResult<_>>()?),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(plain).collect::<ApiResult<_>>()?)
+        }
         Value::Object(object) => Value::Object(
             object
                 .into_iter()
@@ -251,8 +253,8 @@ fn plain(value: Value) -> ApiResult<Value> {
 
 /// What the body says of the edit; read from its text, so that numbers stay as they are written.
 fn edit(request: &DecideRequest, bytes: &[u8]) -> ApiResult<Edit> {
-    let text = Value::parse(bytes)
-        .map_err(|e| ApiError::field("body", "body.invalid", e.to_string()))?;
+    let text =
+        Value::parse(bytes).map_err(|e| ApiError::field("body", "body.invalid", e.to_string()))?;
     let given = |name: &str| text.get(name).filter(|v| !v.is_null()).cloned();
     let change = match (given("arguments"), given("patch")) {
         (Some(arguments), None) => Change::Arguments(plain(arguments)?),

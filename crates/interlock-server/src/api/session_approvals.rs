@@ -73,7 +73,9 @@ fn usd(nano: i64) -> String {
 
 fn body(row: SessionApproval, now: i64) -> SessionApprovalBody {
     let live = row.usable(0, now);
-    let (revoked, revoked_by) = row.revoked.map_or((None, None), |(at, by)| (Some(at), Some(by)));
+    let (revoked, revoked_by) = row
+        .revoked
+        .map_or((None, None), |(at, by)| (Some(at), Some(by)));
     SessionApprovalBody {
         arguments: serde_json::from_str(&row.arguments).unwrap_or_default(),
         id: row.id,

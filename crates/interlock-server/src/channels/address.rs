@@ -232,7 +232,8 @@ mod tests {
         for text in private.split_whitespace() {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
-        for text in "8.8.8.8 1.1.1.1 172.32.0.1 100.128.0.1 2606:4700::1 ::ffff:8.8.8.8".split(' ') {
+        for text in "8.8.8.8 1.1.1.1 172.32.0.1 100.128.0.1 2606:4700::1 ::ffff:8.8.8.8".split(' ')
+        {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
     }

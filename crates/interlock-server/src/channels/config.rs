@@ -413,7 +413,9 @@ impl ChannelFile {
                     .map(|place| place.read(&format!("{what}: `password`")))
                     .transpose()?;
                 if password.is_some() != file.username.is_some() {
-                    return Err(format!("{what}: give both `username` and `password`, or none"));
+                    return Err(format!(
+                        "{what}: give both `username` and `password`, or none"
+                    ));
                 }
                 let port = file.port.unwrap_or(match file.tls {
                     Tls::Implicit => 465,
@@ -446,8 +448,6 @@ fn signing_key(what: &str, place: &SecretPlace) -> Result<Secret, String> {
         .and_then(|text| text.strip_prefix("whsec_"))
         .and_then(base64::decode)
         .filter(|key| (24..=64).contains(&key.len()))
-        .ok_or_else(|| {
-            format!("{what}: a secret must be `whsec_` and 24 to 64 bytes in base64")
-        })?;
+        .ok_or_else(|| format!("{what}: a secret must be `whsec_` and 24 to 64 bytes in base64"))?;
     Ok(Secret(key))
 }

@@ -6,7 +6,9 @@ use interlock_runtime::Runtime;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls as Security, TlsParameters};
+use lettre::transport::smtp::client::{
+    Certificate, CertificateStore, Tls as Security, TlsParameters,
+};
 use lettre::{Message as Mail, SmtpTransport, Transport as _};
 
 use super::address::authorities;
@@ -70,11 +72,16 @@ impl Sender {
     pub(super) fn send(&self, runtime: &Runtime, config: &Config, message: &Message<'_>) -> Sent {
         let delivery = &message.delivery.message;
         let Some(address) = config.emails.get(&delivery.person) else {
-            return Sent::Never(format!("`{}` has no mail address any more", delivery.person));
+            return Sent::Never(format!(
+                "`{}` has no mail address any more",
+                delivery.person
+            ));
         };
         let to: Mailbox = match address.parse() {
             Ok(to) => to,
-            Err(error) => return Sent::Never(format!("`{address}` is not a mail address: {error}")),
+            Err(error) => {
+                return Sent::Never(format!("`{address}` is not a mail address: {error}"));
+            }
         };
         let asked = &message.row.asked;
         let subject = match delivery.topic.as_str() {
@@ -111,7 +118,10 @@ impl Sender {
                 line(&asked.agent_id, 64),
                 line(&asked.action_type, 64)
             ))
-            .message_id(Some(format!("<{}.{}@interlock>", asked.id, message.delivery.seq)))
+            .message_id(Some(format!(
+                "<{}.{}@interlock>",
+                asked.id, message.delivery.seq
+            )))
             .header(ContentType::TEXT_PLAIN)
             .body(text);
         let mail = match mail {
@@ -120,7 +130,9 @@ impl Sender {
         };
         match self.transport.send(&mail) {
             Ok(_) => Sent::Yes,
-            Err(error) if error.is_permanent() => Sent::Never(format!("the mail server refused: {error}")),
+            Err(error) if error.is_permanent() => {
+                Sent::Never(format!("the mail server refused: {error}"))
+            }
             Err(error) => Sent::Later(format!("the mail server did not take it: {error}"), None),
         }
     }

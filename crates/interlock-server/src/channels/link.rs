@@ -68,10 +68,7 @@ pub(super) fn make(
         expires: row.approval.request.expires_at,
         used: false,
     };
-    runtime
-        .store()
-        .put_link(&link)
-        .map_err(|e| e.to_string())?;
+    runtime.store().put_link(&link).map_err(|e| e.to_string())?;
     Ok(format!("/channels/email/{secret}"))
 }
 
@@ -105,7 +102,11 @@ fn gone() -> Response {
 }
 
 /// The link of a secret and its approval, while it can decide.
-fn find(runtime: &Runtime, config: &Config, secret: &str) -> Result<(ApprovalLink, ApprovalRow), RuntimeError> {
+fn find(
+    runtime: &Runtime,
+    config: &Config,
+    secret: &str,
+) -> Result<(ApprovalLink, ApprovalRow), RuntimeError> {
     let missing = || RuntimeError::NotFound("link");
     if secret.len() != 64 {
         return Err(missing());
@@ -208,7 +209,13 @@ pub(crate) async fn decide(
     let approve = match field(b"decision").as_deref() {
         Some("approve") => true,
         Some("deny") => false,
-        _ => return page(StatusCode::BAD_REQUEST, "Not taken", "<p>Choose an answer.</p>"),
+        _ => {
+            return page(
+                StatusCode::BAD_REQUEST,
+                "Not taken",
+                "<p>Choose an answer.</p>",
+            );
+        }
     };
     let reason: String = field(b"reason")
         .unwrap_or_default()
@@ -244,7 +251,11 @@ pub(crate) async fn decide(
         .await;
     match answered {
         Ok((row, already)) => {
-            let title = if already { "It was decided before" } else { "Thank you" };
+            let title = if already {
+                "It was decided before"
+            } else {
+                "Thank you"
+            };
             let text = format!("<p>It is {}.</p>", row.approval.state);
             page(StatusCode::OK, title, &text)
         }

@@ -167,11 +167,7 @@ impl Notifier {
         Ok(notifier)
     }
 
-    fn spawn(
-        &mut self,
-        name: String,
-        run: impl FnOnce() + Send + 'static,
-    ) -> Result<(), String> {
+    fn spawn(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), String> {
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(run)
@@ -202,7 +198,12 @@ impl Drop for Notifier {
 
 /// The messages of what happened: for each channel of the groups that are asked by then, for each
 /// person where it reaches people one by one.
-fn messages(config: &Config, event: &OutboxRow, row: &ApprovalRow, now: UnixNanos) -> Vec<NewDelivery> {
+fn messages(
+    config: &Config,
+    event: &OutboxRow,
+    row: &ApprovalRow,
+    now: UnixNanos,
+) -> Vec<NewDelivery> {
     let escalations = row.approval.escalations(now);
     let mut all: Vec<NewDelivery> = Vec::new();
     let one = |channel: &str, person: &str| NewDelivery {
@@ -292,8 +293,10 @@ fn carry(
         let now = runtime.now();
         let sent = match store.approval(&delivery.message.tenant, &delivery.message.subject) {
             // Nobody is asked about what is decided.
-            Ok(row) if asks(&delivery.message.topic) && row.approval.state != State::Pending
-                && !matches!(config.channels.get(channel), Some(Channel::Webhook(_))) =>
+            Ok(row)
+                if asks(&delivery.message.topic)
+                    && row.approval.state != State::Pending
+                    && !matches!(config.channels.get(channel), Some(Channel::Webhook(_))) =>
             {
                 Sent::Yes
             }
@@ -320,10 +323,20 @@ fn carry(
         match &attempt {
             Attempt::Sent => {}
             Attempt::Again(_, error) => {
-                tracing::warn!(error, channel, seq = delivery.seq, "a message is tried again");
+                tracing::warn!(
+                    error,
+                    channel,
+                    seq = delivery.seq,
+                    "a message is tried again"
+                );
             }
             Attempt::Dead(error) => {
-                tracing::error!(error, channel, seq = delivery.seq, "a message was given up; see `/api/deliveries?status=dead`");
+                tracing::error!(
+                    error,
+                    channel,
+                    seq = delivery.seq,
+                    "a message was given up; see `/api/deliveries?status=dead`"
+                );
             }
         }
         if let Err(error) = store.delivery_tried(delivery.seq, &attempt) {

@@ -232,7 +232,10 @@ pub(crate) async fn pressed(
             .is_ok_and(|at| at.abs_diff(now) <= SKEW_S.unsigned_abs());
     let signature = header("x-slack-signature");
     if !fresh || !is_signed(slack.signing_secret.bytes(), timestamp, &body, signature) {
-        tracing::warn!(channel = name, "a request to the Slack route is not signed, or too old");
+        tracing::warn!(
+            channel = name,
+            "a request to the Slack route is not signed, or too old"
+        );
         return StatusCode::UNAUTHORIZED;
     }
     let interaction: Option<Interaction> =
@@ -271,7 +274,12 @@ fn decide(
     }
     let account = format!("slack:{}/{}", slack.team, interaction.user.id);
     let Some(person) = config.people.known(&account) else {
-        tell(slack, interaction, false, "Your Slack account is linked to nobody: ask an administrator to add it to the people of Interlock.");
+        tell(
+            slack,
+            interaction,
+            false,
+            "Your Slack account is linked to nobody: ask an administrator to add it to the people of Interlock.",
+        );
         return StatusCode::OK;
     };
     let shown = pressed.value.split_once(' ').and_then(|(id, hash)| {
@@ -333,14 +341,18 @@ fn tell(slack: &Slack, interaction: &Interaction, replace: bool, text: &str) {
     let spawned = std::thread::Builder::new()
         .name("slack-answer".to_owned())
         .spawn(move || {
-            let sent = client(&slack.guard, url.starts_with("https:"), slack.ca_file.as_deref())
-                .and_then(|client| {
-                    client
-                        .post(&url)
-                        .header("content-type", "application/json")
-                        .send(body.to_string().as_bytes())
-                        .map_err(|e| e.to_string())
-                });
+            let sent = client(
+                &slack.guard,
+                url.starts_with("https:"),
+                slack.ca_file.as_deref(),
+            )
+            .and_then(|client| {
+                client
+                    .post(&url)
+                    .header("content-type", "application/json")
+                    .send(body.to_string().as_bytes())
+                    .map_err(|e| e.to_string())
+            });
             if let Err(error) = sent {
                 tracing::warn!(error, "Slack was not told what became of an answer");
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ServerArgs;
 use crate::output::Output;
 
-/// List, read, decide and edit approvals.
+/// List and decide approvals.
 ///
 /// Reading needs a key that may read, deciding one of role `approver`. What agents wrote is printed
 /// with everything hidden in it spelt out.

@@ -9,9 +9,9 @@ use interlock_core::audit::record::ContentMode;
 use interlock_core::model::limits::ID_BYTES_MAX;
 use interlock_core::model::{Capabilities, Outcome, OutcomeStatus, Principal, Role, Value};
 use interlock_runtime::{
-    APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Decider, GateOptions, Options,
-    OutcomeReply, ROLLBACK_TEXT_CHARS_MAX, RollbackResult, RollbackState, RuntimeError,
-    ServerAddress, ServerOptions, rfc3339,
+    APPROVAL_FIELD, Answer, Change, CheckOptions, Claimed, DEFAULT_TENANT, Decider, Edit,
+    GateOptions, Options, OutcomeReply, ROLLBACK_TEXT_CHARS_MAX, RollbackResult, RollbackState,
+    RuntimeError, Say, ServerAddress, ServerOptions, rfc3339,
 };
 use interlock_store::journal::Durability;
 use interlock_store::{ActionFilter, AgentChange, ApprovalRow};
@@ -264,7 +264,9 @@ impl PyEngine {
         Ok(PyApproval(row.map_err(|e| of_gate(py, &e))?))
     }
 
-    /// Records a person's answer to an approval; only in the process that owns the directory.
+    /// Records a person's answer to an approval, perhaps with other `arguments` as JSON; only in the
+    /// process that owns the directory.
+    #[pyo3(signature = (id, approver, approve, reason, arguments=None))]
     fn decide_approval(
         &self,
         py: Python<'_>,
@@ -272,6 +274,7 @@ impl PyEngine {
         approver: &str,
         approve: bool,
         reason: &str,
+        arguments: Option<&str>,
     ) -> PyResult<PyApproval> {
         if self.decider.has_server() {
             return Err(configuration(
@@ -291,8 +294,27 @@ impl PyEngine {
             role: Role::Approver,
             ..Principal::local()
         };
-        let answered =
-            py.detach(|| runtime.decide_approval(&person, approver, id, approve, reason));
+        let edit = match arguments {
+            Some(json) => Some(Edit {
+                change: Change::Arguments(Value::parse(json.as_bytes()).map_err(|e| {
+                    configuration(py, format!("`arguments` are not JSON: {e}"), "body.invalid")
+                })?),
+                resource: None,
+            }),
+            None => None,
+        };
+        let answer = Answer {
+            approver,
+            say: match &edit {
+                _ if !approve => Say::Deny,
+                Some(edit) => Say::Edit(edit),
+                None => Say::Approve,
+            },
+            seen: None,
+            reason,
+            via: "embedded",
+        };
+        let answered = py.detach(|| runtime.answer_approval(&person, id, &answer));
         Ok(PyApproval(
             answered.map_err(|e| of_gate(py, &e.into()))?.row,
         ))

@@ -11,7 +11,8 @@ use interlock_core::model::{
     Action, ActionDigest, Decision, Effect, FiredRule, Principal, Reason, ReasonCode, RuleKind,
     UnixNanos, reason::code,
 };
-use interlock_core::state::Footprint;
+use interlock_core::program::{Grant, Program};
+use interlock_core::state::{Footprint, Readings};
 use interlock_store::journal::{Appended, JournalError};
 use interlock_store::vault::Deferred;
 use uuid::Uuid;
@@ -340,6 +341,16 @@ impl Runtime {
                 .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
         }
         let mut approval_id = found.as_ref().map(|f| f.approval);
+        if decision.effect == Effect::RequireApproval
+            && found.is_none()
+            && options.reported.is_none()
+            && let Some(loaded) = loaded.as_deref()
+            && let Some((agreed, session)) =
+                self.agreed_before(loaded, &request, &prepared, &decision, options)
+        {
+            decision = agreed;
+            approval_id = Some(session);
+        }
         let asked = self.settle_approval(
             principal,
             &action,
@@ -429,6 +440,63 @@ impl Runtime {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
         let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
+        let decision = self.judge(
+            program,
+            loaded.is_some(),
+            request,
+            prepared,
+            readings,
+            options,
+        );
+        self.inner.stats.decided(decision.effect, started.elapsed());
+        decision
+    }
+
+    /// What people agreed to before, for this run or session, if it covers the action; one use is
+    /// taken.
+    fn agreed_before(
+        &self,
+        loaded: &Loaded,
+        request: &Request<'_>,
+        prepared: &Prepared,
+        decision: &Decision,
+        options: &CheckOptions,
+    ) -> Option<(Decision, Uuid)> {
+        let Request {
+            principal,
+            action,
+            now,
+            ..
+        } = *request;
+        let tenant = &principal.tenant;
+        let session = self.find_session(tenant, action, prepared, decision, now)?;
+        let id: Uuid = session.id.parse().ok()?;
+        let grant = Grant {
+            digest: prepared.digest,
+            rules: decision.approvals.clone(),
+            approval_id: Arc::from(session.id.as_str()),
+        };
+        let with_grant = Request {
+            grant: Some(&grant),
+            ..*request
+        };
+        let program = &loaded.compiled.program;
+        let readings = decision.readings.clone();
+        let agreed = self.judge(program, true, &with_grant, prepared, readings, options);
+        (agreed.effect.permits() && self.use_session(tenant, &session, action, now))
+            .then_some((agreed, id))
+    }
+
+    /// The decision on these readings.
+    fn judge(
+        &self,
+        program: &Program,
+        has_policy: bool,
+        request: &Request<'_>,
+        prepared: &Prepared,
+        readings: Readings,
+        options: &CheckOptions,
+    ) -> Decision {
         let mut decision = catch_unwind(AssertUnwindSafe(|| {
             engine::decide(program, request, prepared, readings)
         }))
@@ -448,7 +516,7 @@ impl Runtime {
                 "a detector failed on this action, so it is denied".to_owned(),
             );
         }
-        if loaded.is_none() && prepared.facts.action.side_effect {
+        if !has_policy && prepared.facts.action.side_effect {
             decision = deny(
                 decision,
                 "no-policy",
@@ -459,7 +527,6 @@ impl Runtime {
         if let Some(floor) = &options.floor {
             floor.raise(&mut decision, request, prepared);
         }
-        self.inner.stats.decided(decision.effect, started.elapsed());
         decision
     }
 
@@ -497,15 +564,7 @@ impl Runtime {
             return Ok(None);
         }
         if decision.effect == Effect::RequireApproval && options.reported.is_none() {
-            self.request_approval(
-                principal,
-                action,
-                prepared.digest,
-                decision,
-                loaded,
-                id,
-                now,
-            )?;
+            self.request_approval(principal, action, prepared, decision, loaded, id, now)?;
             return Ok(Some(id));
         }
         Ok(None)

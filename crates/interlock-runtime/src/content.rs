@@ -89,7 +89,7 @@ impl About {
         }
     }
 
-    fn subject(&self, tenant: &str, agent: &str) -> Subject {
+    pub(crate) fn subject(&self, tenant: &str, agent: &str) -> Subject {
         match self {
             Self::User(id) => Subject::User {
                 tenant: tenant.into(),
@@ -606,6 +606,18 @@ impl Runtime {
             keys: erased.keys,
             records: erased.records,
         })
+    }
+
+    /// The pieces of an entry's content that were kept, held against what it commits to.
+    pub(crate) fn kept_content(
+        &self,
+        tenant: &str,
+        seq: u64,
+    ) -> Result<Vec<(String, String)>, RuntimeError> {
+        let (entry, body) = self.entry(tenant, seq)?;
+        let (content, _) = self.open_content(&entry, &body)?;
+        let kept = content.fields.into_iter();
+        Ok(kept.filter_map(|f| Some((f.name, f.text?))).collect())
     }
 
     fn entry(&self, tenant: &str, seq: u64) -> Result<(Entry, Value), RuntimeError> {

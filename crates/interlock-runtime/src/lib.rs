@@ -21,6 +21,7 @@ mod members;
 mod memory;
 mod open;
 mod outcome;
+mod people;
 mod projector;
 mod received;
 mod recorded;
@@ -36,7 +37,10 @@ mod snapshot;
 mod stats;
 mod timer;
 
-pub use approvals::{APPROVAL_FIELD, Answered};
+pub use approvals::{
+    APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, Review, Say, SessionGrant,
+    ShownEdit,
+};
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -47,6 +51,7 @@ pub use error::RuntimeError;
 pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use people::{Group, People};
 pub use received::{Received, SentRecord};
 pub use reload::Stale;
 pub use remote::{
@@ -106,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) background: background::Background,
     /// Held while the state of an approval is read, recorded and advanced.
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
+    pub(crate) people: arc_swap::ArcSwap<People>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) deep: deep::Deep,

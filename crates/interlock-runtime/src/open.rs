@@ -199,6 +199,7 @@ impl Runtime {
                 thread: Mutex::default(),
                 background: crate::background::Background::default(),
                 deciding: Arc::default(),
+                people: arc_swap::ArcSwap::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),
                 deep: crate::deep::Deep::default(),

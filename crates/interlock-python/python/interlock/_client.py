@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import json
 import logging
 import os
 import threading
@@ -657,9 +658,21 @@ class Interlock:
         """An approval once it is decided, or as it stands after ``wait`` seconds."""
         return self.engine.approval(id, round(wait * 1000))
 
-    def decide(self, id: str, approve: bool, *, approver: str, reason: str = "") -> _core.Approval:
-        """Records a person's answer. Never call it from what an agent controls."""
-        return self.engine.decide_approval(id, approver, approve, reason)
+    def decide(
+        self,
+        id: str,
+        approve: bool,
+        *,
+        approver: str,
+        reason: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> _core.Approval:
+        """Records a person's answer; with ``arguments``, that the call may run with these instead.
+
+        Never call it from what an agent controls.
+        """
+        edited = None if arguments is None else json.dumps(arguments, allow_nan=False)
+        return self.engine.decide_approval(id, approver, approve, reason, edited)
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) address: SocketAddr,
     pub(crate) admin: String,
+    pub(crate) app: App,
     ring: KeyRing,
     serving: Serving,
     dir: tempfile::TempDir,
@@ -102,8 +103,9 @@ impl Server {
             keyring: ring(),
         };
         let app = App::with_limits(options, limits);
-        let serving = Serving::start(app);
+        let serving = Serving::start(app.clone());
         let mut server = Self {
+            app,
             address: serving.address,
             admin: String::new(),
             ring: ring(),
@@ -132,6 +134,11 @@ impl Server {
         self.key_until(tenant, role, agent, 365 * 24 * 3_600)
     }
 
+    /// Mints a key of a person.
+    pub(crate) fn person(&self, role: Role, label: &str) -> String {
+        self.labelled("default", role, None, 365 * 24 * 3_600, label)
+    }
+
     pub(crate) fn key_until(
         &self,
         tenant: &str,
@@ -139,12 +146,23 @@ impl Server {
         agent: Option<&str>,
         seconds: i64,
     ) -> String {
+        self.labelled(tenant, role, agent, seconds, "")
+    }
+
+    fn labelled(
+        &self,
+        tenant: &str,
+        role: Role,
+        agent: Option<&str>,
+        seconds: i64,
+        label: &str,
+    ) -> String {
         let binding = Binding {
             tenant: tenant.to_owned(),
             agent_id: agent.map(str::to_owned),
             environment: None,
             role,
-            label: String::new(),
+            label: label.to_owned(),
         };
         let now = self.runtime.now();
         let made = now - 3_600 * 1_000_000_000;

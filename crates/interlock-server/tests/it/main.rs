@@ -1,7 +1,9 @@
 //! The server end to end, over TCP.
 
+mod approvals;
 mod bad_input;
 mod bundle;
+mod channels;
 mod client;
 mod connected;
 mod content;

@@ -242,8 +242,13 @@ class Enforcement:
         guard.undo = _of(self._undo, call.tool, None)
         guard.writes = _of(self._writes, call.tool, None)
         guard.about["idempotency_key"] = self._key(call)
-        decision = guard.permit(call.arguments)
         arguments = call.arguments
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            arguments = changed
+
+        decision = guard.permit(arguments, edit=taken)
         if decision.arguments is not None:
             redacted = decision.arguments
             arguments = {

@@ -48,4 +48,4 @@ pub use shadow::{
     Times,
 };
 pub use steps::StepInfo;
-pub use undo::Undo;
+pub use undo::{Settled, Undo};

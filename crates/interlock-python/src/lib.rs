@@ -1,8 +1,9 @@
 //! `interlock._core`: the runtime as a Python extension. What Python programmers meet is the
 //! package around it, in `python/interlock`.
 
-mod decider;
+mod action;
 mod decision;
+mod document;
 mod engine;
 mod error;
 mod floor;
@@ -20,6 +21,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::decision::PyDecision;
+    #[pymodule_export]
+    use crate::document::read_yaml;
     #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]

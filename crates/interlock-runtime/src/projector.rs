@@ -138,6 +138,30 @@ pub(crate) fn catch_up(
     }
 }
 
+impl crate::Runtime {
+    /// Waits until what is recorded by now is in the rows, at most `patience`; tells whether it is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn projected(&self, patience: Duration) -> Result<bool, crate::RuntimeError> {
+        let inner = &self.inner;
+        let target = inner.journal.end();
+        let deadline = std::time::Instant::now() + patience;
+        loop {
+            let position = inner.store.projection_position()?;
+            let reached = position.as_deref().and_then(decode);
+            if reached.is_some_and(|reached| reached >= target) {
+                return Ok(true);
+            }
+            if std::time::Instant::now() >= deadline {
+                return Ok(false);
+            }
+            inner.projector.wake();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
 /// A position as the store keeps it: segment and offset, little-endian.
 pub(crate) fn encode(position: Position) -> [u8; 16] {
     let mut bytes = [0; 16];

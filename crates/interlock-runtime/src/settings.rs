@@ -166,6 +166,25 @@ impl Runtime {
         self.update_agent(tenant, by, agent_id, &change).map(drop)
     }
 
+    /// Forgets an agent and its profile; what it did stays on record. It is back with its next
+    /// action.
+    ///
+    /// # Errors
+    /// When there is no such agent, or the change cannot be recorded.
+    pub fn delete_agent(&self, tenant: &str, by: &str, agent_id: &str) -> Result<(), RuntimeError> {
+        let store = &self.inner.store;
+        let mut row = store.agent(tenant, agent_id)?;
+        store.delete_agent(tenant, agent_id, self.now())?;
+        row.profile = AgentProfile::default();
+        row.elevated = false;
+        self.inner.agents.set(tenant, &row);
+        self.inner
+            .memory
+            .pause(tenant, agent_id, false)
+            .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
+        self.record_change(tenant, Kind::ConfigChange, by, "agent-deleted", agent_id)
+    }
+
     /// Replaces the profile of an agent, which is registered if it is not known yet.
     ///
     /// # Errors
@@ -347,6 +366,7 @@ impl Runtime {
                 .pause(tenant, &agent, true)
                 .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
         }
+        self.load_rollbacks(tenant)?;
         if store.kill_switch(tenant)?.on {
             self.inner
                 .memory

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use interlock_core::model::Action;
-use interlock_runtime::{CheckOptions, Checked, Claimed, Runtime, RuntimeError};
+use interlock_runtime::{CheckOptions, Checked, Claimed, Floor, Runtime, RuntimeError};
 use interlock_store::keys::{AuthError, KeyRing, id_of};
 use tokio::sync::{broadcast, oneshot};
 
@@ -44,6 +44,7 @@ struct Inner {
     changes: broadcast::Sender<(String, String)>,
     started: Instant,
     admission: Arc<Admission>,
+    channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
 }
 
 impl App {
@@ -69,6 +70,7 @@ impl App {
             changes,
             started: Instant::now(),
             admission: Arc::new(Admission::new(limits)),
+            channels: std::sync::OnceLock::new(),
         }))
     }
 
@@ -82,6 +84,17 @@ impl App {
     #[must_use]
     pub fn keyring(&self) -> &KeyRing {
         &self.0.keyring
+    }
+
+    /// Says once how people are reached, so that what they answer there is taken.
+    pub fn set_channels(&self, config: Arc<crate::channels::config::Config>) {
+        // The first one stands.
+        let _ = self.0.channels.set(config);
+    }
+
+    /// How people are reached, if that is configured.
+    pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
+        self.0.channels.get().map(Arc::clone)
     }
 
     /// Who is let in.
@@ -189,7 +202,24 @@ impl App {
     /// # Errors
     /// When there is no decision.
     pub async fn check(&self, caller: &Caller, action: Action) -> ApiResult<Checked> {
-        self.decide(caller, action, None).await
+        self.decide(caller, action, CheckOptions::default()).await
+    }
+
+    /// As [`Self::check`], with a floor under the decision.
+    ///
+    /// # Errors
+    /// When there is no decision.
+    pub async fn check_above(
+        &self,
+        caller: &Caller,
+        action: Action,
+        floor: Arc<Floor>,
+    ) -> ApiResult<Checked> {
+        let options = CheckOptions {
+            floor: Some(floor),
+            ..CheckOptions::default()
+        };
+        self.decide(caller, action, options).await
     }
 
     /// Scores and records an action that already ran.
@@ -202,21 +232,24 @@ impl App {
         action: Action,
         claimed: Claimed,
     ) -> ApiResult<Checked> {
-        self.decide(caller, action, Some(claimed)).await
+        let options = CheckOptions {
+            reported: Some(claimed),
+            ..CheckOptions::default()
+        };
+        self.decide(caller, action, options).await
     }
 
     async fn decide(
         &self,
         caller: &Caller,
         action: Action,
-        reported: Option<Claimed>,
+        options: CheckOptions,
     ) -> ApiResult<Checked> {
         let _turn = self.0.admission.check().await?;
         let (send, receive) = oneshot::channel();
         let options = CheckOptions {
             key_id: caller.key_id.clone(),
-            reported,
-            ..CheckOptions::default()
+            ..options
         };
         self.0
             .runtime

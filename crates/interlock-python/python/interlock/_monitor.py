@@ -17,11 +17,9 @@ import concurrent.futures.thread
 import contextlib
 import contextvars
 import functools
-import http.client
 import os
 import shlex
 import socket
-import sqlite3
 import ssl
 import sys
 import sysconfig
@@ -45,8 +43,10 @@ __all__ = ["Monitor"]
 _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
     "interlock_monitor", default=None
 )
+#: What is called when a monitor is left.
+ENDING: list[Callable[[], None]] = []
 #: What threads and executors' calls inherit.
-CARRIED: list[contextvars.ContextVar[Any]] = [_active]
+CARRIED: list[contextvars.ContextVar[Any]] = [_active, _undo._rolling]
 
 
 class _Local(threading.local):
@@ -120,23 +120,29 @@ class Monitor:
         ops: list[_undo.Op] | None = None,
         keep: bool = True,
         kept: bool = False,
+        asks: str | None = None,
     ) -> Decision:
         """The decision under which it may happen; raises if there is none.
 
         What `ops` are about to change is kept when this returns; with ``keep=False``, later.
-        With ``kept`` somebody else sees to that.
+        With ``kept`` somebody else sees to that. Because of ``asks`` a person must agree.
         """
         was, _local.deciding = _local.deciding, True
         try:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
             guard.kept = kept
-            guard.isolated = self.sandbox is not None and self.sandbox.covers(action_type)
+            # What is done for real because a person agreed is not held back.
+            guard.isolated = (
+                self.sandbox is not None and asks is None and self.sandbox.covers(action_type)
+            )
             if self._is_ours(action_type, resource):
                 self.refuse(
                     action_type, resource, tool, arguments, "the data directory is not the agent's"
                 )
-            decision = guard.permit({} if arguments is None else arguments, redact=False)
+            decision = guard.permit(
+                {} if arguments is None else arguments, redact=False, asks=asks
+            )
             if self.also is not None:
                 self.also(action_type, resource, decision)
             if guard.file_ops and keep:
@@ -219,6 +225,8 @@ class Monitor:
                 if not step.sealed:
                     step.seal()
             self._steps.clear()
+            for ending in ENDING:
+                ending()
         finally:
             _local.deciding = was
 
@@ -574,6 +582,8 @@ def _watch_open_connections() -> None:
         except OSError:
             return
         if connection.family != socket.AF_UNIX or address:
+            if monitor.sandbox is not None:
+                _held(monitor, monitor.sandbox, "socket.connect", (connection, address))
             _connected(monitor, connection, address)
 
     def sending(original: Any) -> Any:
@@ -599,30 +609,6 @@ def _watch_open_connections() -> None:
     for name in ("send", "sendall", "write"):
         replace(ssl.SSLSocket, name, sending)
     replace(socket.socket, "accept", accept)
-
-
-def _read_requests() -> None:
-    """Method and address of requests through `http.client`: urllib, requests, urllib3."""
-
-    def putrequest(original: Any) -> Any:
-        def put(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-            monitor = current()
-            if monitor is not None:
-                secure = isinstance(self, http.client.HTTPSConnection)
-                host, port = (self._tunnel_host, self._tunnel_port) if getattr(
-                    self, "_tunnel_host", None
-                ) else (self.host, self.port)
-                full = url
-                if "://" not in url:
-                    shown = f"[{host}]" if ":" in host else host
-                    default = port in (None, 443 if secure else 80)
-                    full = f"{'https' if secure else 'http'}://{shown}{'' if default else f':{port}'}{url}"
-                monitor.decide("api_call", full, "http", {"method": method, "url": full})
-            return original(self, method, url, *args, **kwargs)
-
-        return put
-
-    replace(http.client.HTTPConnection, "putrequest", putrequest)
 
 
 #: What begins and ends transactions writes nothing that was not decided on.
@@ -694,14 +680,14 @@ def install() -> None:
     """Puts hook and wrappers in place, once; they do nothing outside a monitor."""
     global _installed
     # They use what is here.
-    from . import _drivers, _processes, _sqlite
+    from . import _drivers, _http, _processes, _sqlite
 
     inherit_context()
     with _install_lock:
         if not _installed:
             _remember_names()
             _watch_open_connections()
-            _read_requests()
+            _http.install_http_client()
             _sqlite.install()
             _HANDLERS["sqlite3.connect/handle"] = _sqlite.only_ours
             _make_special_files()

@@ -311,6 +311,20 @@ fn there_is_room_for_so_much() {
     );
 }
 
+/// Makes the directories of the shadow that lead to the root, as the kernel copies them.
+fn upper_directory(world: &World) {
+    let mut at = world.shadow.upper().to_owned();
+    let mut below = PathBuf::from("/");
+    for part in world.root.iter().skip(1) {
+        at.push(part);
+        below.push(part);
+        if !at.exists() {
+            fs::create_dir(&at).unwrap();
+            fs::set_permissions(&at, fs::metadata(&below).unwrap().permissions()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
     let world = world();
@@ -321,7 +335,7 @@ fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
         .shadow
         .upper()
         .join(world.root.strip_prefix("/").unwrap());
-    fs::create_dir_all(&above).unwrap();
+    upper_directory(&world);
     fs::write(above.join("one"), "child's").unwrap();
     assert_eq!(world.conflict(), "one: nobody knows what it was");
     world.shadow.adopt(since).unwrap();
@@ -336,7 +350,7 @@ fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
         .shadow
         .upper()
         .join(world.root.strip_prefix("/").unwrap());
-    fs::create_dir_all(&above).unwrap();
+    upper_directory(&world);
     fs::write(above.join("one"), "child's").unwrap();
     world.shadow.adopt((0, 0)).unwrap();
     assert_eq!(world.conflict(), "one: it changed while it was copied");

@@ -12,7 +12,7 @@ use crate::error::{EffectError, Irreversible, Result, at};
 use crate::files::blob::Blobs;
 use crate::files::capture::Capture;
 use crate::files::state::Fingerprint;
-use crate::files::{FileOp, entry, followed};
+use crate::files::{FileOp, entry, followed, is_straight};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::record::{About, Declared, Name, Record};
@@ -260,6 +260,8 @@ impl Undo {
                 .paths()
                 // What later steps found there is in their pre-images.
                 .filter(|path| !open.steps.changed_after(step, path))
+                // It led nowhere when the step tried it; what it leads to now is another name's.
+                .filter(|path| is_straight(path))
                 .map(|path| {
                     let post = Fingerprint::read(path, self.limits.file_bytes_max);
                     Ok((path.clone(), post.map_err(at("look at", path))?))

@@ -69,7 +69,9 @@ pub use condition::{CONDITION_BYTES_MAX, ConditionCompiler};
 pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use document::FILE_BYTES_MAX;
 pub use format::format;
-pub use lease::{DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, receipt, verify_receipt};
+pub use lease::{
+    DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, RollbackWanted, receipt, verify_receipt,
+};
 pub use schema::cedar_schema;
 pub use signed::{
     BundleError, Manifest, SIGNED_BYTES_MAX, SignedSource, VerifiedBundle, layer_name,

@@ -528,6 +528,47 @@ fn a_link_in_the_place_of_a_directory_leads_nowhere() {
 }
 
 #[test]
+fn what_failed_for_want_of_a_directory_is_undone() {
+    let world = World::new();
+    fs::write(world.path("file"), "x").unwrap();
+    for name in ["missing/x", "missing/deeper/x", "file/x"] {
+        let path = world.path(name);
+        world.step("bot", FileOp::Write(&path), || {
+            fs::write(&path, "x").unwrap_err();
+        });
+    }
+    let report = world.rollback(3);
+    assert_eq!((report.stopped, report.undone.len()), (None, 3));
+}
+
+#[test]
+fn what_was_tried_where_a_link_led_nowhere_is_no_conflict_once_it_leads_somewhere() {
+    let world = World::new();
+    let (target, link) = (world.path("target"), world.path("link"));
+    std::os::unix::fs::symlink("target", &link).unwrap();
+    let tried = world.undo.begin(&About::default()).unwrap();
+    let below = link.join("x");
+    world
+        .undo
+        .before(tried, FileOp::RemoveDirectory(&below))
+        .unwrap();
+    fs::remove_dir(&below).unwrap_err();
+    let made = target.join("x");
+    world.step("bot", FileOp::Create(&target), || {
+        fs::create_dir(&target).unwrap();
+    });
+    world.step("bot", FileOp::Create(&made), || {
+        fs::create_dir(&made).unwrap();
+    });
+    world.undo.seal(tried).unwrap();
+
+    let report = world.rollback(3);
+    assert_eq!(report.stopped, None);
+    assert_eq!(report.undone.len(), 3);
+    assert!(!target.exists() && link.is_symlink());
+}
+
+#[test]
 fn a_rollback_that_met_an_obstacle_is_not_completed_by_a_restart() {
     let world = World::new();
     let (file, dir) = (world.path("file"), world.path("dir"));

@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import json
 import logging
 import os
 import threading
@@ -19,7 +20,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _compensations, _core, _guard, _monitor, _run, _scope, _undo, _undo_http
+from . import (
+    _approval,
+    _compensations,
+    _core,
+    _guard,
+    _monitor,
+    _orders,
+    _run,
+    _scope,
+    _undo,
+    _undo_http,
+)
 from .errors import ConfigurationError, InterlockError
 from .sandbox import Sandbox
 from .sandbox import _frame as _sandbox
@@ -71,7 +83,8 @@ class Interlock:
     :class:`~interlock.sandbox.DryRun`.
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
-    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
+    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's. In ``connected``
+    mode with ``undo`` its operators can order a rollback, which is carried out here.
     ``mode``: ``connected`` (decides here by the server's signed policies, and asks the server where a
     person, a limit or a budget is concerned) or ``remote`` (asks about everything).
     ``on_unavailable``: ``closed`` or ``open``, what an action does when the server should decide and
@@ -221,6 +234,10 @@ class Interlock:
         self.services = _sandbox_http.services(services)
         self.isolates = sandbox
         _sandbox.recover(self)
+        #: Takes the rollbacks that the server orders.
+        self._orders: _orders.Orders | None = None
+        if self.mode == "connected" and self.undo_journal is not None:
+            self._orders = _orders.Orders(self)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -234,6 +251,8 @@ class Interlock:
         if self._executor is not None and self._executor_of == os.getpid():
             self._executor.shutdown(wait=True)
         self._executor = None
+        if self._orders is not None:
+            self._orders.end()
         self.engine.close()
 
     # -- deciding -------------------------------------------------------------------------------
@@ -512,8 +531,10 @@ class Interlock:
 
     def standing(self) -> dict[str, Any] | None:
         """How this process stands with the server: ``leased``, ``bundle``, ``waiting`` (records that
-        the server may not have), ``problem``; ``owner`` is false where another process of the same
-        data directory knows. ``None`` unless ``mode`` is ``connected``."""
+        the server may not have), ``refused`` (records that it will not have: ``server/refused.jsonl``
+        in ``data`` names them), ``problem`` and, of sending records, ``upload_problem``; ``owner`` is
+        false where another process of the same data directory knows. ``None`` unless ``mode`` is
+        ``connected``."""
         return self.engine.standing()
 
     # -- runs -----------------------------------------------------------------------------------
@@ -637,9 +658,21 @@ class Interlock:
         """An approval once it is decided, or as it stands after ``wait`` seconds."""
         return self.engine.approval(id, round(wait * 1000))
 
-    def decide(self, id: str, approve: bool, *, approver: str, reason: str = "") -> _core.Approval:
-        """Records a person's answer. Never call it from what an agent controls."""
-        return self.engine.decide_approval(id, approver, approve, reason)
+    def decide(
+        self,
+        id: str,
+        approve: bool,
+        *,
+        approver: str,
+        reason: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> _core.Approval:
+        """Records a person's answer; with ``arguments``, that the call may run with these instead.
+
+        Never call it from what an agent controls.
+        """
+        edited = None if arguments is None else json.dumps(arguments, allow_nan=False)
+        return self.engine.decide_approval(id, approver, approve, reason, edited)
 
     # -- threads --------------------------------------------------------------------------------
 
@@ -700,6 +733,8 @@ _open: weakref.WeakSet[Interlock] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for interlock in list(_open):
+        if interlock._orders is not None:
+            interlock._orders.end()
         interlock.engine.close()
 
 

@@ -77,6 +77,8 @@ class Guard:
         self.sandbox = sandbox
         #: Whether it runs where nothing commits; `None` where the surroundings say.
         self.isolated: bool | None = None
+        #: What else a check is told of the call.
+        self.about: dict[str, Any] = {}
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -122,10 +124,10 @@ class Guard:
             cost_usd=self._value(self.cost_usd, arguments),
             approval_id=approval_id,
             redact=redact,
-            step=step,
             floor=floor,
             undo=kept or self.kept or (self.undo is not None and not ops),
             sandbox=self.isolates(),
+            **{"step": step, **self.about},
         )
 
     def isolates(self) -> bool:
@@ -166,14 +168,37 @@ class Guard:
         return (_scope.current().refusal or denied)(decision)
 
     def permit(
-        self, arguments: Mapping[str, Any], redact: bool = True, asks: str | None = None
+        self,
+        arguments: Mapping[str, Any],
+        redact: bool = True,
+        asks: str | None = None,
+        edit: Callable[[dict[str, Any]], None] | None = None,
     ) -> Decision:
         """The decision under which the tool may run; raises if there is none. Because of `asks` a
-        person must agree."""
+        person must agree.
+
+        Arguments that people changed are handed to ``edit``: the tool runs with them.
+        """
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            assert edit is not None
+            edit(changed)
+            arguments = changed
+
+        resumed = _scope.current().approval_id
+        if resumed is not None and edit is not None:
+            changed = _approval.edited(self.interlock.engine.approval(resumed, 0))
+            if changed is not None:
+                taken(changed)
         decision = self.ask(arguments, redact, asks=asks)
         if decision.effect == "require_approval":
             id = _approval.obtain(
-                self.interlock.engine, decision, self.approval, self.approval_timeout
+                self.interlock.engine,
+                decision,
+                self.approval,
+                self.approval_timeout,
+                None if edit is None else taken,
             )
             decision = self.ask(arguments, redact, id, asks=asks)
         if not (decision.allowed or decision.effect == "sandbox" and self.isolates()):
@@ -216,6 +241,43 @@ class Call:
                 self.arguments.update(value)
             else:
                 self.arguments[name] = value
+
+    def edit(self, arguments: dict[str, Any]) -> None:
+        """Uses these arguments instead, as a person wrote them: nothing of the old ones is left."""
+        if self.bound is None:
+            if self.args[self.skip :]:
+                raise InterlockError(
+                    "people agreed to other arguments, and this call gives them by position",
+                    "approval.edited",
+                )
+            self.kwargs = dict(arguments)
+        else:
+            names = list(self.bound.signature.parameters.values())
+            own = {p.name: self.bound.arguments[p.name] for p in names[: self.skip]}
+            positional: list[Any] = list(own.values())
+            keywords = dict(arguments)
+            for parameter in names[self.skip :]:
+                if parameter.name not in keywords:
+                    continue
+                value = keywords[parameter.name]
+                if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+                    positional.append(keywords.pop(parameter.name))
+                elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                    del keywords[parameter.name]
+                    if value:
+                        raise InterlockError(
+                            "people agreed to other arguments, and this tool takes them by position",
+                            "approval.edited",
+                        )
+            try:
+                self.bound = self.bound.signature.bind(*positional, **keywords)
+            except TypeError as error:
+                raise InterlockError(
+                    f"people agreed to arguments that the tool does not take: {error}",
+                    "approval.edited",
+                ) from error
+            self.args, self.kwargs = self.bound.args, self.bound.kwargs
+        self.arguments = dict(arguments)
 
     def replace(self, arguments: Mapping[str, Any]) -> None:
         """Uses these arguments instead; what was not text is passed on as it was."""
@@ -293,7 +355,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             if run is not None:
                 return run.call(guard, call, function, guard.name, False, None)
             # When its effects happen, this call is long over.
-            decision = lasting.permit(call.arguments)
+            decision = lasting.permit(call.arguments, edit=call.edit)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             guard.report(decision, time.monotonic(), "succeeded")
@@ -311,7 +373,9 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
                 return await run.acall(
                     guard, call, function, guard.name, guard.idempotent, guard.check
                 )
-            decision = await guard.interlock.off_loop(guard.permit, call.arguments)
+            decision = await guard.interlock.off_loop(
+                guard.permit, call.arguments, True, call.edit
+            )
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             effects = guard.effects(call, decision)
@@ -338,7 +402,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
         run = _run.current()
         if run is not None:
             return run.call(guard, call, function, guard.name, guard.idempotent, guard.check)
-        decision = guard.permit(call.arguments)
+        decision = guard.permit(call.arguments, edit=call.edit)
         if decision.arguments is not None:
             call.replace(decision.arguments)
         effects = guard.effects(call, decision)

@@ -20,7 +20,6 @@ import functools
 import os
 import shlex
 import socket
-import sqlite3
 import ssl
 import sys
 import sysconfig
@@ -44,8 +43,10 @@ __all__ = ["Monitor"]
 _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
     "interlock_monitor", default=None
 )
+#: What is called when a monitor is left.
+ENDING: list[Callable[[], None]] = []
 #: What threads and executors' calls inherit.
-CARRIED: list[contextvars.ContextVar[Any]] = [_active]
+CARRIED: list[contextvars.ContextVar[Any]] = [_active, _undo._rolling]
 
 
 class _Local(threading.local):
@@ -216,6 +217,8 @@ class Monitor:
             for step in self._steps:
                 step.seal()
             self._steps.clear()
+            for ending in ENDING:
+                ending()
         finally:
             _local.deciding = was
 

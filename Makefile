@@ -2,14 +2,20 @@
 CARGO ?= cargo
 VENV  ?= target/venv
 
-.PHONY: run test lint fmt bench soak fuzz deny tools generate train eval clean-venv
+.PHONY: run console test lint fmt bench soak fuzz deny tools generate train eval clean-venv
 
 run:
 	@sh scripts/require.sh cargo
+	@sh scripts/console.sh
 	$(CARGO) build --quiet --workspace --bin interlock
 	target/debug/interlock up --demo
 
+console:
+	@sh scripts/require.sh node npm
+	@sh scripts/console.sh
+
 test: tools
+	@sh scripts/console.sh test
 	$(CARGO) test --workspace --quiet
 	$(VENV)/bin/python scripts/acceptance.py --venv target
 	$(VENV)/bin/python scripts/wheel.py $(VENV)
@@ -39,6 +45,7 @@ fuzz:
 
 generate:
 	$(CARGO) run -p xtask -- generate
+	@sh scripts/console.sh types
 
 # Both need the labelled texts: INTERLOCK_DETECT_DATA or ../shared/data/detect.
 train:
@@ -54,4 +61,5 @@ tools:
 	@sh scripts/tools.sh $(VENV)
 	@sh scripts/adapters.sh $(VENV)
 	@sh scripts/node.sh
+	@sh scripts/console.sh
 	@sh scripts/chromium.sh

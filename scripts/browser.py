@@ -146,6 +146,29 @@ class Page:
         if not text:
             self.evaluate(f"document.querySelector({json.dumps(selector)}).value = ''")
 
+    def press(self, *keys):
+        """Presses keys one after the other, as a person at a keyboard."""
+        for key in keys:
+            press = {"key": key, "modifiers": 8 if len(key) == 1 and key.isupper() else 0}
+            code = {"Enter": 13, "Escape": 27, "Tab": 9, "End": 35, "Home": 36, "ArrowLeft": 37,
+                    "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}.get(key)
+            text = {"Enter": "\r"}.get(key, key if len(key) == 1 else None)
+            if code is not None:
+                press["windowsVirtualKeyCode"] = code
+            self.call("Input.dispatchKeyEvent", type="keyDown", **press, **({"text": text} if text else {}))
+            self.call("Input.dispatchKeyEvent", type="keyUp", **press)
+
+    def size(self, width, height, mobile=False):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                  deviceScaleFactor=1, mobile=mobile)
+
+    def dark(self, on):
+        """Colours for the dark or not, and nothing that moves."""
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if on else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ])
+
     def choose(self, selector, *paths):
         """Picks files, or a folder, in a file input."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]

@@ -377,7 +377,11 @@ export class Interlock {
   readonly server: string | undefined;
   /** Closes the record; another process may own the data directory at once. */
   close(): void;
-  /** Decides on one action; the decision is on record when the promise resolves. */
+  /**
+   * Decides on one action; the decision is on record when the promise resolves. What waits for a disk
+   * (`durability: 'strict'`) or for another process happens beside the event loop; the rest is shorter
+   * than the way to another thread and back, and is done at once.
+   */
   check(actionType: ActionType, resource?: string | URL, options?: CheckOptions): Promise<Decision>;
   /** As `check`, holding up the event loop until the decision is on record. */
   checkSync(actionType: ActionType, resource?: string | URL, options?: CheckOptions): Decision;

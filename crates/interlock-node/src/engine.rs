@@ -16,6 +16,9 @@ use crate::error::{configuration, invalid, of_action, of_gate};
 use crate::server::Server;
 use crate::task::caught;
 
+/// An agent's process has no lists to keep up to date; whoever looks opens the directory.
+const GATHER: Duration = Duration::from_secs(2);
+
 /// Decides on actions, in this process or through the one that owns the data directory.
 #[napi]
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl Engine {
                 policies: sources,
                 durability,
                 content,
+                gather: GATHER,
                 ..Options::on(data.as_ref())
             },
             patience,
@@ -86,6 +90,17 @@ impl Engine {
         check(&self.decider, &action)
     }
 
+    /// As `checkSync` where that waits for no disk and no other process; otherwise nothing is done.
+    /// Two threads to wake, there and back, cost more than a decision.
+    ///
+    /// # Errors
+    /// As those of `checkSync`.
+    #[napi(catch_unwind)]
+    pub fn check_at_once(&self, action: String) -> Result<Option<String>> {
+        let at_once = self.decider.answers_at_once();
+        at_once.then(|| check(&self.decider, &action)).transpose()
+    }
+
     /// As `checkSync`, on a thread of the pool.
     #[napi]
     pub fn check(&self, action: String) -> AsyncTask<CheckTask> {
@@ -102,6 +117,16 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn outcome_sync(&self, report: Report) -> Result<String> {
         outcome(&self.decider, &report)
+    }
+
+    /// As `outcomeSync` where `checkAtOnce` would decide; otherwise nothing is done.
+    ///
+    /// # Errors
+    /// As those of `outcomeSync`.
+    #[napi(catch_unwind)]
+    pub fn outcome_at_once(&self, report: Report) -> Result<Option<String>> {
+        let at_once = self.decider.answers_at_once();
+        at_once.then(|| outcome(&self.decider, &report)).transpose()
     }
 
     /// As `outcomeSync`, on a thread of the pool.

@@ -345,6 +345,22 @@ impl Bundles {
         interlock_policy::compile(&sources, 0).map_err(|d| RuntimeError::Policy(render(&d)))
     }
 
+    /// The texts of a tenant with this one in the place of the one of its name.
+    pub(crate) fn sources_with(
+        &self,
+        tenant: &str,
+        store: &dyn Store,
+        draft: Source,
+    ) -> Result<Vec<Source>, RuntimeError> {
+        Self::sources(
+            self.base(),
+            tenant,
+            store,
+            Some(draft),
+            &store.policies(tenant)?,
+        )
+    }
+
     /// Whether the tenant's policies would still compile with this source or these rows.
     pub(crate) fn try_compile(
         &self,

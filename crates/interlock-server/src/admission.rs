@@ -86,6 +86,9 @@ fn class(method: &Method, path: &str) -> Class {
             "/healthz" | "/readyz" | "/metrics" => Class::Vital,
             // Clients that decide by themselves learn by it what is stopped.
             "/api/lease" => Class::Vital,
+            // The page from which a person stops everything.
+            "/" => Class::Vital,
+            _ if path.starts_with("/assets/") => Class::Vital,
             _ if path.starts_with("/api/approvals/") => Class::Wait,
             _ => Class::Read,
         };
@@ -269,6 +272,8 @@ mod tests {
         assert_eq!(class(&Method::GET, "/api/approvals/1/wait"), Class::Wait);
         assert_eq!(class(&Method::GET, "/readyz"), Class::Vital);
         assert_eq!(class(&Method::GET, "/api/lease"), Class::Vital);
+        assert_eq!(class(&Method::GET, "/"), Class::Vital);
+        assert_eq!(class(&Method::GET, "/assets/a.js"), Class::Vital);
         assert_eq!(class(&post, "/api/records"), Class::Change);
         assert_eq!(class(&post, "/api/bundle"), Class::Change);
     }

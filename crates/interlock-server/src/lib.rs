@@ -4,8 +4,10 @@ mod admission;
 pub mod api;
 mod app;
 pub mod auth;
+pub mod channels;
 mod compat;
 mod connection;
+mod console;
 mod document;
 mod error;
 mod limits;
@@ -14,6 +16,7 @@ mod serve;
 mod wrong_keys;
 
 pub use app::{App, AppOptions};
+pub use console::is_built as console_is_built;
 pub use error::{ApiError, ApiResult, ErrorBody};
 pub use limits::Limits;
 pub use serve::{ServeError, serve};
@@ -71,15 +74,23 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::check::check))
         .routes(routes!(api::actions::report, api::actions::list))
         .routes(routes!(api::actions::outcome))
+        .routes(routes!(api::explained::get))
+        .routes(routes!(api::runs::list))
         .routes(routes!(api::agents::list, api::agents::register))
         .routes(routes!(api::agents::update))
         .routes(routes!(api::agents::set_profile))
+        .routes(routes!(api::rollbacks::order))
+        .routes(routes!(api::rollbacks::list))
+        .routes(routes!(api::rollbacks::get, api::rollbacks::cancel))
+        .routes(routes!(api::rollbacks::claim))
+        .routes(routes!(api::rollbacks::end))
         .routes(routes!(api::alerts::list))
         .routes(routes!(api::alerts::acknowledge))
         .routes(routes!(api::policies::list, api::policies::create))
         .routes(routes!(api::policies::update, api::policies::remove))
         .routes(routes!(api::bundle::get, api::bundle::publish))
         .routes(routes!(api::bundle::history))
+        .routes(routes!(api::draft::check))
         .routes(routes!(api::lease::get))
         .routes(routes!(api::records::receive))
         .routes(routes!(api::pii::mask))
@@ -87,6 +98,17 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::approvals::list))
         .routes(routes!(api::approvals::decide))
         .routes(routes!(api::approvals::wait))
+        .routes(routes!(api::approvals::batch))
+        .routes(routes!(api::approvals::cancel))
+        .routes(routes!(api::approvals::resolve))
+        .routes(routes!(api::reviews::get))
+        .routes(routes!(
+            api::session_approvals::list,
+            api::session_approvals::create
+        ))
+        .routes(routes!(api::session_approvals::revoke))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::audit::entries))
         .routes(routes!(api::audit::checkpoint))
         .routes(routes!(api::audit::proof))
@@ -97,6 +119,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::content::erase))
         .routes(routes!(api::keys::list, api::keys::create))
         .routes(routes!(api::keys::revoke))
+        .routes(routes!(api::whoami::get))
         .routes(routes!(api::kill::get, api::kill::set))
         .routes(routes!(api::health::healthz))
         .routes(routes!(api::health::readyz))
@@ -116,6 +139,14 @@ pub fn router(app: App) -> Router {
     document::complete(&mut document);
     let api = documented
         .route("/api/noop", axum::routing::post(api::health::noop))
+        .route(
+            "/channels/slack/{name}",
+            axum::routing::post(channels::slack::pressed),
+        )
+        .route(
+            "/channels/email/{secret}",
+            axum::routing::get(channels::link::open).post(channels::link::decide),
+        )
         .route("/metrics", axum::routing::get(metrics::render))
         .route(
             "/openapi.json",
@@ -124,11 +155,11 @@ pub fn router(app: App) -> Router {
                 async move { axum::Json(document) }
             }),
         );
-    Router::new()
+    let all = Router::new()
         .nest(compat::vaultak::PREFIX, api.clone())
         .merge(api)
-        .merge(compat::vaikora::routes())
-        .fallback(api::health::no_such_path)
+        .merge(compat::vaikora::routes());
+    console::route(all)
         .method_not_allowed_fallback(api::health::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn_with_state(

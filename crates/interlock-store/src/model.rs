@@ -662,6 +662,35 @@ pub struct ActionFilter {
     pub before: Option<Cursor>,
 }
 
+/// The actions of one run together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// The run.
+    pub run_id: String,
+    /// The agent of its first action.
+    pub agent_id: String,
+    /// How many agents acted in it.
+    pub agents: u64,
+    /// The sequence number of its first action.
+    pub first_seq: u64,
+    /// That of its last.
+    pub last_seq: u64,
+    /// When its first action was decided.
+    pub started: UnixNanos,
+    /// When its last one was.
+    pub last: UnixNanos,
+    /// Actions.
+    pub actions: u64,
+    /// Actions that somebody should look at.
+    pub flagged: u64,
+    /// Actions blocked.
+    pub blocked: u64,
+    /// Actions that waited for a person.
+    pub held: u64,
+    /// The highest composite risk, 0..100.
+    pub risk_max: u16,
+}
+
 /// The answer that was given to an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRow {

@@ -6,8 +6,9 @@ use interlock_core::model::UnixNanos;
 use crate::error::StoreError;
 use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentProfile, Alert, AlertCursor,
-    AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Epochs, IdempotencyRow,
-    KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, Stats,
+    AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Epochs, IdempotencyRow,
+    KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, RunRow,
+    Stats,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -303,6 +304,13 @@ pub trait ActionStore {
     /// [`StoreError::Invalid`] when `limit` is out of range.
     fn actions(&self, tenant: &str, filter: &ActionFilter, limit: usize) -> Result<Vec<ActionRow>>;
 
+    /// A page of runs, the one that acted last first; the next page is before the `last_seq` of the
+    /// last one.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when `limit` is out of range.
+    fn runs(&self, tenant: &str, before: Option<Cursor>, limit: usize) -> Result<Vec<RunRow>>;
+
     /// Sums over a tenant.
     ///
     /// # Errors
@@ -465,6 +473,7 @@ pub trait Store:
     + PolicyStore
     + KeyStore
     + ApprovalStore
+    + crate::review::ReviewStore
     + ActionStore
     + SettingStore
     + IdempotencyStore
@@ -481,6 +490,7 @@ impl<T> Store for T where
         + PolicyStore
         + KeyStore
         + ApprovalStore
+        + crate::review::ReviewStore
         + ActionStore
         + SettingStore
         + IdempotencyStore

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use interlock_effects::{
     About, Declared, EffectError, Executor, FileOp, Irreversible, Limits, NoExecutor, Refusal,
-    Rollback, Undo,
+    Rollback, Settled, Undo,
 };
 
 struct World {
@@ -431,6 +431,47 @@ fn declared_effects_are_undone_by_an_executor_once() {
         (1, 1),
         "what may be repeated is"
     );
+}
+
+#[test]
+fn what_became_of_a_declared_effect_takes_its_place() {
+    let world = World::new();
+    let declared = |n: u64| Declared {
+        kind: "http".into(),
+        payload: serde_json::json!({ "n": n }),
+        idempotent: true,
+    };
+    let step = world.undo.begin(&About::default()).unwrap();
+    let nothing = world.undo.declare(step, declared(1)).unwrap();
+    world.undo.settle(step, nothing, Settled::Nothing).unwrap();
+    world.undo.seal(step).unwrap();
+    assert!(
+        world.undo.steps(None).unwrap().is_empty(),
+        "a step without an effect is none"
+    );
+
+    let step = world.undo.begin(&About::default()).unwrap();
+    let places: Vec<usize> = (1..=3)
+        .map(|n| world.undo.declare(step, declared(n)).unwrap())
+        .collect();
+    assert_eq!(places, [0, 1, 2]);
+    world
+        .undo
+        .settle(step, 1, Settled::Undoable(declared(20)))
+        .unwrap();
+    world
+        .undo
+        .settle(step, 0, Settled::Irreversible("gone for good".into()))
+        .unwrap();
+    world.undo.seal(step).unwrap();
+    // Another process reads the same from the journal.
+    let again = Undo::open(&world._dir.path().join("undo"), Limits::default(), false).unwrap();
+    let info = again.steps(None).unwrap().remove(0);
+    assert_eq!((info.declared.len(), info.irreversible.len()), (2, 1));
+    let mut calls = Calls::default();
+    let report = again.rollback(&Rollback::last(1), &mut calls).unwrap();
+    assert_eq!(report.irreversible.len(), 1);
+    assert_eq!(calls.undone, [r#"{"n":20}"#, r#"{"n":3}"#]);
 }
 
 #[test]

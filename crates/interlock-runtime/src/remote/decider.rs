@@ -76,13 +76,14 @@ impl Decider {
             })?;
             return Ok(Self::Remote(remote));
         }
+        let data: PathBuf = gate.runtime.data.clone();
         Ok(Self::Connected(Connected::open(ConnectedOptions {
-            server: options.address,
             vkey: options.vkey,
             on_unavailable,
             timeout: options.timeout,
             gate,
             connection: ConnectionOptions::new(options.reads_without_lease),
+            ..ConnectedOptions::on(&data, options.address)
         })?))
     }
 
@@ -154,6 +155,13 @@ impl Decider {
             Self::Connected(connected) => connected.gate().runtime(),
             Self::Remote(_) => None,
         }
+    }
+
+    /// Whether calls are answered in this process and without waiting for a disk or a server, just
+    /// now.
+    #[must_use]
+    pub fn answers_at_once(&self) -> bool {
+        matches!(self, Self::Embedded(gate) if gate.answers_at_once())
     }
 
     /// Whether approvals and policies are a server's.

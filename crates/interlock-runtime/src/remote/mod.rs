@@ -22,6 +22,8 @@ mod http;
 mod own;
 mod queue;
 mod reachable;
+mod refused;
+mod rollback;
 mod spool;
 mod unavailable;
 

@@ -9,6 +9,9 @@ mod body;
 pub mod bundle;
 pub mod check;
 pub mod content;
+pub mod draft;
+pub mod explained;
+pub mod deliveries;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -16,7 +19,12 @@ pub mod lease;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod rollbacks;
+pub mod runs;
+pub mod reviews;
+pub mod session_approvals;
 pub mod stats;
+pub mod whoami;
 
 use interlock_core::model::UnixNanos;
 

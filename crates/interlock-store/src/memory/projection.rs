@@ -8,8 +8,8 @@ use super::control::{fresh_agent, put_idempotency};
 use super::{AgentEntry, MemoryStore, Result, Tables, key, of_tenant};
 use crate::error::StoreError;
 use crate::model::{
-    ActionFilter, ActionOutcome, ActionRow, AgentCounters, Alert, AlertCursor, AlertRow,
-    IdempotencyRow, Rollback, Stats, check_id, check_page,
+    ActionFilter, ActionOutcome, ActionRow, AgentCounters, Alert, AlertCursor, AlertRow, Cursor,
+    IdempotencyRow, Rollback, RunRow, Stats, check_id, check_page,
 };
 use crate::traits::{ActionStore, AlertStore, ApprovalStore as _, Projection, ProjectionStore};
 
@@ -106,6 +106,10 @@ impl ActionStore for MemoryStore {
             .take(limit)
             .cloned()
             .collect())
+    }
+
+    fn runs(&self, tenant: &str, before: Option<Cursor>, limit: usize) -> Result<Vec<RunRow>> {
+        self.page_of_runs(tenant, before, limit)
     }
 
     fn stats(&self, tenant: &str) -> Result<Stats> {

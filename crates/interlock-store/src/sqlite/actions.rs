@@ -6,7 +6,9 @@ use super::agents::counters;
 use super::rows::{Query, effect, get, one, to_i64, unsigned};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
-use crate::model::{ActionFilter, ActionOutcome, ActionRow, Rollback, Stats, check_page};
+use crate::model::{
+    ActionFilter, ActionOutcome, ActionRow, Cursor, Rollback, RunRow, Stats, check_page,
+};
 use crate::traits::ActionStore;
 
 fn read(row: &Row<'_>) -> Result<ActionRow> {
@@ -92,6 +94,10 @@ impl ActionStore for SqliteStore {
         query.then("ORDER BY seq DESC");
         query.limit(limit);
         query.rows(&self.reader(), read)
+    }
+
+    fn runs(&self, tenant: &str, before: Option<Cursor>, limit: usize) -> Result<Vec<RunRow>> {
+        self.page_of_runs(tenant, before, limit)
     }
 
     fn stats(&self, tenant: &str) -> Result<Stats> {

@@ -11,7 +11,9 @@ mod idempotency;
 mod keys;
 mod policies;
 mod projection;
+mod review;
 mod rows;
+mod runs;
 mod schema;
 mod settings;
 

@@ -3,7 +3,7 @@
 use interlock_core::model::{ActionDigest, Effect};
 use interlock_store::{
     ActionFilter, ActionOutcome, ActionRow, AgentChange, AlertCursor, AlertRow, Cursor,
-    IdempotencyRow, Projection, Rollback, Store, StoreError,
+    IdempotencyRow, Projection, Rollback, RunRow, Store, StoreError,
 };
 
 use super::{Make, action, asked, new_agent, new_policy, not_found, refused};
@@ -18,6 +18,7 @@ pub(super) fn all(make: Make<'_>) {
     rebuild(&*make());
     stats(&*make());
     erasure(&*make());
+    runs(&*make());
 }
 
 fn erasure(store: &dyn Store) {
@@ -55,6 +56,72 @@ fn erasure(store: &dyn Store) {
     let detail = |id| store.approval("t", id).unwrap().asked.detail;
     assert_eq!(detail("d1"), r#"{"erased":true}"#);
     assert_eq!(detail("d2"), asked("d2", 7, 1_000).detail);
+}
+
+fn runs(store: &dyn Store) {
+    let of = |run: &str, agent: &str, seq, effect, risk, flagged| ActionRow {
+        run_id: run.to_owned(),
+        effect,
+        risk,
+        flagged,
+        ..action(
+            &format!("d{seq}"),
+            seq,
+            agent,
+            i64::try_from(seq).unwrap() * 10,
+        )
+    };
+    assert_eq!(store.runs("t", None, 10).unwrap(), []);
+    let rows = [
+        of("r1", "b", 1, Effect::Allow, 10, false),
+        of("r2", "a", 2, Effect::Block, 90, true),
+        of("", "a", 3, Effect::Block, 99, true),
+        of("r1", "a", 4, Effect::RequireApproval, 60, true),
+        of("r3", "a", 5, Effect::Allow, 5, false),
+        of("r1", "a", 6, Effect::Block, 20, false),
+    ];
+    put(store, "t", &rows);
+    put(store, "u", &[of("r1", "a", 7, Effect::Allow, 1, false)]);
+    let found = store.runs("t", None, 10).unwrap();
+    let names: Vec<&str> = found.iter().map(|run| run.run_id.as_str()).collect();
+    assert_eq!(
+        names,
+        ["r1", "r3", "r2"],
+        "the one that acted last is first"
+    );
+    assert_eq!(
+        found[0],
+        RunRow {
+            run_id: "r1".to_owned(),
+            agent_id: "b".to_owned(),
+            agents: 2,
+            first_seq: 1,
+            last_seq: 6,
+            started: 10,
+            last: 60,
+            actions: 3,
+            flagged: 1,
+            blocked: 1,
+            held: 1,
+            risk_max: 60,
+        }
+    );
+    // Page by page: the same runs, whole.
+    let mut paged = Vec::new();
+    while let [run] = &*store
+        .runs(
+            "t",
+            paged.last().map(|run: &RunRow| Cursor(run.last_seq)),
+            1,
+        )
+        .unwrap()
+    {
+        paged.push(run.clone());
+    }
+    assert_eq!(paged, found);
+    for limit in [0, 1_001] {
+        refused(store.runs("t", None, limit), "it must be 1 to 1000");
+    }
 }
 
 fn put(store: &dyn Store, tenant: &str, rows: &[ActionRow]) {

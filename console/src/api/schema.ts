@@ -1,0 +1,5214 @@
+// Made from docs/openapi.json by `make generate`. Do not edit.
+
+export interface paths {
+    "/api/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists actions, newest first. */
+        get: operations["list_actions"];
+        put?: never;
+        /** Logs an action that already ran: it is scored and recorded, nothing is enforced. */
+        post: operations["report_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/actions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One action with everything that was decided about it. */
+        get: operations["get_action"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/actions/{id}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reports what became of an action, once; its result is scanned before the agent sees it. */
+        post: operations["report_outcome"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists all agents with their profiles. */
+        get: operations["list_agents"];
+        put?: never;
+        /** Registers an agent. */
+        post: operations["register_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes an agent: name, pause, kill switch. */
+        patch: operations["update_agent"];
+        trace?: never;
+    };
+    "/api/agents/{id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes an agent's permission profile; every field is enforced whatever the policies say. */
+        patch: operations["set_profile"];
+        trace?: never;
+    };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts, newest first. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Acknowledges an alert; the first acknowledgement stands. */
+        patch: operations["acknowledge_alert"];
+        trace?: never;
+    };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists approvals, the oldest first. */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides an approval; a second answer gets the first outcome. */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/wait": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Waits until an approval is decided, or until `hold` is over; then ask again. */
+        get: operations["wait_for_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest checkpoint, signed now if it is stale. Keep one outside: it is what finds a rollback. */
+        get: operations["get_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proof that one state of the log is the beginning of another. */
+        get: operations["get_consistency_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/content/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The content of an entry, unmasked, checked against what the entry commits to. That it was read,
+         *     and by whom, goes into the record first.
+         */
+        get: operations["get_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/content/{seq}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds presented content against what an entry commits to; of use where content is not kept. */
+        post: operations["check_content"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists entries of the tenant's log in order. */
+        get: operations["list_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bodies as stored, one a line, from a sequence number on; at most 10,000 a request. */
+        get: operations["export_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/proof/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proof for one entry. */
+        get: operations["get_inclusion_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The bundle in force, signed. A client that enforces by itself checks the manifest, that the
+         *     number is not lower than the one it has, and the texts.
+         */
+        get: operations["get_bundle"];
+        put?: never;
+        /** Publishes a bundle: it compiles as a whole, or what is in force stays. */
+        post: operations["publish_bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bundle/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compiles a draft with everything else that is in force and runs its tests. Nothing changes. */
+        post: operations["check_bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bundle/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The revisions of the tenant's bundles, newest first. */
+        get: operations["list_bundle_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides on an action before it runs. */
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tenant's keys, also revoked ones. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key. The answer is the only time that it is shown. */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key; the first revocation stands. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/kill-switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kill switch. */
+        get: operations["get_kill_switch"];
+        put?: never;
+        /** Stops everything of the tenant, or lets it go on. */
+        post: operations["set_kill_switch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lease": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an enforcement point that decides by itself may rely on, for some seconds. It asks every
+         *     second; when no lease holds, it denies side effects.
+         */
+        get: operations["get_lease"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pii/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Masks personal data and secrets in a text. */
+        post: operations["mask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists policies, the highest priority first. */
+        get: operations["list_policies"];
+        put?: never;
+        /** Adds a policy, in force at once. */
+        post: operations["create_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a policy. */
+        delete: operations["remove_policy"];
+        options?: never;
+        head?: never;
+        /** Changes a policy. */
+        patch: operations["update_policy"];
+        trace?: never;
+    };
+    "/api/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes records of decisions and outcomes that a client made by itself. One that is sent again is
+         *     recorded once: by its id. A key that is bound to an agent brings that agent's records only.
+         */
+        post: operations["send_records"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists runs, the one that acted last first. */
+        get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums over the tenant. */
+        get: operations["get_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/subjects/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Destroys what is kept of the content about a person or an agent. It cannot be undone; the record
+         *     keeps its proofs, and says that contents were erased.
+         */
+        delete: operations["erase_subject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller's key is good for. */
+        get: operations["whoami"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process is alive. */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The server takes decisions. */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description One action of the list. */
+        ActionBody: {
+            /** @description The type. */
+            action_type: string;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description What the reporting client decided, or the published form of `effect`. */
+            decision: string;
+            /** @description What was decided. */
+            effect: string;
+            /** @description Whether its content was erased; the payload is `null` then. */
+            erased: boolean;
+            /** @description Why it was decided so. */
+            flag_reason?: string | null;
+            /** @description Whether somebody should look at it. */
+            flagged: boolean;
+            /** @description The decision's id. */
+            id: string;
+            /** @description How it ended, if that was reported. */
+            outcome?: string | null;
+            /** @description Masked payload or arguments. */
+            payload: unknown;
+            /** @description The resource, as asked. */
+            resource: string;
+            /**
+             * Format: int32
+             * @description Our composite, 0..=100.
+             */
+            risk: number;
+            /** @description The seven dimensions. */
+            risk_breakdown: Record<string, never>;
+            /**
+             * Format: double
+             * @description 0..1: the reporting client's score if it gave one, else ours.
+             */
+            risk_score: number;
+            /** @description Whether it was undone. */
+            rolled_back: boolean;
+            /** @description The run. */
+            run_id: string;
+            /**
+             * Format: int64
+             * @description The sequence number of its record.
+             */
+            seq: number;
+            /** @description The session. */
+            session_id: string;
+            /** @description What asked, in its own words. */
+            source?: string | null;
+            /**
+             * Format: int64
+             * @description The position in the run.
+             */
+            step?: number | null;
+            /** @description When, RFC 3339. */
+            timestamp: string;
+            /** @description The tool. */
+            tool: string;
+        };
+        /** @description An agent with its profile. */
+        AgentBody: {
+            /** @description Its id. */
+            agent_id: string;
+            /** @description Allowed action types; null: all. */
+            allowed_action_types?: string[] | null;
+            /** @description Allowed resources; null: all. */
+            allowed_resources?: string[] | null;
+            /**
+             * Format: double
+             * @description The mean risk, 0..1.
+             */
+            avg_risk_score: number;
+            /** @description Blocked resources. */
+            blocked_resources: string[];
+            budget_usd?: components["schemas"]["BudgetBody"] | null;
+            /** @description When it was registered or first seen. */
+            created_at: string;
+            /** @description Whether it holds elevated credentials. */
+            elevated: boolean;
+            /**
+             * Format: int64
+             * @description Actions flagged.
+             */
+            flagged_actions: number;
+            /** @description `alert`, `pause` or `rollback`. */
+            kill_switch_mode: string;
+            /** @description When it was last seen. */
+            last_seen?: string | null;
+            /**
+             * Format: int32
+             * @description Most actions in a minute; null: no limit.
+             */
+            max_actions_per_minute?: number | null;
+            /**
+             * Format: double
+             * @description The highest risk, 0..1; null: no limit.
+             */
+            max_risk_score?: number | null;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Whether it may do nothing for now. */
+            paused: boolean;
+            /**
+             * Format: int64
+             * @description Actions undone.
+             */
+            rolled_back_actions: number;
+            /**
+             * Format: int64
+             * @description Actions decided.
+             */
+            total_actions: number;
+        };
+        /** @description Changes to an agent; what is absent stays. */
+        AgentPatch: {
+            /** @description Whether it holds elevated credentials. */
+            elevated?: boolean | null;
+            /** @description `alert`, `pause` or `rollback`. */
+            kill_switch_mode?: string | null;
+            /** @description Its name for people. */
+            name?: string | null;
+            /** @description Whether it may do nothing for now. */
+            paused?: boolean | null;
+        };
+        /** @description An alert. */
+        AlertBody: {
+            /** @description Whether somebody has acknowledged it. */
+            acknowledged: boolean;
+            /** @description Who. */
+            acknowledged_by?: string | null;
+            /** @description The action. */
+            action_id?: string | null;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description When it was raised. */
+            created_at: string;
+            /** @description Its id. */
+            id: string;
+            /** @description `low`, `medium`, `high` or `critical`. */
+            level: string;
+            /** @description What happened. */
+            message: string;
+        };
+        /** @description An approval. */
+        ApprovalBody: {
+            /** @description The digest that a grant binds to, hex. */
+            action_hash: string;
+            /** @description The type of the action. */
+            action_type: string;
+            /** @description The agent that asked. */
+            agent_id: string;
+            /** @description How many have. */
+            agreed: number;
+            /** @description Whether an earlier decision stands instead of this answer. */
+            already_decided: boolean;
+            /** @description What the person is shown: masked arguments, reasons. */
+            detail: unknown;
+            /** @description When it expires, which denies. */
+            expires_at: string;
+            /** @description The group that is asked. */
+            group: string;
+            /** @description Its id; give it as `approval_id` with the same action to use the grant. */
+            id: string;
+            /**
+             * Format: int32
+             * @description How many people must agree.
+             */
+            quorum: number;
+            /** @description Why it is asked. */
+            reason: string;
+            /** @description When it was asked. */
+            requested_at: string;
+            /** @description The resource. */
+            resource: string;
+            /**
+             * Format: int32
+             * @description The composite risk, 0..=100.
+             */
+            risk: number;
+            /** @description The run. */
+            run_id: string;
+            /** @description `pending`, `approved`, `denied`, `expired`, `claimed`, … */
+            state: string;
+            /** @description The tool. */
+            tool: string;
+        };
+        /** @description The budgets of an agent, in US dollars as decimal texts. */
+        BudgetBody: {
+            /** @description The most in a day, UTC; null: no limit. */
+            day?: string | null;
+            /** @description The most in a month, UTC; null: no limit. */
+            month?: string | null;
+            /**
+             * @description What the day has cost so far, what is in flight included by its estimate; null without a
+             *     limit.
+             */
+            spent_day?: string | null;
+            /** @description What the month has cost so far. */
+            spent_month?: string | null;
+        };
+        /** @description What an agent's actions may cost, in US dollars; an absent limit does not limit. */
+        BudgetRequest: {
+            /** @description In a day, UTC: a decimal text; a number is taken as well. */
+            day?: string | null;
+            /** @description In a month, UTC: a decimal text; a number is taken as well. */
+            month?: string | null;
+        };
+        /** @description A bundle in force. */
+        BundleBody: {
+            /** @description The digest of the compiled form, hex. */
+            digest: string;
+            /**
+             * @description What is signed: a C2SP signed note of tenant, number, digest of the texts, digest of the
+             *     compiled form, and time.
+             */
+            manifest: string;
+            /**
+             * Format: int64
+             * @description The number of the bundle: it stands for one set of texts and never goes back.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The revision of the tenant's own policies; never goes back.
+             */
+            revision: number;
+            /** @description The files. */
+            sources: components["schemas"]["SourceBody"][];
+            /** @description The key that signed it, in C2SP form. A client trusts one that it was given, not this one. */
+            vkey: string;
+            /** @description Warnings of the compiler. */
+            warnings: string[];
+        };
+        /** @description An action to decide on. Further fields are kept in `metadata`. */
+        CheckRequest: {
+            /**
+             * @description What kind of action: `file_read`, `file_write`, `file_delete`, `api_call`,
+             *     `database_query`, `database_write`, `code_execution`, `network_request`,
+             *     `permission_change`, `process_spawn`, `message_send`, `payment`, `llm_call`, or any other
+             *     name of a-z, 0-9, `_`, `-`, `.` and `:`.
+             * @example database_write
+             */
+            action_type: string;
+            /**
+             * @description Who acts; 1 to 256 bytes.
+             * @example billing-bot
+             */
+            agent_id: string;
+            /** @description The tool's arguments. */
+            arguments?: Record<string, never> | null;
+            /** @description What the enforcement point can do: `redact`, `sandbox`, `wait`; `undo` says that it can undo this action. */
+            capabilities?: string[] | null;
+            /** @description Prompt, plan, model. */
+            context?: Record<string, never> | null;
+            /** @description Where it runs: a name, or `name`, `region`, `network`. */
+            environment?: Record<string, never> | null;
+            /** @description The key under which a retry finds the first answer, for 24 hours. */
+            idempotency_key?: string | null;
+            /** @description Further data. */
+            payload?: Record<string, never> | null;
+            /**
+             * @description What is acted on.
+             * @example postgres://prod/customers
+             */
+            resource?: string | null;
+            /** @description The task that the action belongs to. */
+            run_id?: string | null;
+            /** @description The session. */
+            session_id?: string | null;
+            /**
+             * Format: int64
+             * @description The position in the run.
+             */
+            step?: number | null;
+            /** @description The tool that would run. */
+            tool?: string | null;
+            /** @description On whose behalf: `id`, `roles`, `ip`. */
+            user?: Record<string, never> | null;
+        };
+        /** @description The decision. */
+        CheckResponse: {
+            /** @description As asked. */
+            action_type: string;
+            /** @description As asked. */
+            agent_id: string;
+            /** @description What may be told to the agent. */
+            agent_message: string;
+            /** @description The approval to wait for. */
+            approval_id?: string | null;
+            /** @description The published three-valued form: `allow`, `pause` or `block`. */
+            decision: string;
+            /** @description `allow`, `alert`, `redact`, `sandbox`, `require_approval` or `block`. */
+            effect: string;
+            /** @description What the detectors found. */
+            findings: components["schemas"]["FindingBody"][];
+            /** @description Every rule that fired. */
+            fired_rules: components["schemas"]["FiredBody"][];
+            /** @description The decision's id; the outcome refers to it. */
+            id: string;
+            /** @description What the enforcement point must also do. */
+            obligations: Record<string, never>[];
+            /** @description The rule that decided, if one did. */
+            policy_matched?: string | null;
+            /** @description The digest of the bundle that decided, hex. */
+            program: string;
+            /** @description The first reason, as a sentence. */
+            reason: string;
+            /** @description All reasons. */
+            reasons: components["schemas"]["ReasonBody"][];
+            /** @description The record. */
+            record: components["schemas"]["RecordBody"];
+            /** @description Whether this is the stored answer to an earlier request with the same key. */
+            replayed: boolean;
+            /** @description As asked. */
+            resource: string;
+            /** @description The risk with its terms. */
+            risk: components["schemas"]["RiskBody"];
+            /** @description The published five dimensions and the blast radius, 0..1. */
+            risk_breakdown: {
+                [key: string]: number;
+            };
+            /**
+             * Format: double
+             * @description The composite risk, 0..1.
+             */
+            risk_score: number;
+            /** @description What shadow rules would have done. */
+            shadow_rules: components["schemas"]["FiredBody"][];
+        };
+        /** @description A signed checkpoint. */
+        CheckpointBody: {
+            /** @description The signed note (C2SP tlog-checkpoint): origin, size, root, signatures. */
+            checkpoint: string;
+            /** @description The key that the log began with; what a verifier trusts. */
+            vkey: string;
+        };
+        /** @description A proof that the log only grew. */
+        ConsistencyBody: {
+            /** @description The hashes of RFC 6962 section 2.1.2, hex. */
+            hashes: string[];
+            /**
+             * Format: int64
+             * @description The larger size.
+             */
+            new: number;
+            /**
+             * Format: int64
+             * @description The smaller size.
+             */
+            old: number;
+        };
+        /** @description The content of an entry. */
+        ContentBody: {
+            /** @description The pieces; every one was held against the record. */
+            fields: components["schemas"]["ContentField"][];
+            /** @description Whether content was kept, or only what it can be checked with. */
+            kept: boolean;
+            /** @description What it records. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description The entry's sequence number.
+             */
+            seq: number;
+            /** @description `user` or `agent`: whom the content is about. An outcome's is that of its decision. */
+            subject?: string | null;
+        };
+        /** @description Content that somebody presents. */
+        ContentCheck: {
+            /**
+             * @description The name of the piece.
+             * @example arguments
+             */
+            field: string;
+            /**
+             * @description The content; JSON compact, members and numbers as they came.
+             * @example {"path":"/srv/data/a.csv"}
+             */
+            text: string;
+        };
+        /** @description One piece of content. */
+        ContentField: {
+            /** @description What the record commits to: HMAC-SHA256 under a key of the record's own. */
+            commitment: string;
+            /**
+             * @description `arguments`, `payload`, `context`, `metadata` or `request` of a decision, `result` of an
+             *     outcome.
+             */
+            name: string;
+            /** @description The content, byte for byte as committed to; absent when only the commitment was kept. */
+            text?: string | null;
+        };
+        /** @description Whether presented content is what the record commits to. */
+        ContentMatch: {
+            /** @description Whether it is. */
+            matches: boolean;
+        };
+        /** @description A person's answer. */
+        DecideRequest: {
+            /** @description `approve` or `deny`. */
+            decision: string;
+            /** @description Why. */
+            reason?: string | null;
+        };
+        /** @description That a policy is gone. */
+        Deleted: {
+            /** @description Always true. */
+            deleted: boolean;
+        };
+        /** @description One masked place. */
+        Detection: {
+            /**
+             * Format: double
+             * @description 0..1.
+             */
+            confidence: number;
+            /** @description Where it ends, likewise. */
+            end: number;
+            /** @description Where it starts in the text, in UTF-16 code units, as browsers count. */
+            start: number;
+            /** @description The kind. */
+            type: string;
+        };
+        /** @description One message about one place of one file. */
+        DiagnosticBody: {
+            /** @description The stable code. */
+            code: string;
+            /**
+             * Format: int32
+             * @description The column in characters, from 1; 0 when it concerns the whole file.
+             */
+            column: number;
+            /** @description The file. */
+            file: string;
+            /** @description What to do about it. */
+            help?: string | null;
+            /**
+             * Format: int32
+             * @description The line, from 1; 0 when it concerns the whole file.
+             */
+            line: number;
+            /** @description What is wrong. */
+            message: string;
+            /** @description The same with the line and a caret. */
+            rendered: string;
+            /** @description `error` or `warning`. */
+            severity: string;
+            /**
+             * Format: int32
+             * @description How many characters are meant.
+             */
+            width: number;
+        };
+        /** @description The score of one dimension. */
+        DimensionBody: {
+            /**
+             * Format: int32
+             * @description 0..=100.
+             */
+            score: number;
+            /** @description Where the points come from. */
+            terms: components["schemas"]["TermBody"][];
+        };
+        /** @description What a draft would be. */
+        DraftBody: {
+            /** @description Whether it could be published. */
+            compiles: boolean;
+            /** @description Errors and warnings. */
+            diagnostics: components["schemas"]["DiagnosticBody"][];
+            /** @description The digest of what all policies together would compile to, hex. */
+            digest?: string | null;
+            /** @description The tests in the draft, run against all policies together with it. */
+            tests: components["schemas"]["DraftTestBody"][];
+        };
+        /** @description A draft of a bundle. */
+        DraftRequest: {
+            /**
+             * @description Its name: `team.yaml`.
+             * @example team.yaml
+             */
+            name: string;
+            /**
+             * @description The text: YAML, or Cedar when the name ends in `.cedar`.
+             * @example interlock: 1
+             *     default: allow
+             */
+            text: string;
+        };
+        /** @description What became of one test of the draft. */
+        DraftTestBody: {
+            /** @description What was expected and what came. */
+            message?: string | null;
+            /** @description The test's name. */
+            name: string;
+            /** @description `file:line`. */
+            origin: string;
+            /** @description Whether it passed. */
+            passed: boolean;
+        };
+        /** @description An entry of the record. */
+        EntryBody: {
+            /** @description The body. */
+            body: unknown;
+            /** @description What it records. */
+            kind: string;
+            /** @description The leaf hash, hex. */
+            leaf: string;
+            /** @description The link to the entry before, hex. */
+            link: string;
+            /**
+             * Format: int64
+             * @description The sequence number.
+             */
+            seq: number;
+        };
+        /** @description What an erasure did. */
+        ErasureBody: {
+            /** @description Whether there was anything to erase. */
+            erased: boolean;
+            /**
+             * Format: int32
+             * @description Keys destroyed.
+             */
+            keys: number;
+            /**
+             * Format: int64
+             * @description Records of the vault that cannot be opened any more.
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description The sequence number of the entry that records it.
+             */
+            seq?: number | null;
+            /** @description The keyed hash by which that entry names the subject. */
+            subject_hash?: string | null;
+        };
+        /** @description The body of every error answer. */
+        ErrorBody: {
+            /** @description A stable code, such as `action.field-missing`. */
+            code: string;
+            /** @description The field, where one is to blame. */
+            field?: string | null;
+            /** @description What is wrong and what to do, for a person. */
+            message: string;
+        };
+        /** @description An action with everything that was decided about it. */
+        ExplainedBody: {
+            /** @description The action. */
+            action: components["schemas"]["ActionBody"];
+            /** @description What the codes of findings and reasons in it mean. */
+            codes: {
+                [key: string]: string;
+            };
+            /**
+             * @description The body of the decision's record: facts, readings, terms of the risk, findings, rules,
+             *     reasons. It holds no content.
+             */
+            decision: Record<string, never>;
+            /** @description The body of the outcome's record, where it is among the thousand entries after the decision. */
+            outcome?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description The sequence number of the outcome's record.
+             */
+            outcome_seq?: number | null;
+        };
+        /** @description A finding of a threat detector. */
+        FindingBody: {
+            /** @description The stable code. */
+            code: string;
+            /**
+             * Format: int32
+             * @description 0..=100.
+             */
+            confidence: number;
+            /** @description The JSON path of the text. */
+            path: string;
+            /** @description First byte and one past the last. */
+            span: number[];
+            /** @description One sentence. */
+            summary: string;
+            /** @description CWE, OWASP and ATLAS ids. */
+            tags: string[];
+            /** @description The vector. */
+            vector: string;
+        };
+        /** @description A rule that fired. */
+        FiredBody: {
+            /** @description Whether it decided. */
+            decided: boolean;
+            /** @description The effect it asked for. */
+            effect: string;
+            /** @description Whether it counts as fired because it could not be evaluated. */
+            errored: boolean;
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description The health of the server. */
+        Health: {
+            /**
+             * @description Since when the policies in force are not the newest, because the newest do not compile;
+             *     `/api/stats` says why. Absent when they are.
+             */
+            policy_stale_since?: string | null;
+            /** @description `ok`. */
+            status: string;
+            /**
+             * Format: int64
+             * @description Seconds since the start.
+             */
+            uptime_s: number;
+            /** @description The version. */
+            version: string;
+        };
+        /** @description What is known of a key. */
+        KeyBody: {
+            /** @description The agent that it is bound to. */
+            agent_id?: string | null;
+            /** @description When it was made. */
+            created_at: string;
+            /** @description The environment that it is bound to. */
+            environment?: string | null;
+            /** @description From when on it is not accepted. */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description The key itself; only in the answer that makes it. */
+            key?: string | null;
+            /** @description What it is for. */
+            label: string;
+            /** @description When it was last used. */
+            last_used_at?: string | null;
+            /** @description Since when it is revoked. */
+            revoked_at?: string | null;
+            /** @description `agent`, `approver`, `policy_author`, `auditor` or `admin`. */
+            role: string;
+        };
+        /** @description A key to make. */
+        KeyRequest: {
+            /** @description The agent that it is bound to; required for role `agent`. */
+            agent_id?: string | null;
+            /** @description The environment that it is bound to. */
+            environment?: string | null;
+            /**
+             * Format: int64
+             * @description After how many days it expires, 1 to 3650; 90 by default.
+             */
+            expires_days?: number | null;
+            /** @description What it is for, or whose it is. */
+            label?: string | null;
+            /** @description `agent`, `approver`, `policy_author`, `auditor` or `admin`. */
+            role: string;
+        };
+        /** @description The kill switch. */
+        KillBody: {
+            /** @description Who switched it last. */
+            by: string;
+            /** @description Whether it is on: every action is blocked. */
+            on: boolean;
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description How to set it. */
+        KillRequest: {
+            /** @description Whether everything stops. */
+            on: boolean;
+            /** @description Why. */
+            reason?: string | null;
+        };
+        /** @description A lease. */
+        LeaseBody: {
+            /**
+             * @description A C2SP signed note of the line `interlock lease v1` and a line of JSON: tenant, nonce, what
+             *     the key is bound to, number and digest of the bundle in force, how long it is good for in
+             *     milliseconds, the kill switch, paused agents, and the agents whose actions the server decides.
+             */
+            lease: string;
+            /**
+             * @description The key that signed it, in C2SP form. A client trusts one that it was given or that it met
+             *     first, not this one.
+             */
+            vkey: string;
+        };
+        /** @description A text to mask. */
+        MaskRequest: {
+            /** @description `partial` (the default), `full` or `hash`. */
+            strategy?: string | null;
+            /** @description The text. */
+            text: string;
+        };
+        /** @description The masked text. */
+        MaskResponse: {
+            /** @description What was found, in order. */
+            detections: components["schemas"]["Detection"][];
+            /** @description The text with everything found replaced. */
+            masked: string;
+            /** @description Whether anything was found. */
+            pii_found: boolean;
+        };
+        /** @description What became of an action. */
+        OutcomeRequest: {
+            /** @description Whether it was sent before and got no answer: then it is answered like the first. */
+            again?: boolean | null;
+            /**
+             * @description What it cost, a decimal.
+             * @example 0.012
+             */
+            cost_usd?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            latency_ms?: number | null;
+            /** @description The result's text; it is scanned, and kept apart from the record, which commits to it. */
+            result?: string | null;
+            /**
+             * Format: int64
+             * @description Rows of the result.
+             */
+            rows?: number | null;
+            /**
+             * @description `succeeded`, `failed` or `not_run`.
+             * @example succeeded
+             */
+            status: string;
+        };
+        /** @description What the detectors say of the result. */
+        OutcomeResponse: {
+            /** @description Findings in the result; show it to the agent as untrusted data, or not at all. */
+            findings: components["schemas"]["FindingBody"][];
+            /**
+             * Format: int64
+             * @description The sequence number of the record.
+             */
+            seq: number;
+            /** @description Whether the session now counts as having read untrusted content. */
+            tainted: boolean;
+        };
+        /** @description A policy. */
+        PolicyBody: {
+            /** @description A glob of action types. */
+            action_type?: string | null;
+            /** @description When it was added. */
+            created_at: string;
+            /** @description The days on which it holds. */
+            days_allowed: string[];
+            /** @description `block`, `pause` or `allow`. */
+            effect: string;
+            /** @description Whether it is in force. */
+            enabled: boolean;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: double
+             * @description It fires only above this risk, 0..1.
+             */
+            max_risk_score?: number | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The highest decides.
+             */
+            priority: number;
+            /** @description A glob of resources. */
+            resource_pattern?: string | null;
+            /**
+             * Format: int64
+             * @description The revision at which it last changed.
+             */
+            revision: number;
+            /**
+             * Format: int32
+             * @description The hour at which it ends.
+             */
+            time_end?: number | null;
+            /**
+             * Format: int32
+             * @description The first hour in which it holds.
+             */
+            time_start?: number | null;
+        };
+        /** @description Changes to a policy; what is absent stays. */
+        PolicyPatch: {
+            /** @description A glob of action types. */
+            action_type?: string | null;
+            /** @description `block`, `pause` or `allow`. */
+            effect?: string | null;
+            /** @description Whether it is in force. */
+            enabled?: boolean | null;
+            /**
+             * Format: double
+             * @description It fires only above this risk, 0..1.
+             */
+            max_risk_score?: number | null;
+            /** @description Its name. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description The highest decides.
+             */
+            priority?: number | null;
+            /** @description A glob of resources. */
+            resource_pattern?: string | null;
+        };
+        /** @description A policy to add. */
+        PolicyRequest: {
+            /** @description A glob of action types; absent: all. */
+            action_type?: string | null;
+            /** @description English names of the days on which it holds; absent: every day. */
+            days_allowed?: string[] | null;
+            /** @description `block` (the default), `pause` or `allow`. */
+            effect?: string | null;
+            /**
+             * Format: double
+             * @description It fires only above this risk, 0..1.
+             */
+            max_risk_score?: number | null;
+            /** @description Its name for people. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The highest decides.
+             */
+            priority?: number | null;
+            /** @description A glob of resources; absent: all. */
+            resource_pattern?: string | null;
+            /**
+             * Format: int32
+             * @description The hour of the day, UTC, at which it ends.
+             */
+            time_end?: number | null;
+            /**
+             * Format: int32
+             * @description The first hour of the day, UTC, in which it holds.
+             */
+            time_start?: number | null;
+        };
+        /** @description A permission profile; an absent field stays, `null` lifts the limit. */
+        ProfilePatch: {
+            /** @description Globs of allowed action types. */
+            allowed_action_types?: string[] | null;
+            /** @description Globs of allowed resources. */
+            allowed_resources?: string[] | null;
+            /** @description Globs of blocked resources. */
+            blocked_resources?: string[] | null;
+            budget_usd?: components["schemas"]["BudgetRequest"] | null;
+            /**
+             * Format: int32
+             * @description Most allowed actions in a minute.
+             */
+            max_actions_per_minute?: number | null;
+            /**
+             * Format: double
+             * @description The highest risk, 0..1.
+             */
+            max_risk_score?: number | null;
+        };
+        /** @description A proof that an entry is in the log. */
+        ProofBody: {
+            /** @description The entry's leaf hash, hex. */
+            leaf: string;
+            /** @description The proof in C2SP tlog-proof@v1 form, with the checkpoint; checkable offline. */
+            proof: string;
+        };
+        /** @description A bundle to publish. */
+        PublishRequest: {
+            /**
+             * Format: int64
+             * @description The revision that it was made from; a conflict when another one is in force.
+             */
+            expected_revision?: number | null;
+            /**
+             * @description Its name: `team.yaml`.
+             * @example team.yaml
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Instead of a text: publish again the text that the bundle had at this revision.
+             */
+            revert_to?: number | null;
+            /**
+             * @description The text: YAML, or Cedar when the name ends in `.cedar`.
+             * @example interlock: 1
+             *     default: allow
+             */
+            text?: string | null;
+        };
+        /** @description A reason: the first one decided. */
+        ReasonBody: {
+            /** @description The stable code. */
+            code: string;
+            /** @description The sentence for the operator. */
+            message: string;
+        };
+        /** @description Where the record of the decision stands. */
+        RecordBody: {
+            /** @description The leaf hash, hex. */
+            leaf: string;
+            /**
+             * Format: int64
+             * @description The sequence number in the tenant's log.
+             */
+            seq: number;
+        };
+        /** @description Records of one client's log. */
+        RecordsRequest: {
+            /** @description The key of the client's log in C2SP form: what its records can be checked against. */
+            log: string;
+            /** @description The records, in their order. */
+            records: components["schemas"]["SentRecordBody"][];
+        };
+        /** @description What became of the records. */
+        RecordsResponse: {
+            /**
+             * Format: int64
+             * @description Of those, how many were there before.
+             */
+            known: number;
+            /**
+             * @description A C2SP signed note, by the key that signs bundles, of the line `interlock receipt v1` and the
+             *     SHA-256 of the request's body in hex.
+             */
+            receipt: string;
+            /** @description Those that are not taken; sending them again changes nothing. */
+            refused: components["schemas"]["RefusedBody"][];
+            /**
+             * Format: int64
+             * @description How many are in the record now, those included that were there before.
+             */
+            taken: number;
+        };
+        /** @description A record that is not taken. */
+        RefusedBody: {
+            /** @description Why. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Its number in the client's log.
+             */
+            seq: number;
+        };
+        /** @description An agent to register. */
+        RegisterRequest: {
+            /** @description Its id; the name when absent. */
+            agent_id?: string | null;
+            /** @description Its name for people. */
+            name: string;
+        };
+        /** @description What the log of an action answers. */
+        Reported: {
+            /** @description The action's id. */
+            action_id: string;
+            /** @description What a check would have decided: `allow`, `pause` or `block`. */
+            decision: string;
+            /** @description Why. */
+            flag_reason?: string | null;
+            /** @description Whether somebody should look at it. */
+            flagged: boolean;
+            /** @description Always true: it is in the record. */
+            logged: boolean;
+            /** @description The risk with its terms. */
+            risk: components["schemas"]["RiskBody"];
+            /** @description The published five dimensions and the blast radius, 0..1. */
+            risk_breakdown: {
+                [key: string]: number;
+            };
+            /**
+             * Format: double
+             * @description The risk, 0..1.
+             */
+            risk_score: number;
+        };
+        /** @description One revision of a bundle that was published. */
+        RevisionBody: {
+            /** @description Who published it. */
+            author: string;
+            /** @description When. */
+            created_at: string;
+            /** @description The bundle. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The revision; give it as `revert_to` to publish its text again.
+             */
+            revision: number;
+        };
+        /** @description The risk, 0..=100. */
+        RiskBody: {
+            /**
+             * Format: int32
+             * @description The weighted composite with its floor.
+             */
+            composite: number;
+            /** @description The seven dimensions. */
+            dimensions: {
+                [key: string]: components["schemas"]["DimensionBody"];
+            };
+            /** @description The dimension whose critical mark lifted the composite. */
+            floor?: string | null;
+        };
+        /** @description The actions of one run together. */
+        RunBody: {
+            /**
+             * Format: int64
+             * @description Actions.
+             */
+            actions: number;
+            /** @description The agent of its first action. */
+            agent_id: string;
+            /**
+             * Format: int64
+             * @description How many agents acted in it.
+             */
+            agents: number;
+            /**
+             * Format: int64
+             * @description Actions blocked.
+             */
+            blocked: number;
+            /**
+             * Format: int64
+             * @description The sequence number of its first action.
+             */
+            first_seq: number;
+            /**
+             * Format: int64
+             * @description Actions that somebody should look at.
+             */
+            flagged: number;
+            /**
+             * Format: int64
+             * @description Actions that waited for a person.
+             */
+            held: number;
+            /** @description When its last one was. */
+            last_at: string;
+            /**
+             * Format: int64
+             * @description That of its last; give it as `before` for the next page.
+             */
+            last_seq: number;
+            /**
+             * Format: int32
+             * @description The highest composite risk, 0..=100.
+             */
+            risk_max: number;
+            /** @description The run; `GET /api/actions?run_id=` has its actions. */
+            run_id: string;
+            /** @description When its first action was decided. */
+            started_at: string;
+        };
+        /** @description One record of a client's log. */
+        SentRecordBody: {
+            /** @description Its stored bytes: this record commits to their leaf hash. */
+            body: string;
+            /**
+             * @description What it records: `decision` or `outcome`.
+             * @example decision
+             */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Its number in the client's log.
+             */
+            seq: number;
+        };
+        /** @description One file of a bundle. */
+        SourceBody: {
+            /** @description `organisation`, `team` or `agent`; null when the file says so itself. */
+            layer?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Its text. */
+            text: string;
+        };
+        /** @description Sums over a tenant. */
+        StatsBody: {
+            /**
+             * Format: int64
+             * @description Agents known.
+             */
+            agents: number;
+            /**
+             * Format: int64
+             * @description Agents paused.
+             */
+            agents_paused: number;
+            /**
+             * Format: int64
+             * @description Alerts that nobody has acknowledged.
+             */
+            alerts_open: number;
+            /**
+             * Format: int64
+             * @description Approvals that wait for people.
+             */
+            approvals_pending: number;
+            /**
+             * Format: double
+             * @description The mean risk, 0..1.
+             */
+            avg_risk_score: number;
+            /**
+             * Format: int64
+             * @description Actions blocked.
+             */
+            blocked_actions: number;
+            /**
+             * Format: int64
+             * @description Actions flagged.
+             */
+            flagged_actions: number;
+            /**
+             * Format: int64
+             * @description Actions that waited for a person.
+             */
+            held_actions: number;
+            /**
+             * Format: int64
+             * @description Policies in force.
+             */
+            policies_enabled: number;
+            /** @description What is wrong with the newest policies, with file, line and caret. */
+            policy_problem?: string | null;
+            /** @description Since when the policies in force are not the newest; absent when they are. */
+            policy_stale_since?: string | null;
+            /**
+             * Format: int64
+             * @description Actions decided.
+             */
+            total_actions: number;
+        };
+        /** @description One term of a dimension. */
+        TermBody: {
+            /** @description The stable code. */
+            code: string;
+            /**
+             * Format: int32
+             * @description Points added, or taken off.
+             */
+            points: number;
+            /** @description What it means. */
+            text: string;
+            /**
+             * Format: int64
+             * @description The value that caused it.
+             */
+            value?: number | null;
+        };
+        /** @description What a key is good for. */
+        WhoamiBody: {
+            /** @description The agent that the key is bound to. */
+            agent_id?: string | null;
+            /** @description The environment that the key is bound to. */
+            environment?: string | null;
+            /** @description The id of the key; the key itself is never shown. */
+            key_id: string;
+            /** @description What it may do: `check`, `read`, `audit`, `decide`, `edit_policies`, `administer`. */
+            may: string[];
+            /** @description `agent`, `approver`, `policy_author`, `auditor` or `admin`. */
+            role: string;
+            /** @description The name by which answers to approvals are counted: the key's label, else its id. */
+            subject: string;
+            /** @description The tenant. */
+            tenant: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    list_actions: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 1000; 50 by default. */
+                limit?: number;
+                /** @description Only of this agent. */
+                agent_id?: string;
+                /** @description Only of this session. */
+                session_id?: string;
+                /** @description Only of this run. */
+                run_id?: string;
+                /** @description Only of this type. */
+                action_type?: string;
+                /** @description Only flagged ones, or only those not flagged. */
+                flagged?: boolean;
+                /** @description Only those recorded before this sequence number. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The actions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description It is in the record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reported"];
+                };
+            };
+            /** @description The action is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key is bound to another agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The named approval does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The idempotency key was used for another action */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The decision's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The action */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainedBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such action */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The decision's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeRequest"];
+            };
+        };
+        responses: {
+            /** @description It is in the record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeResponse"];
+                };
+            };
+            /** @description The outcome is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not report */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such decision waits for an outcome */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It was reported already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agents */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentBody"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    register_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterRequest"];
+            };
+        };
+        responses: {
+            /** @description It is registered */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is one with that id */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentPatch"];
+            };
+        };
+        responses: {
+            /** @description It is changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's id; it is registered if it is not known */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfilePatch"];
+            };
+        };
+        responses: {
+            /** @description The agent with its profile */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description Only acknowledged ones, or only open ones. */
+                acknowledged?: boolean;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alert's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is acknowledged */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not acknowledge */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such alert */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_approvals: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state; `pending` by default, `all` for all. */
+                state?: string;
+                /** @description Only those of this agent. */
+                agent_id?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approvals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideRequest"];
+            };
+        };
+        responses: {
+            /** @description The approval as it stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalBody"];
+                };
+            };
+            /** @description The answer is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be decided any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The answer cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    wait_for_approval: {
+        parameters: {
+            query?: {
+                /** @description Seconds to hold the request, 0 to 50; 50 by default. */
+                hold?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval as it stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalBody"];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not wait */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoint */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_consistency_proof: {
+        parameters: {
+            query?: {
+                /** @description The smaller size. */
+                old?: number;
+                /** @description The larger size; the current one by default. */
+                new?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proof */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyBody"];
+                };
+            };
+            /** @description A size is beyond the log */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The sequence number of a decision or an outcome
+                 * @example 1
+                 */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The content */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContentBody"];
+                };
+            };
+            /** @description That is no sequence number */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such entry, or it has no content */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The content was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description That it was read cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The sequence number of a decision or an outcome
+                 * @example 1
+                 */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContentCheck"];
+            };
+        };
+        responses: {
+            /** @description Whether it matches */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContentMatch"];
+                };
+            };
+            /** @description The request is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such entry, or it has no such content */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The content was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_entries: {
+        parameters: {
+            query?: {
+                /** @description The first sequence number; 0 by default. */
+                from?: number;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_entries: {
+        parameters: {
+            query?: {
+                /** @description The first sequence number; 0 by default. */
+                from?: number;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_inclusion_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's sequence number */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proof */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofBody"];
+                };
+            };
+            /** @description The entry is beyond the log */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_bundle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the client has */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle */
+            200: {
+                headers: {
+                    /** @description Its entity tag */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleBody"];
+                };
+            };
+            /** @description The client has it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing is in force */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    publish_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishRequest"];
+            };
+        };
+        responses: {
+            /** @description It is in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such revision to revert to */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Another revision is in force */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not compile; the message has line and caret */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftRequest"];
+            };
+        };
+        responses: {
+            /** @description What it would be, also when it does not compile */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_bundle_revisions: {
+        parameters: {
+            query?: {
+                /** @description Only of this bundle. */
+                name?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revisions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The decision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResponse"];
+                };
+            };
+            /** @description The action is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key is bound to another agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The idempotency key was used for another action */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The decision cannot be recorded, so it is a denial */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A key cannot revoke itself */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_kill_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The switch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_kill_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_lease: {
+        parameters: {
+            query: {
+                /**
+                 * @description Drawn by the client for this request, and signed with the lease: 1 to 128 letters and digits.
+                 * @example 9f86d081884c7d65
+                 */
+                nonce: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lease */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseBody"];
+                };
+            };
+            /** @description The nonce is missing or malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not check actions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing is in force */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The masked text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaskResponse"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyBody"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description It is in force */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The policies changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not compile */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such policy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_policy: {
+        parameters: {
+            query?: {
+                /** @description Whether it is in force. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PolicyPatch"] | null;
+            };
+        };
+        responses: {
+            /** @description It is changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such policy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The policies changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not compile */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_records: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordsRequest"];
+            };
+        };
+        responses: {
+            /** @description What became of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordsResponse"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not check actions, or is bound to another agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 50 by default. */
+                limit?: number;
+                /** @description Only those whose last action was recorded before this sequence number. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sums */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    erase_subject: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A law or a rule, recorded for ever: `gdpr-17`, `retention`; `request` by default. Never a
+                 *     person.
+                 * @example gdpr-17
+                 */
+                basis?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description `user`, by the `user.id` of actions, or `agent`, for what an agent did on behalf of nobody
+                 * @example user
+                 */
+                kind: string;
+                /**
+                 * @description Whose content
+                 * @example u-7
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was erased; nothing, if there was nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureBody"];
+                };
+            };
+            /** @description A parameter is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key is destroyed, and its entry cannot be written yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    whoami: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the key is good for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoamiBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ready */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description The record cannot be written, so everything with an effect is denied */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+}

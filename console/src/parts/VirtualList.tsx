@@ -1,0 +1,98 @@
+// A list of which only the rows that are looked at exist, so that a hundred thousand cost no more
+// than fifty. Rows have one height; the selected one is kept in sight.
+
+import { useCallback, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+
+export interface VirtualListProps<T> {
+  items: readonly T[];
+  rowHeight: number;
+  /** The name of the list for those who do not see it. */
+  label: string;
+  keyOf: (item: T, index: number) => string;
+  selected: number;
+  onSelect: (index: number) => void;
+  /** Enter, or a second click. */
+  onOpen?: (index: number) => void;
+  render: (item: T, index: number) => ReactNode;
+  className?: string;
+}
+
+/** Rows beyond the edge, so that scrolling shows no gap. */
+const BEYOND = 8;
+
+export function VirtualList<T>(props: VirtualListProps<T>) {
+  const { items, rowHeight, label, keyOf, selected, onSelect, onOpen, render, className = '' } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+
+  const look = useCallback(() => {
+    const el = box.current;
+    if (el) setView((was) => (was.top === el.scrollTop && was.height === el.clientHeight ? was : { top: el.scrollTop, height: el.clientHeight }));
+  }, []);
+
+  useLayoutEffect(() => {
+    look();
+    const observer = new ResizeObserver(look);
+    if (box.current) observer.observe(box.current);
+    return () => observer.disconnect();
+  }, [look]);
+
+  useLayoutEffect(() => {
+    const el = box.current;
+    if (!el || selected < 0) return;
+    const top = selected * rowHeight;
+    if (top < el.scrollTop) el.scrollTop = top;
+    else if (top + rowHeight > el.scrollTop + el.clientHeight) el.scrollTop = top + rowHeight - el.clientHeight;
+  }, [selected, rowHeight]);
+
+  const first = Math.max(0, Math.floor(view.top / rowHeight) - BEYOND);
+  const last = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + BEYOND);
+  const rows: ReactNode[] = [];
+  for (let i = first; i < last; i += 1) {
+    const item = items[i];
+    if (item === undefined) continue;
+    rows.push(
+      <div
+        key={keyOf(item, i)}
+        id={`${label.replace(/\W+/g, '-')}-${i}`}
+        role="option"
+        aria-selected={i === selected}
+        aria-posinset={i + 1}
+        aria-setsize={items.length}
+        className="row"
+        style={{ height: rowHeight, top: i * rowHeight }}
+        onClick={() => (i === selected && onOpen ? onOpen(i) : onSelect(i))}
+      >
+        {render(item, i)}
+      </div>,
+    );
+  }
+  return (
+    <div
+      ref={box}
+      className={`virtual ${className}`}
+      role="listbox"
+      aria-label={label}
+      tabIndex={0}
+      {...(selected >= first && selected < last ? { 'aria-activedescendant': `${label.replace(/\W+/g, '-')}-${selected}` } : {})}
+      onScroll={look}
+      onKeyDown={(event) => {
+        const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -items.length, End: items.length };
+        const step = steps[event.key];
+        if (step !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
+          event.preventDefault();
+          event.stopPropagation();
+          if (items.length > 0) onSelect(Math.min(items.length - 1, Math.max(0, selected + step)));
+        } else if (event.key === 'Enter' && onOpen && selected >= 0) {
+          event.preventDefault();
+          event.stopPropagation();
+          onOpen(selected);
+        }
+      }}
+    >
+      <div className="virtual-all" role="presentation" style={{ height: items.length * rowHeight }}>
+        {rows}
+      </div>
+    </div>
+  );
+}

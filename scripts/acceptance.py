@@ -233,6 +233,14 @@ def things(server):
         assert answer["effect"] == "require_approval", answer
         approvals.append(answer["approval_id"])
     post(f"/api/approvals/{approvals[1]}/decide", {"decision": "approve"})
+    rollbacks = {
+        agent: post(f"/api/agents/{agent}/rollback", {"last": 3})["id"]
+        for agent in ("canceled", "claimed", "ended")
+    }
+    # As the document's examples name the client.
+    for agent in ("claimed", "ended"):
+        log = "interlock/client+9f86d081+AQ"
+        post(f"/api/rollbacks/{rollbacks[agent]}/claim", {"log": log})
     deadline = time.monotonic() + 10
     while not (alerts := call(server, "GET", "/api/alerts")):
         assert time.monotonic() < deadline, "a block raises an alert"
@@ -246,6 +254,9 @@ def things(server):
         "OLD_POLICY_ID": post("/api/policies", {**asks, "name": "old"})["id"],
         "KEY_ID": post("/api/keys", {"role": "auditor", "label": "to be revoked"})["id"],
         "AGENT_ID": "a",
+        "CANCELED_ROLLBACK_ID": rollbacks["canceled"],
+        "CLAIMED_ROLLBACK_ID": rollbacks["claimed"],
+        "ENDED_ROLLBACK_ID": rollbacks["ended"],
         "CONTENT_SEQ": str(blocked["record"]["seq"]),
     }
 

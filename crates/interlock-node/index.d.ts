@@ -104,6 +104,109 @@ export interface Outcome {
   readonly seq: number;
 }
 
+/** One action that can be undone, or of which it is known that it cannot. */
+export interface UndoStep {
+  readonly step: number;
+  readonly agent: string;
+  readonly tool: string;
+  /** The id of the decision under which it ran. */
+  readonly decision: string;
+  /** When it began: RFC 3339. */
+  readonly at: string;
+  /** The files that it changed. */
+  readonly paths: readonly string[];
+  /** Its effects that are undone by a call. */
+  readonly declared: readonly string[];
+  /** Why parts of it cannot be undone. */
+  readonly irreversible: readonly string[];
+}
+
+/** What became of a rollback. */
+export interface RollbackReport {
+  /** The steps that are undone, newest first. */
+  readonly undone: readonly UndoStep[];
+  /** Steps of which nothing, or not everything, could be undone. */
+  readonly irreversible: readonly UndoStep[];
+  /** The step at which it ended early; it and older ones are as they were. */
+  readonly stopped: UndoStep | null;
+  /** Why. */
+  readonly reason: string;
+}
+
+export interface RollbackOptions {
+  /** How many actions. Default 1. */
+  last?: number;
+  /** Whose; of all agents when absent. */
+  agent?: string;
+  /** Undoes also what was changed since; what came since is lost. */
+  force?: boolean;
+}
+
+/** How much is kept to undo with; past it the oldest steps are forgotten. */
+export interface UndoLimits {
+  /** Bytes of one file that is written in place; a larger one makes the action irreversible. */
+  fileBytesMax?: number;
+  /** Bytes in all. */
+  totalBytesMax?: number;
+  stepsMax?: number;
+}
+
+/** How this process stands with its server. */
+export interface Standing {
+  /** Whether this process is the one of its data directory that speaks with the server. */
+  readonly owner: boolean;
+  /** Whether the server confirmed its policies in the last 15 seconds. */
+  readonly leased: boolean;
+  /** The number of its policies; 0 when there are none yet. */
+  readonly bundle: number;
+  /** Records that the server may not have. */
+  readonly waiting: number;
+  /** Why the last question to the server got no answer. */
+  readonly problem: string | null;
+}
+
+/** The values that a step of a run can return. */
+export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain };
+
+export interface StepOptions<A extends unknown[]> {
+  /** Whether it is called again if an earlier life may have called it. */
+  idempotent?: boolean;
+  /**
+   * Tells whether it happened: `false`, `null` or nothing that it did not, `true` that it did and
+   * returned nothing, anything else that it did and returned that.
+   */
+  check?: (...args: A) => unknown;
+  actionType?: ActionType;
+  resource?: string | ((args: any) => string | Promise<string>);
+}
+
+/** The steps of one run. */
+export interface Run {
+  readonly name: string;
+  /** The number of the latest step. */
+  readonly steps: number;
+  /** Whether all its steps were done in an earlier life: it only repeats what they returned. */
+  readonly finished: boolean;
+  /**
+   * Calls `tool(...args)` as the next step of the run, once; anything but an array is its one argument.
+   * Answers what JSON keeps of the result: nothing is `null`.
+   */
+  step<A extends unknown[], R>(
+    name: string,
+    tool: (...args: A) => R,
+    args?: A | (A extends [infer One] ? (One extends readonly unknown[] ? never : One) : never),
+    options?: StepOptions<A>,
+  ): Promise<Awaited<R>>;
+}
+
+export interface RunOptions {
+  /** Goes on with a run of that name; without it the run must be new. */
+  resume?: boolean;
+  agent?: string;
+  approval?: ApprovalChannel;
+  approvalTimeoutMs?: number;
+}
+
 /**
  * `undefined`: throw `ApprovalRequired` at once. `"wait"`: until somebody answers elsewhere.
  * `"console"`: ask on the terminal. A function: gets the approval; `true` agrees.
@@ -112,7 +215,15 @@ export type ApprovalChannel =
   | 'wait'
   | 'console'
   | ((approval: Approval) => boolean | Promise<boolean>)
+  /** With a server, which asks people and takes their answers: the call waits. */
+  | ServerChannel
   | undefined;
+
+/** What needs a server; refused at once where there is none. */
+export type ServerChannel = 'slack' | 'email' | 'webhook' | 'teams' | 'pagerduty';
+
+/** What an action does when the server should decide and does not answer in time. */
+export type OnUnavailable = 'closed' | 'open';
 
 export type Amount = number | bigint | string;
 
@@ -133,6 +244,30 @@ export interface InterlockOptions {
   approval?: ApprovalChannel;
   /** How long a call waits for a person. Default 300000. */
   approvalTimeoutMs?: number;
+  /** A server whose policies and approvals these are: `https://…`, or `http://` on this machine. */
+  server?: string | URL;
+  /** Also `INTERLOCK_API_KEY`. */
+  apiKey?: string;
+  /**
+   * `connected` (the default with a `server`): decides here by the server's signed policies, and asks the
+   * server where a person, a limit or a budget is concerned. `remote`: asks about everything.
+   */
+  mode?: 'embedded' | 'connected' | 'remote';
+  /** For all tools, or by `tool`, `tool@environment`, `@environment` and `*`. Default `closed`. */
+  onUnavailable?: OnUnavailable | Readonly<Record<string, OnUnavailable>>;
+  /** Whether what has no side effect is decided without a lease. Default `open`. */
+  offlineReads?: OnUnavailable;
+  /** The key that signs the server's policies; else the first that is met is kept and trusted. */
+  serverKey?: string;
+  /** Authorities to trust instead of this machine's. */
+  caFile?: string;
+  allowPlainHttp?: boolean;
+  /** Whether what agents change is kept, so that `rollback` can put it back. Default `true`. */
+  undo?: boolean | UndoLimits;
+  /** What a blocked action entails for its agent: nothing more, a stop, or that and a rollback. */
+  onViolation?: 'block' | 'pause' | 'rollback';
+  /** How many actions such a rollback undoes. Default 10. */
+  rollbackLimit?: number;
 }
 
 export interface ScopeOptions {
@@ -160,6 +295,10 @@ export interface CheckOptions extends ScopeOptions {
   pathResolved?: string;
   /** The addresses that the host has, as seen by the caller. */
   addresses?: readonly string[];
+  /** The caller promises that it can undo the action: policies see it as `facts.reversible`. */
+  undo?: boolean;
+  /** It has happened already: it is scored and recorded, and nothing is enforced. */
+  reported?: boolean;
 }
 
 export interface ReportOptions {
@@ -188,6 +327,13 @@ export interface GuardOptions<A = any> {
   approvalTimeoutMs?: number;
   /** Whether the checked tool answers at once, as the tool itself does. Holds up the event loop. */
   sync?: boolean;
+  /** Undoes a call: gets its arguments and, after them, its result. */
+  undo?: (...argsAndResult: any[]) => unknown;
+  /** The files that a call changes: paths, patterns such as `{path}`, or a function of the arguments. */
+  writes?: string | readonly string[] | ((args: A) => string | readonly string[] | Promise<string | readonly string[]>);
+  /** What a resumed run does with a call that may have happened: see `Run.step`. */
+  idempotent?: boolean;
+  check?: (...args: any[]) => unknown;
 }
 
 type Checked<F, S> = S extends true
@@ -226,9 +372,16 @@ export class Interlock {
   constructor(data?: string | URL, options?: InterlockOptions);
   constructor(options: InterlockOptions);
   readonly data: string;
+  readonly mode: 'embedded' | 'connected' | 'remote';
+  /** The server's address, where there is one. */
+  readonly server: string | undefined;
   /** Closes the record; another process may own the data directory at once. */
   close(): void;
-  /** Decides on one action; the decision is on record when the promise resolves. */
+  /**
+   * Decides on one action; the decision is on record when the promise resolves. What waits for a disk
+   * (`durability: 'strict'`) or for another process happens beside the event loop; the rest is shorter
+   * than the way to another thread and back, and is done at once.
+   */
   check(actionType: ActionType, resource?: string | URL, options?: CheckOptions): Promise<Decision>;
   /** As `check`, holding up the event loop until the decision is on record. */
   checkSync(actionType: ActionType, resource?: string | URL, options?: CheckOptions): Decision;
@@ -257,6 +410,33 @@ export class Interlock {
     options: MonitorOptions,
     inside: () => T | Promise<T>,
   ): Promise<T>;
+  /**
+   * A run whose steps are written down, so that it can go on after a crash where it stopped. Inside,
+   * `Run.step` and guarded tools are steps, numbered as they are called. A finished run stays finished.
+   */
+  run<T>(inside: (run: Run) => T | Promise<T>): Promise<T>;
+  run<T>(name: string, inside: (run: Run) => T | Promise<T>): Promise<T>;
+  run<T>(options: RunOptions, inside: (run: Run) => T | Promise<T>): Promise<T>;
+  run<T>(name: string, options: RunOptions, inside: (run: Run) => T | Promise<T>): Promise<T>;
+  /** Ends the pause of a run. Never call it from what an agent controls. */
+  releaseRun(name: string, by: { by: string }): void;
+  /** Answers for a step whose outcome is not known. Never call it from what an agent controls. */
+  settleStep(name: string, step: number, answer: { happened: boolean; result?: Plain; by: string }): void;
+  /** Removes a run with the results that it stored. Begun anew, it repeats its effects. */
+  forgetRun(name: string): void;
+  /**
+   * Undoes the last actions, newest first. What was changed since by somebody else is left alone:
+   * `RollbackStopped` says what. Never call it from what an agent controls.
+   */
+  rollback(options?: RollbackOptions): Promise<RollbackReport>;
+  /** The actions that a rollback would undo, oldest first. */
+  undoSteps(agent?: string): Promise<readonly UndoStep[]>;
+  /** Forgets a step that cannot be undone to its end, after a person looked at it. */
+  abandonStep(step: number): Promise<void>;
+  /** Ends the pause of an agent. Never call it from what an agent controls. */
+  resumeAgent(agent: string, by: { by: string }): void;
+  /** How this process stands with its server; `null` unless `mode` is `connected`. */
+  standing(): Standing | null;
   /** Express middleware: one decision per request, before its handler. */
   express(options?: ExpressOptions): RequestHandler;
   /** An approval as it stands, or once it is decided within `waitMs`. */
@@ -272,18 +452,12 @@ export class Interlock {
 /**
  * `Interlock.guard` on a shared instance, made at the first use. `policy` is what `Interlock`
  * takes, or a name: `policies/<name>`, `policies/<name>.yaml`, else the default bundle in the
- * environment of that name, such as `production`.
+ * environment of that name, such as `production`. With `INTERLOCK_SERVER` and `INTERLOCK_API_KEY`
+ * policies and approvals are that server's, and `policy` is an environment.
  */
 export function guard<T extends object, S extends boolean = false>(
   tool: T,
-  options?: Omit<GuardOptions, 'approval'> & {
-    policy?: string;
-    agent?: string;
-    data?: string;
-    sync?: S;
-    /** As in `Interlock`; channels that need a server are refused at once. */
-    approval?: ApprovalChannel | 'slack' | 'email' | 'webhook' | 'teams' | 'pagerduty';
-  },
+  options?: GuardOptions & { policy?: string; agent?: string; data?: string; sync?: S },
 ): Guarded<T, S>;
 
 /** `text` with personal data and secrets masked. */
@@ -307,6 +481,20 @@ export class ConfigurationError extends InterlockError {}
 export class InvalidAction extends InterlockError {}
 /** There is no decision, or it cannot be recorded. The action must not run. */
 export class Unavailable extends InterlockError {}
+/** A rollback ended before its last step. */
+export class RollbackStopped extends InterlockError {
+  readonly report: RollbackReport;
+}
+/** A run cannot go on. The step did not run. */
+export class RunError extends InterlockError {}
+/** The run waits until a person looked at it: `releaseRun()`. */
+export class RunPaused extends RunError {}
+/** The run took another step here before, so that it is paused. */
+export class Diverged extends RunPaused {}
+/** The step failed in an earlier life, and the run went on from there. */
+export class StepFailed extends RunError {}
+/** The step happened, and its result cannot be stored as JSON: a resumed run would lack it. */
+export class ResultNotStored extends RunError {}
 /** The action did not run. The message is safe to show to an agent. */
 export class Denied extends InterlockError {
   readonly decision: Decision;
@@ -333,3 +521,5 @@ export class ApprovalDenied extends Denied {
 }
 /** Nobody answered in the time the caller waits; the request itself may still be open. */
 export class ApprovalTimeout extends ApprovalRequired {}
+/** A step of a run may have happened before its process died; who agrees has it run again. */
+export class OutcomeUnknown extends ApprovalRequired {}

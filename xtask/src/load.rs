@@ -15,14 +15,21 @@ use tokio::net::TcpStream;
 
 const CONNECTIONS: usize = 64;
 const AGENTS: usize = 200;
-const KEY: &str = "ilk-load-test-key-0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "ilk-load-test-key-0123456789abcdef0123456789abcdef";
 const ACTION: &str = include_str!("../../bench/actions/send_email.json");
 
 /// The server under load; stopped when dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
     _data: tempfile::TempDir,
+}
+
+impl Server {
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 impl Drop for Server {
@@ -33,7 +40,7 @@ impl Drop for Server {
     }
 }
 
-fn start(durability: &str, policy: &std::path::Path) -> Result<Server> {
+pub(crate) fn start(durability: &str, policy: &std::path::Path) -> Result<Server> {
     let binary = std::env::current_exe()?
         .parent()
         .context("no parent directory")?

@@ -8,6 +8,7 @@ mod fleet;
 mod generate;
 mod load;
 mod personal_data;
+mod wake;
 
 use anyhow::{Result, bail};
 
@@ -20,8 +21,9 @@ fn main() -> Result<()> {
         Some("calibrate") => detect::calibration::run(&args.collect::<Vec<_>>()),
         Some("fleet") => fleet::run::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
+        Some("wake") => wake::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`), `wake` (how soon an agent hears of a person's answer)"
         ),
     }
 }

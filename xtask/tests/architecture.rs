@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-node",
         &[
             "interlock-core",
+            "interlock-effects",
             "interlock-policy",
             "interlock-runtime",
             "interlock-store",

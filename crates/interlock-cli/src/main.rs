@@ -51,6 +51,8 @@ enum Command {
     Audit(commands::audit::Args),
     /// Create, list and revoke API keys.
     Keys(commands::keys::Args),
+    /// Stop agents, let them go on, and undo what they did.
+    Agents(commands::agents::Args),
     /// List and decide approvals.
     Approvals(commands::approvals::Args),
     /// Decide on the actions of a coding agent, as a hook that it calls.
@@ -73,6 +75,7 @@ fn main() -> std::process::ExitCode {
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
+        Command::Agents(args) => commands::agents::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),
         Command::Hook(args) => commands::hook::run(args),
         Command::Demo(args) => commands::demo::run(args, out),

@@ -34,6 +34,7 @@ mod journal;
 mod limits;
 mod record;
 mod rollback;
+mod shadow;
 mod steps;
 mod undo;
 
@@ -42,5 +43,9 @@ pub use files::FileOp;
 pub use limits::Limits;
 pub use record::{About, Declared};
 pub use rollback::{Executor, NoExecutor, Report, Rollback, Stopped};
+pub use shadow::{
+    Changed, Conflict, Entry, Refused, Shadow, ShadowChange, ShadowError, ShadowLimits, Shown,
+    Times,
+};
 pub use steps::StepInfo;
-pub use undo::Undo;
+pub use undo::{Settled, Undo};

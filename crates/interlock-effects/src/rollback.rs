@@ -295,8 +295,11 @@ fn declared_refuses(declared: &Declared, why: String) -> End {
 }
 
 fn check_declared(step: &Step, executor: &mut dyn Executor) -> std::result::Result<(), End> {
-    for effect in &step.effects {
-        if let Effect::Declared(declared) = effect {
+    // As they will be undone: an effect is looked at when those after it were.
+    for (place, effect) in step.effects.iter().enumerate().rev() {
+        if let Effect::Declared(declared) = effect
+            && !step.undone.contains(&place)
+        {
             executor
                 .check(declared)
                 .map_err(|why| declared_refuses(declared, why))?;

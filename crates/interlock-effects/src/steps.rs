@@ -19,7 +19,7 @@ pub struct StepInfo {
     pub at: i64,
     /// The paths that it changed.
     pub paths: Vec<std::path::PathBuf>,
-    /// Kinds of its declared effects.
+    /// Kinds of its declared effects that are not undone.
     pub declared: Vec<String>,
     /// Why parts of it cannot be undone.
     pub irreversible: Vec<String>,
@@ -89,8 +89,11 @@ impl Step {
             declared: self
                 .effects
                 .iter()
-                .filter_map(|effect| match effect {
-                    Effect::Declared(declared) => Some(declared.kind.clone()),
+                .enumerate()
+                .filter_map(|(place, effect)| match effect {
+                    Effect::Declared(declared) if !self.undone.contains(&place) => {
+                        Some(declared.kind.clone())
+                    }
                     _ => None,
                 })
                 .collect(),

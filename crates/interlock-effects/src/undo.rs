@@ -12,7 +12,7 @@ use crate::error::{EffectError, Irreversible, Result, at};
 use crate::files::blob::Blobs;
 use crate::files::capture::Capture;
 use crate::files::state::Fingerprint;
-use crate::files::{FileOp, entry, followed};
+use crate::files::{FileOp, entry, followed, is_straight};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::record::{About, Declared, Name, Record};
@@ -60,6 +60,30 @@ pub(crate) struct Open {
 /// The journals that this process has open: a second lock on the same file would not hold against
 /// the first, and closing it would give the first up.
 static OPEN: Mutex<Vec<(PathBuf, Weak<Shared>)>> = Mutex::new(Vec::new());
+
+/// What became of an effect that was declared before it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It did not happen.
+    Nothing,
+    /// It happened, and this undoes it.
+    Undoable(Declared),
+    /// It happened, and nothing undoes it: why.
+    Irreversible(String),
+}
+
+fn fits(declared: &Declared) -> Result<()> {
+    let bytes = declared.payload.to_string().len();
+    if bytes > DECLARED_BYTES_MAX {
+        return Err(Irreversible::TooLarge {
+            path: PathBuf::from(&declared.kind),
+            bytes: bytes as u64,
+            max: DECLARED_BYTES_MAX as u64,
+        }
+        .into());
+    }
+    Ok(())
+}
 
 impl Undo {
     /// Opens the undo journal in `dir`, which is made. With `sync`, pre-image and record are on
@@ -164,24 +188,45 @@ impl Undo {
     }
 
     /// Notes an effect that an [`Executor`](crate::Executor) can undo: before it happens, if what
-    /// undoes it is known by then.
+    /// undoes it is known by then. Returns its place in the step.
     ///
     /// # Errors
     /// When it is too large or cannot be written.
-    pub fn declare(&self, step: u64, declared: Declared) -> Result<()> {
-        let bytes = declared.payload.to_string().len();
-        if bytes > DECLARED_BYTES_MAX {
-            return Err(Irreversible::TooLarge {
-                path: PathBuf::from(declared.kind),
-                bytes: bytes as u64,
-                max: DECLARED_BYTES_MAX as u64,
-            }
-            .into());
+    pub fn declare(&self, step: u64, declared: Declared) -> Result<usize> {
+        fits(&declared)?;
+        self.locked(|open| {
+            let place = self.effects_of(open, step)?;
+            let effect = crate::record::Effect::Declared(declared);
+            open.write(vec![Record::Effect { step, effect }])?;
+            Ok(place)
+        })
+    }
+
+    /// Says what became of an effect that was declared before it happened, which takes its place.
+    ///
+    /// # Errors
+    /// When what undoes it is too large or cannot be written: the effect stays as it was declared.
+    pub fn settle(&self, step: u64, effect: usize, settled: Settled) -> Result<()> {
+        if let Settled::Undoable(declared) = &settled {
+            fits(declared)?;
         }
         self.locked(|open| {
             self.effects_of(open, step)?;
-            let effect = crate::record::Effect::Declared(declared);
-            open.write(vec![Record::Effect { step, effect }])
+            // One write: the one never stands without the other.
+            let known = match settled {
+                Settled::Nothing => None,
+                Settled::Undoable(declared) => Some(Record::Effect {
+                    step,
+                    effect: crate::record::Effect::Declared(declared),
+                }),
+                Settled::Irreversible(why) => Some(Record::Irreversible { step, why }),
+            };
+            let gone = Record::Undone {
+                step,
+                effect,
+                replaced: None,
+            };
+            open.write(known.into_iter().chain([gone]).collect())
         })
     }
 
@@ -208,13 +253,15 @@ impl Undo {
             let Some(found) = open.steps.live.get(&step) else {
                 return Ok(());
             };
-            if found.effects.is_empty() && found.irreversible.is_empty() {
+            if found.undone.len() == found.effects.len() && found.irreversible.is_empty() {
                 return open.write(vec![Record::Forget { step }]);
             }
             let posts: Result<Vec<(Name, Fingerprint)>> = found
                 .paths()
                 // What later steps found there is in their pre-images.
                 .filter(|path| !open.steps.changed_after(step, path))
+                // It led nowhere when the step tried it; what it leads to now is another name's.
+                .filter(|path| is_straight(path))
                 .map(|path| {
                     let post = Fingerprint::read(path, self.limits.file_bytes_max);
                     Ok((path.clone(), post.map_err(at("look at", path))?))

@@ -14,8 +14,21 @@ const SERVER_CHANNELS = ['slack', 'email', 'webhook', 'teams', 'pagerduty'];
 const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 500;
 
+/** The same with a server, which is asked over a network. */
+const PAUSE_SERVER_MS = 2_000;
+
 /** Refuses a channel that cannot work, before the first call needs it. */
-function checked(channel) {
+function checked(channel, server = false) {
+  if (server) {
+    // Whom the server asks, and how, is its policies' affair; the call waits.
+    if (SERVER_CHANNELS.includes(channel)) return 'wait';
+    if (typeof channel === 'function' || channel === 'console') {
+      throw new errors.ConfigurationError(
+        'the server asks people and takes their answers; use "wait" or undefined, and answer at the server',
+        'config.approval',
+      );
+    }
+  }
   if (channel === undefined || channel === null) return undefined;
   if (typeof channel === 'function' || channel === 'wait' || channel === 'console') return channel;
   if (SERVER_CHANNELS.includes(channel)) {
@@ -37,9 +50,9 @@ function ended(decision, approval) {
   throw new errors.ApprovalDenied(decision, approval);
 }
 
-async function look(engine, id) {
+async function look({ engine, server }, id) {
   try {
-    return made.approval(await engine.approval(id));
+    return made.approval(await (server === undefined ? engine.approval(id) : engine.askApproval(id)));
   } catch (error) {
     throw errors.typed(error);
   }
@@ -57,10 +70,11 @@ function answer(engine, id, who, yes) {
  * Waits until a person agreed; answers the id to check with again.
  * Throws ApprovalRequired, ApprovalDenied or ApprovalTimeout, or the reason of `signal`.
  */
-async function obtain(engine, decision, channel, timeoutMs, signal) {
+async function obtain(interlock, decision, channel, timeoutMs, signal) {
+  const { engine } = interlock;
   const id = decision.approvalId;
   if (channel === undefined || !id) throw new errors.ApprovalRequired(decision);
-  let approval = await look(engine, id);
+  let approval = await look(interlock, id);
   if (channel === 'wait') {
     const deadline = performance.now() + timeoutMs;
     let pause = PAUSE_MIN_MS;
@@ -68,8 +82,8 @@ async function obtain(engine, decision, channel, timeoutMs, signal) {
       const left = deadline - performance.now();
       if (left <= 0) break;
       await sleep(Math.min(pause, left), undefined, { signal });
-      pause = Math.min(pause * 2, PAUSE_MAX_MS);
-      approval = await look(engine, id);
+      pause = Math.min(pause * 2, interlock.server === undefined ? PAUSE_MAX_MS : PAUSE_SERVER_MS);
+      approval = await look(interlock, id);
     }
   } else if (approval.pending) {
     const person = channel === 'console' ? userInfo().username : 'callback';
@@ -81,7 +95,8 @@ async function obtain(engine, decision, channel, timeoutMs, signal) {
 }
 
 /** As `obtain`, holding up the event loop: for calls that must answer at once. */
-function obtainSync(engine, decision, channel, timeoutMs) {
+function obtainSync(interlock, decision, channel, timeoutMs) {
+  const { engine } = interlock;
   const id = decision.approvalId;
   if (channel === undefined || !id) throw new errors.ApprovalRequired(decision);
   if (channel === 'console') {
@@ -140,4 +155,4 @@ async function ask(approval) {
   }
 }
 
-module.exports = { checked, obtain, obtainSync };
+module.exports = { checked, look, obtain, obtainSync };

@@ -10,17 +10,26 @@ const made = require('./decision.cjs');
 const approvals = require('./approval.cjs');
 const guards = require('./guard.cjs');
 const scopes = require('./scope.cjs');
+const servers = require('./server.cjs');
+const undoing = require('./undo.cjs');
 const { snapshot } = require('./plain.cjs');
 
 const OPTIONS = new Set([
   'agent', 'policy', 'environment', 'session', 'user', 'durability', 'content', 'timeoutMs', 'approval',
-  'approvalTimeoutMs',
+  'approvalTimeoutMs', 'undo', 'onViolation', 'rollbackLimit', ...servers.OPTIONS,
 ]);
 const CHECK_OPTIONS = new Set([
   'tool', 'arguments', 'payload', 'agent', 'session', 'run', 'step', 'user', 'environment', 'idempotencyKey',
   'costUsd', 'context', 'metadata', 'approvalId', 'redact', 'pathResolved', 'addresses',
+  'undo', 'reported',
 ]);
+const ROLLBACK_OPTIONS = new Set(['last', 'agent', 'force']);
 const SCOPE_OPTIONS = new Set([...scopes.FIELDS, 'approvalId']);
+
+/** What a violation may entail. */
+const VIOLATIONS = ['block', 'pause', 'rollback'];
+/** Reasons of a block that are no violation of their own: the agent was stopped before. */
+const STOPPED = new Set(['agent.paused', 'kill-switch']);
 
 /** Agents whose sessions are remembered; the oldest are forgotten. */
 const SESSIONS_MAX = 10_000;
@@ -48,6 +57,7 @@ function milliseconds(name, value, least) {
 class Interlock {
   #sessions = new Map();
   #defaults;
+  #content;
 
   constructor(data, options = {}) {
     if (typeof data === 'object' && data !== null && !(data instanceof URL)) {
@@ -60,7 +70,10 @@ class Interlock {
         ? require('node:url').fileURLToPath(data)
         : data || process.env.INTERLOCK_DATA || 'interlock-data',
     );
-    this.approval = approvals.checked(options.approval);
+    const { mode, server } = servers.settings(options);
+    this.mode = mode;
+    this.server = server?.url;
+    this.approval = approvals.checked(options.approval, server !== undefined);
     this.approvalTimeoutMs = milliseconds('approvalTimeoutMs', options.approvalTimeoutMs ?? 300_000, 0);
     this.#defaults = {
       agent: options.agent || process.env.INTERLOCK_AGENT,
@@ -70,18 +83,46 @@ class Interlock {
     };
     const policies = options.policy === undefined ? ['default'] : [options.policy].flat();
     const timeoutMs = milliseconds('timeoutMs', options.timeoutMs ?? 5_000, 1);
+    this.#content = options.content ?? 'full';
+    this.onViolation = options.onViolation ?? 'block';
+    this.rollbackLimit = options.rollbackLimit ?? 10;
+    const limits = undoing.limits(options.undo);
+    if (!VIOLATIONS.includes(this.onViolation)) {
+      throw new errors.ConfigurationError(
+        `\`onViolation\` must be one of ${VIOLATIONS.join(', ')}, not ${JSON.stringify(this.onViolation)}`,
+        'config.invalid',
+      );
+    }
+    if (!steps(this.rollbackLimit) || (this.onViolation === 'rollback' && limits === undefined)) {
+      throw new errors.ConfigurationError(
+        '`rollbackLimit` must be a whole number from 0 on, and a rollback needs `undo`',
+        'config.invalid',
+      );
+    }
+    const durability = options.durability ?? 'strict';
     try {
       this.engine = new native.Engine(
         this.data,
         policies.map(String),
-        options.durability ?? 'strict',
-        options.content ?? 'full',
+        durability,
+        this.#content,
         timeoutMs,
+        server,
       );
     } catch (error) {
       throw errors.typed(error);
     }
     closeAtExit(this);
+    /** Where what agents change is kept; `undefined` without `undo`. */
+    this.undoJournal = undefined;
+    if (limits !== undefined) {
+      try {
+        this.undoJournal = new undoing.Journal(this, path.join(this.data, 'undo'), durability === 'strict', limits);
+      } catch (error) {
+        this.close();
+        throw error;
+      }
+    }
   }
 
   /** Closes the record; another process may own the data directory at once. */
@@ -95,32 +136,53 @@ class Interlock {
 
   /** Decides on one action; the decision is on record when the promise resolves. */
   async check(actionType, resource, options = {}) {
-    return this.decide(actionType, fromOptions(resource, options));
+    return this.decide(actionType, fromOptions(resource, options), termsOf(options));
   }
 
   /** As `check`, at once: it holds up the event loop until the decision is on record. */
   checkSync(actionType, resource, options = {}) {
-    return this.decideSync(actionType, fromOptions(resource, options));
+    return this.decideSync(actionType, fromOptions(resource, options), termsOf(options));
   }
 
-  /** @internal */
-  async decide(actionType, action) {
+  /**
+   * @internal Beside the event loop where it waits for a disk or another process, else at once.
+   * `terms`: at least this `effect` because of `why`; `reported` if it has happened.
+   */
+  async decide(actionType, action, terms) {
     const json = this.#action(actionType, action);
     try {
-      return made.decision(await this.engine.check(json));
+      if (this.server !== undefined) return made.decision(await this.engine.askCheck(json, { reported: false, ...terms }));
+      if (terms !== undefined) return made.decision(await this.engine.checkUnder(json, { reported: false, ...terms }));
+      return made.decision(this.engine.checkAtOnce(json) ?? (await this.engine.check(json)));
     } catch (error) {
       throw errors.typed(error);
     }
   }
 
   /** @internal */
-  decideSync(actionType, action) {
+  decideSync(actionType, action, terms) {
     const json = this.#action(actionType, action);
     try {
+      if (terms !== undefined) return made.decision(this.engine.checkUnderSync(json, { reported: false, ...terms }));
       return made.decision(this.engine.checkSync(json));
     } catch (error) {
       throw errors.typed(error);
     }
+  }
+
+  /** @internal The action as the addon takes it. */
+  actionJson(actionType, action) {
+    return this.#action(actionType, action);
+  }
+
+  /** @internal Who acts here: as the scope says, or as this was made with. */
+  agentOf() {
+    return scopes.current().agent || this.#defaults.agent || undefined;
+  }
+
+  /** @internal The run that a call here would be a step of. */
+  runsIn() {
+    return scopes.current().steps;
   }
 
   #session(agent) {
@@ -148,47 +210,50 @@ class Interlock {
       );
     }
     const approvalId = action.approvalId || scope.approvalId;
-    const wire = {
-      agent_id: agent,
-      action_type: actionType,
-      resource: action.resource === undefined ? '' : text('resource', action.resource),
-      tool: action.tool,
-      session_id: action.session || scope.session || defaults.session || this.#session(agent),
-      run_id: action.run || scope.run,
-      step: action.step,
-      idempotency_key: action.idempotencyKey,
-      capabilities: action.redact ? ['redact', 'wait'] : ['wait'],
-    };
-    const user = action.user || scope.user || defaults.user;
-    if (user) wire.user = { id: user };
-    const environment = action.environment || scope.environment || defaults.environment;
-    if (environment) wire.environment = { name: environment };
-    if (action.costUsd !== undefined && action.costUsd !== null) wire.cost_usd = String(action.costUsd);
-    if (action.pathResolved !== undefined || action.addresses !== undefined) {
-      wire.observed = { path: { resolved: action.pathResolved }, addresses: action.addresses };
-    }
     let { metadata } = action;
     if (approvalId) metadata = { ...(metadata ?? {}), approval_id: String(approvalId) };
+    const user = action.user || scope.user || defaults.user;
+    const environment = action.environment || scope.environment || defaults.environment;
     let json;
     try {
-      json = JSON.stringify(wire);
+      // Field by field: an object for all of them takes twice as long.
+      const capabilities = action.redact ? '"redact","wait"' : '"wait"';
+      json = `{"capabilities":[${capabilities}${action.undo ? ',"undo"' : ''}]`;
+      json += member('agent_id', agent);
+      json += member('action_type', actionType);
+      json += member('resource', action.resource === undefined ? '' : text('resource', action.resource));
+      json += member('tool', action.tool);
+      json += member('session_id', action.session || scope.session || defaults.session || this.#session(agent));
+      json += member('run_id', action.run || scope.run);
+      json += member('step', action.step);
+      json += member('idempotency_key', action.idempotencyKey);
+      if (user) json += member('user', { id: user });
+      if (environment) json += member('environment', { name: environment });
+      if (action.costUsd !== undefined && action.costUsd !== null) json += member('cost_usd', String(action.costUsd));
+      if (action.pathResolved !== undefined || action.addresses !== undefined) {
+        json += member('observed', { path: { resolved: action.pathResolved }, addresses: action.addresses });
+      }
     } catch (cause) {
+      if (cause instanceof errors.InvalidAction) throw cause;
       throw new errors.InvalidAction('a field of the action is no plain text', 'action.field-type', { cause });
     }
-    const further = [];
     const args = action.json ?? shown('arguments', action.arguments);
-    if (args !== undefined) further.push(`"arguments":${args}`);
-    for (const [field, value] of [['payload', action.payload], ['context', action.context], ['metadata', metadata]]) {
-      if (value !== undefined) further.push(`"${field}":${shown(field, value)}`);
-    }
-    return further.length > 0 ? `${json.slice(0, -1)},${further.join(',')}}` : json;
+    if (args !== undefined) json += `,"arguments":${args}`;
+    if (action.payload !== undefined) json += `,"payload":${shown('payload', action.payload)}`;
+    if (action.context !== undefined) json += `,"context":${shown('context', action.context)}`;
+    if (metadata !== undefined) json += `,"metadata":${shown('metadata', metadata)}`;
+    return `${json}}`;
   }
 
   /** Reports what became of an action; its result is scanned for hidden instructions. */
   async report(decision, status, options = {}) {
     const report = reportOf(decision, status, options);
     try {
-      return Object.freeze(JSON.parse(await this.engine.outcome(report)));
+      const taken =
+        this.server === undefined
+          ? (this.engine.outcomeAtOnce(report) ?? this.engine.outcome(report))
+          : this.engine.askOutcome(report);
+      return Object.freeze(JSON.parse(await taken));
     } catch (error) {
       return unreported(decision, error);
     }
@@ -221,6 +286,98 @@ class Interlock {
     return require('./monitor/index.cjs').run(this, agent, options ?? {}, inside);
   }
 
+  /** A run whose steps are written down, so that it can go on after a crash where it stopped. */
+  async run(...given) {
+    return require('./run.cjs').run(this, this.#content, ...given);
+  }
+
+  /** Ends the pause of a run. Never call it from what an agent controls. */
+  releaseRun(name, { by } = {}) {
+    return told(() => native.releaseRun(this.data, nonempty('name', name), nonempty('by', by)));
+  }
+
+  /** Answers for a step whose outcome is not known. Never call it from what an agent controls. */
+  settleStep(name, step, { happened, result, by } = {}) {
+    if (typeof happened !== 'boolean' || !Number.isSafeInteger(step) || step < 1) {
+      throw new errors.ConfigurationError(
+        'settleStep(name, step, { happened, by }) needs the number of a step and a boolean',
+        'config.invalid',
+      );
+    }
+    const stored = happened ? require('./run.cjs').encode(`step ${step}`, result) : undefined;
+    return told(() => native.settleStep(this.data, nonempty('name', name), step, stored, nonempty('by', by)));
+  }
+
+  /** Removes a run with the results that it stored. Begun anew, it repeats its effects. */
+  forgetRun(name) {
+    return told(() => native.forgetRun(this.data, nonempty('name', name)));
+  }
+
+  /**
+   * Undoes the last actions, newest first: of `agent`, or of all agents. What was changed since by
+   * somebody else is left alone, unless `force` says otherwise. Never call it from what an agent controls.
+   */
+  async rollback(options = {}) {
+    known(options, ROLLBACK_OPTIONS, 'rollback()');
+    const { last = 1, agent, force = false } = options;
+    if (!steps(last)) throw new errors.ConfigurationError('`last` must be a whole number from 0 on', 'config.invalid');
+    return this.#undoing().rollback({ last, agent, force: force === true });
+  }
+
+  /** The actions that a rollback would undo, oldest first. */
+  async undoSteps(agent) {
+    return this.#undoing().steps(agent);
+  }
+
+  /** Forgets a step that cannot be undone to its end, after a person looked at it. */
+  async abandonStep(step) {
+    await this.#undoing().act({ what: 'abandon', step });
+  }
+
+  #undoing() {
+    if (this.undoJournal === undefined) {
+      throw new errors.ConfigurationError('Interlock was made with `undo: false`', 'undo.off');
+    }
+    return this.undoJournal;
+  }
+
+  /**
+   * Does what `onViolation` says of an action that was not permitted: the agent is stopped when this
+   * returns, what it did is undone when its promise resolves. Guards and monitors call it. What fails
+   * here is a warning: the action is refused in any case.
+   * @internal
+   */
+  violated(decision) {
+    if (this.onViolation === 'block' || decision.effect !== 'block' || undoing.rolling()) return undefined;
+    if (decision.reasons.some(({ code }) => STOPPED.has(code))) return undefined;
+    const agent = this.agentOf();
+    if (agent === undefined) return undefined;
+    try {
+      // Stopped first, so that nothing is added to what is being undone.
+      this.engine.pauseAgent(agent, 'interlock.violation');
+    } catch (error) {
+      warn(`\`${agent}\` is not paused: ${errors.typed(error).message}`);
+    }
+    if (this.onViolation !== 'rollback') return undefined;
+    return scopes.unmonitored(() => this.undoJournal.rollback({ last: this.rollbackLimit, agent, force: false })).then(
+      undefined,
+      (error) => warn(`what \`${agent}\` did is not undone: ${error.message}`),
+    );
+  }
+
+  /** Ends the pause of an agent. Never call it from what an agent controls. */
+  resumeAgent(agent, { by } = {}) {
+    return told(() => this.engine.resumeAgent(nonempty('agent', agent), nonempty('by', by)));
+  }
+
+  /** How this process stands with the server; `null` unless `mode` is `connected`. */
+  standing() {
+    return told(() => {
+      const standing = this.engine.standing();
+      return typeof standing === 'string' ? Object.freeze(JSON.parse(standing)) : null;
+    });
+  }
+
   /** Express middleware: one decision per request. */
   express(options) {
     return require('./express.cjs').middleware(this, options);
@@ -229,15 +386,11 @@ class Interlock {
   /** An approval as it stands, or once it is decided within `waitMs`. */
   async approvalOf(id, waitMs = 0) {
     const deadline = performance.now() + waitMs;
-    try {
-      for (;;) {
-        const approval = made.approval(await this.engine.approval(id));
-        const left = deadline - performance.now();
-        if (!approval.pending || left <= 0) return approval;
-        await require('node:timers/promises').setTimeout(Math.min(100, left));
-      }
-    } catch (error) {
-      throw errors.typed(error);
+    for (;;) {
+      const approval = await approvals.look(this, id);
+      const left = deadline - performance.now();
+      if (!approval.pending || left <= 0) return approval;
+      await require('node:timers/promises').setTimeout(Math.min(100, left));
     }
   }
 
@@ -257,12 +410,60 @@ class Interlock {
   }
 }
 
+function warn(message) {
+  process.emitWarning(message, { type: 'InterlockWarning', code: 'INTERLOCK_UNDO' });
+}
+
+/** What the addon answers, or the typed error that it means. */
+function told(work) {
+  try {
+    return work();
+  } catch (error) {
+    throw errors.typed(error);
+  }
+}
+
+function nonempty(what, value) {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new errors.ConfigurationError(`\`${what}\` must be a text`, 'config.invalid');
+}
+
+/** Whether a number is one of steps. */
+function steps(number) {
+  return Number.isSafeInteger(number) && number >= 0 && number <= 0xffff_ffff;
+}
+
+function termsOf({ reported }) {
+  return reported === true ? { reported: true } : undefined;
+}
+
 function fromOptions(resource, options) {
   if (typeof resource === 'object' && resource !== null && !(resource instanceof URL)) {
     throw new errors.ConfigurationError('check(actionType, resource, options): `resource` is a text', 'config.invalid');
   }
   known(options, CHECK_OPTIONS, 'check()');
-  return { ...options, resource };
+  // Of one shape for all calls: reading fields of objects that are spread takes the slow way each time.
+  return {
+    resource,
+    tool: options.tool,
+    arguments: options.arguments,
+    payload: options.payload,
+    agent: options.agent,
+    session: options.session,
+    run: options.run,
+    step: options.step,
+    user: options.user,
+    environment: options.environment,
+    idempotencyKey: options.idempotencyKey,
+    costUsd: options.costUsd,
+    context: options.context,
+    metadata: options.metadata,
+    approvalId: options.approvalId,
+    redact: options.redact,
+    pathResolved: options.pathResolved,
+    addresses: options.addresses,
+    json: undefined,
+  };
 }
 
 function text(field, value) {
@@ -271,6 +472,12 @@ function text(field, value) {
   if (value instanceof URL) return value.href;
   if (['number', 'bigint', 'boolean'].includes(typeof value)) return String(value);
   throw new errors.InvalidAction(`\`${field}\` must be a text, not a ${typeof value}`, 'action.field-type');
+}
+
+/** A member of a JSON object after another one; nothing for what has no JSON. */
+function member(name, value) {
+  const json = JSON.stringify(value);
+  return json === undefined ? '' : `,"${name}":${json}`;
 }
 
 function shown(field, value) {
@@ -334,9 +541,22 @@ function named(policy) {
 
 const shared = new Map();
 
+/** How the shared instance is opened: by policies of this process, or with the server's. */
+function opening(policy, server) {
+  if (server === undefined) return named(policy);
+  if (ENVIRONMENTS.includes(policy)) return { server, environment: policy };
+  if (policy === 'default') return { server };
+  throw new errors.ConfigurationError(
+    `policies are the server's: publish ${JSON.stringify(policy)} there; an environment ` +
+      `(${ENVIRONMENTS.join(', ')}) may be named here`,
+    'config.policy',
+  );
+}
+
 /** `Interlock.guard` on a shared instance, made at the first use. */
 function guard(tool, { policy = 'default', agent, data, ...options } = {}) {
-  approvals.checked(options.approval);
+  const server = process.env.INTERLOCK_SERVER || undefined;
+  approvals.checked(options.approval, server !== undefined);
   const where = path.resolve(data || process.env.INTERLOCK_DATA || 'interlock-data');
   let found = shared.get(where);
   if (found !== undefined && found.policy !== policy) {
@@ -349,7 +569,7 @@ function guard(tool, { policy = 'default', agent, data, ...options } = {}) {
   if (found === undefined) {
     const interlock = new Interlock(where, {
       agent: agent || process.env.INTERLOCK_AGENT || path.parse(process.argv[1] ?? 'node').name,
-      ...named(policy),
+      ...opening(policy, server),
     });
     found = { policy, interlock };
     shared.set(where, found);

@@ -19,6 +19,32 @@ class InvalidAction extends InterlockError {}
 /** There is no decision, or it cannot be recorded. The action must not run. */
 class Unavailable extends InterlockError {}
 
+/**
+ * A rollback ended before its last step. `report` says what is undone and what stands in the way; the
+ * step at which it stopped and older ones are as they were.
+ */
+class RollbackStopped extends InterlockError {
+  constructor(message, report) {
+    super(message, 'undo.stopped');
+    Object.defineProperty(this, 'report', { value: report });
+  }
+}
+
+/** A run cannot go on. The step did not run. */
+class RunError extends InterlockError {}
+
+/** The run waits until a person looked at it: `releaseRun()`. */
+class RunPaused extends RunError {}
+
+/** The run took another step here before, so that it is paused. */
+class Diverged extends RunPaused {}
+
+/** The step failed in an earlier life, and the run went on from there. */
+class StepFailed extends RunError {}
+
+/** The step happened, and its result cannot be stored as JSON: a resumed run would lack it. */
+class ResultNotStored extends RunError {}
+
 /** The action did not run. */
 class Denied extends InterlockError {
   constructor(decision) {
@@ -66,6 +92,12 @@ class ApprovalDenied extends Denied {
 /** Nobody answered in the time the caller waits; the request itself may still be open. */
 class ApprovalTimeout extends ApprovalRequired {}
 
+/**
+ * A step began in an earlier life of its run, and nobody knows whether it happened. A person who
+ * agrees to the approval has it run again; one who knows that it happened says so with `settleStep()`.
+ */
+class OutcomeUnknown extends ApprovalRequired {}
+
 const classes = {
   ApprovalDenied,
   ApprovalRequired,
@@ -75,10 +107,17 @@ const classes = {
   CircuitOpen,
   ConfigurationError,
   Denied,
+  Diverged,
   InterlockError,
   InvalidAction,
   LimitExceeded,
   LoopDetected,
+  OutcomeUnknown,
+  ResultNotStored,
+  RollbackStopped,
+  RunError,
+  RunPaused,
+  StepFailed,
   Unavailable,
 };
 for (const [name, type] of Object.entries(classes)) {

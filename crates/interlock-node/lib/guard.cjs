@@ -4,6 +4,8 @@
 const { types, inspect } = require('node:util');
 const errors = require('./errors.cjs');
 const approvals = require('./approval.cjs');
+const scopes = require('./scope.cjs');
+const { Effects } = require('./undo.cjs');
 const { snapshot, redacted, isPlainObject } = require('./plain.cjs');
 
 /** The methods of an object through which frameworks run a tool. */
@@ -17,7 +19,10 @@ const RESULT_CHARACTERS = 64 * 1024;
 
 const OPTIONS = new Set([
   'name', 'actionType', 'resource', 'costUsd', 'parameters', 'inputs', 'approval', 'approvalTimeoutMs', 'sync',
+  'undo', 'writes', 'idempotent', 'check',
 ]);
+
+const NOTHING = Object.freeze([]);
 
 /** How calls of one tool become actions. */
 class Guard {
@@ -29,9 +34,26 @@ class Guard {
     this.costUsd = options.costUsd;
     this.parameters = options.parameters;
     this.inputs = options.inputs ?? Infinity;
-    this.approval = approvals.checked(options.approval ?? interlock.approval);
+    this.approval = approvals.checked(options.approval ?? interlock.approval, interlock.server !== undefined);
     this.approvalTimeoutMs = options.approvalTimeoutMs ?? interlock.approvalTimeoutMs;
     this.sync = options.sync ?? false;
+    /** What undoes a call, and the files that it changes. */
+    this.undo = options.undo;
+    this.writes = options.writes;
+    /** What a run does with a call that may have happened. */
+    this.idempotent = options.idempotent ?? false;
+    this.check = options.check;
+    for (const name of ['undo', 'check']) {
+      if (this[name] !== undefined && typeof this[name] !== 'function') {
+        throw new errors.ConfigurationError(`\`${name}\` must be a function`, 'config.invalid');
+      }
+    }
+    if ((this.undo !== undefined || this.writes !== undefined) && interlock.undoJournal === undefined) {
+      throw new errors.ConfigurationError(
+        `\`${this.name}\` cannot be undone: Interlock was made with \`undo: false\``,
+        'undo.off',
+      );
+    }
     if (this.parameters !== undefined && new Set(this.parameters).size !== this.parameters.length) {
       throw new errors.ConfigurationError('`parameters` names one twice', 'config.invalid');
     }
@@ -59,39 +81,89 @@ class Guard {
     });
   }
 
-  #options(call, redact, resource, costUsd, approvalId) {
+  /** The operations on files that a call declares. */
+  #written(paths) {
+    const named = (typeof paths === 'string' ? [paths] : paths) ?? [];
+    if (!Array.isArray(named) || named.some((one) => typeof one !== 'string' || one === '')) {
+      throw new errors.InvalidAction(`\`writes\` of \`${this.name}\` must give paths`, 'action.field-type');
+    }
+    return named.map((one) => ({ what: 'any', path: one }));
+  }
+
+  #patterns(args) {
+    const { writes } = this;
+    return Array.isArray(writes) ? writes.map((one) => this.#value(one, args)) : this.#value(writes, args);
+  }
+
+  #reversible(call, ops, why) {
+    // What cannot be kept is no reason to refuse: the decision is told, and decides.
+    if (ops.length > 0) return why === null;
+    return call.undo === true || this.undo !== undefined;
+  }
+
+  /** What a call comes to, whoever is asked about it and how often. */
+  async about(call) {
+    const resource = await this.#value(this.resource, call.arguments);
+    const costUsd = await this.#value(this.costUsd, call.arguments);
+    const ops = this.writes === undefined ? NOTHING : this.#written(await this.#patterns(call.arguments));
+    const why = ops.length > 0 ? await this.interlock.undoJournal.plan(ops) : null;
+    return { resource, costUsd, ops, undo: this.#reversible(call, ops, why) };
+  }
+
+  /** As `about`, at once. */
+  aboutSync(call) {
+    const resource = this.#value(this.resource, call.arguments);
+    const costUsd = this.#value(this.costUsd, call.arguments);
+    const ops = this.writes === undefined ? NOTHING : this.#written(this.#patterns(call.arguments));
+    const why = ops.length > 0 ? this.interlock.undoJournal.planSync(ops) : null;
+    return { resource, costUsd, ops, undo: this.#reversible(call, ops, why) };
+  }
+
+  /** The action that a call is. */
+  action(call, about, redact, approvalId, step) {
     const { json, pathResolved } = call;
-    return { tool: this.name, json, pathResolved, resource, costUsd, approvalId, redact };
+    const { resource, costUsd, undo } = about;
+    return { tool: this.name, json, pathResolved, resource, costUsd, undo, approvalId, redact, step };
   }
 
   /** The decision under which the tool may run; rejects if there is none. */
   async permit(call, redact = true) {
     const { interlock } = this;
-    const resource = await this.#value(this.resource, call.arguments);
-    const costUsd = await this.#value(this.costUsd, call.arguments);
-    let decision = await interlock.decide(this.actionType, this.#options(call, redact, resource, costUsd));
+    const about = await this.about(call);
+    let decision = await interlock.decide(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {
-      const id = await approvals.obtain(
-        interlock.engine, decision, this.approval, this.approvalTimeoutMs, call.signal,
-      );
-      decision = await interlock.decide(this.actionType, this.#options(call, redact, resource, costUsd, id));
+      const id = await approvals.obtain(interlock, decision, this.approval, this.approvalTimeoutMs, call.signal);
+      decision = await interlock.decide(this.actionType, this.action(call, about, redact, id));
     }
-    if (!decision.allowed) throw errors.denied(decision);
+    if (!decision.allowed) throw await this.refusal(decision);
+    call.ops = about.ops;
     return decision;
   }
 
   /** As `permit`, at once. */
   permitSync(call, redact = true) {
     const { interlock } = this;
-    const resource = this.#value(this.resource, call.arguments);
-    const costUsd = this.#value(this.costUsd, call.arguments);
-    let decision = interlock.decideSync(this.actionType, this.#options(call, redact, resource, costUsd));
+    const about = this.aboutSync(call);
+    let decision = interlock.decideSync(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {
-      const id = approvals.obtainSync(interlock.engine, decision, this.approval, this.approvalTimeoutMs);
-      decision = interlock.decideSync(this.actionType, this.#options(call, redact, resource, costUsd, id));
+      const id = approvals.obtainSync(interlock, decision, this.approval, this.approvalTimeoutMs);
+      decision = interlock.decideSync(this.actionType, this.action(call, about, redact, id));
     }
-    if (!decision.allowed) throw errors.denied(decision);
+    if (!decision.allowed) throw this.refusalSync(decision);
+    call.ops = about.ops;
     return decision;
+  }
+
+  /** The error for a decision that permits nothing; what a violation entails is done. */
+  async refusal(decision) {
+    await this.interlock.violated(decision);
+    return errors.denied(decision);
+  }
+
+  /** As `refusal`: the agent is stopped at once, and what it did is undone right after. */
+  refusalSync(decision) {
+    this.interlock.violated(decision);
+    return errors.denied(decision);
   }
 
   #report(started, result) {
@@ -143,6 +215,7 @@ class Call {
     const taken = snapshot('arguments', this.named ? own[0] : fromNames(this.names, own));
     this.json = taken.json;
     this.arguments = taken.copy;
+    this.ops = NOTHING;
     this.signal = taken.signal ?? signalOf(this.rest);
   }
 
@@ -190,37 +263,71 @@ async function permitted(guard, call) {
 
 async function runChecked(guard, target, self, args) {
   const call = new Call(guard, args);
+  const { steps } = scopes.current();
+  if (steps !== undefined) {
+    const run = () => Reflect.apply(target, self, call.args);
+    return steps.take(guard, call, run, guard.name, guard.idempotent, guard.check);
+  }
   const decision = await permitted(guard, call);
+  const effects = new Effects(guard, call, decision, call.ops);
   const started = performance.now();
+  try {
+    await effects.begin();
+  } catch (error) {
+    await guard.report(decision, started, 'not_run');
+    throw error;
+  }
   let result;
   try {
-    result = await Reflect.apply(target, self, call.args);
+    result = await effects.run(() => Reflect.apply(target, self, call.args));
   } catch (error) {
+    await effects.end(false);
     await guard.report(decision, started, afterError(call));
     throw error;
   }
+  await effects.end(true, result);
   await guard.report(decision, started, 'succeeded', result);
   return result;
 }
 
+/** A call within a run, where it would have to be a step and cannot be one. */
+function noStep(guard, what, instead) {
+  if (scopes.current().steps === undefined) return;
+  throw new errors.ConfigurationError(
+    `\`${guard.name}\` is ${what}, which cannot be a step of a run; ${instead}`,
+    'run.step',
+  );
+}
+
 function runCheckedSync(guard, target, self, args) {
+  noStep(guard, 'synchronous', 'leave out `sync`');
   const call = new Call(guard, args);
   const decision = guard.permitSync(call);
   if (decision.arguments !== undefined) call.replace(decision.arguments);
+  const effects = new Effects(guard, call, decision, call.ops);
   const started = performance.now();
+  try {
+    effects.beginSync();
+  } catch (error) {
+    guard.reportSync(decision, started, 'not_run');
+    throw error;
+  }
   let result;
   try {
-    result = Reflect.apply(target, self, call.args);
+    result = effects.run(() => Reflect.apply(target, self, call.args));
   } catch (error) {
+    effects.endSync(false);
     guard.reportSync(decision, started, afterError(call));
     throw error;
   }
+  effects.endSync(true, result);
   guard.reportSync(decision, started, 'succeeded', result);
   return result;
 }
 
 /** Nothing of a generator runs before its first item is asked for: that is when it is decided on. */
 function generateChecked(guard, target, self, args) {
+  noStep(guard, 'a generator', 'answer a list instead');
   const call = new Call(guard, args);
   return (async function* () {
     const decision = await permitted(guard, call);
@@ -239,8 +346,18 @@ function generateChecked(guard, target, self, args) {
   })();
 }
 
+/** What is checked, for a run that is given it as a step. */
+const guarded = new WeakMap();
+
 /** The checked way to call `target`. */
 function caller(guard, target) {
+  if (isGenerator(target) && (guard.undo !== undefined || guard.writes !== undefined)) {
+    throw new errors.ConfigurationError(
+      `\`${guard.name}\` is a generator, of which nobody knows when it has happened; ` +
+        'answer a list instead, or leave out `undo` and `writes`',
+      'undo.generator',
+    );
+  }
   if (guard.sync) return runCheckedSync;
   return isGenerator(target) ? generateChecked : runChecked;
 }
@@ -248,12 +365,14 @@ function caller(guard, target) {
 /** `target`, checked; its name, length and other properties are its own. */
 function wrapFunction(guard, target) {
   const call = caller(guard, target);
-  return new Proxy(target, {
+  const proxy = new Proxy(target, {
     apply: (_, self, args) => call(guard, target, self, args),
     construct() {
       throw new errors.ConfigurationError(`\`${guard.name}\` is guarded as a function, not as a class`, 'guard.tool');
     },
   });
+  guarded.set(proxy, { guard, target });
+  return proxy;
 }
 
 /** An object whose ways to run are checked; everything else is the object's own. */
@@ -266,7 +385,7 @@ function wrapObject(guard, tool) {
     );
   }
   const wrapped = new WeakMap();
-  let guarded;
+  let proxy;
   const see = (key, value) => {
     if (typeof value !== 'function' || key === 'constructor') return value;
     const known = wrapped.get(value);
@@ -275,6 +394,7 @@ function wrapObject(guard, tool) {
     if (METHODS.includes(key)) {
       const call = caller(guard, value);
       seen = new Proxy(value, { apply: (_, self, args) => call(guard, value, tool, args) });
+      guarded.set(seen, { guard, target: value, self: tool });
     } else if (PAST.includes(key)) {
       seen = () => {
         throw new errors.ConfigurationError(
@@ -285,7 +405,7 @@ function wrapObject(guard, tool) {
     } else {
       // Private members are the object's, not the proxy's.
       seen = new Proxy(value, {
-        apply: (f, self, args) => Reflect.apply(f, self === guarded ? tool : self, args),
+        apply: (f, self, args) => Reflect.apply(f, self === proxy ? tool : self, args),
       });
     }
     wrapped.set(value, seen);
@@ -293,7 +413,7 @@ function wrapObject(guard, tool) {
   };
   // A target of its own: a frozen tool would insist on its unchecked methods.
   const shadow = Object.create(Object.getPrototypeOf(tool));
-  guarded = new Proxy(shadow, {
+  proxy = new Proxy(shadow, {
     get: (_, key) => see(key, Reflect.get(tool, key, tool)),
     set: (_, key, value) => Reflect.set(tool, key, value, tool),
     has: (_, key) => Reflect.has(tool, key),
@@ -313,7 +433,7 @@ function wrapObject(guard, tool) {
       };
     },
   });
-  return guarded;
+  return proxy;
 }
 
 /** The same tool, checked before it runs. */
@@ -334,4 +454,6 @@ function wrap(interlock, tool, options = {}) {
   return typeof tool === 'function' ? wrapFunction(guard, tool) : wrapObject(guard, tool);
 }
 
-module.exports = { wrap, Guard, Call, runChecked, generateChecked, isGenerator, METHODS, RESULT_CHARACTERS };
+module.exports = {
+  wrap, Guard, Call, guarded, afterError, runChecked, generateChecked, isGenerator, METHODS, RESULT_CHARACTERS,
+};

@@ -12,12 +12,21 @@ function current() {
   return storage.getStore() ?? EMPTY;
 }
 
-/** Runs `inside` in `scope`, completed by the surrounding one. An approval is for one call: not inherited. */
+/**
+ * Runs `inside` in `scope`, completed by the surrounding one. An approval is for one call: not inherited.
+ * Beside who acts there are `monitor`; `steps`, the run whose next step a guarded call is; `step`, what
+ * happens now as a rollback counts it; and `rolling` while something is undone.
+ */
 function enter(scope, inside) {
   const outer = current();
-  const inner = { approvalId: scope.approvalId, monitor: scope.monitor ?? outer.monitor };
+  const inner = { ...outer, approvalId: scope.approvalId, monitor: scope.monitor ?? outer.monitor };
   for (const field of FIELDS) inner[field] = scope[field] || outer[field];
   return storage.run(inner, inside);
+}
+
+/** Runs `inside` in the surrounding scope but for `fields`. */
+function within(fields, inside) {
+  return storage.run({ ...current(), ...fields }, inside);
 }
 
 /** Runs `inside` where no monitor looks: what a decision itself needs is not the agent's. */
@@ -27,4 +36,4 @@ function unmonitored(inside) {
   return storage.run({ ...outer, monitor: undefined }, inside);
 }
 
-module.exports = { current, enter, unmonitored, FIELDS };
+module.exports = { current, enter, within, unmonitored, FIELDS };

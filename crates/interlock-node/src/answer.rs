@@ -74,7 +74,7 @@ impl Writer {
         self.first = false;
     }
 
-    fn texts<'a>(&mut self, name: &str, items: impl IntoIterator<Item = &'a str>) {
+    pub(crate) fn texts<'a>(&mut self, name: &str, items: impl IntoIterator<Item = &'a str>) {
         self.key(name).push('[');
         for (at, item) in items.into_iter().enumerate() {
             if at > 0 {
@@ -85,7 +85,7 @@ impl Writer {
         self.out.push(']');
     }
 
-    fn nested(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+    pub(crate) fn nested(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.key(name).push('{');
         self.first = true;
         write(self);

@@ -4,26 +4,31 @@ use std::time::Duration;
 
 use interlock_core::audit::record::ContentMode;
 use interlock_core::model::{Action, Outcome, OutcomeStatus, Principal, Role, parse_nano};
-use interlock_runtime::{CheckOptions, Gate, GateOptions, Options, Place};
+use interlock_runtime::{CheckOptions, Decider, GateOptions, Options};
 use interlock_store::journal::Durability;
 use napi::bindgen_prelude::AsyncTask;
-use napi::{Env, Error, Result, Task};
+use napi::{Env, Result, Task};
 use napi_derive::napi;
 use uuid::Uuid;
 
 use crate::answer;
 use crate::error::{configuration, invalid, of_action, of_gate};
+use crate::server::Server;
+use crate::task::caught;
+
+/// An agent's process has no lists to keep up to date; whoever looks opens the directory.
+const GATHER: Duration = Duration::from_secs(2);
 
 /// Decides on actions, in this process or through the one that owns the data directory.
 #[napi]
 #[derive(Debug)]
 pub struct Engine {
-    gate: Gate,
+    pub(crate) decider: Decider,
 }
 
 #[napi]
 impl Engine {
-    /// Opens the directory `data`, or joins the process that owns it.
+    /// Opens the directory `data`, or joins the process that owns it; with `server`, by its policies.
     ///
     /// # Errors
     /// When the policies do not compile, or the directory cannot be opened.
@@ -34,6 +39,7 @@ impl Engine {
         durability: String,
         content: String,
         patience_ms: u32,
+        server: Option<Server>,
     ) -> Result<Self> {
         let mut sources = Vec::new();
         for name in &policies {
@@ -59,17 +65,20 @@ impl Engine {
                 return Err(configuration(&text, "config.invalid"));
             }
         };
+        let patience = Duration::from_millis(u64::from(patience_ms));
         let options = GateOptions {
             runtime: Options {
                 policies: sources,
                 durability,
                 content,
+                gather: GATHER,
                 ..Options::on(data.as_ref())
             },
-            patience: Duration::from_millis(u64::from(patience_ms)),
+            patience,
         };
-        let gate = Gate::open(options).map_err(|e| of_gate(&e))?;
-        Ok(Self { gate })
+        let server = server.map(|server| server.options(patience));
+        let decider = Decider::open(options, server).map_err(|e| of_gate(&e))?;
+        Ok(Self { decider })
     }
 
     /// Decides on an action, given as JSON; it is on record when this returns.
@@ -78,14 +87,25 @@ impl Engine {
     /// When there is no decision: the action must not run.
     #[napi(catch_unwind)]
     pub fn check_sync(&self, action: String) -> Result<String> {
-        check(&self.gate, &action)
+        check(&self.decider, &action)
+    }
+
+    /// As `checkSync` where that waits for no disk and no other process; otherwise nothing is done.
+    /// Two threads to wake, there and back, cost more than a decision.
+    ///
+    /// # Errors
+    /// As those of `checkSync`.
+    #[napi(catch_unwind)]
+    pub fn check_at_once(&self, action: String) -> Result<Option<String>> {
+        let at_once = self.decider.answers_at_once();
+        at_once.then(|| check(&self.decider, &action)).transpose()
     }
 
     /// As `checkSync`, on a thread of the pool.
     #[napi]
     pub fn check(&self, action: String) -> AsyncTask<CheckTask> {
         AsyncTask::new(CheckTask {
-            gate: self.gate.clone(),
+            decider: self.decider.clone(),
             action,
         })
     }
@@ -96,14 +116,24 @@ impl Engine {
     /// When the outcome was not taken, or it is not known whether it was.
     #[napi(catch_unwind)]
     pub fn outcome_sync(&self, report: Report) -> Result<String> {
-        outcome(&self.gate, &report)
+        outcome(&self.decider, &report)
+    }
+
+    /// As `outcomeSync` where `checkAtOnce` would decide; otherwise nothing is done.
+    ///
+    /// # Errors
+    /// As those of `outcomeSync`.
+    #[napi(catch_unwind)]
+    pub fn outcome_at_once(&self, report: Report) -> Result<Option<String>> {
+        let at_once = self.decider.answers_at_once();
+        at_once.then(|| outcome(&self.decider, &report)).transpose()
     }
 
     /// As `outcomeSync`, on a thread of the pool.
     #[napi]
     pub fn outcome(&self, report: Report) -> AsyncTask<OutcomeTask> {
         AsyncTask::new(OutcomeTask {
-            gate: self.gate.clone(),
+            decider: self.decider.clone(),
             report,
         })
     }
@@ -114,14 +144,14 @@ impl Engine {
     /// When there is none of that id.
     #[napi(catch_unwind)]
     pub fn approval_sync(&self, id: String, wait_ms: u32) -> Result<String> {
-        approval(&self.gate, &id, wait_ms)
+        approval(&self.decider, &id, wait_ms)
     }
 
     /// An approval as it stands.
     #[napi]
     pub fn approval(&self, id: String) -> AsyncTask<ApprovalTask> {
         AsyncTask::new(ApprovalTask {
-            gate: self.gate.clone(),
+            decider: self.decider.clone(),
             id,
         })
     }
@@ -138,7 +168,13 @@ impl Engine {
         approve: bool,
         reason: String,
     ) -> Result<String> {
-        let Some(runtime) = self.gate.runtime() else {
+        if self.decider.has_server() {
+            return Err(configuration(
+                "the server asks people and takes their answers: answer there",
+                "owner.elsewhere",
+            ));
+        }
+        let Some(runtime) = self.decider.runtime() else {
             return Err(configuration(
                 "another process owns the data directory: answer there, or with `interlock approvals`",
                 "owner.elsewhere",
@@ -154,21 +190,16 @@ impl Engine {
         Ok(answer::approval(&answered.row))
     }
 
-    /// `owner`, `client`, `unconnected` or `closed`.
+    /// `owner`, `client`, `unconnected` or `closed`; `remote` where a server decides about everything.
     #[napi(getter)]
     pub fn place(&self) -> &'static str {
-        match self.gate.place() {
-            Place::Owner(_) => "owner",
-            Place::Client(_) => "client",
-            Place::Closed => "closed",
-            _ => "unconnected",
-        }
+        self.decider.place()
     }
 
     /// Ends this process's part: the record is closed, another process may own the directory.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.gate.close();
+        self.decider.close();
     }
 }
 
@@ -192,17 +223,17 @@ pub struct Report {
     pub rows: Option<f64>,
 }
 
-fn check(gate: &Gate, json: &str) -> Result<String> {
+fn check(decider: &Decider, json: &str) -> Result<String> {
     let action = Action::from_json(json.as_bytes()).map_err(|e| of_action(&e))?;
     let arguments = action.capabilities.redact.then(|| action.arguments.clone());
-    let checked = gate
-        .check(&Principal::local(), action, &CheckOptions::default())
+    let checked = decider
+        .check(action, &CheckOptions::default())
         .map_err(|e| of_gate(&e))?;
     Ok(answer::decision(&checked, arguments.as_ref()))
 }
 
 /// A count from JavaScript, where all numbers are floating: whole and from 0 on.
-fn count(field: &str, number: f64) -> Result<i64> {
+pub(crate) fn count(field: &str, number: f64) -> Result<i64> {
     /// The largest integer that a double holds exactly with all below it.
     const SAFE_MAX: f64 = 9_007_199_254_740_991.0;
     if number.fract() == 0.0 && (0.0..=SAFE_MAX).contains(&number) {
@@ -215,7 +246,7 @@ fn count(field: &str, number: f64) -> Result<i64> {
     ))
 }
 
-fn outcome(gate: &Gate, report: &Report) -> Result<String> {
+pub(crate) fn outcome(decider: &Decider, report: &Report) -> Result<String> {
     let Some(status) = OutcomeStatus::from_name(&report.status) else {
         let text = format!(
             "`status` must be `succeeded`, `failed`, `not_run` or `unknown`, not `{}`",
@@ -240,45 +271,35 @@ fn outcome(gate: &Gate, report: &Report) -> Result<String> {
         rows: report.rows.map(|rows| count("rows", rows)).transpose()?,
         result: report.result.clone(),
     };
-    let reply = gate
-        .outcome(&Principal::local(), id, &outcome)
-        .map_err(|e| of_gate(&e))?;
+    let reply = decider.outcome(id, &outcome).map_err(|e| of_gate(&e))?;
     Ok(answer::outcome(&reply))
 }
 
-fn approval(gate: &Gate, id: &str, wait_ms: u32) -> Result<String> {
+pub(crate) fn approval(decider: &Decider, id: &str, wait_ms: u32) -> Result<String> {
     let wait = Duration::from_millis(u64::from(wait_ms));
-    let row = gate
-        .wait_approval(&Principal::local(), id, wait)
-        .map_err(|e| of_gate(&e))?;
+    let row = decider.approval(id, wait).map_err(|e| of_gate(&e))?;
     Ok(answer::approval(&row))
 }
 
 /// One check that is under way.
 #[derive(Debug)]
 pub struct CheckTask {
-    gate: Gate,
+    decider: Decider,
     action: String,
 }
 
 /// One report that is under way.
 #[derive(Debug)]
 pub struct OutcomeTask {
-    gate: Gate,
+    decider: Decider,
     report: Report,
 }
 
 /// One look at an approval that is under way.
 #[derive(Debug)]
 pub struct ApprovalTask {
-    gate: Gate,
+    decider: Decider,
     id: String,
-}
-
-/// What runs on a thread of the pool must not unwind into it.
-fn caught(work: impl FnOnce() -> Result<String>) -> Result<String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::from_reason("the engine panicked")))
 }
 
 macro_rules! task {
@@ -298,6 +319,6 @@ macro_rules! task {
     };
 }
 
-task!(CheckTask, self => check(&self.gate, &self.action));
-task!(OutcomeTask, self => outcome(&self.gate, &self.report));
-task!(ApprovalTask, self => approval(&self.gate, &self.id, 0));
+task!(CheckTask, self => check(&self.decider, &self.action));
+task!(OutcomeTask, self => outcome(&self.decider, &self.report));
+task!(ApprovalTask, self => approval(&self.decider, &self.id, 0));

@@ -5,7 +5,13 @@
 //! and nothing of the addon lives on in JavaScript's heap.
 
 mod answer;
+pub mod elsewhere;
 pub mod engine;
 mod error;
 pub mod limits;
 pub mod privacy;
+pub mod run;
+pub mod server;
+mod task;
+pub mod terms;
+pub mod undo;

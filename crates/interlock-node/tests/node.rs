@@ -55,6 +55,13 @@ fn staged() -> PathBuf {
     root
 }
 
+/// The server of this build, which a build of the workspace's tests makes.
+fn binary() -> PathBuf {
+    let built = std::env::current_exe().expect("this test");
+    let deps = built.parent().expect("its directory");
+    deps.with_file_name("interlock")
+}
+
 /// As `lib/native.cjs` names it.
 fn addon() -> String {
     let arch = match std::env::consts::ARCH {
@@ -80,15 +87,17 @@ fn node_tests() {
         .filter(|path| path.to_string_lossy().contains(".test."))
         .collect();
     files.sort();
+    // Of a file: larger sizes take their time, and so does a machine that others use.
+    let soak = std::env::var("INTERLOCK_SOAK").is_ok_and(|set| set == "1");
+    let timeout_ms = if soak { 1_200_000 } else { 120_000 };
     let ran = Command::new("node")
-        .args([
-            "--test",
-            "--test-reporter=spec",
-            "--test-timeout=60000",
-            "--test-concurrency=2",
-        ])
+        .args(["--test", "--test-reporter=spec", "--test-concurrency=2"])
+        .arg(format!("--test-timeout={timeout_ms}"))
         .args(files)
         .current_dir(&root)
+        .env("INTERLOCK_BINARY", binary())
+        .env_remove("INTERLOCK_SERVER")
+        .env_remove("INTERLOCK_API_KEY")
         .env_remove("INTERLOCK_DATA")
         .env_remove("INTERLOCK_AGENT")
         .env_remove("INTERLOCK_ENVIRONMENT")

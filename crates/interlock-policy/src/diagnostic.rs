@@ -113,6 +113,11 @@ impl<'a> SourceText<'a> {
         (index, self.lines.get(index - 1).copied().unwrap_or(0))
     }
 
+    /// The line, from 1, of a byte.
+    pub(crate) fn line_number(&self, offset: usize) -> u32 {
+        u32::try_from(self.line(offset).0).unwrap_or(u32::MAX)
+    }
+
     /// `file:line` of a byte, as kept in compiled rules.
     pub(crate) fn origin(&self, offset: usize) -> String {
         format!("{}:{}", self.name, self.line(offset).0)

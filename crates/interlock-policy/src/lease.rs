@@ -31,6 +31,17 @@ impl Default for DecidedByServer {
     }
 }
 
+/// A rollback that the server orders of whoever has kept what the agent changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RollbackWanted {
+    /// The order's id; it is claimed before it is carried out.
+    pub id: String,
+    /// The agent whose steps are undone.
+    pub agent: String,
+    /// How many, the newest first.
+    pub last: u32,
+}
+
 /// What a client may rely on, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lease {
@@ -54,6 +65,9 @@ pub struct Lease {
     pub paused: Vec<String>,
     /// Whose actions the server decides itself.
     pub server: DecidedByServer,
+    /// Rollbacks that wait for a client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<RollbackWanted>,
 }
 
 /// Why a lease is not taken.

@@ -61,6 +61,7 @@ mod settings;
 mod signed;
 mod test_cases;
 mod units;
+mod yaml;
 
 pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load, named};
 pub use compile::{Compiled, SOURCES_MAX, compile};
@@ -68,10 +69,13 @@ pub use condition::{CONDITION_BYTES_MAX, ConditionCompiler};
 pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use document::FILE_BYTES_MAX;
 pub use format::format;
-pub use lease::{DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, receipt, verify_receipt};
+pub use lease::{
+    DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, RollbackWanted, receipt, verify_receipt,
+};
 pub use schema::cedar_schema;
 pub use signed::{
     BundleError, Manifest, SIGNED_BYTES_MAX, SignedSource, VerifiedBundle, layer_name,
     sources_digest, verify_bundle,
 };
 pub use test_cases::{Evaluate, Expectation, Given, TestCase, TestFailure, Verdict, run_tests};
+pub use yaml::{Yaml, read_yaml};

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use interlock_core::approval::State;
 use interlock_core::audit::record::ContentMode;
-use interlock_core::model::limits::{ACTION_TYPE_BYTES_MAX, ID_BYTES_MAX, RESOURCE_BYTES_MAX};
-use interlock_core::model::{
-    Action, ActionType, Capabilities, Outcome, OutcomeStatus, Principal, Role, Value,
-};
+use interlock_core::model::limits::ID_BYTES_MAX;
+use interlock_core::model::{Capabilities, Outcome, OutcomeStatus, Principal, Role, Value};
 use interlock_runtime::{
-    APPROVAL_FIELD, CheckOptions, Claimed, DEFAULT_TENANT, Gate, GateOptions, Options,
-    OutcomeReply, RuntimeError, ServerAddress, rfc3339,
+    APPROVAL_FIELD, Answer, Change, CheckOptions, Claimed, DEFAULT_TENANT, Decider, Edit,
+    GateOptions, Options, OutcomeReply, ROLLBACK_TEXT_CHARS_MAX, RollbackResult, RollbackState,
+    RuntimeError, Say, ServerAddress, ServerOptions, rfc3339,
 };
 use interlock_store::journal::Durability;
 use interlock_store::{ActionFilter, AgentChange, ApprovalRow};
@@ -20,9 +19,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use uuid::Uuid;
 
-use crate::decider::{Decider, ServerOptions};
+use crate::action::{Parts, within};
 use crate::decision::{PyDecision, findings};
-use crate::error::{configuration, invalid, of_action, of_gate};
+use crate::error::{configuration, invalid, of_gate};
 use crate::floor::PyFloor;
 use crate::value::{from_python, object_from_python};
 
@@ -113,10 +112,7 @@ impl PyEngine {
             reads_without_lease: offline_reads,
             timeout: Duration::from_millis(patience_ms),
         });
-        let decider = py.detach(|| match server {
-            None => Gate::open(options).map(Decider::Gate),
-            Some(server) => Decider::with_server(options, server),
-        });
+        let decider = py.detach(|| Decider::open(options, server));
         Ok(Self {
             decider: decider.map_err(|e| of_gate(py, &e))?,
         })
@@ -161,12 +157,7 @@ impl PyEngine {
         reported: bool,
         undo: bool,
     ) -> PyResult<PyDecision> {
-        within(py, "action_type", action_type, ACTION_TYPE_BYTES_MAX)?;
-        within(py, "resource", resource, RESOURCE_BYTES_MAX)?;
         for (field, text) in [
-            ("agent", Some(agent)),
-            ("tool", Some(tool)),
-            ("environment", environment),
             ("session", session),
             ("run", run),
             ("idempotency_key", idempotency_key),
@@ -174,19 +165,16 @@ impl PyEngine {
         ] {
             within(py, field, text.unwrap_or_default(), ID_BYTES_MAX)?;
         }
-        if agent.is_empty() {
-            return Err(invalid(
-                py,
-                "`agent` is empty: who acts?".to_owned(),
-                "action.field-missing",
-            ));
-        }
-        let action_type = ActionType::parse(action_type).map_err(|e| of_action(py, &e))?;
+        let parts = Parts {
+            agent,
+            action_type,
+            resource,
+            tool,
+            arguments,
+            environment: environment.unwrap_or_default(),
+        };
+        let mut action = parts.action(py)?;
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let mut action = Action::new(agent, action_type);
-        action.resource = resource.to_owned();
-        action.tool = tool.to_owned();
-        action.environment.name = owned(environment);
         action.session_id = owned(session);
         action.run_id = owned(run);
         action.step = step;
@@ -200,9 +188,6 @@ impl PyEngine {
         };
         action.observed.path_resolved = path_resolved.map(str::to_owned);
         action.observed.addresses = addresses.unwrap_or_default();
-        if let Some(arguments) = arguments {
-            action.arguments = from_python("arguments", arguments)?;
-        }
         if let Some(payload) = payload {
             action.payload = from_python("payload", payload)?;
         }
@@ -279,7 +264,9 @@ impl PyEngine {
         Ok(PyApproval(row.map_err(|e| of_gate(py, &e))?))
     }
 
-    /// Records a person's answer to an approval; only in the process that owns the directory.
+    /// Records a person's answer to an approval, perhaps with other `arguments` as JSON; only in the
+    /// process that owns the directory.
+    #[pyo3(signature = (id, approver, approve, reason, arguments=None))]
     fn decide_approval(
         &self,
         py: Python<'_>,
@@ -287,6 +274,7 @@ impl PyEngine {
         approver: &str,
         approve: bool,
         reason: &str,
+        arguments: Option<&str>,
     ) -> PyResult<PyApproval> {
         if self.decider.has_server() {
             return Err(configuration(
@@ -306,8 +294,27 @@ impl PyEngine {
             role: Role::Approver,
             ..Principal::local()
         };
-        let answered =
-            py.detach(|| runtime.decide_approval(&person, approver, id, approve, reason));
+        let edit = match arguments {
+            Some(json) => Some(Edit {
+                change: Change::Arguments(Value::parse(json.as_bytes()).map_err(|e| {
+                    configuration(py, format!("`arguments` are not JSON: {e}"), "body.invalid")
+                })?),
+                resource: None,
+            }),
+            None => None,
+        };
+        let answer = Answer {
+            approver,
+            say: match &edit {
+                _ if !approve => Say::Deny,
+                Some(edit) => Say::Edit(edit),
+                None => Say::Approve,
+            },
+            seen: None,
+            reason,
+            via: "embedded",
+        };
+        let answered = py.detach(|| runtime.answer_approval(&person, id, &answer));
         Ok(PyApproval(
             answered.map_err(|e| of_gate(py, &e.into()))?.row,
         ))
@@ -391,14 +398,72 @@ impl PyEngine {
         map.set_item("leased", standing.leased)?;
         map.set_item("bundle", standing.bundle)?;
         map.set_item("waiting", standing.waiting)?;
+        map.set_item("refused", standing.refused)?;
         map.set_item("problem", standing.problem)?;
+        map.set_item("upload_problem", standing.upload_problem)?;
         Ok(Some(map))
+    }
+
+    /// The rollbacks that the server waits for, as id, agent and number of steps; none in a process
+    /// that does not own the data directory.
+    fn rollbacks(&self) -> Vec<(String, String, u32)> {
+        let Decider::Connected(connected) = &self.decider else {
+            return Vec::new();
+        };
+        let wanted = connected.rollbacks().into_iter();
+        wanted.map(|one| (one.id, one.agent, one.last)).collect()
+    }
+
+    /// Takes a rollback for this data directory; whether it is carried out here.
+    fn claim_rollback(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
+        let Decider::Connected(connected) = &self.decider else {
+            return Ok(false);
+        };
+        let id = rollback_id(py, id)?;
+        py.detach(|| connected.claim_rollback(id))
+            .map_err(|e| of_gate(py, &e))
+    }
+
+    /// Tells the server what came of a rollback; whether it takes it.
+    fn end_rollback(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        state: &str,
+        undone: u32,
+        irreversible: u32,
+        message: &str,
+    ) -> PyResult<bool> {
+        let Decider::Connected(connected) = &self.decider else {
+            return Ok(false);
+        };
+        let id = rollback_id(py, id)?;
+        let Some(state) = RollbackState::ended(state) else {
+            return Err(invalid(
+                py,
+                format!("`state` must be `done`, `stopped` or `failed`, not `{state}`"),
+                "field.invalid",
+            ));
+        };
+        let result = RollbackResult {
+            state,
+            undone,
+            irreversible,
+            message: message.chars().take(ROLLBACK_TEXT_CHARS_MAX).collect(),
+        };
+        py.detach(|| connected.end_rollback(id, &result))
+            .map_err(|e| of_gate(py, &e))
     }
 
     /// Ends this process's part: the record is closed, another process may own the directory.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.decider.close());
     }
+}
+
+fn rollback_id(py: Python<'_>, id: &str) -> PyResult<Uuid> {
+    id.parse()
+        .map_err(|_| invalid(py, format!("`{id}` is no rollback's id"), "field.invalid"))
 }
 
 /// What only the owner of a data directory does was asked of another process.
@@ -408,18 +473,6 @@ fn elsewhere(py: Python<'_>, what: &str) -> PyErr {
         format!("{what} in the process that owns the data directory, which this one is not"),
         "owner.elsewhere",
     )
-}
-
-/// Holds the length of a text against its limit.
-fn within(py: Python<'_>, field: &str, text: &str, max: usize) -> PyResult<()> {
-    if text.len() <= max {
-        return Ok(());
-    }
-    Err(invalid(
-        py,
-        format!("`{field}` has {} bytes, the limit is {max}", text.len()),
-        "action.field-too-long",
-    ))
 }
 
 /// An amount of US dollars in billionths: an `int`, a `float`, a `Decimal` or a `str`.

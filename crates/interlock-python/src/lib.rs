@@ -1,14 +1,16 @@
 //! `interlock._core`: the runtime as a Python extension. What Python programmers meet is the
 //! package around it, in `python/interlock`.
 
-mod decider;
+mod action;
 mod decision;
+mod document;
 mod engine;
 mod error;
 mod floor;
 mod policies;
 mod privacy;
 mod run;
+mod shadow;
 mod undo;
 mod value;
 
@@ -20,6 +22,8 @@ mod _core {
     #[pymodule_export]
     use crate::decision::PyDecision;
     #[pymodule_export]
+    use crate::document::read_yaml;
+    #[pymodule_export]
     use crate::engine::{PyApproval, PyEngine, PyOutcome};
     #[pymodule_export]
     use crate::floor::PyFloor;
@@ -29,6 +33,8 @@ mod _core {
     use crate::privacy::mask;
     #[pymodule_export]
     use crate::run::{PyRunJournal, action_digest};
+    #[pymodule_export]
+    use crate::shadow::PyShadow;
     #[pymodule_export]
     use crate::undo::PyUndo;
     use pyo3::prelude::*;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use interlock_core::model::{Action, ActionType};
 use interlock_policy::{Compiled, Evaluate as _, Expectation, TestCase, Verdict, compile, named};
 use pyo3::prelude::*;
 
-use crate::error::{configuration, invalid, of_action};
-use crate::value::from_python;
+use crate::action::Parts;
+use crate::error::{configuration, invalid};
 
 /// Compiled policies, for tests of policies: what would they decide?
 #[pyclass(frozen, name = "Policies", module = "interlock")]
@@ -65,14 +64,15 @@ impl PyPolicies {
         arguments: Option<&Bound<'_, PyAny>>,
         environment: &str,
     ) -> PyResult<PyVerdict> {
-        let action_type = ActionType::parse(action_type).map_err(|e| of_action(py, &e))?;
-        let mut action = Action::new(agent, action_type);
-        action.resource = resource.to_owned();
-        action.tool = tool.to_owned();
-        action.environment.name = environment.to_owned();
-        if let Some(arguments) = arguments {
-            action.arguments = from_python("arguments", arguments)?;
-        }
+        let parts = Parts {
+            agent,
+            action_type,
+            resource,
+            tool,
+            arguments,
+            environment,
+        };
+        let action = parts.action(py)?;
         let case = TestCase {
             name: String::new(),
             origin: String::new(),

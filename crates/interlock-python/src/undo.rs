@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use interlock_effects::{
-    About, Declared, EffectError, Executor, FileOp, Limits, Report, Rollback, StepInfo, Undo,
+    About, Declared, EffectError, Executor, FileOp, Limits, Report, Rollback, Settled, StepInfo,
+    Undo,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -37,6 +38,17 @@ fn op<'a>(py: Python<'_>, (what, path, to): &'a Op) -> PyResult<FileOp<'a>> {
                 "undo.operation",
             ));
         }
+    })
+}
+
+/// An effect, of which `payload` is what JSON says.
+fn declared(py: Python<'_>, kind: &str, payload: &str, idempotent: bool) -> PyResult<Declared> {
+    let payload = serde_json::from_str(payload)
+        .map_err(|e| configuration(py, format!("`payload` is no JSON: {e}"), "undo.payload"))?;
+    Ok(Declared {
+        kind: kind.to_owned(),
+        payload,
+        idempotent,
     })
 }
 
@@ -106,7 +118,7 @@ impl PyUndo {
         Ok(())
     }
 
-    /// Notes an effect that a handler can undo; `payload` is JSON.
+    /// Notes an effect that a handler can undo; `payload` is JSON. Returns its place in the step.
     fn declare(
         &self,
         py: Python<'_>,
@@ -114,15 +126,44 @@ impl PyUndo {
         kind: &str,
         payload: &str,
         idempotent: bool,
-    ) -> PyResult<()> {
-        let payload = serde_json::from_str(payload)
-            .map_err(|e| configuration(py, format!("`payload` is no JSON: {e}"), "undo.payload"))?;
-        let declared = Declared {
-            kind: kind.to_owned(),
-            payload,
-            idempotent,
-        };
+    ) -> PyResult<usize> {
+        let declared = declared(py, kind, payload, idempotent)?;
         py.detach(|| self.0.declare(step, declared))
+            .map_err(|e| failed(py, &e))
+    }
+
+    /// Says what became of an effect that was declared before it happened: what undoes it, why it
+    /// cannot be undone, or neither if it did not happen.
+    #[pyo3(signature = (step, effect, *, kind=None, payload=None, idempotent=false, irreversible=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the two outcomes, by keyword"
+    )]
+    fn settle(
+        &self,
+        py: Python<'_>,
+        step: u64,
+        effect: usize,
+        kind: Option<&str>,
+        payload: Option<&str>,
+        idempotent: bool,
+        irreversible: Option<String>,
+    ) -> PyResult<()> {
+        let settled = match (kind, payload, irreversible) {
+            (Some(kind), Some(payload), None) => {
+                Settled::Undoable(declared(py, kind, payload, idempotent)?)
+            }
+            (None, None, Some(why)) => Settled::Irreversible(why),
+            (None, None, None) => Settled::Nothing,
+            _ => {
+                return Err(configuration(
+                    py,
+                    "give `kind` and `payload`, or `irreversible`, or none of them".to_owned(),
+                    "undo.payload",
+                ));
+            }
+        };
+        py.detach(|| self.0.settle(step, effect, settled))
             .map_err(|e| failed(py, &e))
     }
 

@@ -1,23 +1,34 @@
 //! People in the loop: asking, deciding, and using a grant exactly once.
 
+mod answer;
+mod edit;
+mod review;
+mod session;
+
+pub use answer::{Answer, Say};
+pub use edit::{Change, Edit, ShownEdit};
+pub use review::Review;
+pub use session::{ArgumentRule, SessionGrant};
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use interlock_core::approval::{Event, Recheck, Refusal, Request as Asked, State, Verdict};
-use interlock_core::audit::body::Body;
+use interlock_core::approval::{EXCLUDED_MAX, Event, Recheck, Request as Asked, State, Verdict};
 use interlock_core::audit::frame::Kind;
+use interlock_core::engine::Prepared;
 use interlock_core::model::{
     Action, ActionDigest, Approvers, Decision, Obligation, OutcomeStatus, Principal, Role,
     UnixNanos, Value,
 };
 use interlock_core::program::Grant;
 use interlock_store::journal::Entry;
-use interlock_store::{ApprovalRequest, ApprovalRow, Store, StoreError};
+use interlock_store::{ApprovalEdit, ApprovalRequest, ApprovalRow, Store, StoreError};
 use uuid::Uuid;
 
+use crate::Runtime;
 use crate::bundles::Loaded;
 use crate::error::RuntimeError;
 use crate::outcome::{Granted, record_time};
-use crate::{Runtime, rfc3339};
+use crate::people::People;
 
 /// How long an approval waits when the rule does not say: 24 hours, in nanoseconds.
 const WAIT_NS_DEFAULT: i64 = 24 * 3_600 * 1_000_000_000;
@@ -81,18 +92,21 @@ impl Runtime {
                 "approval `{id}` was given for another action; ask again"
             )));
         }
-        let rules = serde_json::from_str::<serde_json::Value>(&row.asked.detail)
-            .ok()
-            .and_then(|detail| {
-                let rules = detail.get("approvals")?.as_array()?;
-                Some(
-                    rules
-                        .iter()
-                        .filter_map(|r| r.as_str().map(Arc::from))
-                        .collect(),
-                )
-            })
-            .unwrap_or_default();
+        let rules = if row.approval.state == State::ApprovedEdited {
+            let edit = self.inner.store.edit(&principal.tenant, &id.to_string())?;
+            edit.filter(|edit| edit.digest == digest)
+                .ok_or(RuntimeError::NotFound("edit of this approval"))?
+                .rules
+        } else {
+            edit::row_rules(&row)
+        };
+        let rules: Vec<Arc<str>> = rules.into_iter().map(Arc::from).collect();
+        if rules.is_empty() {
+            // An empty list would stand for everything.
+            return Err(RuntimeError::Conflict(format!(
+                "approval `{id}` does not say what it answers; ask again"
+            )));
+        }
         Ok(Some(Found {
             grant: Grant {
                 digest,
@@ -143,7 +157,7 @@ impl Runtime {
         &self,
         principal: &Principal,
         action: &Action,
-        digest: ActionDigest,
+        prepared: &Prepared,
         decision: &Decision,
         loaded: &Loaded,
         id: Uuid,
@@ -163,22 +177,22 @@ impl Runtime {
             timeout_ms: WAIT_NS_DEFAULT / 1_000_000,
         });
         let mut request = Asked::new(
-            digest,
+            prepared.digest,
             loaded.revision,
             now.saturating_add(timeout_ms.saturating_mul(1_000_000)),
         );
         request.quorum = quorum;
-        let mut preview = String::new();
-        action.arguments.write_json(&mut preview);
-        let preview = interlock_core::privacy::mask_text(&preview, Default::default()).text;
-        let preview: String = preview.chars().take(8_192).collect();
-        let detail = serde_json::json!({
-            "arguments": preview,
-            "approvals": decision.approvals.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "reasons": decision.reasons.iter().map(|r| r.message.clone()).collect::<Vec<_>>(),
-            "user": action.user.id,
-        });
-        self.inner.store.request_approval(
+        let people = self.inner.people.load();
+        let user = &action.user.id;
+        let mut excluded: Vec<String> = people
+            .owners_of(&action.agent_id)
+            .chain((!user.is_empty()).then(|| people.name_of(user)))
+            .map(str::to_owned)
+            .collect();
+        excluded.truncate(EXCLUDED_MAX);
+        request.excluded = excluded;
+        let detail = review::detail(principal, action, prepared, decision);
+        let row = self.inner.store.request_approval(
             &principal.tenant,
             &ApprovalRequest {
                 id: id.to_string(),
@@ -201,6 +215,7 @@ impl Runtime {
             },
             now,
         )?;
+        self.inner.changed.notify(&principal.tenant, &row.asked.id);
         Ok(())
     }
 
@@ -210,87 +225,6 @@ impl Runtime {
             .deciding
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a person's answer. The record is durable before this returns; a second answer gets
-    /// the first outcome.
-    ///
-    /// The record comes first, then the row: an agent can use the grant from the moment the row says
-    /// so, and no grant may be used that is not on record. A row that could not be written follows
-    /// from the record, through the projector: at once when the store recovers, else at the next
-    /// start.
-    ///
-    /// # Errors
-    /// When the caller may not decide, there is no such approval, or the answer cannot be recorded.
-    pub fn decide_approval(
-        &self,
-        principal: &Principal,
-        approver: &str,
-        id: &str,
-        approve: bool,
-        reason: &str,
-    ) -> Result<Answered, RuntimeError> {
-        if !matches!(principal.role, Role::Approver | Role::Admin) {
-            return Err(RuntimeError::Forbidden(
-                "only a key of role `approver` or `admin` can decide an approval".to_owned(),
-            ));
-        }
-        let tenant = &*principal.tenant;
-        let store = &self.inner.store;
-        let one = self.deciding();
-        let now = self.inner.clock.now();
-        let mut row = store
-            .approval(tenant, id)
-            .map_err(|e| not_found(e, "approval"))?;
-        if let Some(due) = row.approval.due(now) {
-            row = store.advance_approval(tenant, id, None, &due, now)?.row;
-            self.record_expiry(tenant, &row, now);
-        }
-        let event = vote(&row, approver, approve, reason);
-        let next = match row.approval.step(&event, now) {
-            Ok(next) => next,
-            Err(Refusal::AlreadyDecided(_) | Refusal::AlreadyVoted) => {
-                return Ok(Answered {
-                    row,
-                    already_decided: true,
-                });
-            }
-            Err(refusal) => return Err(RuntimeError::Conflict(refusal.to_string())),
-        };
-        let kind = if next.state == State::Pending {
-            Kind::ApprovalVote
-        } else {
-            Kind::ApprovalFinal
-        };
-        let mut body = Body::new(kind, &rfc3339(now));
-        body.str("tenant", tenant)
-            .str("id", id)
-            .str("agent", &row.asked.agent_id)
-            .str("approver", approver)
-            .str("verdict", event.name())
-            .str("state", next.state.name())
-            .int("version", next.version)
-            .str("action_hash", &row.approval.request.digest.to_hex());
-        let bytes = body
-            .finish()
-            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
-        self.inner
-            .journal
-            .append(tenant, kind, bytes)
-            .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
-        if next.state.is_approved() {
-            self.inner.memory.approved(tenant, &row.asked.agent_id, now);
-        }
-        self.inner.projector.wake();
-        // Nobody else changes the row meanwhile, so that it takes the step that is on record.
-        let advanced =
-            store.advance_approval(tenant, id, Some(row.approval.version), &event, now)?;
-        drop(one);
-        self.inner.changed.notify(tenant, id);
-        Ok(Answered {
-            already_decided: advanced.already_decided(),
-            row: advanced.row,
-        })
     }
 
     /// Tells the approval whose grant a decision used what became of the action. Nothing is told of
@@ -316,17 +250,41 @@ impl Runtime {
         drop(one);
         match advanced {
             Ok(_) => self.inner.changed.notify(tenant, &id),
+            // A session approval is not told of outcomes.
+            Err(error) if error.is_not_found() => {}
             Err(error) => {
                 tracing::warn!(%error, id, "an approval was not told of its outcome yet");
             }
         }
     }
 
-    /// One approval, with what time has brought about.
+    /// One approval, with what time has brought about; with the arguments to run, when they were
+    /// edited and the caller is who runs them.
     ///
     /// # Errors
-    /// When there is none, or it is another agent's.
+    /// When there is none, or it is another agent's; when the edited arguments were erased.
     pub fn approval(&self, principal: &Principal, id: &str) -> Result<ApprovalRow, RuntimeError> {
+        let row = self.settled_approval(principal, id)?;
+        self.with_edit(principal, row)
+    }
+
+    /// Puts other people, groups and owners in the place of those that were known.
+    pub fn set_people(&self, people: People) {
+        self.inner.people.store(Arc::new(people));
+    }
+
+    /// The people, groups and owners that are known.
+    #[must_use]
+    pub fn people(&self) -> Arc<People> {
+        self.inner.people.load_full()
+    }
+
+    /// One approval, with what time has brought about.
+    pub(crate) fn settled_approval(
+        &self,
+        principal: &Principal,
+        id: &str,
+    ) -> Result<ApprovalRow, RuntimeError> {
         let now = self.inner.clock.now();
         let row = self
             .inner
@@ -340,16 +298,13 @@ impl Runtime {
         if principal.role == Role::Agent && foreign {
             return Err(RuntimeError::NotFound("approval"));
         }
-        if row.approval.due(now).is_some() {
+        if let Some(due) = row.approval.due(now) {
             let _one = self.deciding();
             let before = row.approval.version;
-            let advanced = self.inner.store.advance_approval(
-                &principal.tenant,
-                id,
-                None,
-                &Event::Expire,
-                now,
-            )?;
+            let advanced =
+                self.inner
+                    .store
+                    .advance_approval(&principal.tenant, id, None, &due, now)?;
             // The timer may have come first, and has recorded it then.
             if advanced.row.approval.version == before.saturating_add(1) && advanced.applied() {
                 self.record_expiry(&principal.tenant, &advanced.row, now);
@@ -365,16 +320,13 @@ impl Runtime {
     }
 }
 
-fn vote(row: &ApprovalRow, approver: &str, approve: bool, reason: &str) -> Event {
+fn vote(row: &ApprovalRow, approver: &str, verdict: Verdict) -> Event {
     Event::Vote {
         approver: approver.to_owned(),
-        verdict: if approve {
-            Verdict::Approve
-        } else {
-            Verdict::Deny
-        },
+        verdict,
         seen: row.approval.proposed(),
-        reason: reason.to_owned(),
+        // The words are content and were not recorded.
+        reason: String::new(),
     }
 }
 
@@ -430,12 +382,6 @@ pub(crate) fn follow(
         (id, event)
     } else {
         let id = text("id");
-        let approve = match text("verdict") {
-            "approve" => true,
-            "deny" => false,
-            // Time's own, which the row follows by itself.
-            _ => return Ok(()),
-        };
         let Some(row) = found(id)? else {
             return Ok(());
         };
@@ -443,8 +389,23 @@ pub(crate) fn follow(
         if number("version").is_none_or(|recorded| recorded <= version) {
             return Ok(());
         }
-        // The words are content and were not recorded.
-        (id, vote(&row, text("approver"), approve, ""))
+        let approver = text("approver");
+        let event = match text("verdict") {
+            "approve" => vote(&row, approver, Verdict::Approve),
+            "deny" => vote(&row, approver, Verdict::Deny),
+            "edit" => {
+                let Some(edit) = recorded_edit(&body, entry.seq) else {
+                    return Ok(());
+                };
+                store.set_edit(tenant, id, &edit)?;
+                vote(&row, approver, Verdict::Edit { to: edit.digest })
+            }
+            "happened" => answer::resolve(approver, true),
+            "absent" => answer::resolve(approver, false),
+            // Time's own, and what is taken back, which the row comes before.
+            _ => return Ok(()),
+        };
+        (id, event)
     };
     match store.advance_approval(tenant, id, None, &event, at) {
         Ok(advanced) => {
@@ -456,6 +417,21 @@ pub(crate) fn follow(
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// What the record of an edit says of it; the arguments are content.
+fn recorded_edit(body: &Value, seq: u64) -> Option<ApprovalEdit> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let digest = interlock_core::audit::unhex(text("edited_hash")?)?;
+    let rules = body.get("rules")?.as_array()?;
+    let rules = rules.iter().filter_map(Value::as_str);
+    Some(ApprovalEdit {
+        editor: text("approver")?.to_owned(),
+        digest: ActionDigest(digest.try_into().ok()?),
+        seq,
+        rules: rules.map(str::to_owned).collect(),
+        resource: text("edited_resource")?.to_owned(),
+    })
 }
 
 fn not_found(error: interlock_store::StoreError, what: &'static str) -> RuntimeError {

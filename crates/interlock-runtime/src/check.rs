@@ -11,7 +11,8 @@ use interlock_core::model::{
     Action, ActionDigest, Decision, Effect, FiredRule, Principal, Reason, ReasonCode, RuleKind,
     UnixNanos, reason::code,
 };
-use interlock_core::state::Footprint;
+use interlock_core::program::{Grant, Program};
+use interlock_core::state::{Footprint, Readings};
 use interlock_store::journal::{Appended, JournalError};
 use interlock_store::vault::Deferred;
 use uuid::Uuid;
@@ -102,6 +103,15 @@ struct Pending {
     deep: Option<crate::deep::Job>,
 }
 
+/// Who writes the record.
+#[derive(Clone, Copy)]
+enum Writing {
+    /// The caller, which waits, unless somebody else is writing.
+    Here,
+    /// The journal's thread: the caller must not wait.
+    Elsewhere,
+}
+
 enum Begun {
     Stored(Box<Checked>),
     Underway(idempotency::Key),
@@ -120,7 +130,7 @@ impl Runtime {
         options: &CheckOptions,
     ) -> Result<Checked, RuntimeError> {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
-        self.check_with(principal, action, options, move |result| {
+        self.check_then(principal, action, options, Writing::Here, move |result| {
             // The receiver waits below; it cannot be gone.
             let _ = send.send(result);
         });
@@ -132,12 +142,23 @@ impl Runtime {
     }
 
     /// Decides on an action; `done` is called once the record is as durable as the mode says, on
-    /// the writer's thread, and must not block.
+    /// the thread that writes it, and must not block.
     pub fn check_with(
         &self,
         principal: &Principal,
         action: Action,
         options: &CheckOptions,
+        done: impl FnOnce(Result<Checked, RuntimeError>) + Send + 'static,
+    ) {
+        self.check_then(principal, action, options, Writing::Elsewhere, done);
+    }
+
+    fn check_then(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &CheckOptions,
+        writing: Writing,
         done: impl FnOnce(Result<Checked, RuntimeError>) + Send + 'static,
     ) {
         let pending = match self.begin(principal, action, options) {
@@ -206,11 +227,13 @@ impl Runtime {
                 );
             }
         };
-        if let Err(error) =
-            self.inner
-                .journal
-                .append_content_with(&tenant, Kind::Decision, body, content, finish)
-        {
+        let journal = &self.inner.journal;
+        let kind = Kind::Decision;
+        let appended = match writing {
+            Writing::Here => journal.append_content_here(&tenant, kind, body, content, finish),
+            Writing::Elsewhere => journal.append_content_with(&tenant, kind, body, content, finish),
+        };
+        if let Err(error) = appended {
             self.undo(&footprint, id, at, taken.as_ref());
             call(
                 &undone,
@@ -318,6 +341,16 @@ impl Runtime {
                 .inspect_err(|_| inner.memory.cancel(&prepared.footprint, now))?;
         }
         let mut approval_id = found.as_ref().map(|f| f.approval);
+        if decision.effect == Effect::RequireApproval
+            && found.is_none()
+            && options.reported.is_none()
+            && let Some(loaded) = loaded.as_deref()
+            && let Some((agreed, session)) =
+                self.agreed_before(loaded, &request, &prepared, &decision, options)
+        {
+            decision = agreed;
+            approval_id = Some(session);
+        }
         let asked = self.settle_approval(
             principal,
             &action,
@@ -407,6 +440,63 @@ impl Runtime {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
         let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
+        let decision = self.judge(
+            program,
+            loaded.is_some(),
+            request,
+            prepared,
+            readings,
+            options,
+        );
+        self.inner.stats.decided(decision.effect, started.elapsed());
+        decision
+    }
+
+    /// What people agreed to before, for this run or session, if it covers the action; one use is
+    /// taken.
+    fn agreed_before(
+        &self,
+        loaded: &Loaded,
+        request: &Request<'_>,
+        prepared: &Prepared,
+        decision: &Decision,
+        options: &CheckOptions,
+    ) -> Option<(Decision, Uuid)> {
+        let Request {
+            principal,
+            action,
+            now,
+            ..
+        } = *request;
+        let tenant = &principal.tenant;
+        let session = self.find_session(tenant, action, prepared, decision, now)?;
+        let id: Uuid = session.id.parse().ok()?;
+        let grant = Grant {
+            digest: prepared.digest,
+            rules: decision.approvals.clone(),
+            approval_id: Arc::from(session.id.as_str()),
+        };
+        let with_grant = Request {
+            grant: Some(&grant),
+            ..*request
+        };
+        let program = &loaded.compiled.program;
+        let readings = decision.readings.clone();
+        let agreed = self.judge(program, true, &with_grant, prepared, readings, options);
+        (agreed.effect.permits() && self.use_session(tenant, &session, action, now))
+            .then_some((agreed, id))
+    }
+
+    /// The decision on these readings.
+    fn judge(
+        &self,
+        program: &Program,
+        has_policy: bool,
+        request: &Request<'_>,
+        prepared: &Prepared,
+        readings: Readings,
+        options: &CheckOptions,
+    ) -> Decision {
         let mut decision = catch_unwind(AssertUnwindSafe(|| {
             engine::decide(program, request, prepared, readings)
         }))
@@ -426,7 +516,7 @@ impl Runtime {
                 "a detector failed on this action, so it is denied".to_owned(),
             );
         }
-        if loaded.is_none() && prepared.facts.action.side_effect {
+        if !has_policy && prepared.facts.action.side_effect {
             decision = deny(
                 decision,
                 "no-policy",
@@ -437,7 +527,6 @@ impl Runtime {
         if let Some(floor) = &options.floor {
             floor.raise(&mut decision, request, prepared);
         }
-        self.inner.stats.decided(decision.effect, started.elapsed());
         decision
     }
 
@@ -475,15 +564,7 @@ impl Runtime {
             return Ok(None);
         }
         if decision.effect == Effect::RequireApproval && options.reported.is_none() {
-            self.request_approval(
-                principal,
-                action,
-                prepared.digest,
-                decision,
-                loaded,
-                id,
-                now,
-            )?;
+            self.request_approval(principal, action, prepared, decision, loaded, id, now)?;
             return Ok(Some(id));
         }
         Ok(None)

@@ -8,7 +8,9 @@
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::record::ContentMode;
-use interlock_core::model::{Action, Capabilities, Environment, Object, Observed, User, Value};
+use interlock_core::model::{
+    Action, Capabilities, Environment, Object, Observed, User, Value, write_json_string,
+};
 use interlock_core::privacy;
 use interlock_store::journal::{Entry, JournalError};
 use interlock_store::vault::{
@@ -87,7 +89,7 @@ impl About {
         }
     }
 
-    fn subject(&self, tenant: &str, agent: &str) -> Subject {
+    pub(crate) fn subject(&self, tenant: &str, agent: &str) -> Subject {
         match self {
             Self::User(id) => Subject::User {
                 tenant: tenant.into(),
@@ -102,7 +104,7 @@ impl About {
     }
 }
 
-/// The content of an action, to be made on the journal's thread.
+/// The content of an action, to be made when its record is written.
 pub(crate) fn of_action(
     mode: ContentMode,
     tenant: &Arc<str>,
@@ -185,12 +187,17 @@ fn weight_of(object: &Object) -> usize {
 /// field.
 fn fields(action: &mut Action) -> Vec<(&'static str, String)> {
     let mut fields = Vec::with_capacity(5);
+    let mut field = |name, value: &Value, weight: usize| {
+        let mut text = String::with_capacity(weight + weight / 4);
+        value.write_json(&mut text);
+        fields.push((name, text));
+    };
     for (name, value) in [
         ("arguments", &action.arguments),
         ("payload", &action.payload),
     ] {
         if !value.is_null() {
-            fields.push((name, value.to_json()));
+            field(name, value, weight(value));
         }
     }
     for (name, object) in [
@@ -198,26 +205,75 @@ fn fields(action: &mut Action) -> Vec<(&'static str, String)> {
         ("metadata", &mut action.metadata),
     ] {
         if !object.is_empty() {
-            fields.push((name, Value::Object(std::mem::take(object)).to_json()));
+            let weight = weight_of(object);
+            field(name, &Value::Object(std::mem::take(object)), weight);
         }
     }
     let rest = rest(action);
-    if !rest.is_empty() {
-        fields.push(("request", serde_json::Value::Object(rest).to_string()));
+    if rest.len() > 2 {
+        fields.push(("request", rest));
     }
     fields
 }
 
-/// Who, where and what was seen, in the wire form of an action.
-fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
-    use serde_json::json;
-    let mut rest = serde_json::Map::new();
+/// An object in the wire form of an action, written member by member.
+struct Rest(String);
+
+impl Rest {
+    fn key(&mut self, name: &str) -> &mut Self {
+        if !self.0.ends_with('{') {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
+        self
+    }
+
+    fn text(&mut self, name: &str, text: &str) -> &mut Self {
+        write_json_string(text, &mut self.key(name).0);
+        self
+    }
+
+    fn texts<'a>(&mut self, name: &str, texts: impl Iterator<Item = &'a str>) -> &mut Self {
+        self.key(name).0.push('[');
+        for (at, text) in texts.enumerate() {
+            if at > 0 {
+                self.0.push(',');
+            }
+            write_json_string(text, &mut self.0);
+        }
+        self.0.push(']');
+        self
+    }
+
+    fn number(&mut self, name: &str, number: Option<i64>) -> &mut Self {
+        let number = number.map_or_else(|| "null".to_owned(), |number| number.to_string());
+        self.key(name).0.push_str(&number);
+        self
+    }
+
+    fn open(&mut self, name: &str) -> &mut Self {
+        self.key(name).0.push('{');
+        self
+    }
+
+    fn close(&mut self) {
+        self.0.push('}');
+    }
+}
+
+/// Who, where and what was seen, in the wire form of an action; `{}` without any.
+fn rest(action: &Action) -> String {
+    let mut rest = Rest(String::with_capacity(256));
+    rest.0.push('{');
     if action.user != User::default() {
         let User { id, roles, ip } = &action.user;
-        rest.insert(
-            "user".to_owned(),
-            json!({"id": id, "roles": roles, "ip": ip}),
-        );
+        rest.open("user")
+            .text("id", id)
+            .texts("roles", roles.iter().map(String::as_str))
+            .text("ip", ip)
+            .close();
     }
     if action.environment != Environment::default() {
         let Environment {
@@ -225,10 +281,11 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
             region,
             network,
         } = &action.environment;
-        rest.insert(
-            "environment".to_owned(),
-            json!({"name": name, "region": region, "network": network}),
-        );
+        rest.open("environment")
+            .text("name", name)
+            .text("region", region)
+            .text("network", network)
+            .close();
     }
     if action.observed != Observed::default() {
         let Observed {
@@ -237,14 +294,15 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
             rows,
             addresses,
         } = &action.observed;
-        rest.insert(
-            "observed".to_owned(),
-            json!({
-                "path": {"resolved": path_resolved, "bytes": bytes},
-                "rows": rows,
-                "addresses": addresses,
-            }),
-        );
+        rest.open("observed").open("path");
+        match path_resolved {
+            Some(path) => rest.text("resolved", path),
+            None => rest.number("resolved", None),
+        };
+        rest.number("bytes", *bytes).close();
+        rest.number("rows", *rows)
+            .texts("addresses", addresses.iter().map(String::as_str))
+            .close();
     }
     if action.capabilities != Capabilities::default() {
         let can = [
@@ -253,18 +311,19 @@ fn rest(action: &Action) -> serde_json::Map<String, serde_json::Value> {
             ("wait", action.capabilities.wait),
             ("undo", action.capabilities.undo),
         ];
-        let can: Vec<&str> = can.iter().filter(|c| c.1).map(|c| c.0).collect();
-        rest.insert("capabilities".to_owned(), json!(can));
+        let can = can.iter().filter(|c| c.1).map(|c| c.0);
+        rest.texts("capabilities", can);
     }
     if action.cost_nano_usd != 0 {
         let nano = action.cost_nano_usd;
         let cost = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
-        rest.insert("cost_usd".to_owned(), json!(cost));
+        rest.text("cost_usd", &cost);
     }
     if let Some(at) = action.timestamp {
-        rest.insert("timestamp".to_owned(), json!(rfc3339(at)));
+        rest.text("timestamp", &rfc3339(at));
     }
-    rest
+    rest.close();
+    rest.0
 }
 
 /// The record of the vault that a body commits to.
@@ -549,6 +608,18 @@ impl Runtime {
         })
     }
 
+    /// The pieces of an entry's content that were kept, held against what it commits to.
+    pub(crate) fn kept_content(
+        &self,
+        tenant: &str,
+        seq: u64,
+    ) -> Result<Vec<(String, String)>, RuntimeError> {
+        let (entry, body) = self.entry(tenant, seq)?;
+        let (content, _) = self.open_content(&entry, &body)?;
+        let kept = content.fields.into_iter();
+        Ok(kept.filter_map(|f| Some((f.name, f.text?))).collect())
+    }
+
     fn entry(&self, tenant: &str, seq: u64) -> Result<(Entry, Value), RuntimeError> {
         let missing = RuntimeError::NotFound("entry of the record");
         let mut entries = match self.inner.journal.read(tenant, seq, 1) {
@@ -606,5 +677,42 @@ impl Runtime {
             fields,
         };
         Ok((content, record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use interlock_core::model::ActionType;
+
+    #[test]
+    fn the_rest_of_an_action_is_json_in_its_wire_form() {
+        let mut action = Action::new("a", ActionType::parse("custom").unwrap());
+        assert_eq!(rest(&action), "{}");
+        action.capabilities.wait = true;
+        assert_eq!(rest(&action), r#"{"capabilities":["wait"]}"#);
+        action.user = User {
+            id: "a \"b\"\n".to_owned(),
+            roles: vec!["x".to_owned(), "\\y".to_owned()],
+            ip: String::new(),
+        };
+        action.environment.name = "production".to_owned();
+        action.observed.bytes = Some(-3);
+        action.observed.addresses = vec!["10.0.0.1".to_owned()];
+        action.cost_nano_usd = 1_000_000_002;
+        action.timestamp = Some(0);
+        let expected = serde_json::json!({
+            "user": {"id": "a \"b\"\n", "roles": ["x", "\\y"], "ip": ""},
+            "environment": {"name": "production", "region": "", "network": ""},
+            "observed": {
+                "path": {"resolved": null, "bytes": -3}, "rows": null, "addresses": ["10.0.0.1"],
+            },
+            "capabilities": ["wait"],
+            "cost_usd": "1.000000002",
+            "timestamp": rfc3339(0),
+        });
+        assert_eq!(rest(&action), expected.to_string());
+        action.observed.path_resolved = Some("/a".to_owned());
+        assert!(rest(&action).contains(r#""path":{"resolved":"/a","bytes":-3}"#));
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use interlock_core::audit::body::Body;
@@ -16,6 +17,7 @@ use interlock_core::model::{Action, UnixNanos, Value};
 use interlock_core::state::Taint;
 use interlock_core::text::{Channel, flatten};
 use interlock_store::AlertRow;
+use interlock_store::journal::JournalError;
 use uuid::Uuid;
 
 use crate::{Inner, Runtime, rfc3339};
@@ -321,10 +323,16 @@ fn report(inner: &Inner, model: &dyn DeepModel, job: &Job, path: &str, score: u1
         .int("threshold_milli", model.threshold_milli())
         .str("model", model.digest());
     let appended = body.finish().map_err(|e| e.to_string()).and_then(|bytes| {
+        // Not by `append`: this thread has a low priority, and decisions would wait while it writes.
+        let (reply, answer) = sync_channel(1);
         inner
             .journal
-            .append(&job.tenant, Kind::Alert, bytes)
-            .map_err(|e| e.to_string())
+            .append_with(&job.tenant, Kind::Alert, bytes, move |result| {
+                drop(reply.send(result));
+            })
+            .map_err(|e| e.to_string())?;
+        let answered = answer.recv().unwrap_or(Err(JournalError::Closed));
+        answered.map_err(|e| e.to_string())
     });
     if let Err(error) = appended {
         tracing::error!(%error, "an alert of the deeper model is not on record; its session is tainted until the next start");

@@ -71,6 +71,7 @@ impl Runtime {
             kill,
             paused,
             server,
+            rollbacks: inner.rollbacks.wanted(tenant, agent, self.now()),
         };
         Ok(lease.signed(inner.bundles.signer()))
     }
@@ -140,6 +141,7 @@ impl Runtime {
         self.switch(lease)?;
         let kept = Lease {
             nonce: String::new(),
+            rollbacks: Vec::new(),
             ..lease.clone()
         };
         // What changes seldom is written seldom. A stop holds before it is kept.

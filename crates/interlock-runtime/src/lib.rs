@@ -21,11 +21,13 @@ mod members;
 mod memory;
 mod open;
 mod outcome;
+mod people;
 mod projector;
 mod received;
 mod recorded;
 mod reload;
 mod remote;
+mod rollbacks;
 mod run_journal;
 mod runs;
 mod settings;
@@ -35,7 +37,10 @@ mod snapshot;
 mod stats;
 mod timer;
 
-pub use approvals::{APPROVAL_FIELD, Answered};
+pub use approvals::{
+    APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, Review, Say, SessionGrant,
+    ShownEdit,
+};
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -46,11 +51,16 @@ pub use error::RuntimeError;
 pub use floor::{Asks, Floor, RiskFloor};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
+pub use people::{Group, People};
 pub use received::{Received, SentRecord};
 pub use reload::Stale;
 pub use remote::{
-    Connected, ConnectedOptions, ConnectionOptions, OnUnavailable, Otherwise, Remote,
-    RemoteOptions, ServerAddress, ServerError, Standing,
+    Connected, ConnectedOptions, ConnectionOptions, Decider, OnUnavailable, Otherwise, Remote,
+    RemoteOptions, ServerAddress, ServerError, ServerOptions, Standing,
+};
+pub use rollbacks::{
+    ROLLBACK_STEPS_MAX, ROLLBACK_TEXT_CHARS_MAX, ROLLBACK_WAIT_S_MAX, RollbackOrder,
+    RollbackResult, RollbackState,
 };
 pub use run_journal::{RUN_RESULT_BYTES_MAX, RUN_STEPS_MAX, RunError, RunJournal, Step};
 pub use settings::Spending;
@@ -101,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) background: background::Background,
     /// Held while the state of an approval is read, recorded and advanced.
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
+    pub(crate) people: arc_swap::ArcSwap<People>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,
     pub(crate) deep: deep::Deep,
@@ -108,6 +119,7 @@ pub(crate) struct Inner {
     /// The server whose policies hold here, where it is one.
     pub(crate) connection: Option<remote::Connection>,
     pub(crate) received: received::Recent,
+    pub(crate) rollbacks: rollbacks::Rollbacks,
 }
 
 impl Runtime {

@@ -199,12 +199,14 @@ impl Runtime {
                 thread: Mutex::default(),
                 background: crate::background::Background::default(),
                 deciding: Arc::default(),
+                people: arc_swap::ArcSwap::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),
                 deep: crate::deep::Deep::default(),
                 content: options.content,
                 connection: options.connection.map(crate::remote::Connection::new),
                 received: crate::received::Recent::default(),
+                rollbacks: crate::rollbacks::Rollbacks::default(),
             }),
         };
         for tenant in &options.tenants {

@@ -29,7 +29,7 @@ const RECENT_MAX: usize = 200_000;
 /// Records of one request.
 pub(crate) const RECORDS_MAX: usize = 1_000;
 /// Characters of the name of a client's log.
-const LOG_CHARS_MAX: usize = 512;
+pub(crate) const LOG_CHARS_MAX: usize = 512;
 
 /// Members of a client's decision that are taken over as they are. Ids, times, keys, chains and
 /// commitments are this record's own.
@@ -141,14 +141,44 @@ enum Written {
 }
 
 type Waiting = Receiver<Result<Appended, JournalError>>;
+/// What is written for a record; `None` when it is there.
+type Entry = Option<(Kind, Vec<u8>, Written)>;
+
+/// Why a record is not taken.
+enum NotTaken {
+    /// It never will be.
+    Refused(String),
+    /// It is not known whether it was taken before.
+    Store(StoreError),
+}
+
+impl From<String> for NotTaken {
+    fn from(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
+impl From<&str> for NotTaken {
+    fn from(why: &str) -> Self {
+        Self::Refused(why.to_owned())
+    }
+}
+
+impl From<StoreError> for NotTaken {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
 
 impl Runtime {
     /// Takes records of a client's own log into this one; durable, as the mode says, when this
     /// returns.
     ///
+    /// Each record is judged by itself: one that a credential may not bring is refused, and holds up
+    /// no other.
+    ///
     /// # Errors
-    /// When nothing can be recorded, or a credential that is bound to an agent brings the record of
-    /// another one: nothing of it is taken then.
+    /// When nothing can be recorded, or it cannot be told what was: all of it may be sent again.
     pub fn receive(
         &self,
         principal: &Principal,
@@ -168,19 +198,6 @@ impl Runtime {
                 format!("must be 1 to {LOG_CHARS_MAX} characters"),
             ));
         }
-        let parsed: Vec<_> = records
-            .iter()
-            .map(|record| Value::parse(record.body.as_bytes()).map_err(|e| e.to_string()))
-            .collect();
-        if let Some(bound) = principal.agent.as_deref() {
-            let foreign = parsed.iter().flatten().find(|b| text(b, "agent") != bound);
-            if let Some(body) = foreign {
-                return Err(RuntimeError::Identity {
-                    bound: bound.to_owned(),
-                    named: text(body, "agent").chars().take(ID_BYTES_MAX).collect(),
-                });
-            }
-        }
         let inner = &*self.inner;
         let _one = inner
             .received
@@ -190,43 +207,67 @@ impl Runtime {
         let mut received = Received::default();
         let mut waiting: Vec<(Written, Waiting)> = Vec::new();
         let mut trouble = None;
-        for (record, body) in records.iter().zip(parsed) {
-            // A store that fails says nothing of the record: it must come again.
-            let named = body.as_ref().ok().and_then(|body| named(body).ok());
-            if let Some((id, _)) = named
-                && let Err(error) = self.taken(&principal.tenant, id, &waiting)
-            {
-                trouble = Some(RuntimeError::from(error));
-                break;
-            }
-            let taken = body.and_then(|body| match record.kind.as_str() {
-                "decision" => self.decision(principal, key_id, log, record, &body, &waiting),
-                "outcome" => self.outcome_of(principal, log, record, &body, &waiting),
-                other => Err(format!("records of kind `{other}` are not taken")),
-            });
-            match taken {
+        for record in records {
+            match self.entry_of(principal, key_id, log, record, &waiting) {
                 Ok(Some((kind, bytes, written))) => {
-                    waiting.push((written, self.write(&principal.tenant, kind, bytes)?));
+                    match self.write(&principal.tenant, kind, bytes) {
+                        Ok(answer) => waiting.push((written, answer)),
+                        Err(error) => trouble = Some(error),
+                    }
                 }
                 Ok(None) => {
                     received.taken += 1;
                     received.known += 1;
                 }
-                Err(why) => received.refused.push((record.seq, why)),
+                Err(NotTaken::Refused(why)) => received.refused.push((record.seq, why)),
+                // A store that fails says nothing of the record: it must come again.
+                Err(NotTaken::Store(error)) => {
+                    let why = format!("it cannot be looked up what was taken before: {error}");
+                    trouble = Some(RuntimeError::AuditUnavailable(why));
+                }
+            }
+            if trouble.is_some() {
+                break;
             }
         }
         for (written, answer) in waiting {
-            let appended = answer
-                .recv()
-                .unwrap_or(Err(JournalError::Closed))
-                .map_err(|e| RuntimeError::AuditUnavailable(e.to_string()))?;
-            received.taken += 1;
-            self.remember(&principal.tenant, written, appended);
+            match answer.recv().unwrap_or(Err(JournalError::Closed)) {
+                Ok(appended) => {
+                    received.taken += 1;
+                    self.remember(&principal.tenant, written, appended);
+                }
+                Err(error) => trouble = Some(RuntimeError::AuditUnavailable(error.to_string())),
+            }
         }
         inner.projector.wake();
         match trouble {
             Some(trouble) => Err(trouble),
             None => Ok(received),
+        }
+    }
+
+    /// What is written for one record; `None` when it is there.
+    fn entry_of(
+        &self,
+        principal: &Principal,
+        key_id: &str,
+        log: &str,
+        record: &SentRecord,
+        waiting: &[(Written, Waiting)],
+    ) -> Result<Entry, NotTaken> {
+        let body = Value::parse(record.body.as_bytes()).map_err(|e| e.to_string())?;
+        if let Some(bound) = principal.agent.as_deref()
+            && text(&body, "agent") != bound
+        {
+            let named: String = text(&body, "agent").chars().take(ID_BYTES_MAX).collect();
+            return Err(NotTaken::Refused(format!(
+                "it is of agent `{named}`, and the key is bound to agent `{bound}`"
+            )));
+        }
+        match record.kind.as_str() {
+            "decision" => self.decision(principal, key_id, log, record, &body, waiting),
+            "outcome" => self.outcome_of(principal, log, record, &body, waiting),
+            other => Err(format!("records of kind `{other}` are not taken").into()),
         }
     }
 
@@ -295,22 +336,19 @@ impl Runtime {
         record: &SentRecord,
         body: &Value,
         waiting: &[(Written, Waiting)],
-    ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
+    ) -> Result<Entry, NotTaken> {
         let (id, agent) = named(body)?;
-        if let Some(owner) = self
-            .taken(&principal.tenant, id, waiting)
-            .map_err(|e| e.to_string())?
-        {
+        if let Some(owner) = self.taken(&principal.tenant, id, waiting)? {
             return match owner == agent {
                 true => Ok(None),
-                false => Err("its id is that of another agent's decision".to_owned()),
+                false => Err("its id is that of another agent's decision".into()),
             };
         }
         for key in TEXTS {
             match body.get(key).and_then(Value::as_str) {
-                None => return Err(format!("`{key}` is missing")),
+                None => return Err(format!("`{key}` is missing").into()),
                 Some(text) if text.len() > ID_BYTES_MAX => {
-                    return Err(format!("`{key}` must be at most {ID_BYTES_MAX} bytes"));
+                    return Err(format!("`{key}` must be at most {ID_BYTES_MAX} bytes").into());
                 }
                 Some(_) => {}
             }
@@ -365,12 +403,12 @@ impl Runtime {
         record: &SentRecord,
         body: &Value,
         waiting: &[(Written, Waiting)],
-    ) -> Result<Option<(Kind, Vec<u8>, Written)>, String> {
+    ) -> Result<Entry, NotTaken> {
         let (id, agent) = named(body)?;
         let tenant = &*principal.tenant;
-        match self.taken(tenant, id, waiting).map_err(|e| e.to_string())? {
+        match self.taken(tenant, id, waiting)? {
             Some(owner) if owner == agent => {}
-            _ => return Err("there is no such decision of this agent".to_owned()),
+            _ => return Err("there is no such decision of this agent".into()),
         }
         let twice = waiting
             .iter()
@@ -378,9 +416,12 @@ impl Runtime {
         if twice || self.inner.settled.get(tenant, id).is_some() {
             return Ok(None);
         }
-        let row = self.inner.store.action(tenant, &id.to_string());
-        if row.is_ok_and(|row| row.outcome.is_some()) {
-            return Ok(None);
+        match self.inner.store.action(tenant, &id.to_string()) {
+            Ok(row) if row.outcome.is_some() => return Ok(None),
+            Ok(_) => {}
+            // Its row is made a moment after it was taken.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
         }
         let (outcome, taint) = summary(body, 0).ok_or("`status` is missing or unknown")?;
         let status = OutcomeStatus::name(outcome.status);

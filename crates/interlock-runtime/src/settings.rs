@@ -366,6 +366,7 @@ impl Runtime {
                 .pause(tenant, &agent, true)
                 .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
         }
+        self.load_rollbacks(tenant)?;
         if store.kill_switch(tenant)?.on {
             self.inner
                 .memory

@@ -18,6 +18,8 @@ pub struct Ticked {
     pub unknown: usize,
     /// Approvals whose time was up.
     pub approvals: usize,
+    /// Reminders, and questions passed on to the next group.
+    pub notices: usize,
 }
 
 impl Runtime {
@@ -34,6 +36,23 @@ impl Runtime {
         Ticked {
             unknown,
             approvals: self.expire_approvals(now),
+            notices: self.give_notices(now),
+        }
+    }
+
+    /// Makes the messages that remind people and ask the next group.
+    fn give_notices(&self, now: UnixNanos) -> usize {
+        match self.inner.store.advance_notices(now, APPROVALS_MAX) {
+            Ok(given) => {
+                for (tenant, row, _) in &given {
+                    self.inner.changed.notify(tenant, &row.asked.id);
+                }
+                given.len()
+            }
+            Err(error) => {
+                tracing::error!(%error, "people cannot be reminded of approvals; the questions stand, and end with a denial");
+                0
+            }
         }
     }
 

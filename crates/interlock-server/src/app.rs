@@ -44,6 +44,7 @@ struct Inner {
     changes: broadcast::Sender<(String, String)>,
     started: Instant,
     admission: Arc<Admission>,
+    channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
 }
 
 impl App {
@@ -69,6 +70,7 @@ impl App {
             changes,
             started: Instant::now(),
             admission: Arc::new(Admission::new(limits)),
+            channels: std::sync::OnceLock::new(),
         }))
     }
 
@@ -82,6 +84,17 @@ impl App {
     #[must_use]
     pub fn keyring(&self) -> &KeyRing {
         &self.0.keyring
+    }
+
+    /// Says once how people are reached, so that what they answer there is taken.
+    pub fn set_channels(&self, config: Arc<crate::channels::config::Config>) {
+        // The first one stands.
+        let _ = self.0.channels.set(config);
+    }
+
+    /// How people are reached, if that is configured.
+    pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
+        self.0.channels.get().map(Arc::clone)
     }
 
     /// Who is let in.

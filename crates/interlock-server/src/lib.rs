@@ -4,6 +4,7 @@ mod admission;
 pub mod api;
 mod app;
 pub mod auth;
+pub mod channels;
 mod compat;
 mod connection;
 mod console;
@@ -78,6 +79,11 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::agents::list, api::agents::register))
         .routes(routes!(api::agents::update))
         .routes(routes!(api::agents::set_profile))
+        .routes(routes!(api::rollbacks::order))
+        .routes(routes!(api::rollbacks::list))
+        .routes(routes!(api::rollbacks::get, api::rollbacks::cancel))
+        .routes(routes!(api::rollbacks::claim))
+        .routes(routes!(api::rollbacks::end))
         .routes(routes!(api::alerts::list))
         .routes(routes!(api::alerts::acknowledge))
         .routes(routes!(api::policies::list, api::policies::create))
@@ -92,6 +98,17 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::approvals::list))
         .routes(routes!(api::approvals::decide))
         .routes(routes!(api::approvals::wait))
+        .routes(routes!(api::approvals::batch))
+        .routes(routes!(api::approvals::cancel))
+        .routes(routes!(api::approvals::resolve))
+        .routes(routes!(api::reviews::get))
+        .routes(routes!(
+            api::session_approvals::list,
+            api::session_approvals::create
+        ))
+        .routes(routes!(api::session_approvals::revoke))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::audit::entries))
         .routes(routes!(api::audit::checkpoint))
         .routes(routes!(api::audit::proof))
@@ -122,6 +139,14 @@ pub fn router(app: App) -> Router {
     document::complete(&mut document);
     let api = documented
         .route("/api/noop", axum::routing::post(api::health::noop))
+        .route(
+            "/channels/slack/{name}",
+            axum::routing::post(channels::slack::pressed),
+        )
+        .route(
+            "/channels/email/{secret}",
+            axum::routing::get(channels::link::open).post(channels::link::decide),
+        )
         .route("/metrics", axum::routing::get(metrics::render))
         .route(
             "/openapi.json",

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod keys;
 mod memory;
 mod model;
+mod review;
 mod sqlite;
 mod traits;
 pub mod vault;
@@ -24,6 +25,10 @@ pub use model::{
     AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
     Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
     NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats,
+};
+pub use review::{
+    ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,
+    SESSION_NS_MAX, SESSION_USES_MAX, SessionApproval,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{

@@ -473,6 +473,7 @@ pub trait Store:
     + PolicyStore
     + KeyStore
     + ApprovalStore
+    + crate::review::ReviewStore
     + ActionStore
     + SettingStore
     + IdempotencyStore
@@ -489,6 +490,7 @@ impl<T> Store for T where
         + PolicyStore
         + KeyStore
         + ApprovalStore
+        + crate::review::ReviewStore
         + ActionStore
         + SettingStore
         + IdempotencyStore

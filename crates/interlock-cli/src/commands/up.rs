@@ -13,6 +13,8 @@ use interlock_policy::Source;
 use interlock_runtime::{
     DEFAULT_TENANT, OpenError, Options, OwnerKind, Runtime, Socket, SystemClock, owner,
 };
+use interlock_server::channels::Notifier;
+use interlock_server::channels::config::Config;
 use interlock_server::{App, AppOptions};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
@@ -58,6 +60,10 @@ pub(crate) struct Args {
     /// for an attack raises an alert and taints the session.
     #[arg(long, env = "INTERLOCK_DEEP_MODEL", value_name = "DIRECTORY")]
     deep_model: Option<PathBuf>,
+    /// A file that says who may approve, in which groups, and how people are asked: by Slack, mail,
+    /// or a webhook.
+    #[arg(long, env = "INTERLOCK_PEOPLE", value_name = "FILE")]
+    people: Option<PathBuf>,
     /// Run the demo once the server is up.
     #[arg(long)]
     demo: bool,
@@ -139,6 +145,12 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     };
     // Before anything is opened: a model that cannot be used is no model.
     let model = args.deep_model.as_deref().map(deep::load).transpose()?;
+    let people = args
+        .people
+        .as_deref()
+        .map(|path| Config::load(path).map(Arc::new))
+        .transpose()
+        .map_err(|error| anyhow::anyhow!(error))?;
     // Taken before they are read, so that no change falls between.
     let marks = watch::marks(&args.policy);
     let options = Options {
@@ -168,6 +180,11 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         runtime: runtime.clone(),
         keyring: ring,
     });
+    let mut notifier = None;
+    if let Some(people) = people {
+        app.set_channels(Arc::clone(&people));
+        notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
+    }
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -190,6 +207,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         stopped(),
     ));
     watch.stop();
+    if let Some(mut notifier) = notifier {
+        notifier.stop();
+    }
     socket.close();
     runtime.close();
     served?;

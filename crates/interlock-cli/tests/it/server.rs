@@ -167,7 +167,7 @@ fn approvals(server: &Server) {
         .stdout;
     let anna = anna.trim();
     assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
-    let pay = |amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
+    let pay = &|amount: i64| json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount, "currency": "USD"}});
     let ids: Vec<String> = [10, 20]
         .iter()
         .map(|amount| {
@@ -199,10 +199,71 @@ fn approvals(server: &Server) {
     let ran = server.with(anna, &["approvals", "approve", &ids[1]]);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(server.run(&["approvals", "list"]).stdout.trim(), "none");
+    edited(server, anna, &pay);
     let all = server
         .run(&["approvals", "list", "--state", "all", "--json"])
         .json();
-    assert_eq!(all.as_array().unwrap().len(), 2);
+    assert_eq!(all.as_array().unwrap().len(), 5);
+}
+
+/// One edited, one taken back, one shown and watched.
+fn edited(server: &Server, anna: &str, pay: &dyn Fn(i64) -> Value) {
+    let ask = |amount: i64| {
+        let mut action = pay(amount);
+        action["context"] = json!({"prompt": "pay \u{202e}ann"});
+        let answer = server.check(&action);
+        answer["approval_id"].as_str().unwrap().to_owned()
+    };
+    let (first, second, third) = (ask(30), ask(40), ask(50));
+    let seen = server.run(&["approvals", "watch", "--count", "3"]);
+    for id in [&first, &second, &third] {
+        assert!(seen.stdout.contains(id.as_str()), "{}", seen.stdout);
+    }
+    let shown = server.run(&["approvals", "show", &first]).stdout;
+    for part in [
+        "An approval would allow",
+        "[U+202E]",
+        "Arguments, masked",
+        "\"amount\":30",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let ran = server.with(anna, &["approvals", "edit", &first]);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("nothing to change"),
+        "{}",
+        ran.stderr
+    );
+    let edit = [
+        "approvals",
+        "edit",
+        &first,
+        "--set",
+        "amount=3",
+        "--unset",
+        "currency",
+    ];
+    let ran = server.with(anna, &edit);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("approved_edited"), "{}", ran.stdout);
+    let ran = server.with(anna, &edit);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    let ran = server.with(anna, &["approvals", "cancel", &second]);
+    assert!(
+        ran.stdout.contains("cancelled"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    let ran = server.with(anna, &["approvals", "resolve", &third, "happened"]);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("409"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(server.run(&["approvals", "sessions"]).stdout.trim(), "none");
+    let ran = server.with(anna, &["approvals", "deny", &third]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 /// Returns how many entries the export has.

@@ -12,9 +12,11 @@
 //! deciders or claimers exactly one wins.
 
 mod machine;
+mod notice;
 mod record;
 
 pub use machine::{Event, Recheck, Refusal, Verdict};
+pub use notice::{ESCALATE_AFTER_NS, NOTICES_MAX, Notice, REMIND_AFTER_NS};
 pub use record::{
     Approval, Claim, Grant, Request, RequestError, Resolution, ResolvedBy, State, Vote,
 };

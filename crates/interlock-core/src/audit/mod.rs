@@ -26,12 +26,13 @@ pub type Hash = [u8; 32];
 /// Lower-case hexadecimal of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
+    let mut out = Vec::with_capacity(bytes.len() * 2);
     for nibble in bytes.iter().flat_map(|b| [b >> 4, b & 15]) {
         let base = if nibble < 10 { b'0' } else { b'a' - 10 };
-        out.push(char::from(base + nibble));
+        out.push(base + nibble);
     }
-    out
+    // Digits and letters are valid text.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The bytes that lower-case hexadecimal `text` stands for, or `None` if it is anything else.

@@ -66,7 +66,7 @@ pub struct RecordMeta<'a> {
 }
 
 /// Most records fit in so many bytes; room for them is asked for once.
-const RECORD_BYTES_USUAL: usize = 3_072;
+const RECORD_BYTES_USUAL: usize = 4_096;
 
 /// Writes the body of a decision.
 ///

@@ -7,6 +7,7 @@ mod effect;
 mod finding;
 pub mod limits;
 mod outcome;
+pub mod patch;
 pub mod reason;
 mod value;
 

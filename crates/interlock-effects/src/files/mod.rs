@@ -74,6 +74,12 @@ pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
     Ok(at)
 }
 
+/// Whether no directory above `path` is a link; what is not there is none.
+pub(crate) fn is_straight(path: &Path) -> bool {
+    let above = path.parent().unwrap_or(path);
+    above.canonicalize().map_or(true, |real| real == above)
+}
+
 /// Whether nothing can be done at a path where this happens.
 pub(crate) fn will_fail(error: &io::Error) -> bool {
     matches!(

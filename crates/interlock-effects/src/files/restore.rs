@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, CWD, Mode, chmod, linkat};
 
 use super::blob::{Blobs, contents};
 use super::state::{FileId, Kind, Meta};
+use super::will_fail;
 use crate::record::{Kept, Parent, Pre};
 
 /// One restoration.
@@ -151,7 +152,12 @@ impl Restore<'_> {
         if self.sync
             && let Some(parent) = path.parent()
         {
-            File::open(parent)?.sync_all()?;
+            match File::open(parent) {
+                Ok(parent) => parent.sync_all()?,
+                // Nothing stands there, and nothing is to: so it was when the step tried it.
+                Err(error) if will_fail(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -287,6 +287,17 @@ impl Fingerprint {
         })
     }
 
+    /// Whether what stands at `path` was touched since, also if it is the same again.
+    pub(crate) fn differs_quickly(&self, path: &Path) -> io::Result<bool> {
+        match (self, Quick::of(path)) {
+            (Self::Present { quick, .. }, Ok(now)) => Ok(*quick != now),
+            (Self::Absent, Err(error)) if will_fail(&error) => Ok(false),
+            (Self::Present { .. }, Err(error)) if will_fail(&error) => Ok(true),
+            (Self::Absent, Ok(_)) => Ok(true),
+            (_, Err(error)) => Err(error),
+        }
+    }
+
     /// How what stands at `path` differs; `None` when it is the same.
     pub(crate) fn differs(&self, path: &Path, bytes_max: u64) -> io::Result<Option<String>> {
         let present = path.symlink_metadata().is_ok();

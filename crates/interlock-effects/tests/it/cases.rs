@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use interlock_effects::{
     About, Declared, EffectError, Executor, FileOp, Irreversible, Limits, NoExecutor, Refusal,
-    Rollback, Undo,
+    Rollback, Settled, Undo,
 };
 
 struct World {
@@ -434,6 +434,47 @@ fn declared_effects_are_undone_by_an_executor_once() {
 }
 
 #[test]
+fn what_became_of_a_declared_effect_takes_its_place() {
+    let world = World::new();
+    let declared = |n: u64| Declared {
+        kind: "http".into(),
+        payload: serde_json::json!({ "n": n }),
+        idempotent: true,
+    };
+    let step = world.undo.begin(&About::default()).unwrap();
+    let nothing = world.undo.declare(step, declared(1)).unwrap();
+    world.undo.settle(step, nothing, Settled::Nothing).unwrap();
+    world.undo.seal(step).unwrap();
+    assert!(
+        world.undo.steps(None).unwrap().is_empty(),
+        "a step without an effect is none"
+    );
+
+    let step = world.undo.begin(&About::default()).unwrap();
+    let places: Vec<usize> = (1..=3)
+        .map(|n| world.undo.declare(step, declared(n)).unwrap())
+        .collect();
+    assert_eq!(places, [0, 1, 2]);
+    world
+        .undo
+        .settle(step, 1, Settled::Undoable(declared(20)))
+        .unwrap();
+    world
+        .undo
+        .settle(step, 0, Settled::Irreversible("gone for good".into()))
+        .unwrap();
+    world.undo.seal(step).unwrap();
+    // Another process reads the same from the journal.
+    let again = Undo::open(&world._dir.path().join("undo"), Limits::default(), false).unwrap();
+    let info = again.steps(None).unwrap().remove(0);
+    assert_eq!((info.declared.len(), info.irreversible.len()), (2, 1));
+    let mut calls = Calls::default();
+    let report = again.rollback(&Rollback::last(1), &mut calls).unwrap();
+    assert_eq!(report.irreversible.len(), 1);
+    assert_eq!(calls.undone, [r#"{"n":20}"#, r#"{"n":3}"#]);
+}
+
+#[test]
 fn threads_share_a_journal() {
     let world = World::new();
     std::thread::scope(|scope| {
@@ -484,6 +525,47 @@ fn a_link_in_the_place_of_a_directory_leads_nowhere() {
     for name in ["file", "new"] {
         assert_eq!(fs::read_to_string(victim.join(name)).unwrap(), "somebody's");
     }
+}
+
+#[test]
+fn what_failed_for_want_of_a_directory_is_undone() {
+    let world = World::new();
+    fs::write(world.path("file"), "x").unwrap();
+    for name in ["missing/x", "missing/deeper/x", "file/x"] {
+        let path = world.path(name);
+        world.step("bot", FileOp::Write(&path), || {
+            fs::write(&path, "x").unwrap_err();
+        });
+    }
+    let report = world.rollback(3);
+    assert_eq!((report.stopped, report.undone.len()), (None, 3));
+}
+
+#[test]
+fn what_was_tried_where_a_link_led_nowhere_is_no_conflict_once_it_leads_somewhere() {
+    let world = World::new();
+    let (target, link) = (world.path("target"), world.path("link"));
+    std::os::unix::fs::symlink("target", &link).unwrap();
+    let tried = world.undo.begin(&About::default()).unwrap();
+    let below = link.join("x");
+    world
+        .undo
+        .before(tried, FileOp::RemoveDirectory(&below))
+        .unwrap();
+    fs::remove_dir(&below).unwrap_err();
+    let made = target.join("x");
+    world.step("bot", FileOp::Create(&target), || {
+        fs::create_dir(&target).unwrap();
+    });
+    world.step("bot", FileOp::Create(&made), || {
+        fs::create_dir(&made).unwrap();
+    });
+    world.undo.seal(tried).unwrap();
+
+    let report = world.rollback(3);
+    assert_eq!(report.stopped, None);
+    assert_eq!(report.undone.len(), 3);
+    assert!(!target.exists() && link.is_symlink());
 }
 
 #[test]

@@ -3,4 +3,6 @@
 mod cases;
 mod crash;
 mod property;
+mod shadow;
+mod shadow_property;
 mod tree;

@@ -10,6 +10,7 @@ const { InvalidAction } = require('../errors.cjs');
 const { unmonitored } = require('../scope.cjs');
 const { current, replace } = require('./replace.cjs');
 const { loadsCode } = require('./modules.cjs');
+const { changes, ofDescriptor, BY_DESCRIPTOR } = require('./changes.cjs');
 
 const DEVICES = new Set(['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom', '/dev/tty']);
 const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
@@ -58,7 +59,8 @@ function file(actionType, tool, name, more = {}) {
 }
 
 function writes(flags, otherwise) {
-  const given = flags ?? otherwise;
+  // In its place may be a callback.
+  const given = typeof flags === 'function' ? otherwise : (flags ?? otherwise);
   if (typeof given === 'number') return (given & WRITING) !== 0;
   return typeof given !== 'string' || given !== 'r';
 }
@@ -76,7 +78,13 @@ const mode = (tool, args) => [file('permission_change', tool, args[0], { mode: S
 const owner = (tool, args) => [
   file('permission_change', tool, args[0], { owner: String(args[1]), group: String(args[2]) }),
 ];
+/** The same of an open file: what it is opened for says nothing about these. */
+const openMode = (tool, args) => mode(tool, [unmonitored(() => ofDescriptor(args[0])), args[1]]);
+const openOwner = (tool, args) => owner(tool, [unmonitored(() => ofDescriptor(args[0])), ...args.slice(1)]);
+const openTimes = (tool, args) => [file('file_write', tool, unmonitored(() => ofDescriptor(args[0])))];
 const link = (tool, args) => [file('file_write', tool, args[1], { of: String(args[0]) })];
+/** Another name of a file is a way to it. */
+const hardLink = (tool, args) => [file('file_read', tool, args[0], { to: absolute(args[1]) }), ...link(tool, args)];
 
 /** What each function does, as actions. A name is that in `fs.promises`; others follow from it. */
 const EFFECTS = {
@@ -98,13 +106,16 @@ const EFFECTS = {
   mkdtemp: one('file_write'),
   mkdtempDisposable: one('file_write'),
   symlink: link,
-  link,
+  link: hardLink,
   chmod: mode,
   lchmod: mode,
   chown: owner,
   lchown: owner,
   utimes: one('file_write'),
   lutimes: one('file_write'),
+  fchmod: openMode,
+  fchown: openOwner,
+  futimes: openTimes,
 };
 
 /** The actions of a call that a monitor decides on. */
@@ -113,11 +124,16 @@ function actions(name, args) {
   return loadsCode() ? found.filter(([actionType]) => actionType !== 'file_read') : found;
 }
 
+/** What a call is about to change, with the functions of this module that are still Node's own. */
+function changesOf(name, args) {
+  return unmonitored(() => changes(name, args, absolute));
+}
+
 function synchronous(name) {
   return (original) =>
     function (...args) {
       const monitor = current();
-      if (monitor) for (const action of actions(name, args)) monitor.decideSync(...action);
+      if (monitor) monitor.filesSync(actions(name, args), changesOf(name, args));
       // Functions that are made of others were decided on as a whole.
       return unmonitored(() => Reflect.apply(original, this, args));
     };
@@ -131,15 +147,15 @@ function callback(name) {
       // Without a callback the original throws, as it should.
       if (!monitor || typeof done !== 'function') return Reflect.apply(original, this, args);
       let asked;
+      let changed;
       try {
         asked = actions(name, args);
+        changed = changesOf(name, args);
       } catch (error) {
         process.nextTick(done, error);
         return undefined;
       }
-      (async () => {
-        for (const action of asked) await monitor.decide(...action);
-      })().then(
+      monitor.files(asked, changed).then(
         // Out of the promise: what the callback throws is not a rejection.
         () =>
           process.nextTick(() => {
@@ -156,9 +172,28 @@ function promising(name) {
   return (original) =>
     async function (...args) {
       const monitor = current();
-      if (monitor) for (const action of actions(name, args)) await monitor.decide(...action);
-      return unmonitored(() => Reflect.apply(original, this, args));
+      if (monitor) await monitor.files(actions(name, args), changesOf(name, args));
+      const result = await unmonitored(() => Reflect.apply(original, this, args));
+      if (name === 'open') watchHandles(result);
+      return result;
     };
+}
+
+let watched = false;
+
+/** What changes an open file by its `FileHandle`, whose class is known from the first one on. */
+function watchHandles(handle) {
+  if (watched) return;
+  watched = true;
+  const prototype = Object.getPrototypeOf(handle);
+  for (const [name, method] of Object.entries(BY_DESCRIPTOR)) {
+    replace(prototype, method, (original) =>
+      async function (...args) {
+        const monitor = current();
+        if (monitor) await monitor.files(actions(name, [this.fd, ...args]), changesOf(name, [this.fd, ...args]));
+        return unmonitored(() => Reflect.apply(original, this, args));
+      });
+  }
 }
 
 function install() {

@@ -41,7 +41,7 @@ function install() {
       const monitor = current();
       if (monitor && options && typeof options === 'object') {
         const { file, args } = options;
-        monitor.decideSync(...started('child_process', file, args?.slice(1), options.cwd));
+        monitor.startedSync(...started('child_process', file, args?.slice(1), options.cwd));
       }
       return Reflect.apply(original, this, [options]);
     });
@@ -49,7 +49,7 @@ function install() {
     replace(childProcess, name, (original) =>
       function (...args) {
         const monitor = current();
-        if (monitor) monitor.decideSync(...ofCall(name, args));
+        if (monitor) monitor.startedSync(...ofCall(name, args));
         return Reflect.apply(original, this, args);
       });
   }
@@ -59,14 +59,14 @@ function install() {
       if (monitor) {
         const { shell, cwd } = optionsOf(args.slice(1));
         const program = typeof shell === 'string' ? shell : '/bin/sh';
-        monitor.decideSync(...started('execSync', program, ['-c', args[0]], cwd));
+        monitor.startedSync(...started('execSync', program, ['-c', args[0]], cwd));
       }
       return Reflect.apply(original, this, args);
     });
   replace(process, 'execve', (original) =>
     function (file, args, ...rest) {
       const monitor = current();
-      if (monitor) monitor.decideSync(...started('execve', file, args?.slice(1)));
+      if (monitor) monitor.startedSync(...started('execve', file, args?.slice(1)));
       return Reflect.apply(original, this, [file, args, ...rest]);
     });
   // Another thread has modules of its own, which nobody watches: starting it is what is decided on.
@@ -76,7 +76,7 @@ function install() {
       const monitor = current();
       if (monitor) {
         const code = args[1]?.eval ? { code: String(args[0]) } : { path: String(args[0]) };
-        monitor.decideSync('code_execution', code.path ?? 'worker', 'worker', code);
+        monitor.startedSync('code_execution', code.path ?? 'worker', 'worker', code);
       }
       return Reflect.construct(target, args, newTarget);
     },

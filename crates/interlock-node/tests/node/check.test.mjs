@@ -47,6 +47,22 @@ test('check leaves the event loop free', async (t) => {
   assert.ok(ticks > 0);
 });
 
+test('only what waits for a disk leaves the thread', async (t) => {
+  const action = JSON.stringify({ agent_id: 'a', action_type: 'custom', resource: 'x', tool: 'delete_record' });
+  const quick = world(t).il;
+  assert.equal(JSON.parse(quick.engine.checkAtOnce(action)).effect, 'block');
+  const slow = world(t, { durability: 'strict' }).il;
+  assert.equal(slow.engine.checkAtOnce(action), null);
+  // It is decided either way, and refused with the same errors.
+  for (const il of [quick, slow]) {
+    const decision = await il.check('custom', 'x', { tool: 't' });
+    assert.equal(decision.effect, 'allow');
+    const outcome = await il.report(decision, 'succeeded', { result: 'done' });
+    assert.ok(outcome, 'the outcome is on record');
+    await assert.rejects(il.check('', 'x'), InvalidAction);
+  }
+});
+
 test('an idempotency key is answered once', async (t) => {
   const { il } = world(t);
   const options = { tool: 't', arguments: { a: 1 }, idempotencyKey: 'k' };

@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { ADMIN, serving } from './serving.mjs';
 import { temporary } from './world.mjs';
 
 const require = createRequire(import.meta.url);
@@ -24,9 +25,10 @@ const blocks = (text, language) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1]);
 
 /** Runs `script` as a module in a directory of its own. */
-function run(dir, script, ...flags) {
+function run(dir, script, more = {}) {
   writeFileSync(join(dir, 'script.mjs'), script);
-  const ran = spawnSync(process.execPath, [...flags, 'script.mjs'], { cwd: dir, encoding: 'utf8', timeout: 60_000 });
+  const env = { ...process.env, ...more };
+  const ran = spawnSync(process.execPath, ['script.mjs'], { cwd: dir, env, encoding: 'utf8', timeout: 60_000 });
   assert.equal(ran.status, 0, ran.stderr);
   return ran.stdout;
 }
@@ -39,10 +41,16 @@ function beside(t, name) {
 }
 
 const express = found('express');
-test('the guide', { skip: express ? false : 'express is not installed (make tools)' }, (t) => {
+test('the guide', { skip: express ? false : 'express is not installed (make tools)' }, async (t) => {
   const guide = readFileSync(join(here, 'guide.md'), 'utf8');
-  const said = run(beside(t, 'guide'), blocks(guide, 'js').join('\n'));
-  assert.ok(said.startsWith(blocks(guide, 'text')[0]), said);
+  const server = await serving(t);
+  const known = { INTERLOCK_SERVER: server.url, INTERLOCK_API_KEY: ADMIN };
+  const said = run(beside(t, 'guide'), blocks(guide, 'js').join('\n'), known);
+  const [first, ...others] = blocks(guide, 'text');
+  assert.ok(said.startsWith(first), said);
+  for (const other of others) assert.ok(said.includes(other), said);
+  assert.ok(said.includes('with the server: connected true'), said);
+  assert.ok(said.includes('refused: `http://203.0.113.7:8088` would send the API key in the clear'), said);
   assert.ok(said.includes('refunded 7'), said);
   assert.ok(said.includes('not run:'), said);
 });

@@ -29,10 +29,13 @@ from .errors import (
     RollbackStopped,
     RunError,
     RunPaused,
+    SandboxConflict,
+    SandboxError,
     StepFailed,
     ResultWithheld,
     Unavailable,
 )
+from .sandbox import Change, Sandbox
 
 __all__ = [
     "Approval",
@@ -41,6 +44,7 @@ __all__ = [
     "ApprovalTimeout",
     "Blocked",
     "BudgetExceeded",
+    "Change",
     "CircuitOpen",
     "ConfigurationError",
     "Decision",
@@ -60,6 +64,9 @@ __all__ = [
     "Run",
     "RunError",
     "RunPaused",
+    "Sandbox",
+    "SandboxConflict",
+    "SandboxError",
     "StepFailed",
     "ResultWithheld",
     "Unavailable",

@@ -6,10 +6,16 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
-from typing import Literal, Union
+from typing import Any, Literal, Union
 
 from ._core import Approval, Decision, Engine
-from .errors import ApprovalDenied, ApprovalRequired, ApprovalTimeout, ConfigurationError
+from .errors import (
+    ApprovalDenied,
+    ApprovalRequired,
+    ApprovalTimeout,
+    ConfigurationError,
+    InterlockError,
+)
 
 #: ``None``: raise :class:`ApprovalRequired` at once. ``"wait"``: until somebody answers elsewhere.
 #: ``"console"``: ask on the terminal. A function: gets the approval, answers yes or no.
@@ -47,8 +53,33 @@ def checked(channel: Channel, server: bool = False) -> Channel:
     )
 
 
-def obtain(engine: Engine, decision: Decision, channel: Channel, timeout: float) -> str:
-    """Waits until a person agreed; the id to check with again.
+def edited(approval: Approval) -> dict[str, Any] | None:
+    """The arguments that people agreed to, where they changed them."""
+    if approval.state != "approved_edited":
+        return None
+    try:
+        arguments = json.loads(json.loads(approval.asked["detail"])["edited_arguments"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InterlockError(
+            "people agreed to other arguments, and what they are was not told", "approval.edited"
+        ) from error
+    if not isinstance(arguments, dict):
+        raise InterlockError(
+            "people agreed to arguments that are no object, so that no tool can take them",
+            "approval.edited",
+        )
+    return arguments
+
+
+def obtain(
+    engine: Engine,
+    decision: Decision,
+    channel: Channel,
+    timeout: float,
+    edit: Callable[[dict[str, Any]], None] | None = None,
+) -> str:
+    """Waits until a person agreed; the id to check with again. Arguments that they changed are
+    handed to ``edit``, and must be used.
 
     Raises ApprovalRequired, ApprovalDenied or ApprovalTimeout.
     """
@@ -64,6 +95,14 @@ def obtain(engine: Engine, decision: Decision, channel: Channel, timeout: float)
             who = getpass.getuser() if channel == "console" else "callback"
             approval = engine.decide_approval(id, who, yes, "")
     if approval.approved:
+        arguments = edited(approval)
+        if arguments is not None:
+            if edit is None:
+                raise InterlockError(
+                    "people agreed to other arguments, and this call cannot take them",
+                    "approval.edited",
+                )
+            edit(arguments)
         return id
     if approval.pending:
         raise ApprovalTimeout(decision)

@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import json
 import logging
 import os
 import threading
@@ -19,8 +20,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
-from . import _approval, _core, _guard, _monitor, _run, _scope, _undo
+from . import (
+    _approval,
+    _compensations,
+    _core,
+    _guard,
+    _monitor,
+    _orders,
+    _run,
+    _scope,
+    _undo,
+    _undo_http,
+)
 from .errors import ConfigurationError, InterlockError
+from .sandbox import Sandbox
+from .sandbox import _frame as _sandbox
+from .sandbox import http as _sandbox_http
 
 #: What a violation may entail.
 VIOLATIONS = ("block", "pause", "rollback")
@@ -58,9 +73,18 @@ class Interlock:
     ``on_violation``: what a blocked action entails for its agent: ``block`` (nothing more),
     ``pause`` (the agent is stopped), ``rollback`` (its last ``rollback_limit`` actions are undone,
     and it is stopped).
+    ``sandbox``: whether guarded calls on which a policy decides ``sandbox`` run in a sandbox that is
+    discarded (see :meth:`sandbox`), unless a guard says otherwise.
+
+    ``compensations``: what undoes requests: files, directories or entries, see
+    :mod:`interlock._compensations`. ``credentials``: asked for the secrets of such requests, by name
+    and address, when they are sent; without it they are in the environment.
+    ``services``: what stands in for services in sandboxes: :class:`~interlock.sandbox.OpenApi`,
+    :class:`~interlock.sandbox.DryRun`.
 
     With ``server`` (``https://…``; ``http://`` on this machine only, unless ``allow_plain_http``) and
-    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's.
+    ``api_key`` (or ``INTERLOCK_API_KEY``), policies and approvals are the server's. In ``connected``
+    mode with ``undo`` its operators can order a rollback, which is carried out here.
     ``mode``: ``connected`` (decides here by the server's signed policies, and asks the server where a
     person, a limit or a budget is concerned) or ``remote`` (asks about everything).
     ``on_unavailable``: ``closed`` or ``open``, what an action does when the server should decide and
@@ -100,6 +124,10 @@ class Interlock:
         undo: bool | _undo.UndoLimits = True,
         on_violation: str = "block",
         rollback_limit: int = 10,
+        sandbox: bool = False,
+        compensations: _compensations.Compensations | None = None,
+        credentials: _undo_http.Credentials | None = None,
+        services: Sequence[_sandbox_http.Service] = (),
     ) -> None:
         if on_violation not in VIOLATIONS:
             raise ConfigurationError(
@@ -126,6 +154,7 @@ class Interlock:
             "undo": undo,
             "on_violation": on_violation,
             "rollback_limit": rollback_limit,
+            "sandbox": sandbox,
             "server": server,
             "api_key": api_key,
             "mode": mode,
@@ -134,6 +163,8 @@ class Interlock:
             "server_key": server_key,
             "ca_file": ca_file,
             "allow_plain_http": allow_plain_http,
+            "compensations": compensations,
+            "services": services,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -189,10 +220,24 @@ class Interlock:
         self.rollback_limit = rollback_limit
         #: Where what agents change is kept; `None` without `undo`.
         self.undo_journal: _undo.Journal | None = None
+        self.credentials = credentials
+        #: What undoes requests.
+        self.compensations: _compensations.Catalogue | None = None
+        if compensations is not None:
+            if undo is False:
+                raise ConfigurationError("`compensations` need `undo`", "undo.off")
+            self.compensations = _compensations.Catalogue.load(compensations)
         if undo is not False:
             limits = undo if isinstance(undo, _undo.UndoLimits) else _undo.UndoLimits()
             path = self.data / "undo"
             self.undo_journal = _undo.Journal(self, path, durability == "strict", limits)
+        self.services = _sandbox_http.services(services)
+        self.isolates = sandbox
+        _sandbox.recover(self)
+        #: Takes the rollbacks that the server orders.
+        self._orders: _orders.Orders | None = None
+        if self.mode == "connected" and self.undo_journal is not None:
+            self._orders = _orders.Orders(self)
         _open.add(self)
 
     def __enter__(self) -> Interlock:
@@ -206,6 +251,8 @@ class Interlock:
         if self._executor is not None and self._executor_of == os.getpid():
             self._executor.shutdown(wait=True)
         self._executor = None
+        if self._orders is not None:
+            self._orders.end()
         self.engine.close()
 
     # -- deciding -------------------------------------------------------------------------------
@@ -235,6 +282,7 @@ class Interlock:
         floor: _core.Floor | None = None,
         reported: bool = False,
         undo: bool = False,
+        sandbox: bool = False,
     ) -> _core.Decision:
         """Decides on one action; the decision is on record when this returns.
 
@@ -242,7 +290,8 @@ class Interlock:
         to use ``decision.arguments`` where they are given. ``approval_id`` claims an approval.
         ``floor`` asks for more than the policies do. ``reported`` says that it has happened already:
         it is scored and recorded, and nothing is enforced. With ``undo`` the caller promises that it
-        can undo the action: policies see it as ``facts.reversible``.
+        can undo the action: policies see it as ``facts.reversible``. With ``sandbox`` it promises to
+        run the action where nothing commits if the effect is ``sandbox``: ``facts.can_sandbox``.
         """
         # Field by field: making a `Scope` costs as much as the rest of this function.
         scope, defaults = _scope.current(), self._defaults
@@ -278,6 +327,7 @@ class Interlock:
             floor=floor or scope.floor,
             reported=reported,
             undo=undo,
+            sandbox=sandbox,
         )
 
     def agent(self, agent: str | None = None) -> str:
@@ -345,6 +395,7 @@ class Interlock:
         check: _run.Check | None = None,
         undo: Callable[..., Any] | None = None,
         writes: _undo.Writes = None,
+        sandbox: bool | Callable[[Sandbox], Any] | None = None,
     ) -> Any:
         """The same tool, checked before it runs.
 
@@ -362,6 +413,10 @@ class Interlock:
         ``undo`` undoes a call: a function of the same arguments, and of ``result`` if it has such a
         parameter. ``writes`` says which files a call changes, as patterns over the arguments such as
         ``"{path}"`` or as a function of them; how they are is kept before the call.
+
+        ``sandbox``: whether a call runs in a sandbox of its own where a policy decides so, instead of
+        asking a person; it returns as usual, and what it did is discarded. A function gets the
+        sandbox after the call and may commit it.
         """
         if tool is None:
             return functools.partial(
@@ -376,6 +431,7 @@ class Interlock:
                 check=check,
                 undo=undo,
                 writes=writes,
+                sandbox=sandbox,
             )
         own = name or getattr(tool, "name", None) or getattr(tool, "__name__", None)
         guard = _guard.Guard(
@@ -390,6 +446,7 @@ class Interlock:
             check=check,
             undo=undo,
             writes=writes,
+            sandbox=self.isolates if sandbox is None else sandbox,
         )
         if isinstance(tool, (staticmethod, classmethod)):
             skip = 0 if isinstance(tool, staticmethod) else 1
@@ -441,11 +498,45 @@ class Interlock:
         with self.scope(agent=agent, session=session, run=run):
             yield from _monitor.entered(monitor)
 
+    @contextlib.contextmanager
+    def sandbox(
+        self,
+        agent: str | None = None,
+        *,
+        session: str | None = None,
+        run: str | None = None,
+        approval: _approval.Channel = None,
+        approval_timeout: float | None = None,
+    ) -> Iterator[Sandbox]:
+        """As :meth:`monitor`, and what runs inside ``with`` changes nothing outside: it sees its own
+        writes, and they are forgotten at the end unless :meth:`Sandbox.commit` was called.
+
+        What cannot be held back is refused. See :mod:`interlock.sandbox`.
+        """
+        if _run.current() is not None:
+            raise ConfigurationError(
+                "a run keeps its steps as done, which they are not in a sandbox", "sandbox.run"
+            )
+        _sandbox.refuse_nesting()
+        with self.scope(agent=agent, session=session, run=run):
+            box = Sandbox(self)
+            monitor = _monitor.Monitor(
+                self,
+                approval if approval is not None else self.approval,
+                self.approval_timeout if approval_timeout is None else approval_timeout,
+                sandbox=box,
+            )
+            with box.entered(monitor):
+                yield box
+
     def standing(self) -> dict[str, Any] | None:
         """How this process stands with the server: ``leased``, ``bundle``, ``waiting`` (records that
-        the server may not have), ``problem``; ``owner`` is false where another process of the same
-        data directory knows. ``None`` unless ``mode`` is ``connected``."""
+        the server may not have), ``refused`` (records that it will not have: ``server/refused.jsonl``
+        in ``data`` names them), ``problem`` and, of sending records, ``upload_problem``; ``owner`` is
+        false where another process of the same data directory knows. ``None`` unless ``mode`` is
+        ``connected``."""
         return self.engine.standing()
+
     # -- runs -----------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -474,6 +565,10 @@ class Interlock:
                 "a run stores what its steps return, and `content` is "
                 f"`{self.options['content']}`; use `full`",
                 "config.content",
+            )
+        if _sandbox.current() is not None:
+            raise ConfigurationError(
+                "a run keeps its steps as done, which they are not in a sandbox", "sandbox.run"
             )
         run = _run.Run(
             self,
@@ -563,9 +658,21 @@ class Interlock:
         """An approval once it is decided, or as it stands after ``wait`` seconds."""
         return self.engine.approval(id, round(wait * 1000))
 
-    def decide(self, id: str, approve: bool, *, approver: str, reason: str = "") -> _core.Approval:
-        """Records a person's answer. Never call it from what an agent controls."""
-        return self.engine.decide_approval(id, approver, approve, reason)
+    def decide(
+        self,
+        id: str,
+        approve: bool,
+        *,
+        approver: str,
+        reason: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> _core.Approval:
+        """Records a person's answer; with ``arguments``, that the call may run with these instead.
+
+        Never call it from what an agent controls.
+        """
+        edited = None if arguments is None else json.dumps(arguments, allow_nan=False)
+        return self.engine.decide_approval(id, approver, approve, reason, edited)
 
     # -- threads --------------------------------------------------------------------------------
 
@@ -626,6 +733,8 @@ _open: weakref.WeakSet[Interlock] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for interlock in list(_open):
+        if interlock._orders is not None:
+            interlock._orders.end()
         interlock.engine.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import inspect
 import os
@@ -11,12 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Union
 
 from . import _approval, _scope, _undo
+from .sandbox import _frame as _sandbox
 from ._core import Floor
 from .errors import ConfigurationError, InterlockError, InvalidAction, denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
     from ._core import Decision
+    from .sandbox import Sandbox
 
 #: The methods of an object through which frameworks run a tool.
 METHODS = ("execute", "invoke", "run", "_run", "call", "batch", "stream", "__call__")
@@ -46,6 +50,7 @@ class Guard:
         check: Callable[..., Any] | None = None,
         undo: Callable[..., Any] | None = None,
         writes: _undo.Writes = None,
+        sandbox: bool | Callable[[Sandbox], Any] = False,
     ) -> None:
         if (undo is not None or writes is not None) and interlock.undo_journal is None:
             raise ConfigurationError(
@@ -68,6 +73,12 @@ class Guard:
         self.file_ops: list[_undo.Op] = []
         #: Whether what it changes is kept in another way.
         self.kept = False
+        #: Whether a call can run in a sandbox of its own, and who looks at it then.
+        self.sandbox = sandbox
+        #: Whether it runs where nothing commits; `None` where the surroundings say.
+        self.isolated: bool | None = None
+        #: What else a check is told of the call.
+        self.about: dict[str, Any] = {}
 
     def _value(self, wanted: Any, arguments: Mapping[str, Any]) -> Any:
         """A function of the arguments, a pattern over them (`crm/{id}`), or the value itself."""
@@ -113,10 +124,27 @@ class Guard:
             cost_usd=self._value(self.cost_usd, arguments),
             approval_id=approval_id,
             redact=redact,
-            step=step,
             floor=floor,
             undo=kept or self.kept or (self.undo is not None and not ops),
+            sandbox=self.isolates(),
+            **{"step": step, **self.about},
         )
+
+    def isolates(self) -> bool:
+        """Whether a call can run where nothing commits."""
+        # A run is made of guarded calls, so that its module needs this one.
+        from . import _run
+
+        if self.isolated is not None:
+            return self.isolated
+        # What a run keeps as done must have been done.
+        return _run.current() is None and (bool(self.sandbox) or _sandbox.current() is not None)
+
+    def place(self, decision: Decision) -> contextlib.AbstractContextManager[Any]:
+        """Where a call under this decision runs: a sandbox of its own if it needs one."""
+        if decision.effect != "sandbox" or _sandbox.current() is not None:
+            return contextlib.nullcontext()
+        return _sandbox.fresh(self.interlock, self.sandbox if callable(self.sandbox) else None)
 
     def ops(self, arguments: Mapping[str, Any]) -> list[_undo.Op]:
         """The operations on files that a call declares."""
@@ -139,15 +167,41 @@ class Guard:
         self.interlock.violated(decision)
         return (_scope.current().refusal or denied)(decision)
 
-    def permit(self, arguments: Mapping[str, Any], redact: bool = True) -> Decision:
-        """The decision under which the tool may run; raises if there is none."""
-        decision = self.ask(arguments, redact)
+    def permit(
+        self,
+        arguments: Mapping[str, Any],
+        redact: bool = True,
+        asks: str | None = None,
+        edit: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Decision:
+        """The decision under which the tool may run; raises if there is none. Because of `asks` a
+        person must agree.
+
+        Arguments that people changed are handed to ``edit``: the tool runs with them.
+        """
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            assert edit is not None
+            edit(changed)
+            arguments = changed
+
+        resumed = _scope.current().approval_id
+        if resumed is not None and edit is not None:
+            changed = _approval.edited(self.interlock.engine.approval(resumed, 0))
+            if changed is not None:
+                taken(changed)
+        decision = self.ask(arguments, redact, asks=asks)
         if decision.effect == "require_approval":
             id = _approval.obtain(
-                self.interlock.engine, decision, self.approval, self.approval_timeout
+                self.interlock.engine,
+                decision,
+                self.approval,
+                self.approval_timeout,
+                None if edit is None else taken,
             )
-            decision = self.ask(arguments, redact, id)
-        if not decision.allowed:
+            decision = self.ask(arguments, redact, id, asks=asks)
+        if not (decision.allowed or decision.effect == "sandbox" and self.isolates()):
             raise self.refusal(decision)
         return decision
 
@@ -187,6 +241,43 @@ class Call:
                 self.arguments.update(value)
             else:
                 self.arguments[name] = value
+
+    def edit(self, arguments: dict[str, Any]) -> None:
+        """Uses these arguments instead, as a person wrote them: nothing of the old ones is left."""
+        if self.bound is None:
+            if self.args[self.skip :]:
+                raise InterlockError(
+                    "people agreed to other arguments, and this call gives them by position",
+                    "approval.edited",
+                )
+            self.kwargs = dict(arguments)
+        else:
+            names = list(self.bound.signature.parameters.values())
+            own = {p.name: self.bound.arguments[p.name] for p in names[: self.skip]}
+            positional: list[Any] = list(own.values())
+            keywords = dict(arguments)
+            for parameter in names[self.skip :]:
+                if parameter.name not in keywords:
+                    continue
+                value = keywords[parameter.name]
+                if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+                    positional.append(keywords.pop(parameter.name))
+                elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                    del keywords[parameter.name]
+                    if value:
+                        raise InterlockError(
+                            "people agreed to other arguments, and this tool takes them by position",
+                            "approval.edited",
+                        )
+            try:
+                self.bound = self.bound.signature.bind(*positional, **keywords)
+            except TypeError as error:
+                raise InterlockError(
+                    f"people agreed to arguments that the tool does not take: {error}",
+                    "approval.edited",
+                ) from error
+            self.args, self.kwargs = self.bound.args, self.bound.kwargs
+        self.arguments = dict(arguments)
 
     def replace(self, arguments: Mapping[str, Any]) -> None:
         """Uses these arguments instead; what was not text is passed on as it was."""
@@ -252,6 +343,10 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
                 "return a list instead, or leave out `undo` and `writes`",
                 "undo.generator",
             )
+        # A sandbox of its own would be over before it runs.
+        lasting = copy.copy(guard)
+        lasting.sandbox = False
+
         # Nothing runs before the first item, so that a check at the call is a check in time.
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Any:
@@ -260,7 +355,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
             if run is not None:
                 return run.call(guard, call, function, guard.name, False, None)
             # When its effects happen, this call is long over.
-            decision = guard.permit(call.arguments)
+            decision = lasting.permit(call.arguments, edit=call.edit)
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             guard.report(decision, time.monotonic(), "succeeded")
@@ -278,14 +373,16 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
                 return await run.acall(
                     guard, call, function, guard.name, guard.idempotent, guard.check
                 )
-            decision = await guard.interlock.off_loop(guard.permit, call.arguments)
+            decision = await guard.interlock.off_loop(
+                guard.permit, call.arguments, True, call.edit
+            )
             if decision.arguments is not None:
                 call.replace(decision.arguments)
             effects = guard.effects(call, decision)
             await guard.interlock.off_loop(effects.begin)
             started = time.monotonic()
             try:
-                with effects:
+                with guard.place(decision), effects:
                     result = await function(*call.args, **call.kwargs)
             except BaseException as error:
                 # Cancelled, it may have happened or not.
@@ -305,14 +402,14 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
         run = _run.current()
         if run is not None:
             return run.call(guard, call, function, guard.name, guard.idempotent, guard.check)
-        decision = guard.permit(call.arguments)
+        decision = guard.permit(call.arguments, edit=call.edit)
         if decision.arguments is not None:
             call.replace(decision.arguments)
         effects = guard.effects(call, decision)
         effects.begin()
         started = time.monotonic()
         try:
-            with effects:
+            with guard.place(decision), effects:
                 result = function(*call.args, **call.kwargs)
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "unknown"

@@ -17,11 +17,9 @@ import concurrent.futures.thread
 import contextlib
 import contextvars
 import functools
-import http.client
 import os
 import shlex
 import socket
-import sqlite3
 import ssl
 import sys
 import sysconfig
@@ -30,7 +28,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from importlib import _bootstrap_external  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _undo
 from ._guard import Guard
@@ -38,14 +36,17 @@ from ._guard import Guard
 if TYPE_CHECKING:
     from ._client import Interlock
     from ._core import Decision
+    from .sandbox import Sandbox
 
 __all__ = ["Monitor"]
 
 _active: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar(
     "interlock_monitor", default=None
 )
+#: What is called when a monitor is left.
+ENDING: list[Callable[[], None]] = []
 #: What threads and executors' calls inherit.
-CARRIED: list[contextvars.ContextVar[Any]] = [_active]
+CARRIED: list[contextvars.ContextVar[Any]] = [_active, _undo._rolling]
 
 
 class _Local(threading.local):
@@ -72,7 +73,7 @@ _CODE = tuple(
         if path
     }
 )
-_DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty"})
+DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -85,8 +86,14 @@ class Monitor:
         approval: Any,
         approval_timeout: float,
         also: Callable[[str, str, Decision], None] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.interlock = interlock
+        outer = _active.get()
+        #: Where what happens is held back; a monitor inside of one stays inside.
+        self.sandbox: Sandbox | None = (
+            sandbox if sandbox is not None or outer is None else outer.sandbox
+        )
         #: Is told of what may happen, and raises where it says no.
         self.also = also
         self.approval = approval
@@ -113,27 +120,46 @@ class Monitor:
         ops: list[_undo.Op] | None = None,
         keep: bool = True,
         kept: bool = False,
+        asks: str | None = None,
     ) -> Decision:
         """The decision under which it may happen; raises if there is none.
 
         What `ops` are about to change is kept when this returns; with ``keep=False``, later.
-        With ``kept`` somebody else sees to that.
+        With ``kept`` somebody else sees to that. Because of ``asks`` a person must agree.
         """
         was, _local.deciding = _local.deciding, True
         try:
             guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
             guard.file_ops = self._undoable(ops)
             guard.kept = kept
+            # What is done for real because a person agreed is not held back.
+            guard.isolated = (
+                self.sandbox is not None and asks is None and self.sandbox.covers(action_type)
+            )
             if self._is_ours(action_type, resource):
-                why = "the data directory is not the agent's"
-                refused = guard.ask({} if arguments is None else arguments, False, asks=why, effect="block")
-                raise guard.refusal(refused)
-            decision = guard.permit({} if arguments is None else arguments, redact=False)
+                self.refuse(
+                    action_type, resource, tool, arguments, "the data directory is not the agent's"
+                )
+            decision = guard.permit(
+                {} if arguments is None else arguments, redact=False, asks=asks
+            )
             if self.also is not None:
                 self.also(action_type, resource, decision)
             if guard.file_ops and keep:
                 self._keep(guard.file_ops, tool, decision)
             return decision
+        finally:
+            _local.deciding = was
+
+    def refuse(
+        self, action_type: str, resource: str, tool: str, arguments: Any, why: str
+    ) -> NoReturn:
+        """Refuses an action whatever policies say, on record."""
+        was, _local.deciding = _local.deciding, True
+        try:
+            guard = self._guard(tool, action_type=action_type, resource=lambda **_: resource)
+            refused = guard.ask({} if arguments is None else arguments, False, asks=why, effect="block")
+            raise guard.refusal(refused)
         finally:
             _local.deciding = was
 
@@ -144,14 +170,17 @@ class Monitor:
             return False
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         return any(
-            _within(name, self._own)
+            within(name, self._own)
             # Whoever moves a directory above it moves it too.
-            or (action_type == "file_delete" and _within(self._own, name))
+            or (action_type == "file_delete" and within(self._own, name))
             for name in {real, os.path.realpath(path)}
         )
 
     def _undoable(self, ops: list[_undo.Op] | None) -> list[_undo.Op]:
         if not ops or self.interlock.undo_journal is None or _undo.rolling():
+            return []
+        if self.sandbox is not None:
+            # Nothing happens that could be undone.
             return []
         return [op for op in ops if not op[1].startswith(_NO_FILES)]
 
@@ -176,7 +205,7 @@ class Monitor:
         if _local.tree is None:
             return None
         root, step = _local.tree
-        if all(op in ("delete", "rmdir") and _within(path, root) for op, path, _ in ops):
+        if all(op in ("delete", "rmdir") and within(path, root) for op, path, _ in ops):
             return step
         _local.tree = None
         return None
@@ -188,6 +217,8 @@ class Monitor:
             for step in self._steps:
                 step.seal()
             self._steps.clear()
+            for ending in ENDING:
+                ending()
         finally:
             _local.deciding = was
 
@@ -202,7 +233,7 @@ class Monitor:
 _NO_FILES = ("/dev/", "/proc/", "/sys/")
 
 
-def _within(path: str, root: str) -> bool:
+def within(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
@@ -226,7 +257,7 @@ def unmonitored() -> Iterator[None]:
 # -- audit events -------------------------------------------------------------------------------
 
 
-def _path(path: Any, directory: Any = -1) -> str | None:
+def path_of(path: Any, directory: Any = -1) -> str | None:
     """The absolute path; `None` for what has none, such as a pipe."""
     if isinstance(path, int):
         return _of_descriptor(path)
@@ -257,21 +288,26 @@ def _loads_code() -> bool:
     return frame is not None and frame.f_globals is _bootstrap_external.__dict__
 
 
+def writes(mode: Any, flags: Any) -> bool:
+    """Whether a file is opened to be changed."""
+    if isinstance(mode, str) and any(c in mode for c in "wax+"):
+        return True
+    return bool(isinstance(flags, int) and flags & _WRITING)
+
+
 def _opened(monitor: Monitor, path: Any, mode: Any, flags: Any) -> None:
     # A descriptor was decided on when it was opened.
-    name = None if isinstance(path, int) else _path(path, _local.directory)
-    if name is None or name in _DEVICES:
+    name = None if isinstance(path, int) else path_of(path, _local.directory)
+    if name is None or name in DEVICES:
         return
-    writes = bool(isinstance(flags, int) and flags & _WRITING)
-    if isinstance(mode, str) and any(c in mode for c in "wax+"):
-        writes = True
-    if not writes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
+    changes = writes(mode, flags)
+    if not changes and (os.path.realpath(name).startswith(_CODE) or _loads_code()):
         return
     ops: list[_undo.Op] | None = None
-    if writes:
+    if changes:
         grows = isinstance(flags, int) and flags & os.O_APPEND and not flags & os.O_TRUNC
         ops = [("append" if grows else "write", name, None)]
-    monitor.decide("file_write" if writes else "file_read", name, "open", {"path": name}, ops)
+    monitor.decide("file_write" if changes else "file_read", name, "open", {"path": name}, ops)
 
 
 def _file(
@@ -280,7 +316,7 @@ def _file(
     """A handler of an event whose first argument is a path; `names` are further arguments."""
 
     def handle(monitor: Monitor, *args: Any) -> None:
-        name = _path(args[0], args[directory] if directory is not None else -1)
+        name = path_of(args[0], args[directory] if directory is not None else -1)
         if name is None:
             return
         arguments = {"path": name}
@@ -295,7 +331,7 @@ def _file(
 
 
 def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: Any = -1) -> None:
-    source, target = _path(old, old_dir), _path(new, new_dir)
+    source, target = path_of(old, old_dir), path_of(new, new_dir)
     if source is None or target is None:
         return
     arguments = {"path": source, "to": target}
@@ -306,7 +342,7 @@ def _renamed(monitor: Monitor, old: Any, new: Any, old_dir: Any = -1, new_dir: A
 
 def _linked(tool: str, directory: int) -> Callable[..., None]:
     def handle(monitor: Monitor, *args: Any) -> None:
-        target = _path(args[1], args[directory] if len(args) > directory else -1)
+        target = path_of(args[1], args[directory] if len(args) > directory else -1)
         if target is not None:
             monitor.decide(
                 "file_write",
@@ -319,7 +355,7 @@ def _linked(tool: str, directory: int) -> Callable[..., None]:
     return handle
 
 
-def _command(value: Any) -> str:
+def command_of(value: Any) -> str:
     """A command line as a shell would have it."""
     if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
         return os.fsdecode(value)
@@ -327,7 +363,7 @@ def _command(value: Any) -> str:
 
 
 def _started(monitor: Monitor, tool: str, program: Any, argv: Any, cwd: Any = None) -> None:
-    command = _command(argv) if argv else _command(program)
+    command = command_of(argv) if argv else command_of(program)
     arguments = {"command": command}
     if program is not None and argv:
         arguments["program"] = os.fsdecode(program)
@@ -401,7 +437,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
 
 
 def _database_opened(monitor: Monitor, database: Any) -> None:
-    name = _path(database)
+    name = path_of(database)
     if name is not None:
         # What is written into it is rows, by whoever has it open: no file to put back.
         monitor.decide("file_write", name, "open", {"path": name})
@@ -415,7 +451,7 @@ def uri_path(database: Any) -> Any:
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     handler = _HANDLERS.get(event)
-    if handler is None:
+    if handler is None and event not in _HELD_BACK:
         return
     try:
         monitor = current()
@@ -423,7 +459,27 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         # The interpreter is going down and took the module apart.
         return
     if monitor is not None:
-        handler(monitor, *args)
+        if monitor.sandbox is not None:
+            _held(monitor, monitor.sandbox, event, args)
+        if handler is not None:
+            handler(monitor, *args)
+
+
+def _held(monitor: Monitor, sandbox: Sandbox, event: str, args: tuple[Any, ...]) -> None:
+    """Refuses what would happen outside of the sandbox."""
+    if event in _CONNECTING and not sandbox.passes():
+        target = _target(args[1])
+        if target is not None:
+            sandbox.refuse(
+                "network_request", target[0], "connect", target[1], "no part covers this connection"
+            )
+    sandbox.heard(event, args)
+
+
+#: What policies do not decide on, and what does not happen in a sandbox.
+_HELD_BACK = frozenset({"os.kill", "os.killpg"})
+#: What reaches somebody outside.
+_CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 
 # -- what events do not tell ----------------------------------------------------------------------
@@ -518,6 +574,8 @@ def _watch_open_connections() -> None:
         except OSError:
             return
         if connection.family != socket.AF_UNIX or address:
+            if monitor.sandbox is not None:
+                _held(monitor, monitor.sandbox, "socket.connect", (connection, address))
             _connected(monitor, connection, address)
 
     def sending(original: Any) -> Any:
@@ -543,30 +601,6 @@ def _watch_open_connections() -> None:
     for name in ("send", "sendall", "write"):
         replace(ssl.SSLSocket, name, sending)
     replace(socket.socket, "accept", accept)
-
-
-def _read_requests() -> None:
-    """Method and address of requests through `http.client`: urllib, requests, urllib3."""
-
-    def putrequest(original: Any) -> Any:
-        def put(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-            monitor = current()
-            if monitor is not None:
-                secure = isinstance(self, http.client.HTTPSConnection)
-                host, port = (self._tunnel_host, self._tunnel_port) if getattr(
-                    self, "_tunnel_host", None
-                ) else (self.host, self.port)
-                full = url
-                if "://" not in url:
-                    shown = f"[{host}]" if ":" in host else host
-                    default = port in (None, 443 if secure else 80)
-                    full = f"{'https' if secure else 'http'}://{shown}{'' if default else f':{port}'}{url}"
-                monitor.decide("api_call", full, "http", {"method": method, "url": full})
-            return original(self, method, url, *args, **kwargs)
-
-        return put
-
-    replace(http.client.HTTPConnection, "putrequest", putrequest)
 
 
 #: What begins and ends transactions writes nothing that was not decided on.
@@ -606,7 +640,7 @@ def _make_special_files() -> None:
         def wrap(original: Any) -> Any:
             def made(path: Any, *args: Any, **kwargs: Any) -> Any:
                 monitor = current()
-                name = _path(path, kwargs.get("dir_fd", -1))
+                name = path_of(path, kwargs.get("dir_fd", -1))
                 if monitor is not None and name is not None:
                     ops: list[_undo.Op] = [("create", name, None)]
                     monitor.decide("file_write", name, tool, {"path": name}, ops)
@@ -638,14 +672,14 @@ def install() -> None:
     """Puts hook and wrappers in place, once; they do nothing outside a monitor."""
     global _installed
     # They use what is here.
-    from . import _drivers, _processes, _sqlite
+    from . import _drivers, _http, _processes, _sqlite
 
     inherit_context()
     with _install_lock:
         if not _installed:
             _remember_names()
             _watch_open_connections()
-            _read_requests()
+            _http.install_http_client()
             _sqlite.install()
             _HANDLERS["sqlite3.connect/handle"] = _sqlite.only_ours
             _make_special_files()

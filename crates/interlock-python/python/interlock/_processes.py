@@ -21,6 +21,8 @@ from . import _scope
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from ._client import Interlock
+    from ._core import Decision
     from ._monitor import Monitor
 
 #: One Interlock for each way of opening one, in a process that was handed calls.
@@ -33,6 +35,8 @@ class Inherited:
 
     options: dict[str, Any]
     scope: dict[str, Any]
+    #: Makes the scope's `refusal`, with an Interlock of the other process.
+    refusal: Callable[[Interlock], Callable[[Decision], Exception]] | None
     approval: Any
     approval_timeout: float
 
@@ -40,6 +44,11 @@ class Inherited:
     def of(cls, monitor: Monitor) -> Inherited:
         """What the monitor is made of; refused where that cannot be handed over."""
         scope = _scope.current()
+        if monitor.sandbox is not None:
+            raise ConfigurationError(
+                "what runs in a sandbox cannot be handed to another process; fork instead",
+                "sandbox.process",
+            )
         if callable(monitor.approval) or monitor.approval == "console":
             raise ConfigurationError(
                 "another process cannot ask as this one does: give the monitor "
@@ -52,6 +61,15 @@ class Inherited:
                 "the monitor, or without `api_endpoint`",
                 "config.process",
             )
+        inherited = None
+        if scope.refusal is not None:
+            inherited = getattr(scope.refusal, "inherited", None)
+            if inherited is None:
+                raise ConfigurationError(
+                    "another process cannot refuse as this one does: start processes outside of "
+                    "the monitor",
+                    "config.process",
+                )
         return cls(
             monitor.interlock.options,
             {
@@ -62,6 +80,7 @@ class Inherited:
                 "environment": scope.environment,
                 "floor": scope.floor,
             },
+            inherited,
             monitor.approval,
             monitor.approval_timeout,
         )
@@ -77,7 +96,8 @@ class Inherited:
         if key not in _opened:
             _opened[key] = Interlock(**self.options)
         monitor = _monitor.Monitor(_opened[key], self.approval, self.approval_timeout)
-        with _scope.entered(_scope.Scope(**self.scope)), _monitor.inside(monitor):
+        refusal = None if self.refusal is None else self.refusal(_opened[key])
+        with _scope.entered(_scope.Scope(**self.scope, refusal=refusal)), _monitor.inside(monitor):
             return function(*args, **kwargs)
 
 

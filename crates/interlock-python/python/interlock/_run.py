@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import inspect
 import json
 import logging
@@ -37,7 +36,6 @@ from .errors import (
     ResultNotStored,
     RunError,
     StepFailed,
-    denied,
 )
 
 if TYPE_CHECKING:
@@ -307,7 +305,9 @@ class Run:
                     return _Taken(number, None, json.loads(stored))
             else:
                 asks = f"step {number} of run `{self.name}` may have happened before"
-        decision = self._permit(guard, arguments, number, name, digest, approval, asks)
+        decision = self._permit(
+            guard, arguments, number, name, digest, approval, asks, call.edit
+        )
         if decision.arguments is not None:
             call.replace(decision.arguments)
         self._journal.begin(number, name, digest, decision.id)
@@ -322,9 +322,16 @@ class Run:
         digest: str,
         approval: str | None,
         asks: str | None,
+        edit: Callable[[dict[str, Any]], None],
     ) -> Decision:
         engine = self.interlock.engine
         decision = None
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            edit(changed)
+            arguments = changed
+
         try:
             if approval is not None:
                 # Asked for in an earlier life: people answer one question once.
@@ -337,7 +344,10 @@ class Run:
                         _Waiting(found),  # type: ignore[arg-type]
                         guard.approval,
                         guard.approval_timeout,
+                        taken,
                     )
+                elif (changed := _approval.edited(found)) is not None:
+                    taken(changed)
                 if found.pending or found.approved:
                     decision = guard.ask(arguments, True, approval, number, asks)
             if decision is None:
@@ -345,7 +355,7 @@ class Run:
                 if decision.effect == "require_approval" and decision.approval_id:
                     self._journal.asked(number, name, digest, decision.approval_id)
                     id = _approval.obtain(
-                        engine, decision, guard.approval, guard.approval_timeout
+                        engine, decision, guard.approval, guard.approval_timeout, taken
                     )
                     decision = guard.ask(arguments, True, id, number, asks)
         except ApprovalRequired as error:

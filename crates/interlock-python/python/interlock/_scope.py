@@ -24,7 +24,8 @@ class Scope:
     approval_id: str | None = None
     #: What is asked for beyond the policies.
     floor: Floor | None = None
-    #: Makes the exception of a decision that permits nothing.
+    #: Makes the exception of a decision that permits nothing. One that goes with the processes that
+    #: are started has `inherited`, which can be pickled and makes it there.
     refusal: Callable[[Decision], Exception] | None = None
 
     def within(self, outer: Scope) -> Scope:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import inspect
 import os
 import sqlite3
 import sys
@@ -11,12 +13,16 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._monitor import current, decide_sql, replace, unmonitored, uri_path
+from ._monitor import _database_opened, current, decide_sql, replace, unmonitored, uri_path
 from ._undo_sqlite import NO_ROWS, Watch, first_word
 from .errors import ConfigurationError, Denied
+from .sandbox import _sqlite as _sandboxed
+from .sandbox.databases import Sandboxed as Databases
 
 if TYPE_CHECKING:
     from ._core import Decision
+    from ._monitor import Monitor
+    from .sandbox import Sandbox
 
 
 @contextlib.contextmanager
@@ -24,6 +30,11 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
     """Decides on a statement; inside it runs, and what undoes it is kept."""
     monitor = current()
     watch = _watches.get(connection)
+    if monitor is not None and monitor.sandbox is not None:
+        _held_back(monitor, connection, sql)
+        _decide_sqlite(connection, sql)
+        yield
+        return
     plain = watch is None or not isinstance(sql, str)
     if plain or monitor is None or monitor.interlock.undo_journal is None:
         _decide_sqlite(connection, sql)
@@ -66,12 +77,36 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
                 watch.flush()
 
 
+def _held_back(monitor: Monitor, connection: sqlite3.Connection, sql: Any) -> None:
+    """Refuses what a sandbox does not hold back."""
+    box = monitor.sandbox
+    assert box is not None
+    about = ("database_write", f"sqlite:{_database(connection)}", "sqlite3", {"sql": str(sql)})
+    box.require_open(*about)
+    why = _sandboxed.uncovered(sql)
+    if why is None and _boxes.get(connection) is not box and first_word(str(sql)) not in _READING:
+        why = "the connection was opened outside"
+    if why is not None:
+        box.refuse(*about, why)
+
+
+#: Statements that a connection from outside may run in a sandbox.
+_READING = ("select", "values", "explain")
+#: The sandbox that a connection was opened in.
+_boxes: weakref.WeakKeyDictionary[sqlite3.Connection, Sandbox] = weakref.WeakKeyDictionary()
+
+
 def _decide_sqlite(connection: sqlite3.Connection, sql: Any, kept: bool = False) -> Decision | None:
     return decide_sql(f"sqlite:{_database(connection)}", "sqlite3", sql, kept)
 
 
 def _decide_unkept(connection: sqlite3.Connection, sql: str) -> None:
     """The same for what no trigger sees."""
+    monitor = current()
+    if monitor is not None and monitor.sandbox is not None:
+        _held_back(monitor, connection, sql)
+        _decide_sqlite(connection, sql)
+        return
     decision = _decide_sqlite(connection, sql)
     monitor = current()
     if decision is not None and monitor is not None and monitor.interlock.undo_journal is not None:
@@ -120,11 +155,18 @@ class _Connection(sqlite3.Connection):
                 watch.flush()
 
     def commit(self) -> None:
+        monitor = current()
+        if monitor is not None and monitor.sandbox is not None and self.in_transaction:
+            # What was begun outside is not committed from in here.
+            _held_back(monitor, self, "COMMIT")
         self._flush()
         super().commit()
 
     def __exit__(self, kind: Any, *rest: Any) -> Any:
         if kind is None:
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None and self.in_transaction:
+                _held_back(monitor, self, "COMMIT")
             self._flush()
         else:
             watch = _watches.get(self)
@@ -179,6 +221,9 @@ def install() -> None:
                 args = args[:5] + (factory,) + args[6:]
             else:
                 kwargs["factory"] = factory
+            monitor = current()
+            if monitor is not None and monitor.sandbox is not None:
+                return _in_sandbox(monitor, monitor.sandbox, original, args, kwargs)
             return original(*args, **kwargs)
 
         return checked
@@ -191,6 +236,26 @@ def install() -> None:
         names = getattr(module, "__dict__", None) or {}
         for name in [name for name, value in list(names.items()) if value is original]:
             names[name] = sqlite3.connect
+
+
+def _in_sandbox(
+    monitor: Monitor, box: Sandbox, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Opens the copy of a database."""
+    database = args[0] if args else kwargs.pop("database")
+    name = os.fsdecode(database) if database else ""
+    uri = bool(kwargs.get("uri", args[7] if len(args) > 7 else False))
+    box.require_open("file_write", name, "open")
+    if name not in ("", ":memory:"):
+        _database_opened(monitor, uri_path(name) if uri else name)
+    with unmonitored():
+        part = box.part("databases")
+        assert isinstance(part, Databases)
+        instead = _sandboxed.redirected(part.copies, name, uri)
+        made = original(database if instead is None else instead, *args[1:], **kwargs)
+    _databases[made] = name
+    _boxes[made] = box
+    return made
 
 
 def only_ours(_: Any, connection: sqlite3.Connection) -> None:
@@ -216,25 +281,93 @@ _AUTHORIZED = {
 }
 
 
-def authorize_open() -> None:
-    """Databases that were opened before this module was loaded are asked about by SQLite itself."""
+class _Authorizer:
+    """Asks the program's own authorizer first, and then the monitor."""
 
-    def authorize(code: int, first: Any, second: Any, *_: Any) -> int:
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def __call__(self, code: int, first: Any, second: Any, *rest: Any) -> int:
+        if self._own is not None:
+            answer = self._own(code, first, second, *rest)
+            if answer != sqlite3.SQLITE_OK:
+                return answer  # type: ignore[no-any-return]
         monitor = current()
         known = _AUTHORIZED.get(code)
         if monitor is None or known is None or str(first).startswith("sqlite_"):
             return sqlite3.SQLITE_OK
         action_type, verb = known
+        if monitor.sandbox is not None and action_type == "database_write":
+            # It was opened outside.
+            return sqlite3.SQLITE_DENY
         try:
             monitor.decide(action_type, f"sqlite:{first}", "sqlite3", {"sql": verb.format(first)})
         except Denied:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
+
+def authorize_open() -> None:
+    """Databases that were opened before this module was loaded are asked about by SQLite itself."""
     for found in gc.get_objects():
         if isinstance(found, sqlite3.Connection) and not isinstance(found, _Connection):
             try:
-                found.set_authorizer(authorize)
+                authorizer = _authorizer_of(found)
+                if not isinstance(authorizer, _Authorizer):
+                    found.set_authorizer(_Authorizer(authorizer))
             except sqlite3.ProgrammingError:
                 # Closed, or another thread's.
                 pass
+
+
+def _authorizer_of(connection: sqlite3.Connection) -> Any:
+    """The authorizer that a program set. A connection does not say which of its functions that is:
+    it is the one that is called, with five values, when a statement is read."""
+    candidates = [
+        held
+        for held in gc.get_referents(connection)
+        if callable(held)
+        and not isinstance(held, type)
+        and held not in (connection.row_factory, connection.text_factory)
+    ]
+    ours = [held for held in candidates if isinstance(held, _Authorizer)]
+    if ours or not candidates:
+        return ours[0] if ours else None
+    called: list[Any] = []
+
+    def heard(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            called.append((frame.f_code, sum(_given(frame))))
+
+    was = sys.getprofile()
+    with unmonitored():
+        sys.setprofile(heard)
+        try:
+            # It changes nothing, whatever the answer is.
+            connection.execute("SELECT 1 WHERE 0").close()
+        except sqlite3.DatabaseError:
+            pass
+        finally:
+            sys.setprofile(was)
+    for held in candidates:
+        code = _code_of(held)
+        for seen, given in called:
+            if seen is code and given >= 5:
+                return held
+    return None
+
+
+def _given(frame: Any) -> Iterator[int]:
+    """How many values a call got, the object of a method included."""
+    code = frame.f_code
+    yield code.co_argcount
+    if code.co_flags & inspect.CO_VARARGS:
+        yield len(frame.f_locals[code.co_varnames[code.co_argcount + code.co_kwonlyargcount]])
+
+
+def _code_of(held: Any) -> Any:
+    """The code of a function, of a method, of what a partial calls, or of an object's `__call__`."""
+    while isinstance(held, functools.partial):
+        held = held.func
+    held = getattr(held, "__func__", held)
+    return getattr(held, "__code__", None) or getattr(type(held).__call__, "__code__", None)

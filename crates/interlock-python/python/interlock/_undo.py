@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import inspect
+import itertools
 import json
 import logging
 import os
@@ -22,8 +24,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _core, _undo_sqlite
+from . import _core, _undo_http, _undo_sqlite
 from .errors import ConfigurationError, InterlockError, RollbackStopped
+from .sandbox import _frame as _sandbox
 
 if TYPE_CHECKING:
     from ._client import Interlock
@@ -38,11 +41,21 @@ Writes = Union[str, Sequence[str], Callable[..., Any], None]
 
 #: Calls' own undo functions that are kept; past it the oldest cannot be undone any more.
 CALLS_MAX = 10_000
+#: How long what is kept elsewhere waits for a call's own undo function, which has the journal for
+#: itself. Past it the function may be waiting for whoever waits here.
+CALL_SECONDS = 30.0
 #: Steps that a report in the record names.
 RECORDED_MAX = 100
 
+#: The functions themselves, of whichever :class:`Interlock`: each may undo what another one kept.
+_calls: OrderedDict[int, Callable[[], Any]] = OrderedDict()
+_tokens = itertools.count(1)
+_calls_lock = threading.Lock()
+
 _step: contextvars.ContextVar[Step | None] = contextvars.ContextVar("interlock_step", default=None)
-_rolling: contextvars.ContextVar[bool] = contextvars.ContextVar("interlock_rolling", default=False)
+_rolling: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
+    "interlock_rolling", default=None
+)
 
 
 def current() -> Step | None:
@@ -52,7 +65,7 @@ def current() -> Step | None:
 
 def rolling() -> bool:
     """Whether something is being undone here: that is no action of the agent's."""
-    return _rolling.get()
+    return bool(_rolling.get())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +159,23 @@ class Step:
         """Notes an effect that any process can undo, and that can be tried twice."""
         self.journal.core.declare(self.number, kind, payload, True)
 
+    def declare_begun(self, kind: str, payload: str, idempotent: bool) -> int:
+        """Notes an effect that is about to happen; what became of it takes its place by `settle`."""
+        return self.journal.core.declare(self.number, kind, payload, idempotent)
+
+    def settle(
+        self, place: int, kind: str, payload: str | None, idempotent: bool, irreversible: str | None
+    ) -> None:
+        """Notes what became of it: what undoes it, why nothing does, or that it did not happen."""
+        self.journal.core.settle(
+            self.number,
+            place,
+            kind=None if payload is None else kind,
+            payload=payload,
+            idempotent=idempotent,
+            irreversible=irreversible,
+        )
+
     def seal(self) -> None:
         """Notes how it left things. It has happened by now: what fails is logged."""
         if self._number is None:
@@ -174,14 +204,24 @@ class Journal:
         self._sync = sync
         self._limits = limits
         self._core: _core.Undo | None = None
-        self._calls: OrderedDict[int, Callable[[], Any]] = OrderedDict()
-        self._tokens = 0
-        self._lock = threading.Lock()
+        #: Whether a call's own undo function runs just now, which may call anything.
+        self._calling = False
+        self._called = threading.Condition()
         if (path / "journal").exists():
             self._resume()
 
     @property
     def core(self) -> _core.Undo:
+        """The journal. Raises where whoever has it waits for this."""
+        with self._called:
+            mine = rolling()
+            if self._calling and (
+                mine or not self._called.wait_for(lambda: not self._calling, CALL_SECONDS)
+            ):
+                raise InterlockError("an undo function is running, and has the undo journal", "undo.busy")
+        return self._opened()
+
+    def _opened(self) -> _core.Undo:
         if self._core is None:
             # Made twice by two threads, it is the same one.
             self._core = _core.Undo(
@@ -199,18 +239,19 @@ class Journal:
 
     def plan(self, ops: Sequence[Op]) -> str | None:
         """Why these operations could not be undone; `None` if they could."""
-        return self.core.plan(list(ops))
+        # It looks at files alone, and waits for nobody.
+        return self._opened().plan(list(ops))
 
     def step(self, agent: str, tool: str, decision: str) -> Step:
         return Step(self, agent, tool, decision)
 
     def keep(self, undo: Callable[[], Any]) -> int:
-        with self._lock:
-            self._tokens += 1
-            self._calls[self._tokens] = undo
-            while len(self._calls) > CALLS_MAX:
-                self._calls.popitem(last=False)
-            return self._tokens
+        with _calls_lock:
+            token = next(_tokens)
+            _calls[token] = undo
+            while len(_calls) > CALLS_MAX:
+                _calls.popitem(last=False)
+            return token
 
     def steps(self, agent: str | None) -> list[UndoStep]:
         return [UndoStep.of(found) for found in self.core.steps(agent)]
@@ -227,9 +268,14 @@ class Journal:
         return report
 
     def _run(self, last: int, agent: str | None, force: bool) -> RollbackReport:
+        from . import _monitor
+
+        # What an undo function starts is no action of the agent's either.
+        _monitor.inherit_context()
         token = _rolling.set(True)
         try:
-            found = self.core.rollback(last, agent, force, self._undo)
+            http = _undo_http.Rollback(self.interlock.credentials, force)
+            found = self.core.rollback(last, agent, force, functools.partial(self._undo, http))
         finally:
             _rolling.reset(token)
         stopped, reason = found["stopped"] or (None, "")
@@ -240,27 +286,41 @@ class Journal:
             reason=reason,
         )
 
-    def _undo(self, kind: str, payload: str, check: bool) -> None:
+    def _undo(self, http: _undo_http.Rollback, kind: str, payload: str, check: bool) -> None:
         """Undoes a declared effect, or looks whether it could."""
         about = json.loads(payload)
+        if kind == "http":
+            http.undo(about, check)
+            return
         if kind == "sqlite":
             _undo_sqlite.undo(about, check)
             return
+        if kind == "postgres":
+            from . import _undo_postgres
+
+            _undo_postgres.undo(about, check)
+            return
         if kind != "call":
             raise InterlockError(f"this version does not know `{kind}`")
-        with self._lock:
-            call = self._calls.get(about["call"])
+        with _calls_lock:
+            call = _calls.get(about["call"])
         if call is None or about["process"] != os.getpid():
             raise InterlockError(
                 f"the undo of `{about['tool']}` is a function of process {about['process']}"
             )
         if check:
             return
-        result = call()
-        if inspect.isawaitable(result):
-            _finish(result)
-        with self._lock:
-            self._calls.pop(about["call"], None)
+        self._calling = True
+        try:
+            result = call()
+            if inspect.isawaitable(result):
+                _finish(result)
+        finally:
+            with self._called:
+                self._calling = False
+                self._called.notify_all()
+        with _calls_lock:
+            _calls.pop(about["call"], None)
 
     def _record(
         self, phase: str, agent: str | None, report: RollbackReport | None, **more: Any
@@ -314,8 +374,10 @@ class Effects:
         self._arguments = call.arguments
         journal = guard.interlock.undo_journal
         self._step: Step | None = None
-        if journal is not None and not rolling():
-            agent = guard.interlock.agent()
+        # In a sandbox nothing happens that could be undone.
+        held = decision.effect == "sandbox" or _sandbox.current() is not None
+        if journal is not None and not rolling() and not held:
+            agent = guard.interlock.agent(guard.about.get("agent"))
             self._step = journal.step(agent, guard.name, decision.id)
         self._token: contextvars.Token[Step | None] | None = None
 

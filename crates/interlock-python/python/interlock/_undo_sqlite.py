@@ -89,6 +89,9 @@ class Watch:
         if not self._database or not os.path.isfile(self._database):
             return "the database is no file"
         try:
+            for _, attached, _ in self._run("PRAGMA database_list"):
+                if attached not in ("main", "temp"):
+                    return f"`{attached}` is attached, whose rows are not kept"
             return self._noting()
         except sqlite3.Error as error:
             return f"the rows cannot be kept: {error}"

@@ -32,6 +32,8 @@ __all__ = [
     "RollbackStopped",
     "RunError",
     "RunPaused",
+    "SandboxConflict",
+    "SandboxError",
     "StepFailed",
     "ResultWithheld",
     "Unavailable",
@@ -78,6 +80,19 @@ class RollbackStopped(InterlockError):
     def __init__(self, message: str, report: RollbackReport) -> None:
         super().__init__(message, "undo.stopped")
         self.report = report
+
+
+class SandboxError(InterlockError):
+    """A sandbox cannot do what its operator asked for."""
+
+
+class SandboxConflict(SandboxError):
+    """What was held back cannot be committed, because what it was based on has changed. Nothing was
+    committed; ``targets`` says where and why."""
+
+    def __init__(self, message: str, targets: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message, "sandbox.conflict")
+        self.targets = targets
 
 
 class Denied(InterlockError):

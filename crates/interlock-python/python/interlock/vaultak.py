@@ -17,6 +17,7 @@ stopped for it. Both are :class:`interlock.Blocked`: the action did not run.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import json
 import logging
@@ -198,11 +199,115 @@ class VaultakMonitor:
     @property
     def paused(self) -> bool:
         """Whether the session was paused in this process."""
-        return self.agent_id in self.client._paused
+        return self.agent_id in self.client._violations.paused
 
     def approve(self) -> None:
         """As :meth:`Vaultak.approve`."""
         self.client.approve(self.agent_id)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Terms:
+    """What a refusal brings about, in this process and in those that it starts."""
+
+    agent_id: str
+    mode: KillSwitchMode
+    #: From which risk on which mode holds; the strictest last.
+    tiers: tuple[tuple[int, KillSwitchMode], ...]
+    rollback_limit: int
+
+    def __call__(self, interlock: Interlock) -> _Violations:
+        return _Violations(self, interlock)
+
+
+class _Violations:
+    """Brings about what a refusal does beside refusing."""
+
+    def __init__(self, terms: _Terms, interlock: Interlock) -> None:
+        #: What makes another one like it in another process.
+        self.inherited = terms
+        self._interlock = interlock
+        #: Calls' own functions, which are undone by this process only.
+        self.undo: dict[str, deque[Callable[[], Any]]] = {}
+        #: Agents that were stopped in this process.
+        self.paused: set[str] = set()
+        self._lock = threading.Lock()
+
+    def mode_of(self, decision: Decision) -> KillSwitchMode | None:
+        """What a refusal brings about beside it."""
+        terms = self.inherited
+        codes = [code for code, _ in decision.reasons]
+        reached = [tier for least, tier in terms.tiers if decision.risk >= least]
+        if "caller.risk" in codes and reached:
+            return reached[-1]
+        if any(code.startswith("profile.") for code in codes):
+            return terms.mode
+        return None
+
+    def __call__(self, decision: Decision) -> Exception:
+        """Brings about what a refusal does, and says it."""
+        agent = _scope.current().agent or self.inherited.agent_id
+        if decision.effect != "block":
+            return denied(decision)
+        reason = decision.agent_message
+        codes = [code for code, _ in decision.reasons]
+        if "kill-switch" in codes:
+            return AgentTerminatedError(agent, reason, decision.risk / 100, decision)
+        if "agent.paused" in codes:
+            self.paused.add(agent)
+            return AgentPausedError(agent, reason, decision)
+        mode = self.mode_of(decision)
+        if mode is KillSwitchMode.ROLLBACK:
+            self._stop(agent)
+            _, failed = self.undo_last(agent)
+            if failed:
+                error = RollbackError(agent, f"{reason}; {failed[0]}", failed)
+                error.decision = decision
+                return error
+            return AgentPausedError(agent, reason, decision)
+        if mode is KillSwitchMode.PAUSE:
+            self._stop(agent)
+            return AgentPausedError(agent, reason, decision)
+        return BehaviorViolationError(agent, reason, "", decision)
+
+    def _stop(self, agent: str) -> None:
+        """Stops an agent, in every process on the data directory."""
+        self.paused.add(agent)
+        logger.warning("agent %s is paused", agent)
+        with _monitor.unmonitored():
+            self._interlock.engine.pause_agent(agent, "interlock.vaultak")
+
+    def keep(self, agent: str, function: Callable[[], Any]) -> None:
+        """Notes that calling `function` undoes an action of the agent."""
+        with self._lock:
+            most = max(self.inherited.rollback_limit, 1)
+            self.undo.setdefault(agent, deque(maxlen=most)).append(function)
+
+    def undo_last(self, agent: str) -> tuple[int, list[BaseException]]:
+        """Undoes what can be undone: how much, and what went wrong or why nothing could be."""
+        limit = self.inherited.rollback_limit
+        with self._lock:
+            undo = self.undo.get(agent)
+            last = [undo.pop() for _ in range(min(len(undo), limit))] if undo else []
+        failed: list[BaseException] = []
+        # Undoing is the operator's doing, not the agent's.
+        with _monitor.unmonitored():
+            for function in last:
+                try:
+                    function()
+                except Exception as error:
+                    failed.append(error)
+            undone = len(last) - len(failed)
+            left = limit - len(last)
+            if left > 0 and self._interlock.undo_journal is not None:
+                try:
+                    undone += len(self._interlock.rollback(last=left, agent=agent).undone)
+                except RollbackStopped as error:
+                    undone += len(error.report.undone)
+                    failed.append(error)
+                except InterlockError as error:
+                    failed.append(error)
+        return undone, failed
 
 
 class Vaultak:
@@ -307,9 +412,8 @@ class Vaultak:
             ],
         )
         self._interlock = Interlock(data, agent=agent_id, policy=policy, **options)
-        self._undo: dict[str, deque[Callable[[], Any]]] = {}
-        self._paused: set[str] = set()
-        self._lock = threading.Lock()
+        terms = _Terms(agent_id, self.mode, tuple(self._tiers), rollback_limit)
+        self._violations = terms(self._interlock)
 
     @property
     def interlock(self) -> Interlock:
@@ -332,7 +436,7 @@ class Vaultak:
     def _scope(self, agent_id: str | None, session_id: str | None = None) -> Iterator[str]:
         agent = agent_id or self.agent_id
         scope = _scope.Scope(
-            agent=agent, session=session_id, floor=self._floor, refusal=self._refused
+            agent=agent, session=session_id, floor=self._floor, refusal=self._violations
         )
         with _scope.entered(scope):
             yield agent
@@ -376,49 +480,6 @@ class Vaultak:
             return None
         return f"the server decided `{decision}`"
 
-    def _mode_of(self, decision: Decision) -> KillSwitchMode | None:
-        """What a refusal brings about beside it."""
-        codes = [code for code, _ in decision.reasons]
-        reached = [tier for least, tier in self._tiers if decision.risk >= least]
-        if "caller.risk" in codes and reached:
-            return reached[-1]
-        if any(code.startswith("profile.") for code in codes):
-            return self.mode
-        return None
-
-    def _refused(self, decision: Decision) -> Exception:
-        """Brings about what a refusal does, and says it."""
-        agent = _scope.current().agent or self.agent_id
-        if decision.effect != "block":
-            return denied(decision)
-        reason = decision.agent_message
-        codes = [code for code, _ in decision.reasons]
-        if "kill-switch" in codes:
-            return AgentTerminatedError(agent, reason, decision.risk / 100, decision)
-        if "agent.paused" in codes:
-            self._paused.add(agent)
-            return AgentPausedError(agent, reason, decision)
-        mode = self._mode_of(decision)
-        if mode is KillSwitchMode.ROLLBACK:
-            self._stop(agent)
-            _, failed = self._undo_last(agent)
-            if failed:
-                error = RollbackError(agent, f"{reason}; {failed[0]}", failed)
-                error.decision = decision
-                return error
-            return AgentPausedError(agent, reason, decision)
-        if mode is KillSwitchMode.PAUSE:
-            self._stop(agent)
-            return AgentPausedError(agent, reason, decision)
-        return BehaviorViolationError(agent, reason, "", decision)
-
-    def _stop(self, agent: str) -> None:
-        """Stops an agent, in every process on the data directory."""
-        self._paused.add(agent)
-        logger.warning("agent %s is paused", agent)
-        with _monitor.unmonitored():
-            self._interlock.engine.pause_agent(agent, "interlock.vaultak")
-
     # -- the published interface ----------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -459,7 +520,7 @@ class Vaultak:
         decision, against = self._decide(action_type, resource, agent_id, payload)
         if not decision.allowed:
             with self._scope(agent_id):
-                raise self._refused(decision)
+                raise self._violations(decision)
         if against is not None:
             self._interlock.report(decision, "not_run")
             raise BehaviorViolationError(agent_id, against, _text(action_type), decision)
@@ -467,9 +528,7 @@ class Vaultak:
         status = "unknown"
         # An action that fails in the middle may have to be undone as well.
         if rollback_fn is not None:
-            with self._lock:
-                undo = self._undo.setdefault(agent_id, deque(maxlen=max(self.rollback_limit, 1)))
-                undo.append(rollback_fn)
+            self._violations.keep(agent_id, rollback_fn)
         try:
             yield decision
             status = "succeeded"
@@ -532,8 +591,8 @@ class Vaultak:
             self._interlock.report(decision, "not_run")
         elif not decision.allowed:
             with self._scope(agent_id):
-                error = self._refused(decision)
-            mode = self._mode_of(decision)
+                error = self._violations(decision)
+            mode = self._violations.mode_of(decision)
             said = "BLOCK"
             if isinstance(error, (AgentPausedError, RollbackError)):
                 said = "ROLLBACK" if mode is KillSwitchMode.ROLLBACK else "PAUSE"
@@ -580,38 +639,13 @@ class Vaultak:
         Raises :class:`RollbackError` when not all could be.
         """
         agent = agent_id or self.agent_id
-        undone, failed = self._undo_last(agent)
+        undone, failed = self._violations.undo_last(agent)
         self.log_action(
             agent_id=agent, action_type="rollback", resource="system", payload={"reason": reason}
         )
         if failed:
             raise RollbackError(agent, str(failed[0]), failed)
         return undone
-
-    def _undo_last(self, agent: str) -> tuple[int, list[BaseException]]:
-        """Undoes what can be undone: how much, and what went wrong or why nothing could be."""
-        with self._lock:
-            undo = self._undo.get(agent)
-            last = [undo.pop() for _ in range(min(len(undo), self.rollback_limit))] if undo else []
-        failed: list[BaseException] = []
-        # Undoing is the operator's doing, not the agent's.
-        with _monitor.unmonitored():
-            for function in last:
-                try:
-                    function()
-                except Exception as error:
-                    failed.append(error)
-            undone = len(last) - len(failed)
-            left = self.rollback_limit - len(last)
-            if left > 0 and self._interlock.undo_journal is not None:
-                try:
-                    undone += len(self._interlock.rollback(last=left, agent=agent).undone)
-                except RollbackStopped as error:
-                    undone += len(error.report.undone)
-                    failed.append(error)
-                except InterlockError as error:
-                    failed.append(error)
-        return undone, failed
 
     def score_action(self, action: ActionType | str, context: dict[str, Any] | None = None) -> Score:
         """The risk of an action, which is recorded as a report and enforced by nobody."""
@@ -636,7 +670,7 @@ class Vaultak:
         """Ends the pause of an agent: a person's decision. Never call it from what an agent controls."""
         agent = agent_id or self.agent_id
         self._interlock.engine.resume_agent(agent, "interlock.vaultak")
-        self._paused.discard(agent)
+        self._violations.paused.discard(agent)
 
     def audit_trail(self, agent_id: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """The latest actions of an agent, newest first, a moment after they were decided on."""

@@ -8,8 +8,9 @@ import threading
 from anthropic import Anthropic, AsyncAnthropic, beta_async_tool, beta_tool
 from anthropic.lib.tools import ToolError
 from interlock import ConfigurationError
-from interlock.adapters.anthropic import guard_tools
+from interlock.adapters.anthropic import guard_tools, model_middleware
 
+from models import INPUT, OUTPUT, Models
 from world import Adapter, Contract
 
 
@@ -127,4 +128,80 @@ def _text(content):
     return content if isinstance(content, str) else "".join(b.get("text", "") for b in content)
 
 
-del Adapter, Contract
+class Speaks(http.server.BaseHTTPRequestHandler):
+    """Answers, and says what it used; or fails."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer = {"type": "error", "error": {"type": "api_error", "message": "no model there"}}
+        status = 500
+        if not self.server.breaks:
+            self.server.answered += 1
+            status = 200
+            answer = {
+                "id": "msg_1",
+                "type": "message",
+                "role": "assistant",
+                "model": body["model"],
+                "content": [{"type": "text", "text": "done"}],
+                "stop_reason": "end_turn",
+                "stop_sequence": None,
+                "usage": {"input_tokens": INPUT, "output_tokens": OUTPUT},
+            }
+        raw = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *args):
+        pass
+
+
+class Requests(Models, Adapter):
+    def setUp(self):
+        super().setUp()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Speaks)
+        self.server.answered = 0
+        thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+
+    @property
+    def answered(self):
+        return self.server.answered
+
+    def talk(self, asynchronous, breaks=False, **options):
+        self.server.breaks = breaks
+        options = {
+            "base_url": f"http://127.0.0.1:{self.server.server_port}",
+            "api_key": "none",
+            "max_retries": 0,
+            "middleware": [model_middleware(self.il, **options)],
+        }
+        asked = {
+            "model": "script",
+            "max_tokens": 10,
+            "messages": [{"role": "user", "content": "look after the records"}],
+        }
+
+        async def create():
+            async with AsyncAnthropic(**options) as client:
+                return await client.messages.create(**asked)
+
+        if asynchronous:
+            return asyncio.run(create()).content[0].text
+        with Anthropic(**options) as client:
+            self.assertEqual(client.beta.messages.create(**asked).content[0].text, "done")
+            self.reports.clear()
+            self.checks.clear()
+            return client.messages.create(**asked).content[0].text
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+
+del Adapter, Contract, Models

@@ -9,9 +9,10 @@ from autogen_core import CancellationToken, FunctionCall
 from autogen_core.models import ChatCompletionClient, CreateResult, ModelFamily, RequestUsage
 from autogen_core.tools import BaseStreamTool, FunctionTool, StaticStreamWorkbench
 from interlock import ConfigurationError
-from interlock.adapters.autogen import guard_tools, guard_workbench
+from interlock.adapters.autogen import guard_model, guard_tools, guard_workbench
 from pydantic import BaseModel
 
+from models import INPUT, OUTPUT, Models
 from world import POISON, Adapter, Contract
 
 
@@ -156,4 +157,52 @@ class Streams(Adapter):
         self.assertIn("withheld", self.play("watch", POISON)[0])
 
 
-del Adapter, Contract
+class Speaker(Script):
+    """A model that answers, whole or in pieces, and says what it used; or fails."""
+
+    def __init__(self, test, breaks):
+        self._create_args = {"model": "script"}
+        self.test, self.breaks = test, breaks
+
+    async def create(self, messages, **kwargs):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        usage = RequestUsage(prompt_tokens=INPUT, completion_tokens=OUTPUT)
+        return CreateResult(finish_reason="stop", content="done", usage=usage, cached=False)
+
+    async def create_stream(self, messages, **kwargs):
+        result = await self.create(messages)
+        yield "do"
+        yield "ne"
+        yield result
+
+
+class Client(Models, Adapter):
+    # Whole and in pieces; both are asynchronous.
+    def talk(self, asynchronous, breaks=False, **options):
+        client = guard_model(self.il, Speaker(self, breaks), **options)
+        agent = AssistantAgent("clerk", model_client=client, model_client_stream=asynchronous)
+        return asyncio.run(agent.run(task="look after the records")).messages[-1].content
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+    def test_a_stream_that_is_left_early_is_on_record_as_unknown(self):
+        client = guard_model(self.il, Speaker(self, False))
+
+        async def leave():
+            stream = client.create_stream([])
+            async for _ in stream:
+                break
+            await stream.aclose()
+
+        asyncio.run(leave())
+        self.assertEqual([status for status, _ in self.reports], ["unknown"])
+
+    def test_what_is_loaded_again_would_not_be_guarded(self):
+        with self.assertRaises(ConfigurationError):
+            guard_model(self.il, Speaker(self, False))._to_config()
+
+
+del Adapter, Contract, Models

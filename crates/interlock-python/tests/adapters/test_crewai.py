@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 os.environ.update(
     CREWAI_DISABLE_TELEMETRY="true",
@@ -16,8 +17,9 @@ from crewai import Agent, BaseLLM, Crew, Task  # noqa: E402
 from crewai.tools import BaseTool, tool  # noqa: E402
 from crewai.tools.tool_failure import ToolExecutionFailedError, ToolFailure  # noqa: E402
 from interlock import Blocked  # noqa: E402
-from interlock.adapters.crewai import guard_tools  # noqa: E402
+from interlock.adapters.crewai import guard_llm, guard_tools  # noqa: E402
 
+from models import INPUT, OUTPUT, Models  # noqa: E402
 from world import Adapter, Contract  # noqa: E402
 
 
@@ -129,4 +131,55 @@ class Classes(Adapter):
         self.assertFalse(read.cache_function({"id": 1}, "record 1"))
 
 
-del Adapter, Contract
+class Speaker(BaseLLM):
+    """A model that answers, and counts what it used; or fails."""
+
+    test: object = None
+    breaks: bool = False
+
+    def call(self, messages, tools=None, callbacks=None, available_functions=None, **kwargs):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        self._track_token_usage_internal(
+            {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT}
+        )
+        return "done"
+
+    async def acall(self, *args, **kwargs):
+        return self.call(*args, **kwargs)
+
+
+class Answers(Models, Adapter):
+    def talk(self, asynchronous, breaks=False, **options):
+        llm = guard_llm(self.il, Speaker(model="script", test=self, breaks=breaks), **options)
+        agent = Agent(role="clerk", goal="order", backstory="-", llm=llm, max_retry_limit=0)
+        task = Task(description="look after the records", expected_output="a word", agent=agent)
+        crew = Crew(agents=[agent], tasks=[task])
+        return str(asyncio.run(crew.akickoff()) if asynchronous else crew.kickoff())
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+    def test_calls_at_the_same_time_share_no_counts(self):
+        llm = guard_llm(self.il, Speaker(model="script", test=self))
+        inner = type(llm).__mro__[1]
+        own = inner.call
+        try:
+            # Within one call another begins.
+            def nested(self, messages, *args, **kwargs):
+                if messages == "outer":
+                    worker = threading.Thread(target=llm.call, args=("inner",))
+                    worker.start()
+                    worker.join()
+                return own(self, messages, *args, **kwargs)
+
+            inner.call = nested
+            llm.call("outer")
+        finally:
+            inner.call = own
+        self.assertEqual([kwargs for _, kwargs, _ in self.checks if kwargs.get("reported")], [])
+        self.assertEqual([status for status, _ in self.reports], ["succeeded"] * 2)
+
+
+del Adapter, Contract, Models

@@ -8,8 +8,9 @@ from haystack.components.agents.state import State
 from haystack.dataclasses import ChatMessage, ToolCall
 from haystack.tools import Tool
 from interlock import Blocked, ConfigurationError
-from interlock.adapters.haystack import guard_tools
+from interlock.adapters.haystack import guard_generator, guard_tools
 
+from models import INPUT, OUTPUT, Models
 from world import Adapter, Contract
 
 
@@ -98,4 +99,39 @@ class Agents(Contract, Adapter):
             tools[0].to_dict()
 
 
-del Adapter, Contract
+@component
+class Speaker:
+    """A model that answers, and says what it used; or fails."""
+
+    def __init__(self, test, breaks):
+        self.model = "script"
+        self.test, self.breaks = test, breaks
+
+    def answer(self):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        usage = {"prompt_tokens": INPUT, "completion_tokens": OUTPUT}
+        return {"replies": [ChatMessage.from_assistant("done", meta={"usage": usage})]}
+
+    @component.output_types(replies=list[ChatMessage])
+    def run(self, messages: list[ChatMessage], tools: list = None):
+        return self.answer()
+
+    @component.output_types(replies=list[ChatMessage])
+    async def run_async(self, messages: list[ChatMessage], tools: list = None):
+        return self.answer()
+
+
+class Generators(Models, Adapter):
+    def talk(self, asynchronous, breaks=False, **options):
+        agent = Agent(chat_generator=guard_generator(self.il, Speaker(self, breaks), **options))
+        ask = {"messages": [ChatMessage.from_user("look after the records")]}
+        said = asyncio.run(agent.run_async(**ask)) if asynchronous else agent.run(**ask)
+        return said["last_message"].text
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+
+del Adapter, Contract, Models

@@ -3,13 +3,14 @@
 import asyncio
 
 from interlock import Blocked
-from interlock.adapters.langchain import guard_tools, middleware
+from interlock.adapters.langchain import guard_tools, middleware, model_callback
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import StructuredTool, tool
 
+from models import INPUT, OUTPUT, Models
 from world import Adapter, Contract
 
 
@@ -110,5 +111,50 @@ class Middleware(Tools):
         self.assertEqual(self.checks[0][1]["context"]["prompt"], "look after the records")
 
 
+class Speaker(BaseChatModel):
+    """A model that answers, and says what it used; or fails."""
+
+    model_name: str = "script"
+    test: object = None
+    breaks: bool = False
+
+    @property
+    def _llm_type(self):
+        return "script"
+
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        used = {"input_tokens": INPUT, "output_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT}
+        message = AIMessage(
+            "done", usage_metadata=used, response_metadata={"model_name": self.model_name}
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class Callback(Models, Adapter):
+    def talk(self, asynchronous, breaks=False, **options):
+        agent = create_agent(Speaker(test=self, breaks=breaks), [], name="clerk")
+        config = {"callbacks": [model_callback(self.il, **options)]}
+        if asynchronous:
+            said = asyncio.run(agent.ainvoke(ASK, config))
+        else:
+            said = agent.invoke(ASK, config)
+        return said["messages"][-1].text
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+    def test_a_model_alone_and_what_it_streams(self):
+        model = Speaker(test=self)
+        said = list(model.stream("hello", {"callbacks": [model_callback(self.il, prices={})]}))
+        self.assertEqual("".join(str(part.text) for part in said), "done")
+        self.assertEqual(self.reports[0][1]["result"], "done")
+
+
 # unittest would find the imported ones.
-del Adapter, Contract
+del Adapter, Contract, Models

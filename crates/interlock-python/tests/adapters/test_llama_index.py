@@ -3,13 +3,20 @@
 import asyncio
 
 from interlock import Blocked
-from interlock.adapters.llama_index import guard_tools
+from interlock.adapters.llama_index import guard_llm, guard_tools
 from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    LLMMetadata,
+    MessageRole,
+    ToolCallBlock,
+)
 from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context
 
+from models import INPUT, OUTPUT, Models
 from world import Adapter, Contract
 
 
@@ -81,4 +88,67 @@ class Agents(Contract, Adapter):
         self.assertEqual(self.checks[0][1]["arguments"], {"id": 1, "much": 3})
 
 
-del Adapter, Contract
+class Speaker(MockFunctionCallingLLM):
+    """A model that answers, and says what it used; or fails."""
+
+    test: object = None
+    breaks: bool = False
+
+    @property
+    def metadata(self):
+        return LLMMetadata(
+            model_name="script", is_chat_model=True, is_function_calling_model=True
+        )
+
+    def chat(self, messages, **kwargs):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        used = {"prompt_tokens": INPUT, "completion_tokens": OUTPUT}
+        return ChatResponse(
+            message=ChatMessage(role="assistant", content="done"), raw={"usage": used}
+        )
+
+    async def achat(self, messages, **kwargs):
+        return self.chat(messages, **kwargs)
+
+    def stream_chat(self, messages, **kwargs):
+        def items():
+            yield self.chat(messages)
+
+        return items()
+
+    async def astream_chat(self, messages, **kwargs):
+        async def items():
+            yield self.chat(messages)
+
+        return items()
+
+
+class Answers(Models, Adapter):
+    # An agent that asks for whole answers, and one that streams them.
+    def talk(self, asynchronous, breaks=False, **options):
+        llm = guard_llm(self.il, Speaker(test=self, breaks=breaks), **options)
+
+        async def talked():
+            agent = FunctionAgent(name="clerk", llm=llm, streaming=asynchronous)
+            return str(await agent.run("look after the records"))
+
+        return asyncio.run(talked())
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+    def test_without_an_agent(self):
+        llm = guard_llm(self.il, Speaker(test=self))
+        message = [ChatMessage(role="user", content="hello")]
+        self.assertEqual(llm.chat(message).message.content, "done")
+        self.assertEqual([part.message.content for part in llm.stream_chat(message)], ["done"])
+        self.assertEqual(self.checks[0][1]["context"]["prompt"], "hello")
+        self.assertEqual([status for status, _ in self.reports], ["succeeded"] * 2)
+        # One that nobody reads has not answered.
+        llm.stream_chat(message)
+        self.assertEqual(len(self.reports), 2)
+
+
+del Adapter, Contract, Models

@@ -7,13 +7,14 @@ from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage, functi
 from agents import WebSearchTool, set_tracing_disabled
 from agents.exceptions import UserError
 from interlock import Blocked, ConfigurationError
-from interlock.adapters.openai_agents import guard_agent, guard_tools
+from interlock.adapters.openai_agents import guard_agent, guard_tools, model_hooks
 from openai.types.responses import (
     ResponseFunctionToolCall,
     ResponseOutputMessage,
     ResponseOutputText,
 )
 
+from models import INPUT, OUTPUT, Models
 from world import Adapter, Contract
 
 set_tracing_disabled(True)
@@ -86,4 +87,41 @@ class Runs(Contract, Adapter):
             guard_tools(self.il, [WebSearchTool()])
 
 
-del Adapter, Contract
+class Speaker(Model):
+    """A model that answers, and says what it used; or fails."""
+
+    model = "script"
+
+    def __init__(self, test, breaks):
+        self.test, self.breaks = test, breaks
+
+    async def get_response(self, *args, **kwargs):
+        if self.breaks:
+            raise ConnectionError("no model there")
+        self.test.answered += 1
+        text = ResponseOutputText(annotations=[], text="done", type="output_text")
+        message = ResponseOutputMessage(
+            id="m", content=[text], role="assistant", status="completed", type="message"
+        )
+        used = Usage(requests=1, input_tokens=INPUT, output_tokens=OUTPUT, total_tokens=INPUT + OUTPUT)
+        return ModelResponse(output=[message], usage=used, response_id=None)
+
+    def stream_response(self, *args, **kwargs):
+        raise NotImplementedError
+
+
+class Hooks(Models, Adapter):
+    ways = (True,)
+    # The framework has no hook for it: without an outcome it counts as unknown.
+    failures = []
+
+    def talk(self, asynchronous, breaks=False, **options):
+        agent = Agent(name="clerk", model=Speaker(self, breaks))
+        hooks = model_hooks(self.il, **options)
+        return asyncio.run(Runner.run(agent, "look after the records", hooks=hooks)).final_output
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+
+del Adapter, Contract, Models

@@ -3,11 +3,13 @@
 import asyncio
 
 from interlock import Blocked
-from interlock.adapters.pydantic_ai import capability, guard_tools
+from interlock.adapters.pydantic_ai import capability, guard_tools, model_capability
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import FunctionModel
 
+from models import INPUT, OUTPUT, Models
+from pydantic_ai.usage import RequestUsage
 from world import Adapter, Contract
 
 
@@ -63,4 +65,23 @@ class Capability(Toolsets):
         return Agent(script(calls), tools=functions, capabilities=held, name="clerk")
 
 
-del Adapter, Contract
+class Requests(Models, Adapter):
+    def talk(self, asynchronous, breaks=False, **options):
+        def answer(messages, info):
+            if breaks:
+                raise ConnectionError("no model there")
+            self.answered += 1
+            used = RequestUsage(input_tokens=INPUT, output_tokens=OUTPUT)
+            return ModelResponse([TextPart("done")], usage=used)
+
+        model = FunctionModel(answer, model_name="script")
+        agent = Agent(model, capabilities=[model_capability(self.il, **options)], name="clerk")
+        ask = "look after the records"
+        result = asyncio.run(agent.run(ask)) if asynchronous else agent.run_sync(ask)
+        return result.output
+
+    def fails(self, asynchronous):
+        return self.talk(asynchronous, breaks=True)
+
+
+del Adapter, Contract, Models

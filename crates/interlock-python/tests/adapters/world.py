@@ -67,41 +67,25 @@ class Tools:
     def functions(self, asynchronous):
         """The same tools as functions or as coroutine functions."""
 
-        def read_record(id: int) -> str:
-            """Reads a record.
+        def of_one(name, summary, answer):
+            """A tool of one record, as frameworks read it: by name, signature and docstring."""
 
-            Args:
-                id: which one
-            """
-            self.effect("read", id)
-            return f"record {id}"
+            def tool(id: int) -> str:
+                self.effect(name.partition("_")[0], id)
+                return answer(id)
 
-        def delete_record(id: int) -> str:
-            """Deletes a record.
+            tool.__name__ = tool.__qualname__ = name
+            tool.__doc__ = f"{summary}.\n\n    Args:\n        id: which one\n    "
+            return tool
 
-            Args:
-                id: which one
-            """
-            self.effect("delete", id)
-            return f"deleted {id}"
+        def fail(id):
+            raise ValueError(POISON)
 
-        def refund(id: int) -> str:
-            """Pays an order back.
-
-            Args:
-                id: which one
-            """
-            self.effect("refund", id)
-            return f"refunded {id}"
-
-        def fetch(id: int) -> str:
-            """Fetches a page.
-
-            Args:
-                id: which one
-            """
-            self.effect("fetch", id)
-            return POISON
+        read_record = of_one("read_record", "Reads a record", lambda id: f"record {id}")
+        delete_record = of_one("delete_record", "Deletes a record", lambda id: f"deleted {id}")
+        refund = of_one("refund", "Pays an order back", lambda id: f"refunded {id}")
+        fetch = of_one("fetch", "Fetches a page", lambda id: POISON)
+        broken = of_one("broken", "Fails, and its error carries instructions", fail)
 
         def post(id: int, text: str) -> str:
             """Posts a note.
@@ -112,15 +96,6 @@ class Tools:
             """
             self.effect("post", id, text)
             return f"posted {text}"
-
-        def broken(id: int) -> str:
-            """Fails, and its error carries instructions.
-
-            Args:
-                id: which one
-            """
-            self.effect("broken", id)
-            raise ValueError(POISON)
 
         made = [read_record, delete_record, refund, fetch, post, broken]
         return [_coroutine(f) for f in made] if asynchronous else made

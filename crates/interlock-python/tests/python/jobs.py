@@ -22,3 +22,18 @@ def error_of(path):
     except BaseException as error:
         return type(error).__name__
     return None
+
+
+def name_of_error(path):
+    """What writing there raises, by its own name."""
+    try:
+        write(path)
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+def write_both(first, second):
+    """Writes the first, and what writing the second raises."""
+    write(first)
+    return name_of_error(second)

@@ -10,7 +10,10 @@ import types
 import unittest
 from unittest import mock
 
+from interlock._compensations import Catalogue
+
 from serving import ADMIN, Server
+from shop import Shop
 from world import POLICY
 
 PACKAGE = pathlib.Path(__file__).parents[2]
@@ -50,6 +53,25 @@ class Documents(unittest.TestCase):
         self.assertIn("with the server: connected True", said)
         self.assertIn("refused: `http://203.0.113.7:8088` would send the API key in the clear", said)
         self.assertIn(blocks(guide, "text")[1], said)
+
+    def test_the_guide_to_requests(self):
+        guide = PACKAGE.parents[1] / "docs" / "guides" / "requests.md"
+        shop = Shop()
+        self.addCleanup(shop.close)
+        with mock.patch.dict(os.environ, {"SHOP_URL": shop.url}):
+            said = self.run_all(blocks(guide, "python"), {})
+        self.assertEqual(
+            said.splitlines(),
+            [
+                "not sent: Blocked",
+                "undone: 1",
+                "reads back: a chair",
+                "would send: POST {'item': 'a chair'}",
+            ],
+        )
+        self.assertEqual([method for method, _, _ in shop.writes], ["POST", "DELETE"])
+        pathlib.Path("catalogue.yaml").write_text(blocks(guide, "yaml")[0])
+        self.assertEqual(len(Catalogue.load("catalogue.yaml").entries), 3)
 
     def test_the_readme(self):
         ran = []

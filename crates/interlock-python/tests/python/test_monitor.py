@@ -23,7 +23,7 @@ EARLY.execute("CREATE TABLE early (x)")
 
 from interlock import Blocked, InterlockError  # noqa: E402
 
-from world import World  # noqa: E402
+from world import Forbidding, World  # noqa: E402
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,32 +41,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Monitored(World):
-    #: Everything below `secret`, every command and every connection is forbidden.
-    policy = """
-        interlock: 1
-        default: allow
-        rules:
-          - id: no-secrets
-            match: { resource: ["*secret*"] }
-            effect: block
-          - id: no-commands
-            match: { action: code_execution }
-            effect: block
-          - id: no-network
-            match: { action: [network_request, api_call] }
-            effect: block
-          - id: no-writes-to-databases
-            match: { action: database_write }
-            effect: block
-    """
-
+class Monitored(Forbidding):
     def setUp(self):
         super().setUp()
-        self.files = self.dir / "files"
-        self.files.mkdir()
-        self.secret = self.files / "secret.txt"
-        self.secret.write_text("original")
         self.plain = self.files / "plain.txt"
         self.plain.write_text("plain")
 

@@ -1,9 +1,11 @@
 """What an agent changed is put back: files under a monitor, declared files, calls with an undo."""
 
 import asyncio
+import concurrent.futures
 import json
 import os
 import pathlib
+import queue
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from interlock import (
     Blocked,
     ConfigurationError,
     Interlock,
+    InterlockError,
     RollbackStopped,
     UndoLimits,
 )
@@ -195,6 +198,19 @@ class Rollback(World):
         with self.assertRaises(Blocked):
             self.il.guard(create_user)("eve")
 
+    def test_the_undo_of_another_interlock_on_the_same_directory(self):
+        done = []
+
+        def tool(name):
+            done.append(name)
+
+        other = self.open()
+        self.il.guard(tool, name="create_user", undo=lambda name: done.remove(name))("ann")
+        other.guard(tool, name="create_user", undo=lambda name: done.append("wrong"))("bob")
+        other.abandon_step(other.undo_steps()[1].step)
+        other.rollback(last=1)
+        self.assertEqual(done, ["bob"])
+
     def test_coroutines(self):
         done = []
 
@@ -239,6 +255,57 @@ class Rollback(World):
         self.assertEqual(calls, ["ann"])
         self.il.abandon_step(raised.exception.report.stopped.step)
         self.assertEqual(self.il.rollback().undone, ())
+
+    def test_an_undo_that_calls_tools_in_other_threads(self):
+        """In a thread of the undo's own that is no action of the agent's; in another it cannot wait
+        for a rollback that waits for it."""
+        there = self.dir / "there.txt"
+
+        @self.il.guard(writes="{path}")
+        def write(path):
+            pathlib.Path(path).write_text("x")
+
+        said = []
+
+        def undo_in_a_thread():
+            thread = threading.Thread(target=write, args=(str(there),))
+            thread.start()
+            thread.join()
+
+        tasks = queue.Queue()
+
+        def work():
+            while (task := tasks.get()) is not None:
+                try:
+                    write(str(there))
+                except InterlockError as error:
+                    said.append(error.code)
+                task.set_result(None)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        self.addCleanup(worker.join)
+        self.addCleanup(tasks.put, None)
+
+        def undo_in_anothers_thread():
+            task = concurrent.futures.Future()
+            tasks.put(task)
+            task.result(20)
+
+        def undo_that_looks():
+            self.il.undo_steps()
+
+        for undo in (undo_in_a_thread, undo_in_anothers_thread):
+            tool = self.il.guard(lambda: None, name="tool", undo=undo)
+            tool()
+            with unittest.mock.patch("interlock._undo.CALL_SECONDS", 0.2):
+                self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertEqual(said, ["undo.busy"])
+        self.assertEqual(there.read_text(), "x")
+        tool = self.il.guard(lambda: None, name="tool", undo=undo_that_looks)
+        tool()
+        with self.assertRaises(RollbackStopped):
+            self.il.rollback()
 
     def test_a_tool_that_says_what_it_writes(self):
         @self.il.guard(writes="{path}")

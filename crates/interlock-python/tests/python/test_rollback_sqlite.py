@@ -209,6 +209,25 @@ class Rows(World):
         with il.monitor("bot"), self.assertRaises(Blocked):
             connection.execute("DELETE FROM people WHERE id = 1")
 
+    def test_what_is_attached_is_not_kept_and_policies_know(self):
+        il = self.other(POLICY)
+        other = self.dir / "b.db"
+        with sqlite3.connect(other) as made:
+            made.execute("CREATE TABLE far (a)")
+        made.close()
+        with il.monitor("bot"):
+            connection = sqlite3.connect(self.path)
+            self.addCleanup(connection.close)
+            connection.execute("DELETE FROM bare")
+            connection.commit()
+        with il.monitor("bot2"):
+            # That this is a write of its own is another rule's matter.
+            with unittest.mock.patch("interlock._sqlite.decide_sql", return_value=None):
+                connection.execute("ATTACH ? AS aside", (str(other),))
+            for sql in ("INSERT INTO aside.far VALUES (1)", "INSERT INTO far VALUES (1)"):
+                with self.subTest(sql), self.assertRaises(Blocked):
+                    connection.execute(sql)
+
     def test_what_is_not_kept_is_in_the_report(self):
         before = self.shown()
         with self.il.monitor("bot"), unittest.mock.patch("interlock._undo_sqlite.ROWS_MAX", 4):

@@ -85,20 +85,7 @@ class Killed(World):
         effects = self.dir / "effects"
         effects.write_text("")
         log = self.dir / "results"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                TWELVE,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(effects),
-                str(log),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        ran = self.ran(TWELVE, effects, log, timeout=120)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertEqual(effects.read_text().split(), [str(n) for n in range(1, 13)])
         results = json.loads(log.read_text())

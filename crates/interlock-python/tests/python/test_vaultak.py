@@ -1,8 +1,10 @@
 """The familiar front: each parameter does what its documentation says, before anything happens."""
 
+import concurrent.futures
 import contextlib
 import http.server
 import json
+import multiprocessing
 import os
 import pathlib
 import re
@@ -11,7 +13,9 @@ import threading
 import time
 import unittest
 
-from interlock import Blocked, ConfigurationError, InterlockError, Unavailable
+import jobs
+
+from interlock import Blocked, ConfigurationError, InterlockError, Unavailable, _scope
 from interlock.vaultak import (
     ActionType,
     AgentBreakerError,
@@ -257,7 +261,7 @@ class Front(World):
             pass
         vt.close()
         strict = self.vaultak(mode=KillSwitchMode.ROLLBACK, risk_threshold=0.0)
-        strict._undo = vt._undo
+        strict._violations.undo = vt._violations.undo
         with self.refused(strict, AgentPausedError):
             self.plain.write_text("changed")
         self.assertEqual((undone, self.plain.read_text()), (["x"], "plain"))
@@ -281,6 +285,42 @@ class Front(World):
             made.write_text("by the agent")
             (self.files / "x.env").write_text("x")
         self.assertEqual((self.plain.read_text(), made.exists()), ("changed", False))
+
+    def test_a_violation_in_another_process_triggers_the_mode(self):
+        env = self.files / "x.env"
+        options = {"blocked_resources": ["*.env"], "max_actions_per_minute": 100_000}
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+            pool.submit(jobs.read, self.plain).result(60)
+            vt = self.vaultak(mode=KillSwitchMode.PAUSE, **options)
+            with vt.monitor():
+                told = pool.submit(jobs.name_of_error, env).result(60)
+            self.assertEqual(told, "AgentPausedError")
+            self.assertEqual(vt.check("file_read", "/x")["decision"], "PAUSE")
+            vt.approve()
+            vt.close()
+            vt = self.vaultak(mode=KillSwitchMode.ROLLBACK, **options)
+            with vt.monitor():
+                self.plain.write_text("by the parent")
+                told = pool.submit(jobs.write_both, self.plain, env).result(60)
+            self.assertEqual(told, "AgentPausedError")
+            self.assertEqual(self.plain.read_text(), "plain")
+            vt.approve()
+            vt.close()
+            # In `ALERT` nothing more than the refusal happens, and it crosses.
+            vt = self.vaultak(**options)
+            with vt.monitor(), self.assertRaises(BehaviorViolationError) as caught:
+                pool.submit(jobs.write, env).result(60)
+            self.assertEqual(caught.exception.agent_id, "bot")
+            self.assertTrue(vt.check("file_read", "/x")["allowed"])
+
+    def test_what_cannot_refuse_elsewhere_starts_nothing(self):
+        vt = self.vaultak()
+        process = multiprocessing.get_context("spawn").Process(target=jobs.write, args=(self.plain,))
+        scope = _scope.Scope(refusal=lambda decision: Blocked("no"))
+        with vt.monitor(), _scope.entered(scope), self.assertRaises(ConfigurationError):
+            process.start()
+        self.assertEqual(self.plain.read_text(), "plain")
 
     def test_an_undo_that_fails_is_told_and_the_others_run(self):
         undone = []
@@ -388,7 +428,7 @@ class Front(World):
             reasons = (("kill-switch", "the kill switch is on"),)
             agent_message = "this action is not permitted"
 
-        error = self.vaultak(mode=KillSwitchMode.PAUSE)._refused(Killed())
+        error = self.vaultak(mode=KillSwitchMode.PAUSE)._violations(Killed())
         self.assertIsInstance(error, AgentTerminatedError)
         self.assertEqual((error.agent_id, error.risk_score), ("bot", 0.9))
 

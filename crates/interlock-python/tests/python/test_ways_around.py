@@ -16,7 +16,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import unittest
@@ -30,7 +29,7 @@ from interlock import Blocked, ConfigurationError  # noqa: E402
 from interlock._core import Floor  # noqa: E402
 
 import jobs  # noqa: E402
-from world import World  # noqa: E402
+from world import Forbidding, World  # noqa: E402
 
 
 def library(name):
@@ -113,31 +112,9 @@ class Postgres(socketserver.BaseRequestHandler):
                     return
 
 
-class Ways(World):
-    policy = """
-        interlock: 1
-        default: allow
-        rules:
-          - id: no-secrets
-            match: { resource: ["*secret*"] }
-            effect: block
-          - id: no-commands
-            match: { action: code_execution }
-            effect: block
-          - id: no-network
-            match: { action: [network_request, api_call] }
-            effect: block
-          - id: no-writes-to-databases
-            match: { action: database_write }
-            effect: block
-    """
-
+class Ways(Forbidding):
     def setUp(self):
         super().setUp()
-        self.files = self.dir / "files"
-        self.files.mkdir()
-        self.secret = self.files / "secret.txt"
-        self.secret.write_text("original")
         self.mark = self.files / "mark"
 
     @contextlib.contextmanager
@@ -543,7 +520,7 @@ def _tell(secret, error):
 class EarlyNames(World):
     """Functions that were imported before there was a monitor."""
 
-    policy = Ways.policy
+    policy = Forbidding.policy
 
     def test_sqlite3_connect_by_another_name(self):
         database = self.dir / "app.db"
@@ -569,12 +546,7 @@ class EarlyNames(World):
             """
         )
         self.il.close()
-        ran = subprocess.run(
-            [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml", database],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ran = self.ran(program, database)
         self.assertEqual(ran.stdout.split(), ["blocked", "refused"], ran.stderr)
         with contextlib.closing(sqlite3.connect(database)) as connection:
             self.assertEqual(connection.execute("SELECT count(*) FROM users").fetchone(), (0,))
@@ -583,7 +555,7 @@ class EarlyNames(World):
 class AtTheEnd(World):
     """What happens to a monitored program while its interpreter goes down."""
 
-    policy = Ways.policy
+    policy = Forbidding.policy
 
     def test_records_in_flight_are_written_and_nothing_hangs(self):
         self.il.close()
@@ -609,19 +581,7 @@ class AtTheEnd(World):
             """
         )
         counter = self.dir / "counter"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(counter),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ran = self.ran(program, counter)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         told = [int(line) for line in counter.read_text().split("\n") if line.strip()]
         self.assertGreater(len(told), 10)
@@ -648,17 +608,7 @@ class AtTheEnd(World):
             """
         )
         effect = self.dir / "effect"
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(self.dir / "data"),
-                str(self.dir / "policy.yaml"),
-                str(effect),
-            ],
-            timeout=60,
-        )
+        ran = self.ran(program, effect)
         self.assertEqual(ran.returncode, -9)
         self.assertFalse(effect.exists())
         self.il = self.open()
@@ -675,6 +625,61 @@ class AtTheEnd(World):
         with self.il.monitor(), self.assertRaises(Blocked):
             path.write_text("y")
         self.assertEqual(path.read_text(), "x")
+
+
+    def test_a_programs_own_authorizer_is_asked_as_well(self):
+        program = textwrap.dedent(
+            """
+            import functools, sqlite3, sys
+
+            class Own:
+                def __init__(self):
+                    self.asked = 0
+
+                def method(self, code, first, *rest):
+                    self.asked += 1
+                    return sqlite3.SQLITE_DENY if first == "secret" else sqlite3.SQLITE_OK
+
+                def __call__(self, *args):
+                    return self.method(*args)
+
+            own = Own()
+            kinds = [own.method, own, functools.partial(own.method), lambda *args: own.method(*args), None]
+            early = []
+            for kind in kinds:
+                connection = sqlite3.connect(":memory:")
+                connection.executescript("CREATE TABLE secret (x); CREATE TABLE plain (x)")
+                connection.set_trace_callback(lambda sql: None)
+                connection.set_progress_handler(lambda: 0, 1_000)
+                connection.set_authorizer(kind)
+                early.append((kind, connection))
+            from interlock import Interlock
+            data, policy = sys.argv[1:]
+            il = Interlock(data, agent="bot", policy=policy)
+            for times in range(2):
+                with il.monitor():
+                    for kind, connection in early:
+                        own.asked = 0
+                        connection.execute("SELECT * FROM plain")
+                        print("asked" if own.asked else "not asked", end=" ")
+                        for sql in ("SELECT * FROM secret", "INSERT INTO plain VALUES (1)"):
+                            try:
+                                connection.execute(sql)
+                                print("done", end=" ")
+                            except sqlite3.DatabaseError as error:
+                                print("denied", end=" ")
+                        print()
+            """
+        )
+        self.il.close()
+        ran = subprocess.run(
+            [sys.executable, "-c", program, self.dir / "data", self.dir / "policy.yaml"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        wanted = ["asked denied denied"] * 4 + ["not asked done denied"]
+        self.assertEqual([line.strip() for line in ran.stdout.splitlines()], wanted * 2, ran.stderr)
 
 
 if __name__ == "__main__":

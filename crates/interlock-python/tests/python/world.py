@@ -1,5 +1,7 @@
 """What the tests share: an Interlock on a directory of its own."""
 
+import subprocess
+import sys
 import tempfile
 import textwrap
 import unittest
@@ -46,3 +48,42 @@ class World(unittest.TestCase):
         il = Interlock(self.dir / "data", **options)
         self.addCleanup(il.close)
         return il
+
+    def ran(self, program, *arguments, timeout=60):
+        """A program of its own, given the data directory, the policy and these arguments."""
+        given = [self.dir / "data", self.dir / "policy.yaml", *arguments]
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program), *map(str, given)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+
+class Forbidding(World):
+    """Everything named `secret`, every command, connection and write to a database is forbidden."""
+
+    policy = """
+        interlock: 1
+        default: allow
+        rules:
+          - id: no-secrets
+            match: { resource: ["*secret*"] }
+            effect: block
+          - id: no-commands
+            match: { action: code_execution }
+            effect: block
+          - id: no-network
+            match: { action: [network_request, api_call] }
+            effect: block
+          - id: no-writes-to-databases
+            match: { action: database_write }
+            effect: block
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.files = self.dir / "files"
+        self.files.mkdir()
+        self.secret = self.files / "secret.txt"
+        self.secret.write_text("original")

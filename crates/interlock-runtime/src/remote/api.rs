@@ -17,6 +17,7 @@ use super::http::{Call, Server};
 use crate::check::Checked;
 use crate::clock::new_id;
 use crate::outcome::OutcomeReply;
+use crate::rollbacks::RollbackResult;
 use crate::shared::model::action_json;
 use crate::shared::wire::Names;
 
@@ -179,6 +180,53 @@ impl Server {
             ..Call::get("/api/bundle")
         };
         Ok(self.call(BUNDLE_TIMEOUT, |_| call)?.body)
+    }
+
+    /// Takes an order of a rollback for the client with this log; whether it is its.
+    pub(super) fn claim_rollback(
+        &self,
+        id: Uuid,
+        log: &str,
+        timeout: Duration,
+    ) -> Result<bool, ServerError> {
+        let body = json!({ "log": log }).to_string();
+        self.of_rollback(id, "claim", &body, timeout)
+    }
+
+    /// Says what came of an order; whether the server takes it.
+    pub(super) fn end_rollback(
+        &self,
+        id: Uuid,
+        log: &str,
+        result: &RollbackResult,
+        timeout: Duration,
+    ) -> Result<bool, ServerError> {
+        let body = json!({
+            "log": log,
+            "state": result.state.name(),
+            "undone": result.undone,
+            "irreversible": result.irreversible,
+            "message": result.message,
+        });
+        self.of_rollback(id, "result", &body.to_string(), timeout)
+    }
+
+    fn of_rollback(
+        &self,
+        id: Uuid,
+        what: &str,
+        body: &str,
+        timeout: Duration,
+    ) -> Result<bool, ServerError> {
+        let path = format!("/api/rollbacks/{id}/{what}");
+        match self.call(timeout, |_| Call::post(&path, body.as_bytes())) {
+            Ok(_) => Ok(true),
+            // Another client has it, or it is over.
+            Err(ServerError::Refused {
+                status: 404 | 409, ..
+            }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends records; those that it will not have, and why.

@@ -52,6 +52,8 @@ pub struct ConnectedOptions {
     pub gate: GateOptions,
     /// What may be decided when no lease holds.
     pub connection: ConnectionOptions,
+    /// Entries of the record that may wait for the server; past them nothing more runs without it.
+    pub waiting_max: u64,
 }
 
 impl ConnectedOptions {
@@ -66,6 +68,7 @@ impl ConnectedOptions {
             timeout: Duration::from_secs(5),
             gate: GateOptions::on(data),
             connection: ConnectionOptions::new(true),
+            waiting_max: queue::WAITING_MAX,
         }
     }
 }
@@ -83,8 +86,13 @@ pub struct Standing {
     pub bundle: u64,
     /// Records that the server may not have.
     pub waiting: u64,
+    /// Records that the server will not have: `server/refused.jsonl` in the data directory names
+    /// them.
+    pub refused: u64,
     /// Why the last question to the server got no answer.
     pub problem: Option<String>,
+    /// Why records could not be sent at last.
+    pub upload_problem: Option<String>,
 }
 
 /// Decides in this process by the policies of a server. Cheap to clone; usable from any thread, and
@@ -182,7 +190,7 @@ impl Connected {
     }
 
     /// The part of this process, with its threads.
-    fn own(&self) -> Result<Arc<Own>, ServerError> {
+    pub(super) fn own(&self) -> Result<Arc<Own>, ServerError> {
         own::of(&self.0.own, &self.0.options.server, |own| self.begin(own))
     }
 
@@ -291,6 +299,11 @@ impl Connected {
         Ok(own.server.approval(id, patience, self.0.options.timeout)?)
     }
 
+    /// How long a question to the server may take in all.
+    pub(super) fn timeout(&self) -> Duration {
+        self.0.options.timeout
+    }
+
     /// The gate to the data directory.
     #[must_use]
     pub fn gate(&self) -> &Gate {
@@ -301,12 +314,24 @@ impl Connected {
     #[must_use]
     pub fn standing(&self) -> Standing {
         let inner = &*self.0;
-        let problem = self.own().ok().and_then(|own| own.problem());
+        let own = self.own().ok();
+        let problem = own.as_ref().and_then(|own| own.problem());
         let Some(runtime) = inner.gate.runtime() else {
             return Standing {
                 problem,
                 ..Standing::default()
             };
+        };
+        let mut upload_problem = own
+            .as_ref()
+            .and_then(|own| locked(&own.upload_problem).clone());
+        let refused = match own.as_ref().map(|own| own.refused_count(&inner.held)) {
+            Some(Ok(refused)) => refused,
+            Some(Err(error)) => {
+                upload_problem.get_or_insert(format!("cannot read what was refused: {error}"));
+                0
+            }
+            None => 0,
         };
         let size = runtime
             .journal()
@@ -320,7 +345,9 @@ impl Connected {
                 .bundle(crate::DEFAULT_TENANT)
                 .map_or(0, |loaded| loaded.number),
             waiting: size.saturating_sub(sent),
+            refused,
             problem,
+            upload_problem,
         }
     }
 
@@ -331,7 +358,13 @@ impl Connected {
         own.end();
         if let Some(runtime) = self.0.gate.runtime()
             && runtime.lease_holds()
-            && let Err(trouble) = queue::send(&runtime, &self.0.held, &own, LAST_TRY)
+            && let Err(trouble) = queue::send(
+                &runtime,
+                &self.0.held,
+                &own,
+                self.0.options.waiting_max,
+                LAST_TRY,
+            )
         {
             tracing::warn!(%trouble, "some of the record is sent when the directory is next opened");
         }
@@ -434,6 +467,8 @@ impl Inner {
         runtime.take_lease(&lease, until, &self.held)?;
         runtime.distrust(false);
         own.leased_until(asked + valid);
+        // Its agent is stopped by now.
+        *locked(&own.rollbacks) = lease.rollbacks;
         Ok(())
     }
 
@@ -490,14 +525,22 @@ impl Inner {
             .head(crate::DEFAULT_TENANT)
             .map_or(0, |head| head.size);
         let sent = self.held.sent().ok().flatten().unwrap_or(0);
-        runtime.connection_full(size.saturating_sub(sent) > queue::WAITING_MAX);
+        runtime.connection_full(size.saturating_sub(sent) > self.options.waiting_max);
         if !runtime.lease_holds() {
             // Nobody is there, or it is not the server that is trusted.
             return;
         }
-        if let Err(trouble) = queue::send(&runtime, &self.held, own, self.options.timeout) {
+        let sent = queue::send(
+            &runtime,
+            &self.held,
+            own,
+            self.options.waiting_max,
+            self.options.timeout,
+        );
+        if let Err(trouble) = &sent {
             tracing::warn!(%trouble, "the record waits to be sent");
         }
+        *locked(&own.upload_problem) = sent.err().map(|trouble| trouble.to_string());
     }
 }
 
@@ -508,6 +551,11 @@ impl Own {
 
     fn problem(&self) -> Option<String> {
         locked(&self.problem).clone()
+    }
+
+    fn refused_count(&self, held: &Held) -> std::io::Result<u64> {
+        let mut list = locked(&self.refused);
+        list.get_or_insert_with(|| held.refused()).count()
     }
 
     fn leased_until(&self, until: Instant) {

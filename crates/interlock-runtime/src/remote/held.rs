@@ -10,6 +10,8 @@ use interlock_core::audit::note::Verifier;
 use interlock_policy::{Lease, Manifest, VerifiedBundle, verify_bundle};
 use serde::{Deserialize, Serialize};
 
+use super::refused::Refused;
+
 const DIRECTORY: &str = "server";
 const IDENTITY: &str = "identity.json";
 const BUNDLE: &str = "bundle.json";
@@ -43,6 +45,11 @@ impl Held {
             .mode(0o700)
             .create(&directory)?;
         Ok(Self { directory })
+    }
+
+    /// The records that the server will not have.
+    pub(super) fn refused(&self) -> Refused {
+        Refused::in_directory(&self.directory)
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {

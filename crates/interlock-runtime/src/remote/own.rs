@@ -8,12 +8,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use interlock_policy::RollbackWanted;
 use uuid::Uuid;
 
 use super::address::ServerAddress;
 use super::error::ServerError;
 use super::http::Server;
 use super::queue::Place;
+use super::refused::Refused;
 use crate::shared::wire::Names;
 
 /// Decisions of which this process remembers who made them.
@@ -78,8 +80,14 @@ pub(super) struct Own {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     /// Why the last question to the server got no answer.
     pub(super) problem: Mutex<Option<String>>,
+    /// Why records could not be sent at last.
+    pub(super) upload_problem: Mutex<Option<String>>,
+    /// Records that the server will not have, once it was looked.
+    pub(super) refused: Mutex<Option<Refused>>,
     /// Where the next batch of records begins.
     pub(super) place: Mutex<Option<Place>>,
+    /// The rollbacks that the last lease asked for.
+    pub(super) rollbacks: Mutex<Vec<RollbackWanted>>,
     /// Until when a lease holds, by the clock that nobody sets.
     pub(super) leased: Mutex<Option<Instant>>,
 }
@@ -95,7 +103,10 @@ impl Own {
             stop: Arc::default(),
             threads: Mutex::default(),
             problem: Mutex::default(),
+            upload_problem: Mutex::default(),
+            refused: Mutex::default(),
             place: Mutex::default(),
+            rollbacks: Mutex::default(),
             leased: Mutex::default(),
         })
     }

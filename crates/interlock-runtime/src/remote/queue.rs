@@ -16,7 +16,7 @@ use crate::{DEFAULT_TENANT, Runtime};
 /// Records of one request, and bytes of their bodies.
 const BATCH: usize = 128;
 const BATCH_BYTES: usize = 384 * 1024;
-/// Entries that may wait; past them nothing more is decided without the server.
+/// Entries that may wait, where nothing else is asked for.
 pub(super) const WAITING_MAX: u64 = 200_000;
 /// Requests in a row before the other work of the thread has its turn.
 const ROUNDS: usize = 64;
@@ -26,6 +26,7 @@ pub(super) fn send(
     runtime: &Runtime,
     held: &Held,
     own: &Own,
+    waiting_max: u64,
     timeout: std::time::Duration,
 ) -> Result<u64, Trouble> {
     for _ in 0..ROUNDS {
@@ -41,7 +42,7 @@ pub(super) fn send(
             continue;
         }
         let left = size - next;
-        runtime.connection_full(left > WAITING_MAX);
+        runtime.connection_full(left > waiting_max);
         if left == 0 {
             return Ok(0);
         }
@@ -55,11 +56,16 @@ pub(super) fn send(
             let key = Verifier::parse(&identity.vkey)
                 .map_err(|e| ServerError::Configuration(e.to_string()))?;
             let log = runtime.journal().vkey();
-            for refused in own.server.upload(&key, &log, &records, timeout)? {
+            let refused = own.server.upload(&key, &log, &records, timeout)?;
+            if !refused.is_empty() {
+                let mut list = locked(&own.refused);
+                let list = list.get_or_insert_with(|| held.refused());
+                list.put(&records, &refused)?;
                 tracing::error!(
-                    seq = refused.seq,
-                    why = %refused.message,
-                    "the server will not have a record; it stays in the journal here"
+                    count = refused.len(),
+                    first = refused.first().map_or("", |one| &one.message),
+                    list = %list.path().display(),
+                    "the server will not have records; they stay in the journal here"
                 );
             }
         }

@@ -86,4 +86,15 @@ impl RunError {
             Self::Io { .. } => "run.unavailable",
         }
     }
+
+    /// The error of an SDK that says this: `Diverged`, `RunPaused`, `Unavailable` or `RunError`.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Diverged { .. } => "Diverged",
+            Self::Paused { .. } => "RunPaused",
+            Self::Corrupt { .. } | Self::Io { .. } => "Unavailable",
+            _ => "RunError",
+        }
+    }
 }

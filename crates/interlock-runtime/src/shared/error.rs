@@ -85,4 +85,77 @@ impl GateError {
             Self::Closed => "gate.closed",
         }
     }
+
+    /// The error of an SDK that says this: `InvalidAction` (this action cannot be decided on),
+    /// `ConfigurationError` (nothing can, as it is set up) or `Unavailable` (there is no answer now).
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Runtime(error) => match error {
+                RuntimeError::Action(_)
+                | RuntimeError::Identity { .. }
+                | RuntimeError::IdempotencyConflict(_)
+                | RuntimeError::NotFound(_)
+                | RuntimeError::Conflict(_)
+                | RuntimeError::Forbidden(_)
+                | RuntimeError::Invalid(..) => "InvalidAction",
+                RuntimeError::Policy(_) => "ConfigurationError",
+                _ => "Unavailable",
+            },
+            Self::Server(error) => match error {
+                _ if error.is_unavailable() => "Unavailable",
+                ServerError::Refused {
+                    status: 400 | 403 | 404 | 409 | 413,
+                    ..
+                } => "InvalidAction",
+                ServerError::Configuration(_) | ServerError::Refused { .. } => "ConfigurationError",
+                // No answer that counts.
+                _ => "Unavailable",
+            },
+            Self::TooLarge { .. } => "InvalidAction",
+            Self::Owner { code, .. } => match *code {
+                "server.decides" | "audit-unavailable" | "vault" | "store" => "Unavailable",
+                _ => "InvalidAction",
+            },
+            Self::Open(error) => match **error {
+                OpenError::Runtime(RuntimeError::Policy(_)) => "ConfigurationError",
+                _ => "Unavailable",
+            },
+            _ => "Unavailable",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_has_its_errors() {
+        let refused = |status| {
+            GateError::Server(ServerError::Refused {
+                status,
+                code: "x".to_owned(),
+                message: String::new(),
+            })
+        };
+        let owner = |code| GateError::Owner {
+            code,
+            message: String::new(),
+        };
+        for (error, class) in [
+            (RuntimeError::AtServer.into(), "Unavailable"),
+            (RuntimeError::NotFound("x").into(), "InvalidAction"),
+            (refused(401), "ConfigurationError"),
+            (refused(403), "InvalidAction"),
+            (refused(422), "ConfigurationError"),
+            (refused(503), "Unavailable"),
+            (owner("server.decides"), "Unavailable"),
+            (owner("identity.mismatch"), "InvalidAction"),
+            (GateError::TooLarge { bytes: 2, max: 1 }, "InvalidAction"),
+            (GateError::Closed, "Unavailable"),
+        ] {
+            assert_eq!(GateError::class(&error), class, "{error:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use interlock_core::approval::State;
 use interlock_core::model::{Action, Outcome, Principal};
+use interlock_store::journal::Durability;
 use interlock_store::{ApprovalRow, journal};
 use uuid::Uuid;
 
@@ -440,6 +441,14 @@ impl Gate {
             Role::Unconnected => Place::Unconnected,
             Role::Closed => Place::Closed,
         }
+    }
+
+    /// Whether calls are answered in this process and without waiting for a disk, just now: a thread
+    /// that must not be held up, such as one with an event loop, may make them itself.
+    #[must_use]
+    pub fn answers_at_once(&self) -> bool {
+        let writes = self.0.options.runtime.durability != Durability::Strict;
+        writes && matches!(self.seat().role(), Role::Owner(_))
     }
 
     /// The runtime, while this process is the owner: for what only an owner does.

@@ -1,5 +1,6 @@
 //! The runtime end to end: actions in, decisions and a record out.
 
+mod approval_model;
 mod approvals;
 mod baseline;
 mod budget;
@@ -14,6 +15,7 @@ mod processes;
 mod profile;
 mod projection;
 mod restart;
+mod review;
 mod socket;
 mod timer;
 mod world;

@@ -6,6 +6,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use interlock_core::approval::State as ApprovalState;
+use interlock_core::model::patch::Patch;
+use interlock_core::model::{ActionDigest, Value};
+use interlock_runtime::{Answer, Answered, Change, Edit, Runtime, RuntimeError, Say};
 use interlock_store::{ApprovalFilter, ApprovalRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,8 +18,23 @@ use crate::App;
 use crate::auth::{Caller, Permission};
 use crate::error::{ApiError, ApiResult, ErrorBody};
 
+/// Answers of one request.
+const BATCH_MAX: usize = 100;
 /// The longest that one request waits, in seconds: below what proxies cut.
 const HOLD_S_MAX: u64 = 50;
+
+/// One person's answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct VoteBody {
+    /// Who.
+    pub approver: String,
+    /// Whether they agreed.
+    pub approves: bool,
+    /// Why, in their words.
+    pub reason: String,
+    /// When.
+    pub at: String,
+}
 
 /// An approval.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,10 +64,17 @@ pub struct ApprovalBody {
     /// Why it is asked.
     pub reason: String,
     /// What the person is shown: masked arguments, reasons.
-    #[schema(value_type = Value)]
+    #[schema(value_type = serde_json::Value)]
     pub detail: serde_json::Value,
-    /// The digest that a grant binds to, hex.
+    /// The digest of the action as it was asked, hex.
     pub action_hash: String,
+    /// The digest of the action that the next person agrees to: another one, once somebody has
+    /// edited the arguments.
+    pub proposed_hash: String,
+    /// Counts the changes of this approval.
+    pub version: u64,
+    /// What people answered.
+    pub votes: Vec<VoteBody>,
     /// When it was asked.
     pub requested_at: String,
     /// When it expires, which denies.
@@ -58,13 +83,26 @@ pub struct ApprovalBody {
     pub already_decided: bool,
 }
 
-fn body(row: ApprovalRow, already_decided: bool) -> ApprovalBody {
+pub(crate) fn body(row: ApprovalRow, already_decided: bool) -> ApprovalBody {
     let agreed = row.approval.agreed();
     ApprovalBody {
         state: row.approval.state.name().to_owned(),
         quorum: row.approval.request.quorum,
         agreed,
         action_hash: row.approval.request.digest.to_hex(),
+        proposed_hash: row.approval.proposed().to_hex(),
+        version: row.approval.version,
+        votes: row
+            .approval
+            .votes
+            .iter()
+            .map(|vote| VoteBody {
+                approver: vote.approver.clone(),
+                approves: vote.approves,
+                reason: vote.reason.clone(),
+                at: time(vote.at),
+            })
+            .collect(),
         requested_at: time(row.approval.requested_at),
         expires_at: time(row.approval.request.expires_at),
         detail: serde_json::from_str(&row.asked.detail).unwrap_or(serde_json::Value::Null),
@@ -141,15 +179,136 @@ pub async fn list(
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecideRequest {
-    /// `approve` or `deny`.
-    #[schema(pattern = "^(approve|deny)$")]
+    /// `approve`, `deny`, or `edit`: agree to the action with other arguments.
+    #[schema(pattern = "^(approve|deny|edit)$")]
     pub decision: String,
     /// Why.
     #[schema(max_length = 4096)]
     pub reason: Option<String>,
+    /// The `proposed_hash` that the person was shown; when the action is another one by now, the
+    /// answer is refused.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub action_hash: Option<String>,
+    /// With `edit`: the arguments to run with.
+    #[schema(value_type = Option<Object>)]
+    pub arguments: Option<serde_json::Value>,
+    /// With `edit`, instead of `arguments`: what to change of them, as a JSON patch (RFC 6902) of
+    /// `add`, `remove`, `replace` and `test`.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub patch: Option<serde_json::Value>,
+    /// With `edit`: what is acted on, if that changes too.
+    #[schema(max_length = 4096)]
+    pub resource: Option<String>,
+}
+
+fn digest(hex: &str) -> ApiResult<ActionDigest> {
+    interlock_core::audit::unhex(hex)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(ActionDigest)
+        .ok_or_else(|| {
+            ApiError::field(
+                "action_hash",
+                "field.invalid",
+                "`action_hash` must be 64 hexadecimal digits",
+            )
+        })
+}
+
+/// A number as every language of the agents writes it: `4.50` is `4.5`, so that the digest of what
+/// is agreed to is that of what runs.
+fn plain(value: Value) -> ApiResult<Value> {
+    Ok(match value {
+        Value::Number(number) => {
+            let text = number.lexeme();
+            if text.contains(['e', 'E']) {
+                return Err(ApiError::field(
+                    "arguments",
+                    "field.invalid",
+                    "write numbers without an exponent",
+                ));
+            }
+            let short = match text.split_once('.') {
+                Some((whole, rest)) => match rest.trim_end_matches('0') {
+                    "" => whole.to_owned(),
+                    rest => format!("{whole}.{rest}"),
+                },
+                None => text.to_owned(),
+            };
+            let short = if short == "-0" { "0".to_owned() } else { short };
+            Value::parse(short.as_bytes())
+                .map_err(|e| ApiError::field("arguments", "field.invalid", e.to_string()))?
+        }
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(plain).collect::<ApiResult<_>>()?)
+        }
+        Value::Object(object) => Value::Object(
+            object
+                .into_iter()
+                .map(|(key, value)| Ok((key, plain(value)?)))
+                .collect::<ApiResult<_>>()?,
+        ),
+        other => other,
+    })
+}
+
+/// What the body says of the edit; read from its text, so that numbers stay as they are written.
+fn edit(request: &DecideRequest, bytes: &[u8]) -> ApiResult<Edit> {
+    let text =
+        Value::parse(bytes).map_err(|e| ApiError::field("body", "body.invalid", e.to_string()))?;
+    let given = |name: &str| text.get(name).filter(|v| !v.is_null()).cloned();
+    let change = match (given("arguments"), given("patch")) {
+        (Some(arguments), None) => Change::Arguments(plain(arguments)?),
+        (None, Some(patch)) => Change::Patch(
+            Patch::from_value(&plain(patch)?)
+                .map_err(|e| ApiError::field("patch", "field.invalid", e.to_string()))?,
+        ),
+        _ => {
+            return Err(ApiError::field(
+                "arguments",
+                "field.missing",
+                "an edit needs either `arguments` or `patch`",
+            ));
+        }
+    };
+    Ok(Edit {
+        change,
+        resource: request.resource.clone(),
+    })
+}
+
+fn answer(
+    runtime: &Runtime,
+    caller: &Caller,
+    id: &str,
+    say: Say<'_>,
+    seen: Option<ActionDigest>,
+    reason: &str,
+) -> Result<Answered, RuntimeError> {
+    let answer = Answer {
+        approver: &caller.subject,
+        say,
+        seen,
+        reason,
+        via: "api",
+    };
+    runtime.answer_approval(&caller.principal, id, &answer)
+}
+
+fn reason(given: Option<String>) -> ApiResult<String> {
+    let reason = given.unwrap_or_default();
+    if reason.len() > interlock_core::approval::REASON_BYTES_MAX {
+        return Err(ApiError::field(
+            "reason",
+            "field.invalid",
+            "`reason` has more than 4096 bytes",
+        ));
+    }
+    Ok(reason)
 }
 
 /// Decides an approval; a second answer gets the first outcome.
+///
+/// An edited action is decided on like any other: what would be blocked cannot be agreed to.
 #[utoipa::path(
     post, path = "/api/approvals/{id}/decide", operation_id = "decide_approval", tag = "approvals",
     params(("id" = String, Path, description = "The approval's id")),
@@ -160,7 +319,8 @@ pub struct DecideRequest {
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not decide", body = ErrorBody),
         (status = 404, description = "No such approval", body = ErrorBody),
-        (status = 409, description = "It cannot be decided any more", body = ErrorBody),
+        (status = 409, description = "It cannot be decided like that", body = ErrorBody),
+        (status = 410, description = "What would be edited was erased", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 503, description = "The answer cannot be recorded", body = ErrorBody),
     ),
@@ -174,9 +334,106 @@ pub async fn decide(
 ) -> ApiResult<Json<ApprovalBody>> {
     caller.require(Permission::Decide)?;
     let request: DecideRequest = json(&bytes)?;
-    let approve = match request.decision.as_str() {
-        "approve" => true,
-        "deny" => false,
+    let edited = match request.decision.as_str() {
+        "approve" | "deny" => None,
+        "edit" => Some(edit(&request, &bytes)?),
+        _ => {
+            return Err(ApiError::field(
+                "decision",
+                "field.invalid",
+                "`decision` must be `approve`, `deny` or `edit`",
+            ));
+        }
+    };
+    if edited.is_none()
+        && (request.arguments.is_some() || request.patch.is_some() || request.resource.is_some())
+    {
+        return Err(ApiError::field(
+            "decision",
+            "field.invalid",
+            "`arguments`, `patch` and `resource` need the decision `edit`",
+        ));
+    }
+    let seen = request.action_hash.as_deref().map(digest).transpose()?;
+    let approve = request.decision == "approve";
+    let reason = reason(request.reason)?;
+    let answered = app
+        .blocking(move |runtime| {
+            let say = match &edited {
+                Some(edit) => Say::Edit(edit),
+                None if approve => Say::Approve,
+                None => Say::Deny,
+            };
+            answer(runtime, &caller, &id, say, seen, &reason)
+        })
+        .await?;
+    Ok(Json(body(answered.row, answered.already_decided)))
+}
+
+/// One of many answers.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchItem {
+    /// The approval.
+    pub id: String,
+    /// Its `proposed_hash`, as the person was shown it.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub action_hash: String,
+}
+
+/// The same answer to many approvals, each of which the person was shown.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// `approve` or `deny`.
+    #[schema(pattern = "^(approve|deny)$")]
+    pub decision: String,
+    /// Why.
+    #[schema(max_length = 4096)]
+    pub reason: Option<String>,
+    /// Which, at most 100.
+    #[schema(min_items = 1, max_items = 100)]
+    pub items: Vec<BatchItem>,
+}
+
+/// What became of one of many answers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BatchResult {
+    /// The approval.
+    pub id: String,
+    /// Its state; absent when the answer was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Whether an earlier decision stands instead of this answer.
+    pub already_decided: bool,
+    /// Why the answer was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorBody>,
+}
+
+/// Decides many approvals, one after the other; each has its own result.
+#[utoipa::path(
+    post, path = "/api/approvals/batch", operation_id = "decide_approvals", tag = "approvals",
+    request_body = BatchRequest,
+    responses(
+        (status = 200, description = "What became of each, in order", body = Vec<BatchResult>),
+        (status = 400, description = "The answer is malformed", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not decide", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn batch(
+    State(app): State<App>,
+    caller: Caller,
+    bytes: Bytes,
+) -> ApiResult<Json<Vec<BatchResult>>> {
+    caller.require(Permission::Decide)?;
+    let request: BatchRequest = json(&bytes)?;
+    let say = match request.decision.as_str() {
+        "approve" => Say::Approve,
+        "deny" => Say::Deny,
         _ => {
             return Err(ApiError::field(
                 "decision",
@@ -185,17 +442,112 @@ pub async fn decide(
             ));
         }
     };
-    let reason = request.reason.unwrap_or_default();
-    if reason.len() > interlock_core::approval::REASON_BYTES_MAX {
+    if !(1..=BATCH_MAX).contains(&request.items.len()) {
         return Err(ApiError::field(
-            "reason",
+            "items",
             "field.invalid",
-            "`reason` has more than 4096 bytes",
+            "`items` must be 1 to 100 approvals",
         ));
     }
+    let reason = reason(request.reason)?;
+    let items = request
+        .items
+        .into_iter()
+        .map(|item| Ok((digest(&item.action_hash)?, item.id)))
+        .collect::<ApiResult<Vec<_>>>()?;
+    let results = app
+        .blocking(move |runtime| {
+            Ok(items
+                .into_iter()
+                .map(|(seen, id)| {
+                    let answered = answer(runtime, &caller, &id, say, Some(seen), &reason);
+                    match answered.map_err(ApiError::from) {
+                        Ok(answered) => BatchResult {
+                            id,
+                            state: Some(answered.row.approval.state.name().to_owned()),
+                            already_decided: answered.already_decided,
+                            error: None,
+                        },
+                        Err(error) => BatchResult {
+                            id,
+                            state: None,
+                            already_decided: false,
+                            error: Some(ErrorBody {
+                                code: error.code.to_owned(),
+                                message: error.message,
+                                field: error.field,
+                            }),
+                        },
+                    }
+                })
+                .collect())
+        })
+        .await?;
+    Ok(Json(results))
+}
+
+/// Takes an approval back, before its grant is used: the agent that asked, or a person.
+#[utoipa::path(
+    post, path = "/api/approvals/{id}/cancel", operation_id = "cancel_approval", tag = "approvals",
+    params(("id" = String, Path, description = "The approval's id")),
+    responses(
+        (status = 200, description = "The approval as it stands", body = ApprovalBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may neither ask nor decide", body = ErrorBody),
+        (status = 404, description = "No such approval", body = ErrorBody),
+        (status = 409, description = "It cannot be taken back any more", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> ApiResult<Json<ApprovalBody>> {
+    if caller.require(Permission::Check).is_err() {
+        caller.require(Permission::Decide)?;
+    }
+    let row = app
+        .blocking(move |runtime| runtime.cancel_approval(&caller.principal, &caller.subject, &id))
+        .await?;
+    Ok(Json(body(row, false)))
+}
+
+/// What a person found out.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveRequest {
+    /// Whether the effect of the action is there.
+    pub happened: bool,
+}
+
+/// Ends the doubt about an action whose executor went away; the first answer stands.
+#[utoipa::path(
+    post, path = "/api/approvals/{id}/resolve", operation_id = "resolve_approval", tag = "approvals",
+    params(("id" = String, Path, description = "The approval's id")),
+    request_body = ResolveRequest,
+    responses(
+        (status = 200, description = "The approval as it stands", body = ApprovalBody),
+        (status = 400, description = "The answer is malformed", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "The key may not decide", body = ErrorBody),
+        (status = 404, description = "No such approval", body = ErrorBody),
+        (status = 409, description = "It is not in doubt", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+    ),
+    security(("api_key" = []), ("bearer" = []))
+)]
+pub async fn resolve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> ApiResult<Json<ApprovalBody>> {
+    caller.require(Permission::Decide)?;
+    let ResolveRequest { happened } = json(&bytes)?;
     let answered = app
         .blocking(move |runtime| {
-            runtime.decide_approval(&caller.principal, &caller.subject, &id, approve, &reason)
+            runtime.resolve_approval(&caller.principal, &caller.subject, &id, happened)
         })
         .await?;
     Ok(Json(body(answered.row, answered.already_decided)))
@@ -220,6 +572,7 @@ pub struct WaitQuery {
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not wait", body = ErrorBody),
         (status = 404, description = "No such approval", body = ErrorBody),
+        (status = 410, description = "The arguments to run with were erased", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

@@ -29,7 +29,8 @@ pub struct LeaseQuery {
 pub struct LeaseBody {
     /// A C2SP signed note of the line `interlock lease v1` and a line of JSON: tenant, nonce, what
     /// the key is bound to, number and digest of the bundle in force, how long it is good for in
-    /// milliseconds, the kill switch, paused agents, and the agents whose actions the server decides.
+    /// milliseconds, the kill switch, paused agents, the agents whose actions the server decides, and
+    /// the rollbacks that wait for a client.
     pub lease: String,
     /// The key that signed it, in C2SP form. A client trusts one that it was given or that it met
     /// first, not this one.

@@ -11,6 +11,7 @@ pub mod check;
 pub mod content;
 pub mod draft;
 pub mod explained;
+pub mod deliveries;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -18,7 +19,10 @@ pub mod lease;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod rollbacks;
 pub mod runs;
+pub mod reviews;
+pub mod session_approvals;
 pub mod stats;
 pub mod whoami;
 

@@ -61,7 +61,8 @@ pub struct RefusedBody {
 }
 
 /// Takes records of decisions and outcomes that a client made by itself. One that is sent again is
-/// recorded once: by its id. A key that is bound to an agent brings that agent's records only.
+/// recorded once: by its id. Each is judged by itself: a key that is bound to an agent brings that agent's
+/// records, and others are refused.
 #[utoipa::path(
     post, path = "/api/records", operation_id = "send_records", tag = "decisions",
     request_body = RecordsRequest,
@@ -69,7 +70,7 @@ pub struct RefusedBody {
         (status = 200, description = "What became of them", body = RecordsResponse),
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
-        (status = 403, description = "The key may not check actions, or is bound to another agent", body = ErrorBody),
+        (status = 403, description = "The key may not check actions", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 503, description = "They cannot be recorded", body = ErrorBody),
     ),

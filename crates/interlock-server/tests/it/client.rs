@@ -66,9 +66,10 @@ pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) address: SocketAddr,
     pub(crate) admin: String,
+    pub(crate) app: App,
     ring: KeyRing,
     serving: Serving,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -102,22 +103,40 @@ impl Server {
             keyring: ring(),
         };
         let app = App::with_limits(options, limits);
-        let serving = Serving::start(app);
+        let serving = Serving::start(app.clone());
         let mut server = Self {
+            app,
             address: serving.address,
             admin: String::new(),
             ring: ring(),
             runtime,
             serving,
-            _dir: dir,
+            dir,
         };
         server.admin = server.key("default", Role::Admin, None);
         server
     }
 
+    /// Renames a table of its database, behind its back.
+    pub(crate) fn rename_table(&self, from: &str, to: &str) {
+        let path = self.dir.path().join("interlock.db");
+        let database = rusqlite::Connection::open(path).expect("a database");
+        database
+            .busy_timeout(Duration::from_secs(5))
+            .expect("a timeout");
+        database
+            .execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))
+            .expect("renamed");
+    }
+
     /// Mints a key that lives for a year.
     pub(crate) fn key(&self, tenant: &str, role: Role, agent: Option<&str>) -> String {
         self.key_until(tenant, role, agent, 365 * 24 * 3_600)
+    }
+
+    /// Mints a key of a person.
+    pub(crate) fn person(&self, role: Role, label: &str) -> String {
+        self.labelled("default", role, None, 365 * 24 * 3_600, label)
     }
 
     pub(crate) fn key_until(
@@ -127,12 +146,23 @@ impl Server {
         agent: Option<&str>,
         seconds: i64,
     ) -> String {
+        self.labelled(tenant, role, agent, seconds, "")
+    }
+
+    fn labelled(
+        &self,
+        tenant: &str,
+        role: Role,
+        agent: Option<&str>,
+        seconds: i64,
+        label: &str,
+    ) -> String {
         let binding = Binding {
             tenant: tenant.to_owned(),
             agent_id: agent.map(str::to_owned),
             environment: None,
             role,
-            label: String::new(),
+            label: label.to_owned(),
         };
         let now = self.runtime.now();
         let made = now - 3_600 * 1_000_000_000;

@@ -181,6 +181,12 @@ GET    /api/agents                          -      +          +          +      
 POST   /api/agents                          -      -          -          -      +
 PATCH  /api/agents/x                        -      -          -          -      +
 PATCH  /api/agents/x/profile                -      -          -          -      +
+POST   /api/agents/x/rollback               -      -          -          -      +
+GET    /api/rollbacks                       -      +          +          +      +
+GET    /api/rollbacks/x                     -      +          +          +      +
+DELETE /api/rollbacks/x                     -      -          -          -      +
+POST   /api/rollbacks/x/claim               +      -          -          -      +
+POST   /api/rollbacks/x/result              +      -          -          -      +
 GET    /api/alerts                          -      +          +          +      +
 PATCH  /api/alerts/x/acknowledge            -      +          -          -      +
 GET    /api/policies                        -      +          +          +      +

@@ -28,6 +28,7 @@ mod queue;
 mod read;
 mod recover;
 mod seal;
+mod seat;
 mod state;
 mod time;
 mod verify;
@@ -49,7 +50,8 @@ use interlock_core::audit::note::{Signer, Verifier};
 use interlock_core::audit::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use interlock_core::audit::{Hash, hex};
 use publish::Publisher;
-use queue::{Control, Item, Queue};
+use queue::{Control, Item, Queue, Waiter};
+use seat::Seat;
 use state::{LogState, Segment, State, segment_path, snapshot_path};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -214,6 +216,8 @@ struct Shared {
     signers: RwLock<Vec<Signer>>,
     spare: Mutex<Option<Arc<dyn File>>>,
     tiles: Mutex<()>,
+    /// Held by who syncs; whether a sync failed.
+    sync_failed: Mutex<bool>,
     lock: LockHolder,
     /// Where content goes that entries commit to.
     vault: OnceLock<Vault>,
@@ -340,6 +344,7 @@ fn create_segment(
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
+    seat: Arc<Seat>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -360,7 +365,8 @@ impl Inner {
         let Some(threads) = threads else {
             return Ok(());
         };
-        // The last handle may be dropped by a waiter, on the writer's own thread.
+        // The last handle may be dropped by a waiter, on the journal's own thread; not by one on the
+        // thread of a caller that writes, which has a handle.
         if threads.writer.thread().id() == thread::current().id() {
             return Ok(());
         }
@@ -514,6 +520,7 @@ impl Journal {
             signers: RwLock::new(signers),
             spare,
             tiles: Mutex::new(()),
+            sync_failed: Mutex::new(false),
             lock: LockHolder(Mutex::new(Some(lock))),
             vault: OnceLock::new(),
             options,
@@ -541,13 +548,19 @@ impl Journal {
         };
         let mut writer = Writer::new(shared.clone(), publishing, start);
         writer.start(cut)?;
+        let seat = Arc::new(Seat::new(shared.clone(), writer));
+        let own = seat.clone();
         let writer = thread::Builder::new()
             .name("journal-write".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || own.run())
             .map_err(JournalError::io(spawning))?;
         let threads = Mutex::new(Some(Threads { writer, publisher }));
         Ok(Self {
-            inner: Arc::new(Inner { shared, threads }),
+            inner: Arc::new(Inner {
+                shared,
+                seat,
+                threads,
+            }),
         })
     }
 
@@ -591,7 +604,7 @@ impl Journal {
             kind,
             body,
             content,
-            done,
+            done: Waiter::new(done),
         })
     }
 
@@ -632,15 +645,36 @@ impl Journal {
         content: Option<Deferred>,
     ) -> Result<Appended, JournalError> {
         let (reply, answer) = sync_channel(1);
-        let done = Box::new(move |result| drop(reply.send(result)));
-        let item = self.item(tenant, kind, body, content, done)?;
-        let patience = self.shared().options.queue_wait;
-        self.shared().queue.push(item, patience)?;
+        self.append_content_here(tenant, kind, body, content, move |result| {
+            drop(reply.send(result));
+        })?;
         answer.recv().unwrap_or(Err(JournalError::Closed))
     }
 
-    /// As [`Journal::append`], without waiting: `done` is called on the writer's thread and must
-    /// be short.
+    /// As [`Journal::append_content_with`], for a caller that waits for `done` anyway: unless
+    /// somebody else is writing, it is the caller that writes, and `done` was called when this
+    /// returns. Waiting for room is as with [`Journal::append`].
+    ///
+    /// A caller that writes also writes what others have queued, and calls their `done`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::append_content_with`].
+    pub fn append_content_here(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        content: Option<Deferred>,
+        done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let item = self.item(tenant, kind, body, content, Box::new(done))?;
+        let patience = self.shared().options.queue_wait;
+        self.inner.seat.write(item, patience)
+    }
+
+    /// As [`Journal::append`], without waiting: `done` is called on the thread that writes, must
+    /// be short and must not wait for the journal.
     ///
     /// # Errors
     ///
@@ -657,7 +691,7 @@ impl Journal {
     }
 
     /// As [`Journal::append_content`], without waiting: `content` is made, and `done` called, on
-    /// the writer's thread.
+    /// the thread that writes.
     ///
     /// # Errors
     ///
@@ -672,7 +706,7 @@ impl Journal {
         done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
     ) -> Result<(), JournalError> {
         let item = self.item(tenant, kind, body, content, Box::new(done))?;
-        self.shared().queue.push(item, Duration::ZERO)
+        self.shared().queue.push(item, Duration::ZERO, true)
     }
 
     /// Where content goes from now on; the first one attached stays.

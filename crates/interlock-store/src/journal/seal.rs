@@ -1,9 +1,9 @@
-//! Content on its way into the vault, on the writer's thread.
+//! Content on its way into the vault, on the thread that writes.
 
 use super::Durability;
 use super::error::JournalError;
 use super::queue::Item;
-use super::writer::{Writer, answer};
+use super::writer::Writer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl Writer {
@@ -36,7 +36,7 @@ impl Writer {
                     sealed.push(taken.len());
                     taken.push(item);
                 }
-                Err(error) => answer(Some(item.done), Err(error)),
+                Err(error) => item.done.answer(Err(error)),
             }
         }
         let kept = vault.flush().and_then(|()| {
@@ -51,7 +51,7 @@ impl Writer {
             // From the end, so that the places before stay.
             for place in sealed.into_iter().rev() {
                 let refused = taken.remove(place);
-                answer(Some(refused.done), Err(error.clone()));
+                refused.done.answer(Err(error.clone()));
             }
         }
         taken

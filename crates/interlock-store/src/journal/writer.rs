@@ -1,8 +1,10 @@
-//! The one thread that writes: takes all that is queued, one write, one sync, then answers.
+//! What writes: stages what was queued, one write, one sync, then answers. One thread at a time
+//! has it (`seat.rs`).
 
 use super::error::JournalError;
 use super::publish::{Job, Publisher};
-use super::queue::{Control, Done, Item};
+use super::queue::{Control, Item, Waiter};
+use super::seat::Rest;
 use super::state::{
     Batch, Index, LogState, Position, Segment, encode_snapshot, log_path, snapshot_path,
 };
@@ -17,15 +19,17 @@ use interlock_core::audit::segment::SEGMENT_HEADER_BYTES;
 use interlock_core::audit::{chain, hex};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Age at which a segment is sealed, ns.
 const SEGMENT_AGE_NS: u64 = 24 * 3600 * 1_000_000_000;
 /// Size of the segment that takes the last entries when no space is left.
 const LAST_SEGMENT_BYTES: u64 = 1024 * 1024;
+/// How long the journal's thread looks by itself whether there is something to sync after the last
+/// write: who writes then need not wake it.
+const LINGER: Duration = Duration::from_millis(250);
 /// Most logs in one journal.
 const LOGS_MAX: usize = 100_000;
 
@@ -38,7 +42,7 @@ struct Staged {
     header: Header,
     body: Vec<u8>,
     offset: u64,
-    done: Option<Done>,
+    done: Option<Waiter>,
 }
 
 pub(super) struct Writer {
@@ -66,7 +70,16 @@ pub(super) struct Writer {
     dirty: BTreeSet<usize>,
     asked: Vec<u64>,
     ticked: Instant,
+    /// When the journal's thread last saw that something was written.
+    wrote_at: Instant,
     spare_asked: bool,
+}
+
+/// A sync that runs while others write.
+pub(super) struct Syncing {
+    pub(super) file: Arc<dyn File>,
+    /// The batches before this one are synced by it.
+    batches: u32,
 }
 
 pub(super) struct WriterStart {
@@ -116,6 +129,7 @@ impl Writer {
             dirty,
             asked,
             ticked: Instant::now(),
+            wrote_at: Instant::now(),
             spare_asked: false,
         }
     }
@@ -163,58 +177,53 @@ impl Writer {
         self.sync()
     }
 
-    pub(super) fn run(mut self) -> Result<(), JournalError> {
-        loop {
-            let taken = self.shared.queue.take(self.patience());
-            let closing = taken.closing;
-            let outcome = self
-                .turn(taken.items, taken.control)
-                .and_then(|()| if closing { self.finish() } else { Ok(()) });
-            if let Err(error) = outcome {
-                let error = match error {
-                    JournalError::StorageFull => error,
-                    other => JournalError::Poisoned(other.to_string().into()),
-                };
-                tracing::error!(%error, "the journal accepts no more entries");
-                for staged in std::mem::take(&mut self.staged) {
-                    answer(staged.done, Err(error.clone()));
-                }
-                self.shared.queue.fail(&error);
-                self.end_publishing();
-                return Err(error);
-            }
-            if closing {
-                self.shared.queue.fail(&JournalError::Closed);
-                self.end_publishing();
-                return Ok(());
-            }
+    /// Answers what is staged: nothing more is written.
+    pub(super) fn stop(&mut self, error: &JournalError) {
+        for staged in std::mem::take(&mut self.staged) {
+            answer(staged.done, Err(error.clone()));
         }
     }
 
-    fn end_publishing(&mut self) {
+    pub(super) fn end_publishing(&mut self) {
         match &mut self.publishing {
             Publishing::Thread(jobs) => drop(jobs.send(Job::Close)),
             Publishing::Inline(publisher) => publisher.flush(),
         }
     }
 
-    /// How long the next turn may wait for work.
-    fn patience(&self) -> Duration {
+    /// How long the journal's thread may rest; `seen` is the batch at which it rested last.
+    pub(super) fn rest(&mut self, seen: &mut u32) -> Rest {
         let options = &self.shared.options;
-        let mut patience = Duration::from_secs(3600);
-        if let (Some(since), Some(window)) = (self.unsynced_since, options.durability.window()) {
-            patience = patience.min(window.saturating_sub(since.elapsed()));
+        if std::mem::replace(seen, self.batch) != self.batch {
+            self.wrote_at = Instant::now();
         }
+        let mut rest = Rest {
+            time: Duration::from_secs(3600),
+            asleep: true,
+        };
         if !self.dirty.is_empty() {
-            let due = options
+            rest.time = options
                 .checkpoint_every
                 .saturating_sub(self.ticked.elapsed());
-            patience = patience.min(due);
+            rest.asleep = false;
         }
-        patience
+        let Some(window) = options.durability.window() else {
+            return rest;
+        };
+        rest.asleep = true;
+        if let Some(since) = self.unsynced_since {
+            rest.time = rest.time.min(window.saturating_sub(since.elapsed()));
+            rest.asleep = false;
+        } else if rest.time <= window || self.wrote_at.elapsed() < LINGER {
+            // What is written meanwhile is synced in time, though nobody says that it is there.
+            rest.time = rest.time.min(window);
+            rest.asleep = false;
+        }
+        rest
     }
 
-    fn turn(&mut self, items: Vec<Item>, control: Vec<Control>) -> Result<(), JournalError> {
+    /// Takes items of the queue and writes them.
+    pub(super) fn write(&mut self, items: Vec<Item>) -> Result<(), JournalError> {
         let mut items = self.seal(items).into_iter();
         let mut failed = None;
         for item in items.by_ref() {
@@ -228,10 +237,21 @@ impl Writer {
             None => self.commit(),
             Some(error) => Err(error),
         };
-        if let Err(error) = committed {
+        if let Err(error) = &committed {
             for item in items {
-                answer(Some(item.done), Err(error.clone()));
+                item.done.answer(Err(error.clone()));
             }
+        }
+        committed
+    }
+
+    /// One turn of the journal's thread.
+    pub(super) fn turn(
+        &mut self,
+        items: Vec<Item>,
+        control: Vec<Control>,
+    ) -> Result<(), JournalError> {
+        if let Err(error) = self.write(items) {
             for control in control {
                 control.refuse(&error);
             }
@@ -246,24 +266,37 @@ impl Writer {
                 return Err(error);
             }
         }
-        let window = self.shared.options.durability.window();
-        if let (Some(since), Some(window)) = (self.unsynced_since, window)
-            && since.elapsed() >= window
-        {
-            self.sync()?;
-        }
         if !self.dirty.is_empty() && self.ticked.elapsed() >= self.shared.options.checkpoint_every {
             self.checkpoint_all()?;
         }
         Ok(())
     }
 
+    /// The sync that is due now that the window of written entries is over.
+    pub(super) fn due_sync(&mut self) -> Option<Syncing> {
+        let window = self.shared.options.durability.window()?;
+        if self.unsynced_since?.elapsed() < window {
+            return None;
+        }
+        self.unsynced_since = None;
+        Some(Syncing {
+            file: self.file.clone(),
+            batches: self.batch,
+        })
+    }
+
+    /// Notes that what was due is synced.
+    pub(super) fn synced(&mut self, syncing: &Syncing) {
+        self.synced = self.synced.max(syncing.batches);
+    }
+
     /// Stages an item. Refusals that concern it alone are answered here; an error ends the writer.
-    fn accept(&mut self, item: Item) -> Result<(), (JournalError, Option<Done>)> {
+    fn accept(&mut self, item: Item) -> Result<(), (JournalError, Option<Waiter>)> {
         let log = match self.by_tenant.get(&item.tenant) {
             Some(log) => *log,
             None if self.logs.len() >= LOGS_MAX => {
-                answer(Some(item.done), Err(JournalError::Body("too many tenants")));
+                item.done
+                    .answer(Err(JournalError::Body("too many tenants")));
                 return Ok(());
             }
             None => match self.create_log(item.tenant.clone()) {
@@ -311,8 +344,8 @@ impl Writer {
         log: usize,
         kind: Kind,
         body: Vec<u8>,
-        done: Option<Done>,
-    ) -> Result<(), (JournalError, Option<Done>)> {
+        done: Option<Waiter>,
+    ) -> Result<(), (JournalError, Option<Waiter>)> {
         let bytes = frame::record_bytes(body.len()) as u64;
         if self.offset + bytes > self.segment_bytes {
             let rolled = self.commit().and_then(|()| self.roll());
@@ -419,7 +452,9 @@ impl Writer {
 
     /// Lets readers see the batch.
     fn show(&mut self, staged: &[Staged]) {
-        let touched: BTreeSet<usize> = staged.iter().map(|s| s.header.log as usize).collect();
+        let mut touched: Vec<usize> = staged.iter().map(|s| s.header.log as usize).collect();
+        touched.sort_unstable();
+        touched.dedup();
         let mut state = self.shared.state_mut();
         for log in touched {
             let ours = &self.logs[log];
@@ -450,11 +485,7 @@ impl Writer {
 
     fn sync(&mut self) -> Result<(), JournalError> {
         if self.synced != self.batch {
-            // Content is durable no later than what commits to it.
-            if let Some(vault) = self.shared.vault.get() {
-                vault.sync().map_err(|e| JournalError::content(&e))?;
-            }
-            self.file.sync().map_err(io("syncing the journal"))?;
+            self.shared.sync(&*self.file)?;
             self.synced = self.batch;
         }
         self.unsynced_since = None;
@@ -666,7 +697,7 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), JournalError> {
+    pub(super) fn finish(&mut self) -> Result<(), JournalError> {
         let body = Body::new(Kind::NodeStop, &self.now())
             .int("epoch", self.shared.epoch)
             .str("reason", "closed")
@@ -679,23 +710,41 @@ impl Writer {
     }
 }
 
-impl From<(JournalError, Option<Done>)> for JournalError {
-    fn from((error, done): (JournalError, Option<Done>)) -> Self {
+impl From<(JournalError, Option<Waiter>)> for JournalError {
+    fn from((error, done): (JournalError, Option<Waiter>)) -> Self {
         answer(done, Err(error.clone()));
         error
     }
 }
 
-/// Answers a waiter; a panic in its code must not stop the journal.
-pub(super) fn answer(done: Option<Done>, result: Result<Appended, JournalError>) {
-    if let Some(done) = done
-        && catch_unwind(AssertUnwindSafe(|| done(result))).is_err()
-    {
-        tracing::error!("a waiter of the journal panicked");
+/// Answers a waiter, if there is one.
+fn answer(done: Option<Waiter>, result: Result<Appended, JournalError>) {
+    if let Some(done) = done {
+        done.answer(result);
     }
 }
 
 impl Shared {
+    /// Makes what was written durable, content first: it is durable no later than what commits to
+    /// it. Syncs follow one another, and none follows one that failed, whoever asks for it: the
+    /// system reports an error once and drops what it could not write.
+    pub(super) fn sync(&self, file: &dyn File) -> Result<(), JournalError> {
+        let mut failed = self
+            .sync_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *failed {
+            return Err(JournalError::Poisoned("an earlier sync failed".into()));
+        }
+        *failed = true;
+        if let Some(vault) = self.vault.get() {
+            vault.sync().map_err(|e| JournalError::content(&e))?;
+        }
+        file.sync().map_err(io("syncing the journal"))?;
+        *failed = false;
+        Ok(())
+    }
+
     pub(super) fn write_genesis(&self, log: &LogState) -> std::io::Result<()> {
         self.vfs
             .create_dir(log_path(&log.id, "").trim_end_matches('/'))?;

@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod projection;
 mod runs;
+mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -64,6 +65,13 @@ struct Tables {
     inbox: BTreeSet<(String, &'static str, UnixNanos, String)>,
     outbox: BTreeMap<u64, OutboxRow>,
     outbox_seq: u64,
+    /// Notices given.
+    notices: BTreeMap<Key, usize>,
+    edits: BTreeMap<Key, crate::review::ApprovalEdit>,
+    sessions: BTreeMap<Key, crate::review::SessionApproval>,
+    deliveries: BTreeMap<u64, crate::review::Delivery>,
+    delivery_seq: u64,
+    links: BTreeMap<[u8; 32], crate::review::ApprovalLink>,
     actions: BTreeMap<(String, u64), ActionRow>,
     action_ids: BTreeMap<Key, u64>,
     epochs: BTreeMap<String, Epochs>,

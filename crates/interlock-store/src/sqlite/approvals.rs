@@ -126,7 +126,7 @@ fn with_votes(connection: &Connection, tenant: &str, mut row: ApprovalRow) -> Re
     Ok(row)
 }
 
-fn find(connection: &Connection, tenant: &str, id: &str) -> Result<ApprovalRow> {
+pub(super) fn find(connection: &Connection, tenant: &str, id: &str) -> Result<ApprovalRow> {
     let row = one(
         connection,
         "SELECT * FROM approval WHERE tenant = ?1 AND id = ?2",
@@ -135,6 +135,11 @@ fn find(connection: &Connection, tenant: &str, id: &str) -> Result<ApprovalRow> 
     )?
     .ok_or_else(|| StoreError::not_found("approval", id))?;
     with_votes(connection, tenant, row)
+}
+
+/// When the notice after `given` ones is told.
+pub(super) fn notice_at(approval: &Approval, given: usize) -> Option<UnixNanos> {
+    approval.next_notice(given).map(|(at, _)| at)
 }
 
 /// When time next changes the state.
@@ -147,7 +152,7 @@ fn due_at(approval: &Approval) -> Option<UnixNanos> {
     }
 }
 
-fn tell(
+pub(super) fn tell(
     tx: &Transaction<'_>,
     tenant: &str,
     id: &str,
@@ -188,7 +193,9 @@ fn save(
     let updated = tx
         .prepare_cached(
             "UPDATE approval SET state = :state, version = :version, changed_at = :changed_at,
-             due_at = :due_at, grant_digest = :grant_digest, grant_policy_rev = :grant_policy_rev,
+             due_at = :due_at,
+             notice_at = CASE WHEN :state = 'pending' THEN notice_at END,
+             grant_digest = :grant_digest, grant_policy_rev = :grant_policy_rev,
              grant_expires_at = :grant_expires_at, grant_uses = :grant_uses,
              claim_fence = :claim_fence, claim_policy_rev = :claim_policy_rev,
              claim_at = :claim_at, claim_lease_until = :claim_lease_until,
@@ -282,9 +289,9 @@ impl ApprovalStore for SqliteStore {
                     "INSERT INTO approval (tenant, id, state, version, digest, policy_rev,
                      excluded, quorum, requested_at, expires_at, grant_ttl_ns, changed_at, due_at,
                      agent_id, session_id, run_id, step, action_type, resource, tool,
-                     approver_group, risk, reason, detail)
+                     approver_group, risk, reason, detail, notice_at)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                     ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT DO NOTHING",
+                     ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![
                     tenant,
@@ -310,7 +317,8 @@ impl ApprovalStore for SqliteStore {
                     asked.group,
                     asked.risk,
                     asked.reason,
-                    asked.detail
+                    asked.detail,
+                    notice_at(&row.approval, 0)
                 ])?;
             if written == 0 {
                 return Err(StoreError::exists("approval", &asked.id));

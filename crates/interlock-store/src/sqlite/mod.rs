@@ -11,6 +11,7 @@ mod idempotency;
 mod keys;
 mod policies;
 mod projection;
+mod review;
 mod rows;
 mod runs;
 mod schema;

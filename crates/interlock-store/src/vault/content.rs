@@ -1,6 +1,8 @@
 //! What is kept of an action beside its entry in the journal.
 
-use super::{Owner, RecordId, Vault, VaultError, commitment_text};
+use super::{COMMITMENT, Owner, RecordId, Vault, VaultError};
+use interlock_core::audit::hex;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The member of an entry's body that commits to content.
@@ -78,8 +80,7 @@ impl std::fmt::Debug for Content {
 }
 
 /// Content that is made when its entry is written, not when it is appended: what an action holds is
-/// turned to text, committed to and sealed on the journal's thread, away from who waits for a
-/// decision.
+/// turned to text, committed to and sealed by who writes, so that it is in the vault before the entry.
 pub struct Deferred {
     /// About how many bytes it holds; counted against the bounds of the queue.
     pub bytes: usize,
@@ -130,7 +131,8 @@ impl Vault {
         member.push_str(",\"");
         member.push_str(CONTENT_MEMBER);
         member.push_str("\":{\"record\":\"");
-        member.push_str(&stored.id.to_string());
+        // Writing to a string cannot fail.
+        let _ = write!(member, "{}", stored.id);
         member.push_str("\",\"kept\":");
         member.push_str(if content.keep { "true" } else { "false" });
         if let Some(kind) = content.subject.kind() {
@@ -146,7 +148,8 @@ impl Vault {
             member.push('"');
             member.push_str(name);
             member.push_str("\":\"");
-            member.push_str(&commitment_text(commitment));
+            member.push_str(COMMITMENT);
+            member.push_str(&hex(commitment));
             member.push('"');
         }
         member.push_str("}}}");

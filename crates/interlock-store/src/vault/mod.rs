@@ -638,10 +638,13 @@ fn flush(inner: &mut Inner) -> Result<(), VaultError> {
     Ok(())
 }
 
+/// How the text of a commitment begins.
+const COMMITMENT: &str = "hmac-sha256:";
+
 /// A commitment as the journal writes it.
 #[must_use]
 pub fn commitment_text(commitment: &[u8; 32]) -> String {
-    format!("hmac-sha256:{}", hex(commitment))
+    format!("{COMMITMENT}{}", hex(commitment))
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ pub(super) struct Slots {
     live: HashMap<Who, u32>,
     /// Whether a sync failed.
     failed: bool,
+    /// The key that was asked for last: one agent or user follows itself. Gone when it is erased.
+    last: Option<(u32, Key)>,
 }
 
 /// The wrapped key is bound to its slot and subject.
@@ -117,6 +119,7 @@ impl Slots {
             durable,
             live,
             failed: false,
+            last: None,
         };
         if let Some(last) = slots.slots.iter().rposition(|slot| slot.state == LIVE) {
             // The wrong wrapping key shall be noticed now, not at the first reading.
@@ -171,7 +174,14 @@ impl Slots {
         most: u32,
     ) -> Result<(u32, Key), VaultError> {
         if let Some(number) = self.find(subject) {
-            return Ok((number, self.key_at(kek, number)?));
+            if let Some((last, key)) = &self.last
+                && *last == number
+            {
+                return Ok((number, key.clone()));
+            }
+            let key = self.key_at(kek, number)?;
+            self.last = Some((number, key.clone()));
+            return Ok((number, key));
         }
         let number = self.slots.len() as u32;
         if number >= most {
@@ -226,6 +236,9 @@ impl Slots {
         let Some(slot) = self.slots.get_mut(number as usize) else {
             return Err(VaultError::Corrupt("there is no slot of that number"));
         };
+        if self.last.as_ref().is_some_and(|(last, _)| *last == number) {
+            self.last = None;
+        }
         // Gone from memory first: whatever the disk says, nothing is opened with it any more.
         slot.state = ERASED;
         slot.nonce = [0; 24];

@@ -3,7 +3,7 @@
 use crate::support::{body, soak};
 use interlock_core::audit::hex;
 use interlock_core::audit::verify::{Trust, Verdict, verify};
-use interlock_store::journal::{DirSource, Journal, JournalOptions, Kind};
+use interlock_store::journal::{DirSource, Durability, Journal, JournalOptions, Kind};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const DIR: &str = "INTERLOCK_KILL_DIR";
+/// Set when the child answers after the write, before the sync: a kill of the process loses neither.
+const BATCH: &str = "INTERLOCK_KILL_BATCH";
 
 fn options() -> JournalOptions {
     JournalOptions {
@@ -27,7 +29,14 @@ fn child_under_load() {
     let Some(dir) = std::env::var_os(DIR) else {
         return;
     };
-    let (journal, _) = Journal::open(Path::new(&dir), options()).unwrap();
+    let options = JournalOptions {
+        durability: match std::env::var_os(BATCH) {
+            Some(_) => Durability::Batch,
+            None => Durability::Strict,
+        },
+        ..options()
+    };
+    let (journal, _) = Journal::open(Path::new(&dir), options).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6u64 {
             let journal = journal.clone();
@@ -58,7 +67,11 @@ fn kill_under_load() {
     let (mut cuts, mut vkey) = (0, None);
     let mut read: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..rounds {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        if round % 2 == 1 {
+            command.env(BATCH, "1");
+        }
+        let mut child = command
             .args(["--exact", "kill::child_under_load", "--nocapture"])
             .env(DIR, dir.path())
             .stdout(Stdio::piped())

@@ -9,3 +9,4 @@ mod others;
 mod recovery;
 mod support;
 mod vault;
+mod writers;

@@ -17,10 +17,9 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
-from .. import _approval, _guard, _scope
+from .. import _approval, _guard, _scope, _undo
 from ..errors import (
     ConfigurationError,
     Denied,
@@ -81,26 +80,6 @@ class Call:
     model: str | None = None
 
 
-class _CallGuard(_guard.Guard):
-    """A guard for one call, which adds what the framework knows of it."""
-
-    about: dict[str, Any]
-
-    def ask(  # type: ignore[override]
-        self, arguments: Mapping[str, Any], redact: bool, approval_id: str | None = None
-    ) -> Decision:
-        return self.interlock.check(
-            self.action_type,
-            self.resource_of(arguments),
-            tool=self.name,
-            arguments=arguments,
-            cost_usd=self._value(self.cost_usd, arguments),
-            approval_id=approval_id,
-            redact=redact,
-            **self.about,
-        )
-
-
 def _succeeded(_: Any) -> bool:
     return False
 
@@ -112,11 +91,17 @@ def _status(failed: bool) -> str:
 @dataclasses.dataclass(frozen=True)
 class _Permitted:
     call: Call
-    guard: _CallGuard
+    guard: _guard.Guard
     decision: Decision
     #: What the tool is called with: as asked, or redacted.
     arguments: Mapping[str, Any]
+    #: How the call is undone.
+    effects: _undo.Effects
     started: float
+
+    def latency_ms(self) -> int:
+        """How long ago it was permitted."""
+        return round((time.monotonic() - self.started) * 1000)
 
 
 class Enforcement:
@@ -132,6 +117,8 @@ class Enforcement:
         cost_usd: ByTool[_guard.Cost] = None,
         approval: _approval.Channel = None,
         approval_timeout: float | None = None,
+        undo: ByTool[Callable[..., Any] | None] = None,
+        writes: ByTool[_undo.Writes] = None,
         on_block: OnBlock = "tell",
         on_injection: OnInjection = "policy",
         interruptions: tuple[type[BaseException], ...] = (),
@@ -153,6 +140,12 @@ class Enforcement:
         self._action_type = action_type
         self._resource = resource
         self._cost_usd = cost_usd
+        if (undo is not None or writes is not None) and interlock.undo_journal is None:
+            raise ConfigurationError(
+                "`undo` and `writes` need what is kept: Interlock was made with `undo=False`",
+                "undo.off",
+            )
+        self._undo, self._writes = undo, writes
         self._approval = _approval.checked(approval if approval is not None else interlock.approval)
         self._approval_timeout = (
             interlock.approval_timeout if approval_timeout is None else approval_timeout
@@ -178,11 +171,12 @@ class Enforcement:
         """
         permitted = self._permit(call)
         try:
-            result = invoke(permitted.arguments)
+            with permitted.effects:
+                result = invoke(permitted.arguments)
         except BaseException as error:
             self._failed(permitted, error)
             raise
-        self._finished(permitted, _status(failed(result)), text(result))
+        self._finished(permitted, _status(failed(result)), text(result), result)
         return result
 
     async def arun(
@@ -196,11 +190,12 @@ class Enforcement:
         off_loop = self.interlock.off_loop
         permitted = await off_loop(self._permit, call)
         try:
-            result = await invoke(permitted.arguments)
+            with permitted.effects:
+                result = await invoke(permitted.arguments)
         except BaseException as error:
             await off_loop(self._failed, permitted, error)
             raise
-        await off_loop(self._finished, permitted, _status(failed(result)), text(result))
+        await off_loop(self._finished, permitted, _status(failed(result)), text(result), result)
         return result
 
     async def astream(
@@ -223,7 +218,8 @@ class Enforcement:
             await off_loop(self._failed, permitted, error)
             raise
         status = _status(bool(last) and failed(last[0]))
-        await off_loop(self._finished, permitted, status, text(last[0]) if last else None)
+        result = last[0] if last else None
+        await off_loop(self._finished, permitted, status, text(last[0]) if last else None, result)
         for item in last:
             yield item
 
@@ -243,18 +239,28 @@ class Enforcement:
         guard = self._guard(call, _of(self._action_type, call.tool, "custom"))
         guard.resource = _of(self._resource, call.tool, None)
         guard.cost_usd = _of(self._cost_usd, call.tool, None)
+        guard.undo = _of(self._undo, call.tool, None)
+        guard.writes = _of(self._writes, call.tool, None)
         guard.about["idempotency_key"] = self._key(call)
-        decision = guard.permit(call.arguments)
         arguments = call.arguments
+
+        def taken(changed: dict[str, Any]) -> None:
+            nonlocal arguments
+            arguments = changed
+
+        decision = guard.permit(arguments, edit=taken)
         if decision.arguments is not None:
             redacted = decision.arguments
             arguments = {
                 name: _guard._redacted(value, redacted[name]) for name, value in arguments.items()
             }
-        return _Permitted(call, guard, decision, arguments, time.monotonic())
+        # What undoes it gets the arguments that the tool got.
+        effects = guard.effects(_guard.Call(None, 0, (), dict(arguments)), decision)
+        effects.begin()
+        return _Permitted(call, guard, decision, arguments, effects, time.monotonic())
 
-    def _guard(self, call: Call, action_type: str) -> _CallGuard:
-        guard = _CallGuard(
+    def _guard(self, call: Call, action_type: str) -> _guard.Guard:
+        guard = _guard.Guard(
             self.interlock,
             call.tool,
             action_type=action_type,
@@ -310,11 +316,14 @@ class Enforcement:
         except ResultWithheld as withheld:
             raise withheld from None
 
-    def _finished(self, permitted: _Permitted, status: str, text: str | None) -> None:
+    def _finished(
+        self, permitted: _Permitted, status: str, text: str | None, result: Any = None
+    ) -> None:
+        permitted.effects.end(result, happened=status == "succeeded")
         outcome = self.interlock.report(
             permitted.decision,
             status,
-            latency_ms=round((time.monotonic() - permitted.started) * 1000),
+            latency_ms=permitted.latency_ms(),
             result=text,
         )
         if not text or self.on_injection == "pass":

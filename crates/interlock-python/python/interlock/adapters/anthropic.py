@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InterlockError
 from ._enforcement import Call, Enforcement, defaults_of, swapped
+from ._models import Answer, ModelCalls, Prices, model_call, usage
 from ._requirement import require
 
 require("anthropic", "2.12", "3")
 
-from anthropic import beta_async_tool, beta_tool  # noqa: E402
+from anthropic import Middleware, beta_async_tool, beta_tool  # noqa: E402
 from anthropic.lib.tools import (  # noqa: E402
     BetaAsyncBuiltinFunctionTool,
     BetaAsyncFunctionTool,
@@ -38,8 +39,8 @@ _ASYNC = (BetaAsyncFunctionTool, BetaAsyncBuiltinFunctionTool)
 def guard_tools(interlock: Interlock, tools: Iterable[Any], **options: Any) -> list[Any]:
     """The same tools, checked before they run; functions become tools as ``@beta_tool`` makes them.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = Enforcement(interlock, "anthropic", **options)
     return [_guarded(enforcement, tool) for tool in tools]
@@ -122,3 +123,96 @@ def _function(made: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         return made.call(named(args, kwargs))
 
     return synchronous
+
+
+def model_middleware(
+    interlock: Interlock, *, prices: Prices | None = None, **options: Any
+) -> Middleware:
+    """A middleware for ``Anthropic(middleware=[…])`` that decides on every request for a message, and
+    reports what was answered, used and cost. What is not permitted raises out of the call. A message
+    that is streamed is on record without its text and its tokens.
+
+    ``prices``: US dollars for a million tokens in and out, by the model's name or a pattern.
+    ``options``: ``approval``, ``approval_timeout``.
+    """
+    return ModelMiddleware(ModelCalls(interlock, "anthropic", prices, **options))
+
+
+class ModelMiddleware(Middleware):
+    """Decides on requests for messages."""
+
+    def __init__(self, calls: ModelCalls) -> None:
+        self.calls = calls
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        call = _asked(request)
+        if call is None:
+            return call_next(request)
+        permitted = self.calls.begin(call)
+        try:
+            response = call_next(request)
+            message = None if request.stream or _refused(response) else response.parse()
+        except BaseException as error:
+            self.calls.failed(permitted, error)
+            raise
+        if _refused(response):
+            self.calls.failed(permitted, _Refused())
+        else:
+            self.calls.ended(permitted, self.calls.read(_answer, message))
+        return response
+
+    async def handle_async(self, request: Any, call_next: Any) -> Any:
+        call = _asked(request)
+        if call is None:
+            return await call_next(request)
+        off_loop = self.calls.enforcement.interlock.off_loop
+        permitted = await off_loop(self.calls.begin, call)
+        try:
+            response = await call_next(request)
+            message = None if request.stream or _refused(response) else await response.parse()
+        except BaseException as error:
+            await off_loop(self.calls.failed, permitted, error)
+            raise
+        if _refused(response):
+            await off_loop(self.calls.failed, permitted, _Refused())
+        else:
+            await off_loop(self.calls.ended, permitted, self.calls.read(_answer, message))
+        return response
+
+
+class _Refused(Exception):
+    """The service did not answer with a message."""
+
+
+def _refused(response: Any) -> bool:
+    return not 200 <= response.status_code < 300
+
+
+def _asked(request: Any) -> Call | None:
+    """The call of a model that a request is."""
+    body = request.json
+    path = str(request.url).partition("?")[0].rstrip("/")
+    if not isinstance(body, Mapping) or not path.endswith("/messages") or "model" not in body:
+        return None
+    given = body.get("messages")
+    messages = given if isinstance(given, list) else []
+    prompt = None
+    for message in reversed(messages):
+        if isinstance(message, Mapping) and message.get("role") == "user":
+            content = message.get("content")
+            if isinstance(content, str):
+                prompt = content
+                break
+    return model_call(str(body["model"]), messages, prompt=prompt)
+
+
+def _answer(message: Any) -> Answer:
+    if message is None:
+        return Answer(None)
+    texts = [block.text for block in message.content if getattr(block, "type", "") == "text"]
+    used = message.usage
+    cached = getattr(used, "cache_read_input_tokens", None) or 0
+    # What was read from a cache is not among those that went in.
+    written = getattr(used, "cache_creation_input_tokens", None) or 0
+    counted = usage(used.input_tokens + cached + written, used.output_tokens, cached)
+    return Answer("\n".join(texts), counted, message.model)

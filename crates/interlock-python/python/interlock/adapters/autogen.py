@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, InterlockError
 from ._enforcement import Call, Enforcement, entered, swapped
+from ._models import Answer, ModelCalls, Prices, model_call, usage
 from ._requirement import require
 
 require("autogen-core", "0.7.5", "0.8")
 
 from autogen_core import CancellationToken  # noqa: E402
+from autogen_core.models import ChatCompletionClient, CreateResult  # noqa: E402
 from autogen_core.tools import (  # noqa: E402
     BaseStreamTool,
     BaseTool,
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from .._client import Interlock
 
 W = TypeVar("W", bound=Workbench)
+C = TypeVar("C", bound=ChatCompletionClient)
 
-#: The tool whose call was decided on further out.
+#: The tool or the model client whose call was decided on further out.
 _decided: contextvars.ContextVar[Any] = contextvars.ContextVar(
     "interlock_autogen_decided", default=None
 )
@@ -44,8 +47,8 @@ def guard_tools(
 ) -> list[BaseTool[Any, Any]]:
     """The same tools, checked before they run; functions become ``FunctionTool``.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = Enforcement(interlock, "autogen", **options)
     return [_guarded(enforcement, _tool(tool)) for tool in tools]
@@ -198,3 +201,81 @@ def _to_config(self: Any) -> Any:
         "the one that was guarded, and guard it after loading",
         "adapter.tool",
     )
+
+
+def guard_model(
+    interlock: Interlock,
+    client: C,
+    *,
+    model: str | None = None,
+    prices: Prices | None = None,
+    **options: Any,
+) -> C:
+    """The same model client, every call decided on, and what it answered, used and cost reported. What
+    is not permitted raises out of the call. ``model``: its name, where the client has none.
+
+    ``prices``: US dollars for a million tokens in and out, by the model's name or a pattern.
+    ``options``: ``approval``, ``approval_timeout``.
+    """
+    calls = ModelCalls(interlock, "autogen", prices, **options)
+    return swapped(client, _client_class(calls, model or _model_of(client), type(client)))
+
+
+def _model_of(client: ChatCompletionClient) -> str | None:
+    for holder in ("_create_args", "_raw_config"):
+        found = getattr(client, holder, None)
+        if isinstance(found, Mapping) and isinstance(found.get("model"), str):
+            return str(found["model"])
+    family = client.model_info.get("family")
+    return family if isinstance(family, str) else None
+
+
+def _answer(result: CreateResult) -> Answer:
+    text = result.content if isinstance(result.content, str) else result.thought
+    used = result.usage
+    # What a cache answered used and cost nothing.
+    counted = None if result.cached else usage(used.prompt_tokens, used.completion_tokens)
+    return Answer(text, counted)
+
+
+def _client_class(calls: ModelCalls, model: str | None, base: type[Any]) -> type[Any]:
+    async def create(self: Any, messages: Any, **kwargs: Any) -> CreateResult:
+        if _decided.get() is self:
+            # Its own stream asks for it.
+            return await base.create(self, messages, **kwargs)  # type: ignore[no-any-return]
+
+        async def invoke() -> CreateResult:
+            with entered(_decided, self):
+                return await base.create(self, messages, **kwargs)  # type: ignore[no-any-return]
+
+        return await calls.arun(model_call(model, messages), invoke, _answer)
+
+    async def create_stream(self: Any, messages: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def invoke() -> AsyncIterator[Any]:
+            stream = base.create_stream(self, messages, **kwargs)
+            try:
+                while True:
+                    # Between two items it is its reader's turn, in a context of its own.
+                    with entered(_decided, self):
+                        try:
+                            item = await anext(stream)
+                        except StopAsyncIteration:
+                            return
+                    yield item
+            finally:
+                await stream.aclose()
+
+        def read(item: Any) -> Answer | None:
+            return _answer(item) if isinstance(item, CreateResult) else None
+
+        async for item in calls.astream(model_call(model, messages), invoke, read):
+            yield item
+
+    members = {
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "create": create,
+        "create_stream": create_stream,
+        "_to_config": _to_config,
+    }
+    return type(base)(base.__name__, (base,), members)

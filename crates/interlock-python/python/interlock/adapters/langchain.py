@@ -10,16 +10,19 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import functools
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._guard import _redacted
 from ..errors import InterlockError
 from ._enforcement import Call, Enforcement, entered, swapped
+from ._models import Answer, ModelCalls, Prices, Underway, Usage, model_call, usage
 from ._requirement import require
 
 require("langchain-core", "1.7", "2")
 
+from langchain_core.callbacks import BaseCallbackHandler  # noqa: E402
 from langchain_core.messages import ToolMessage  # noqa: E402
 from langchain_core.tools import BaseTool  # noqa: E402
 from langchain_core.tools import tool as as_tool  # noqa: E402
@@ -59,8 +62,8 @@ def guard_tools(
 ) -> list[BaseTool]:
     """The same tools, checked before they run; functions become tools as ``@tool`` makes them.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     enforcement = _enforcement(interlock, "langchain", options)
     return [guarded(enforcement, t if isinstance(t, BaseTool) else as_tool(t)) for t in tools]
@@ -85,6 +88,95 @@ def middleware(interlock: Interlock, **options: Any) -> Any:
                 return await handler(_checked(enforcement, request))
 
     return InterlockMiddleware()
+
+
+def model_callback(
+    interlock: Interlock, *, prices: Prices | None = None, **options: Any
+) -> BaseCallbackHandler:
+    """A callback handler that decides on every call of a model, and reports what it answered, used and
+    cost. It goes into ``callbacks`` of a model, or of the ``config`` of an agent or a graph.
+
+    ``prices``: US dollars for a million tokens in and out, by the model's name or a pattern. What is
+    not permitted raises out of the model, whatever the framework does with errors of callbacks.
+    ``options``: ``approval``, ``approval_timeout``.
+    """
+    return ModelCallback(ModelCalls(interlock, "langchain", prices, **options))
+
+
+#: Calls of models that are under way at a time; past it the oldest is left without an outcome.
+_UNDERWAY_MAX = 10_000
+
+
+class ModelCallback(BaseCallbackHandler):
+    """Decides on calls of models."""
+
+    raise_error = True
+
+    def __init__(self, calls: ModelCalls) -> None:
+        self.calls = calls
+        self._underway: dict[Any, Underway] = {}
+        self._lock = threading.Lock()
+
+    def on_chat_model_start(
+        self, serialized: Any, messages: Any, *, run_id: Any, metadata: Any = None, **kwargs: Any
+    ) -> None:
+        self._begin(messages[0] if messages else (), run_id, metadata, kwargs)
+
+    def on_llm_start(
+        self, serialized: Any, prompts: Any, *, run_id: Any, metadata: Any = None, **kwargs: Any
+    ) -> None:
+        self._begin(prompts, run_id, metadata, kwargs)
+
+    def _begin(self, messages: Any, id: Any, metadata: Any, kwargs: dict[str, Any]) -> None:
+        metadata = metadata or {}
+        asked = kwargs.get("invocation_params") or {}
+        name = metadata.get("ls_model_name") or asked.get("model") or asked.get("model_name")
+        thread = metadata.get("thread_id")
+        step = metadata.get("langgraph_step")
+        call = model_call(
+            name if isinstance(name, str) else asked.get("_type"),
+            messages,
+            agent=metadata.get("lc_agent_name"),
+            session=str(thread) if thread else None,
+            step=step if isinstance(step, int) else None,
+            prompt=seen({"messages": messages}).prompt,
+        )
+        permitted = self.calls.begin(call)
+        with self._lock:
+            self._underway[id] = permitted
+            while len(self._underway) > _UNDERWAY_MAX:
+                self._underway.pop(next(iter(self._underway)))
+
+    def on_llm_end(self, response: Any, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            permitted = self._underway.pop(run_id, None)
+        if permitted is not None:
+            self.calls.ended(permitted, self.calls.read(_answer, response))
+
+    def on_llm_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            permitted = self._underway.pop(run_id, None)
+        if permitted is not None:
+            self.calls.failed(permitted, error)
+
+
+def _answer(response: Any) -> Answer:
+    texts, counts, name = [], [0, 0, 0], None
+    for generations in response.generations:
+        for generation in generations:
+            texts.append(generation.text)
+            message = getattr(generation, "message", None)
+            used = getattr(message, "usage_metadata", None) or {}
+            details = used.get("input_token_details") or {}
+            found = usage(
+                used.get("input_tokens"), used.get("output_tokens"), details.get("cache_read")
+            )
+            if found is not None:
+                counts = [a + b for a, b in zip(counts, dataclasses.astuple(found))]
+            said = getattr(message, "response_metadata", None) or {}
+            name = said.get("model_name") or said.get("model") or name
+    used = Usage(*counts) if any(counts) else None
+    return Answer("\n".join(t for t in texts if t), used, name)
 
 
 def _checked(enforcement: Enforcement, request: Any) -> Any:

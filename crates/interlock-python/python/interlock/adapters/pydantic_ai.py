@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InterlockError
 from ._enforcement import Call, Enforcement
+from ._models import Answer, ModelCalls, Prices, model_call, usage
 from ._requirement import require
 
 require("pydantic-ai-slim", "2.68", "3")
@@ -39,8 +40,8 @@ def guard_toolset(
 ) -> GuardedToolset:
     """The toolset, its tools checked before they run.
 
-    ``options``: ``action_type``, ``resource`` and ``cost_usd`` (one for all tools, or by the tool's
-    name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
+    ``options``: ``action_type``, ``resource``, ``cost_usd``, ``undo`` and ``writes`` (one for all
+    tools, or by the tool's name), ``approval``, ``approval_timeout``, ``on_block``, ``on_injection``.
     """
     return GuardedToolset(toolset, _enforcement(interlock, options))
 
@@ -55,6 +56,18 @@ def guard_tools(
 def capability(interlock: Interlock, **options: Any) -> AbstractCapability[Any]:
     """A capability that checks every tool that runs in an agent; ``options`` as above."""
     return GuardedTools(_enforcement(interlock, options))
+
+
+def model_capability(
+    interlock: Interlock, *, prices: Prices | None = None, **options: Any
+) -> AbstractCapability[Any]:
+    """A capability that decides on every request to a model, and reports what it answered, used and
+    cost. What is not permitted ends the run with the error.
+
+    ``prices``: US dollars for a million tokens in and out, by the model's name or a pattern.
+    ``options``: ``approval``, ``approval_timeout``.
+    """
+    return GuardedModels(ModelCalls(interlock, "pydantic-ai", prices, **options))
 
 
 def _enforcement(interlock: Interlock, options: dict[str, Any]) -> Enforcement:
@@ -93,6 +106,41 @@ class GuardedTools(AbstractCapability[Any]):
         return await _run(self.enforcement, call.tool_name, args, ctx, call.tool_call_id, invoke)
 
 
+@dataclasses.dataclass
+class GuardedModels(AbstractCapability[Any]):
+    """Decides on every request to a model."""
+
+    calls: ModelCalls
+
+    async def wrap_model_request(
+        self, ctx: RunContext[Any], *, request_context: Any, handler: Any
+    ) -> Any:
+        call = model_call(
+            getattr(request_context.model, "model_name", None),
+            request_context.messages,
+            agent=ctx.agent.name if ctx.agent is not None else None,
+            session=ctx.conversation_id,
+            run=ctx.run_id,
+            step=ctx.run_step,
+            prompt=_prompt(ctx),
+        )
+        return await self.calls.arun(call, lambda: handler(request_context), _answer)
+
+
+def _answer(response: Any) -> Answer:
+    used = response.usage
+    counted = usage(used.input_tokens, used.output_tokens, used.cache_read_tokens)
+    return Answer(response.text, counted, response.model_name)
+
+
+def _prompt(ctx: RunContext[Any]) -> str | None:
+    """What the user asked for."""
+    prompt = ctx.prompt
+    if prompt is None or isinstance(prompt, str):
+        return prompt
+    return "\n".join(part for part in prompt if isinstance(part, str))
+
+
 async def _run(
     enforcement: Enforcement,
     name: str,
@@ -101,9 +149,6 @@ async def _run(
     id: str | None,
     invoke: Callable[[Mapping[str, Any]], Awaitable[Any]],
 ) -> Any:
-    prompt = ctx.prompt
-    if prompt is not None and not isinstance(prompt, str):
-        prompt = "\n".join(part for part in prompt if isinstance(part, str))
     call = Call(
         tool=name,
         arguments=arguments,
@@ -114,7 +159,7 @@ async def _run(
         session=ctx.conversation_id,
         run=ctx.run_id,
         step=ctx.run_step,
-        prompt=prompt,
+        prompt=_prompt(ctx),
         model=getattr(ctx.model, "model_name", None),
     )
     try:

@@ -1,0 +1,347 @@
+//! How people are reached: one file for each kind of channel.
+//!
+//! What happens to an approval leaves a row in the outbox, in the transaction of the change. The
+//! notifier makes a delivery of it for each channel, and for each person where a channel is
+//! somebody's own, and tries it until the channel took it. **Invariant:** no channel decides: what
+//! comes back is an answer of a person, taken by `Runtime::answer_approval` like any other.
+
+pub mod address;
+pub mod config;
+mod email;
+pub(crate) mod link;
+mod retry;
+pub(crate) mod slack;
+mod text;
+mod webhook;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use interlock_core::approval::State;
+use interlock_core::model::{Principal, Role, UnixNanos};
+use interlock_runtime::Runtime;
+use interlock_store::{ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError};
+
+use config::{Channel, Config};
+
+/// How long the threads sleep when nobody wakes them.
+const TICK: Duration = Duration::from_secs(1);
+/// Outbox rows of one step.
+const OUTBOX_ROWS: usize = 200;
+/// Deliveries that are looked at in one step.
+const DUE_ROWS: usize = 1_000;
+/// How long what was delivered stays in the list: 7 days, in nanoseconds.
+const KEPT_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The channel took it.
+    Yes,
+    /// Not now; after so many seconds at the earliest, where the channel says so.
+    Later(String, Option<u64>),
+    /// Never.
+    Never(String),
+}
+
+/// A message to carry.
+pub(crate) struct Message<'a> {
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) row: &'a ApprovalRow,
+    /// The groups that are asked by now.
+    pub(crate) groups: Vec<String>,
+    pub(crate) now: UnixNanos,
+}
+
+/// Whether people are asked to answer by messages of this topic.
+pub(crate) fn asks(topic: &str) -> bool {
+    matches!(
+        topic,
+        "approval.request" | "approval.remind" | "approval.escalate" | "approval.edit"
+    )
+}
+
+/// Somebody who may decide in the configuration's tenant.
+pub(crate) fn approver(config: &Config) -> Principal {
+    Principal {
+        tenant: Arc::from(config.tenant.as_str()),
+        role: Role::Approver,
+        ..Principal::local()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Wake {
+    dirty: Mutex<bool>,
+    changed: Condvar,
+    stopped: AtomicBool,
+}
+
+impl Wake {
+    fn wake(&self) {
+        *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits; whether to go on.
+    fn wait(&self) -> bool {
+        let dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dirty = self
+            .changed
+            .wait_timeout_while(dirty, TICK, |dirty| !*dirty)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        *dirty = false;
+        !self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+/// The thread that makes deliveries of what happened, and one thread for each channel.
+#[derive(Debug)]
+pub struct Notifier {
+    wakes: Vec<Arc<Wake>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Notifier {
+    /// Starts the threads, and makes the configuration's people known.
+    ///
+    /// # Errors
+    /// When a channel cannot be set up.
+    pub fn start(runtime: &Runtime, config: Arc<Config>) -> Result<Self, String> {
+        runtime.set_people(config.people.clone());
+        let mut notifier = Self {
+            wakes: Vec::new(),
+            threads: Vec::new(),
+        };
+        let mut carriers = Vec::new();
+        for (name, channel) in &config.channels {
+            let send: Box<dyn Fn(&Message<'_>) -> Sent + Send> = match channel {
+                Channel::Webhook(webhook) => {
+                    let webhook = webhook::Sender::new(webhook)?;
+                    Box::new(move |message| webhook.send(message))
+                }
+                Channel::Slack(slack) => {
+                    let slack = slack::Sender::new(slack)?;
+                    Box::new(move |message| slack.send(message))
+                }
+                Channel::Email(email) => {
+                    let (runtime, config) = (runtime.clone(), Arc::clone(&config));
+                    let email = email::Sender::new(email)?;
+                    Box::new(move |message| email.send(&runtime, &config, message))
+                }
+            };
+            carriers.push((name.clone(), send));
+        }
+        let wakes: Vec<Arc<Wake>> = carriers.iter().map(|_| Arc::default()).collect();
+        for ((name, send), wake) in carriers.into_iter().zip(&wakes) {
+            let (runtime, wake, config) = (runtime.clone(), Arc::clone(wake), Arc::clone(&config));
+            notifier.spawn(format!("channel-{name}"), move || {
+                while wake.wait() {
+                    carry(&runtime, &config, &name, &*send, &wake);
+                }
+            })?;
+        }
+        let fan = Arc::<Wake>::default();
+        {
+            let (runtime, fan) = (runtime.clone(), Arc::clone(&fan));
+            let wakes = wakes.clone();
+            notifier.spawn("notifier".to_owned(), move || {
+                while fan.wait() {
+                    match spread(&runtime, &config) {
+                        Ok(0) => {}
+                        Ok(_) => wakes.iter().for_each(|wake| wake.wake()),
+                        Err(error) => tracing::error!(
+                            %error, "messages to people wait; approvals stand as they are"
+                        ),
+                    }
+                }
+            })?;
+        }
+        let told = Arc::clone(&fan);
+        runtime.on_approval_change(move |_, _| told.wake());
+        notifier.wakes.push(fan);
+        notifier.wakes.extend(wakes);
+        Ok(notifier)
+    }
+
+    fn spawn(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), String> {
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(run)
+            .map_err(|e| format!("cannot start a thread: {e}"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Stops the threads; what was not delivered is delivered after the next start.
+    pub fn stop(&mut self) {
+        for wake in &self.wakes {
+            wake.stopped.store(true, Ordering::SeqCst);
+            wake.wake();
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a channel's thread failed; its messages wait for the next start");
+            }
+        }
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The messages of what happened: for each channel of the groups that are asked by then, for each
+/// person where it reaches people one by one.
+fn messages(
+    config: &Config,
+    event: &OutboxRow,
+    row: &ApprovalRow,
+    now: UnixNanos,
+) -> Vec<NewDelivery> {
+    let escalations = row.approval.escalations(now);
+    let mut all: Vec<NewDelivery> = Vec::new();
+    let one = |channel: &str, person: &str| NewDelivery {
+        tenant: event.tenant.clone(),
+        channel: channel.to_owned(),
+        person: person.to_owned(),
+        topic: event.topic.clone(),
+        subject: event.subject.clone(),
+        version: event.version,
+        state: event.state.clone(),
+    };
+    for group in config.people.asked(&row.asked.group, escalations) {
+        for name in config.group_channels.get(&group).into_iter().flatten() {
+            let Some(channel) = config.channels.get(name) else {
+                continue;
+            };
+            match channel {
+                Channel::Webhook(_) => all.push(one(name, "")),
+                // What people did, they need not be told again.
+                _ if !asks(&event.topic) && event.topic != "approval.expire" => {}
+                Channel::Slack(_) => all.push(one(name, "")),
+                Channel::Email(_) => {
+                    let members = config.people.members(&group);
+                    for person in config.emails.keys() {
+                        let asked = members.is_none_or(|m| m.contains(person));
+                        if asked && !row.approval.request.excluded.contains(person) {
+                            all.push(one(name, person));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|d| seen.insert((d.channel.clone(), d.person.clone())));
+    all
+}
+
+/// Makes deliveries of what is in the outbox; how many rows it had.
+fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
+    let store = runtime.store();
+    let mut total = 0;
+    loop {
+        let now = runtime.now();
+        let events = store.outbox(OUTBOX_ROWS)?;
+        let Some(last) = events.last() else {
+            break;
+        };
+        let mut all = Vec::new();
+        for event in events.iter().filter(|e| e.tenant == config.tenant) {
+            match store.approval(&event.tenant, &event.subject) {
+                Ok(row) => all.extend(messages(config, event, &row, now)),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        store.deliver(&all, last.seq, now)?;
+        total += events.len();
+        if events.len() < OUTBOX_ROWS {
+            store.purge_deliveries(now.saturating_sub(KEPT_NS))?;
+            break;
+        }
+    }
+    Ok(total)
+}
+
+/// Tries what one channel has to carry.
+fn carry(
+    runtime: &Runtime,
+    config: &Config,
+    channel: &str,
+    send: &dyn Fn(&Message<'_>) -> Sent,
+    wake: &Wake,
+) {
+    let store = runtime.store();
+    let due = match store.deliveries_due(runtime.now(), DUE_ROWS) {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(%error, channel, "messages wait");
+            return;
+        }
+    };
+    for delivery in due.iter().filter(|d| d.message.channel == channel) {
+        if wake.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let now = runtime.now();
+        let sent = match store.approval(&delivery.message.tenant, &delivery.message.subject) {
+            // Nobody is asked about what is decided.
+            Ok(row)
+                if asks(&delivery.message.topic)
+                    && row.approval.state != State::Pending
+                    && !matches!(config.channels.get(channel), Some(Channel::Webhook(_))) =>
+            {
+                Sent::Yes
+            }
+            Ok(row) => {
+                let escalations = row.approval.escalations(now);
+                send(&Message {
+                    delivery,
+                    groups: config.people.asked(&row.asked.group, escalations),
+                    row: &row,
+                    now,
+                })
+            }
+            Err(error) if error.is_not_found() => Sent::Yes,
+            Err(error) => Sent::Later(error.to_string(), None),
+        };
+        let attempt = match sent {
+            Sent::Yes => Attempt::Sent,
+            Sent::Never(error) => Attempt::Dead(error),
+            Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
+                Some(at) => Attempt::Again(at, error),
+                None => Attempt::Dead(error),
+            },
+        };
+        match &attempt {
+            Attempt::Sent => {}
+            Attempt::Again(_, error) => {
+                tracing::warn!(
+                    error,
+                    channel,
+                    seq = delivery.seq,
+                    "a message is tried again"
+                );
+            }
+            Attempt::Dead(error) => {
+                tracing::error!(
+                    error,
+                    channel,
+                    seq = delivery.seq,
+                    "a message was given up; see `/api/deliveries?status=dead`"
+                );
+            }
+        }
+        if let Err(error) = store.delivery_tried(delivery.seq, &attempt) {
+            tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
+            return;
+        }
+    }
+}

@@ -181,6 +181,18 @@ fn what_changed_and_changed_back_is_none() {
 }
 
 #[test]
+fn a_directory_in_which_something_was_made_can_be_moved_with_what_it_lies_in() {
+    let world = world();
+    fs::create_dir(world.root.join("dir/inner")).unwrap();
+    world.write("dir/inner/new", "mine");
+    let [dir, moved] = ["dir", "moved"].map(|name| world.root.join(name));
+    world.shadow.rename(&dir, &moved).unwrap();
+    assert_eq!(world.shadow.commit().unwrap(), []);
+    assert_eq!(fs::read_to_string(moved.join("inner/new")).unwrap(), "mine");
+    assert!(!dir.exists());
+}
+
+#[test]
 fn a_directory_that_became_a_link_is_a_conflict() {
     let world = world();
     world.write("dir/two", "mine");

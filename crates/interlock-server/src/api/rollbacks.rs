@@ -197,7 +197,11 @@ pub async fn cancel(
 #[serde(deny_unknown_fields)]
 pub struct ClaimRequest {
     /// The key of the client's log in C2SP form.
-    #[schema(min_length = 1, max_length = 512, example = "interlock/client+9f86d081+AQ")]
+    #[schema(
+        min_length = 1,
+        max_length = 512,
+        example = "interlock/client+9f86d081+AQ"
+    )]
     pub log: String,
 }
 
@@ -239,7 +243,11 @@ pub async fn claim(
 #[serde(deny_unknown_fields)]
 pub struct RollbackResultRequest {
     /// The key of the client's log in C2SP form.
-    #[schema(min_length = 1, max_length = 512, example = "interlock/client+9f86d081+AQ")]
+    #[schema(
+        min_length = 1,
+        max_length = 512,
+        example = "interlock/client+9f86d081+AQ"
+    )]
     pub log: String,
     /// `done`, `stopped` or `failed`.
     #[schema(pattern = "^(done|stopped|failed)$", example = "done")]

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import unittest
+import unittest.mock
 
 from interlock import (
     Blocked,

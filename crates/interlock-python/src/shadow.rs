@@ -42,6 +42,16 @@ type Stat = (
     (u64, u64, u64),
 );
 
+/// How it changes, where, what it is, its size and mode, and what of it changes.
+type Change = (
+    &'static str,
+    OsString,
+    &'static str,
+    u64,
+    u32,
+    Vec<&'static str>,
+);
+
 fn stat(found: &Shown) -> Stat {
     (
         (
@@ -273,19 +283,7 @@ impl PyShadow {
     }
 
     /// What a commit would change: how, where, what, its size and mode, and what of it.
-    fn diff(
-        &self,
-        py: Python<'_>,
-    ) -> PyResult<
-        Vec<(
-            &'static str,
-            OsString,
-            &'static str,
-            u64,
-            u32,
-            Vec<&'static str>,
-        )>,
-    > {
+    fn diff(&self, py: Python<'_>) -> PyResult<Vec<Change>> {
         let changes = self.run(py, Path::new("/"), Shadow::diff)?;
         Ok(changes
             .into_iter()

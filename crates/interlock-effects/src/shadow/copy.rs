@@ -164,6 +164,8 @@ impl Shadow {
                 self.movable(&path)?;
                 self.copy_up(held, &dir, &path, &found, true)?;
                 if found.shown.is_dir() && found.lower {
+                    // It may have been copied before, for the sake of what is in it.
+                    held.bases.note(&path)?;
                     next.push(Dir {
                         path,
                         upper: true,

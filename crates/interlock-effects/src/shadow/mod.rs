@@ -4,7 +4,8 @@
 //! documentation, `filesystems/overlayfs.rst`, mounted with `userxattr`), so that the two can be used
 //! in turn: every changed entry stands below `upper` at its absolute path, a removed one is a character
 //! device 0:0, and a directory with the attribute `user.overlay.opaque` hides what it covers. Files that
-//! had several names are kept once, in `index`, for every name.
+//! had several names are kept once, in `index`, for every name; a symbolic link that had several becomes one
+//! for each when it is changed.
 //!
 //! Paths are resolved here, component by component, over what the shadow and the files below it have
 //! together. What happens in `/proc`, `/sys` and `/dev` is the kernel's, and only read.

@@ -7,7 +7,7 @@ use rustix::fs::{Access, CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::ops::reaches;
-use super::view::{Follow, Last, Place};
+use super::view::{Follow, Place};
 use super::{Result, Shadow};
 
 /// Numbers of devices whose content is nobody's: `/dev/null`, `zero`, `full`, `random`, `urandom`.
@@ -40,14 +40,14 @@ impl Shadow {
             return self.open_to_read(&place, flags);
         }
         let mut held = self.hold()?;
-        let file = |place: &Place| !place.slash || !matches!(place.last, Last::Name(_));
-        if create && !file(&self.resolve(path, Follow::Never)?) {
-            return Err(Errno::ISDIR.into());
-        }
+        let follow = if create {
+            Follow::Create {
+                follow: follow == Follow::Always,
+            }
+        } else {
+            follow
+        };
         let place = self.resolve(path, follow)?;
-        if create && !file(&place) {
-            return Err(Errno::ISDIR.into());
-        }
         self.reachable(&place.path)?;
         if flags.contains(OFlags::TMPFILE) {
             let dir = place.directory()?;

@@ -425,7 +425,7 @@ impl Shadow {
     /// `utimensat`.
     pub fn set_times(&self, path: &Path, times: Times, follow: bool) -> Result<()> {
         let spec = |(tv_sec, tv_nsec): (i64, i64)| Timespec { tv_sec, tv_nsec };
-        let now = (0, i64::from(UTIME_NOW));
+        let now = (0, UTIME_NOW);
         let [accessed, modified] = times.unwrap_or([now, now]);
         let stamps = Timestamps {
             last_access: spec(accessed),

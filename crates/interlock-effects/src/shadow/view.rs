@@ -111,6 +111,11 @@ pub(crate) enum Follow {
     Slash,
     /// It is the name itself that is made or removed.
     Never,
+    /// A file is opened or made: a slash after its name, or after the target of a link that is
+    /// followed, means a directory, which is none.
+    Create {
+        follow: bool,
+    },
 }
 
 impl Follow {
@@ -119,6 +124,7 @@ impl Follow {
             Self::Always => true,
             Self::Slash => slash,
             Self::Never => false,
+            Self::Create { follow } => follow,
         }
     }
 
@@ -302,6 +308,9 @@ impl Shadow {
             }
             let found = self.entry(&dir, &name)?;
             let ends = pending.is_empty();
+            if ends && slash && matches!(follow, Follow::Create { .. }) {
+                return Err(Errno::ISDIR.into());
+            }
             if ends && (found.is_none() || !follow.here(slash)) || found.is_none() {
                 if !ends {
                     return Err(Errno::NOENT.into());
@@ -533,11 +542,12 @@ impl Shadow {
 
 /// Shows a copy as what it stands for; whether it is somebody else's.
 fn corrected(real: &Path, shown: &mut Shown, indexed: bool) -> bool {
-    if shown.is_file() && (indexed || shown.nlink > 1) {
-        if let Some(names) = Names::read(real) {
-            // One of its names is in the index.
-            shown.nlink = (names.links + shown.nlink).saturating_sub(names.hidden + 1);
-        }
+    if shown.is_file()
+        && (indexed || shown.nlink > 1)
+        && let Some(names) = Names::read(real)
+    {
+        // One of its names is in the index.
+        shown.nlink = (names.links + shown.nlink).saturating_sub(names.hidden + 1);
     }
     if !rustix::process::geteuid().is_root()
         && (shown.is_file() || shown.is_dir())

@@ -181,6 +181,18 @@ fn what_changed_and_changed_back_is_none() {
 }
 
 #[test]
+fn a_directory_in_which_something_was_made_can_be_moved_with_what_it_lies_in() {
+    let world = world();
+    fs::create_dir(world.root.join("dir/inner")).unwrap();
+    world.write("dir/inner/new", "mine");
+    let [dir, moved] = ["dir", "moved"].map(|name| world.root.join(name));
+    world.shadow.rename(&dir, &moved).unwrap();
+    assert_eq!(world.shadow.commit().unwrap(), []);
+    assert_eq!(fs::read_to_string(moved.join("inner/new")).unwrap(), "mine");
+    assert!(!dir.exists());
+}
+
+#[test]
 fn a_directory_that_became_a_link_is_a_conflict() {
     let world = world();
     world.write("dir/two", "mine");
@@ -311,6 +323,20 @@ fn there_is_room_for_so_much() {
     );
 }
 
+/// Makes the directories of the shadow that lead to the root, as the kernel copies them.
+fn upper_directory(world: &World) {
+    let mut at = world.shadow.upper().to_owned();
+    let mut below = PathBuf::from("/");
+    for part in world.root.iter().skip(1) {
+        at.push(part);
+        below.push(part);
+        if !at.exists() {
+            fs::create_dir(&at).unwrap();
+            fs::set_permissions(&at, fs::metadata(&below).unwrap().permissions()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
     let world = world();
@@ -321,7 +347,7 @@ fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
         .shadow
         .upper()
         .join(world.root.strip_prefix("/").unwrap());
-    fs::create_dir_all(&above).unwrap();
+    upper_directory(&world);
     fs::write(above.join("one"), "child's").unwrap();
     assert_eq!(world.conflict(), "one: nobody knows what it was");
     world.shadow.adopt(since).unwrap();
@@ -336,7 +362,7 @@ fn what_a_child_did_is_adopted_unless_it_changed_meanwhile() {
         .shadow
         .upper()
         .join(world.root.strip_prefix("/").unwrap());
-    fs::create_dir_all(&above).unwrap();
+    upper_directory(&world);
     fs::write(above.join("one"), "child's").unwrap();
     world.shadow.adopt((0, 0)).unwrap();
     assert_eq!(world.conflict(), "one: it changed while it was copied");

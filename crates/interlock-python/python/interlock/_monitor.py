@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 from importlib import _bootstrap_external  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _undo
+from . import _sealing, _undo
 from ._guard import Guard
 
 if TYPE_CHECKING:
@@ -187,9 +187,15 @@ class Monitor:
     def _keep(self, ops: list[_undo.Op], tool: str, decision: Decision) -> None:
         journal = self.interlock.undo_journal
         assert journal is not None
-        step = self._of_tree(ops) or self.step(tool, decision)
-        if step.keep(ops) and ops[0][0] == "rmtree":
+        step = self._of_tree(ops)
+        new = step is None
+        if step is None:
+            step = self.step(tool, decision)
+        kept = step.keep(ops)
+        if kept and ops[0][0] == "rmtree":
             _local.tree = (ops[0][1], step)
+        elif kept and new and step is not _undo.current():
+            _sealing.later(step, [name for _, *names in ops for name in names if name is not None])
 
     def step(self, tool: str, decision: Decision) -> _undo.Step:
         """The step that an action belongs to: that of the guarded call around it, or its own."""
@@ -214,8 +220,10 @@ class Monitor:
         """Notes how things are at the end: what differs later was not done in here."""
         was, _local.deciding = _local.deciding, True
         try:
+            _sealing.taken(self._steps)
             for step in self._steps:
-                step.seal()
+                if not step.sealed:
+                    step.seal()
             self._steps.clear()
             for ending in ENDING:
                 ending()

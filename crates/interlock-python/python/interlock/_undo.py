@@ -126,6 +126,8 @@ class Step:
         self.journal = journal
         self._about = (agent, tool, decision)
         self._number: int | None = None
+        #: Whether it is noted how it left things.
+        self.sealed = False
         self._lock = threading.Lock()
 
     @property
@@ -139,6 +141,7 @@ class Step:
         """Keeps what `ops` are about to change, or notes why they cannot be undone, which the
         decision knew. Raises where neither can be written down, and then they must not happen."""
         why = self.journal.plan(ops)
+        self.sealed = False
         if why is None:
             self.journal.core.before(self.number, list(ops))
             return True
@@ -147,6 +150,7 @@ class Step:
 
     def irreversible(self, why: str) -> None:
         """Notes an effect that cannot be undone."""
+        self.sealed = False
         self.journal.core.irreversible(self.number, why)
 
     def declare(self, tool: str, undo: Callable[[], Any]) -> None:
@@ -157,6 +161,7 @@ class Step:
 
     def declare_as(self, kind: str, payload: str) -> None:
         """Notes an effect that any process can undo, and that can be tried twice."""
+        self.sealed = False
         self.journal.core.declare(self.number, kind, payload, True)
 
     def declare_begun(self, kind: str, payload: str, idempotent: bool) -> int:
@@ -182,6 +187,7 @@ class Step:
             return
         try:
             self.journal.core.seal(self._number)
+            self.sealed = True
         except InterlockError as error:
             logger.error("step %s is not sealed: %s", self._number, error)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import unittest
 import unittest.mock
 
@@ -22,6 +23,8 @@ from interlock import (
     InterlockError,
     RollbackStopped,
     UndoLimits,
+    _monitor,
+    _sealing,
 )
 
 from world import World
@@ -360,6 +363,26 @@ class Rollback(World):
             il.guard(lambda id: None, name="delete_record")(7)
         self.assertFalse(il.check("custom", tool="other").allowed)
         self.assertTrue(il.check("custom", tool="other", agent="another").allowed)
+
+    def test_what_somebody_else_changes_while_a_monitor_goes_on_stands_against_it(self):
+        path, open_still = self.root / "a.txt", self.root / "b.txt"
+        with self.il.monitor("bot"):
+            path.write_text("the agent's")
+            with open(open_still, "w") as file:
+                file.write("the agent's")
+                file.flush()
+                deadline = time.monotonic() + 20
+                # As long as a file is open, what is written to it is the agent's.
+                while time.monotonic() < deadline and _sealing._waiting[1:]:
+                    time.sleep(0.05)
+                file.write(" too")
+            with _monitor.unmonitored():
+                path.write_text("theirs")
+        with self.assertRaises(RollbackStopped) as raised:
+            self.il.rollback(last=2, agent="bot")
+        self.assertEqual(len(raised.exception.report.undone), 1)
+        self.assertEqual(path.read_text(), "theirs")
+        self.assertFalse(open_still.exists())
 
     # -- the record -----------------------------------------------------------------------------
 

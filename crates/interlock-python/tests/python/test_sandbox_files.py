@@ -313,7 +313,7 @@ class Files(Rooted):
                     path.write_text("x")
 
     def test_what_reaches_others_is_refused(self):
-        other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        other = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
         self.addCleanup(other.wait)
         self.addCleanup(other.kill)
         self.addCleanup(other.stdin.close)

@@ -374,7 +374,7 @@ def wrap_function(guard: Guard, function: Callable[..., Any], skip: int = 0) -> 
                     guard, call, function, guard.name, guard.idempotent, guard.check
                 )
             decision = await guard.interlock.off_loop(
-                guard.permit, call.arguments, True, call.edit
+                functools.partial(guard.permit, call.arguments, edit=call.edit)
             )
             if decision.arguments is not None:
                 call.replace(decision.arguments)

@@ -278,6 +278,14 @@ def things(server, reached):
     post(f"/api/approvals/{approvals[1]}/decide", {"decision": "approve"})
     session = post("/api/session-approvals", {"approval_id": approvals[3], "minutes": 5})
     reached.append(("POST", "/api/session-approvals", 201))
+    rollbacks = {
+        agent: post(f"/api/agents/{agent}/rollback", {"last": 3})["id"]
+        for agent in ("canceled", "claimed", "ended")
+    }
+    # As the document's examples name the client.
+    for agent in ("claimed", "ended"):
+        log = "interlock/client+9f86d081+AQ"
+        post(f"/api/rollbacks/{rollbacks[agent]}/claim", {"log": log})
     deadline = time.monotonic() + 10
     while not (dead := call(server, "GET", "/api/deliveries?status=dead")):
         assert time.monotonic() < deadline, "what a receiver does not want is given up"
@@ -300,6 +308,9 @@ def things(server, reached):
         "OLD_POLICY_ID": post("/api/policies", {**asks, "name": "old"})["id"],
         "KEY_ID": post("/api/keys", {"role": "auditor", "label": "to be revoked"})["id"],
         "AGENT_ID": "a",
+        "CANCELED_ROLLBACK_ID": rollbacks["canceled"],
+        "CLAIMED_ROLLBACK_ID": rollbacks["claimed"],
+        "ENDED_ROLLBACK_ID": rollbacks["ended"],
         "CONTENT_SEQ": str(blocked["record"]["seq"]),
     }
 

@@ -1,6 +1,6 @@
 // One approval with its context, and the answer to it.
 
-import { useState, type RefObject } from 'react';
+import { useRef, useState, type RefObject } from 'react';
 import { told, topTerms, verb, type Action, type Explained } from '../actions';
 import { api, ApiFailure, explain, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
@@ -8,6 +8,7 @@ import { Untrusted, UntrustedJson } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { FactDetail, FindingList, Reasons, RiskDetail } from '../parts/Explanation';
 import { Effect, Facts, Panel, Problem, Risk, span, Time, useNow } from '../parts/show';
+import { proposed } from '../proposed';
 import { go, Link, to } from '../router';
 import { NotYours, useMay } from '../who';
 import { Answer, type Asked } from './Answer';
@@ -67,6 +68,7 @@ const STATES: Readonly<Record<string, string>> = {
   executed: 'approved and done',
   failed: 'approved, and it failed',
   unknown: 'approved; nobody knows how it ended',
+  resolved: 'approved; a person found out how it ended',
   cancelled: 'withdrawn',
   superseded: 'void: the policy became stricter',
 };
@@ -104,10 +106,18 @@ export function ApprovalDetail({ id, heading, onDecided }: ApprovalDetailProps) 
   const [said, setSaid] = useState<{ good: boolean; text: string } | null>(null);
   const pending = approval?.state === 'pending';
   const can = mayDecide && pending && asking === null;
+  // What the person sees here is what was asked: another action is approved where it is shown.
+  const canApprove = can && approval !== undefined && !proposed(approval).edited;
+  const seen = useRef<{ action_hash?: string }>({});
+  const ask = (asked: Asked) => {
+    if (!approval) return;
+    seen.current = asked === 'approve' ? proposed(approval).seen : {};
+    setAsking(asked);
+  };
 
   useKeys({
-    a: () => can && setAsking('approve'),
-    d: () => can && setAsking('deny'),
+    a: () => canApprove && ask('approve'),
+    d: () => can && ask('deny'),
     o: () => approval && approval.run_id !== '' && go(to('runs', approval.run_id)),
   });
 
@@ -117,7 +127,7 @@ export function ApprovalDetail({ id, heading, onDecided }: ApprovalDetailProps) 
     try {
       const answered = await api.post('/api/approvals/{id}/decide', {
         path: { id },
-        body: { decision: asked, ...(reason === '' ? {} : { reason }) },
+        body: { decision: asked, ...(reason === '' ? {} : { reason }), ...seen.current },
       });
       setSaid(outcome(answered, asked));
     } catch (error) {
@@ -183,6 +193,12 @@ export function ApprovalDetail({ id, heading, onDecided }: ApprovalDetailProps) 
         <h3>Arguments</h3>
         {detail.erased === true ? <p className="empty">Its content was erased.</p> : <UntrustedJson value={detail.arguments} />}
         <p className="quiet">Personal data and secrets are masked. What you approve is the action with this digest, once: <code>{approval.action_hash}</code></p>
+        {proposed(approval).edited && (
+          <p className="problem" role="alert">
+            Somebody has edited it since: an approval would be of the action {proposed(approval).hash}, which is not shown here. It can be denied
+            here, and seen and approved with `interlock approvals`.
+          </p>
+        )}
       </Panel>
       <Panel title="Why you are asked">
         <ul>
@@ -253,10 +269,10 @@ export function ApprovalDetail({ id, heading, onDecided }: ApprovalDetailProps) 
           <NotYours what="decide" verb="answer" />
         ) : (
           <>
-            <button type="button" className="primary" disabled={!can} onClick={() => setAsking('approve')}>
+            <button type="button" className="primary" disabled={!canApprove} onClick={() => ask('approve')}>
               Approve <kbd>a</kbd>
             </button>
-            <button type="button" className="danger" disabled={!can} onClick={() => setAsking('deny')}>
+            <button type="button" className="danger" disabled={!can} onClick={() => ask('deny')}>
               Deny <kbd>d</kbd>
             </button>
           </>

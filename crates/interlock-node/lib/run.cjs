@@ -268,8 +268,13 @@ class Run {
         }
       }
     } catch (error) {
+      if (asks === undefined) throw error;
       const asked = error instanceof errors.ApprovalRequired && !(error instanceof errors.ApprovalTimeout);
-      if (asks !== undefined && asked) throw new errors.OutcomeUnknown(error.decision);
+      if (asked) throw new errors.OutcomeUnknown(error.decision);
+      // Whom a server asks, its policies say: it takes no question of its client's own.
+      if (error.code === 'server.configuration') {
+        throw new errors.RunError(`${asks}; say what happened with \`settleStep()\``, 'run.in-doubt');
+      }
       throw error;
     }
     if (!decision.allowed) throw await guard.refusal(decision);

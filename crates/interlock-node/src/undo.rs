@@ -343,7 +343,7 @@ fn act(undo: &interlock_effects::Undo, work: &UndoWork) -> Result<String> {
                 idempotent: false,
             };
             let step = numbered(&mut out)?;
-            undo.declare(step, declared).map_err(failed)
+            undo.declare(step, declared).map(drop).map_err(failed)
         }
         "irreversible" => {
             let step = numbered(&mut out)?;

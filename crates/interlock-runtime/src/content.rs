@@ -689,8 +689,8 @@ mod tests {
     fn the_rest_of_an_action_is_json_in_its_wire_form() {
         let mut action = Action::new("a", ActionType::parse("custom").unwrap());
         assert_eq!(rest(&action), "{}");
-        action.capabilities.wait = true;
-        assert_eq!(rest(&action), r#"{"capabilities":["wait"]}"#);
+        action.capabilities.redact = true;
+        assert_eq!(rest(&action), r#"{"capabilities":["redact","wait"]}"#);
         action.user = User {
             id: "a \"b\"\n".to_owned(),
             roles: vec!["x".to_owned(), "\\y".to_owned()],
@@ -707,7 +707,7 @@ mod tests {
             "observed": {
                 "path": {"resolved": null, "bytes": -3}, "rows": null, "addresses": ["10.0.0.1"],
             },
-            "capabilities": ["wait"],
+            "capabilities": ["redact", "wait"],
             "cost_usd": "1.000000002",
             "timestamp": rfc3339(0),
         });

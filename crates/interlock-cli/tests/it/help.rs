@@ -29,6 +29,10 @@ const COMMANDS: &[&str] = &[
     "keys create",
     "keys list",
     "keys revoke",
+    "agents",
+    "agents pause",
+    "agents resume",
+    "agents rollback",
     "approvals",
     "approvals list",
     "approvals approve",
@@ -70,7 +74,7 @@ fn every_command_has_help_and_leaf_commands_an_example() {
     for command in COMMANDS {
         let text = help(command);
         let leaf = !text.contains("\nCommands:\n");
-        let shares = ["keys ", "approvals "]
+        let shares = ["agents ", "keys ", "approvals "]
             .iter()
             .any(|p| command.starts_with(p));
         assert!(

@@ -275,7 +275,7 @@ fn record(server: &Server) -> usize {
             .lines()
             .filter(|l| l.contains("  decision  "))
             .count(),
-        2,
+        5,
         "{}",
         ran.stdout
     );

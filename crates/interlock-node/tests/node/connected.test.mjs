@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ApprovalDenied, ApprovalRequired, ApprovalTimeout, Blocked, ConfigurationError, Interlock, InvalidAction,
-  LimitExceeded, Unavailable,
+  LimitExceeded, RunError, Unavailable,
 } from '@interlock/sdk';
 import { ADMIN, client, serving, until } from './serving.mjs';
 
@@ -204,6 +204,28 @@ test('a server that is down', async (t) => {
   await store({ x: 2 });
   assert.equal(ran.length, 1);
   await until('told of what ran meanwhile', async () => (await server.actions()).some((row) => row.decision === 'open'));
+});
+
+test('a run whose step is in doubt, with a server', async (t) => {
+  const server = await serving(t);
+  const ran = [];
+  for (const mode of ['connected', 'remote']) {
+    const il = client(t, server, { mode, data: mode });
+    const stop = new AbortController();
+    const life = (tool, signal) =>
+      il.run('r', { resume: true }, (run) => run.step('pay', tool, { order: mode, signal }));
+    await assert.rejects(life(async ({ signal }) => {
+      stop.abort(new Error('cut off'));
+      signal.throwIfAborted();
+    }, stop.signal), /cut off/);
+    // The server is asked about actions, not about what this process does not know.
+    const error = await life(async () => ran.push('again')).catch((e) => e);
+    assert.ok(error instanceof RunError && error.code === 'run.in-doubt', String(error));
+    assert.match(error.message, /may have happened before; say what happened with `settleStep\(\)`/);
+    il.settleStep('r', 1, { happened: true, result: 'paid', by: 'ann' });
+    assert.equal(await life(async () => ran.push('again')), 'paid');
+  }
+  assert.deepEqual(ran, []);
 });
 
 test('a frozen server costs no more than the timeout, and holds nothing up', async (t) => {

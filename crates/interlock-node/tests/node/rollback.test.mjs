@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Blocked, ConfigurationError, Interlock, RollbackStopped, Unavailable } from '@interlock/sdk';
 import { tree } from './tree.mjs';
-import { world } from './world.mjs';
+import { atEnd, world } from './world.mjs';
 
 const here = dirname(new URL(import.meta.url).pathname);
 
@@ -179,7 +179,7 @@ test('calls with an undo', async (t) => {
 test('the undo of another Interlock on the same directory', async (t) => {
   const one = place(t);
   const other = new Interlock(join(one.dir, 'data'), { agent: 'bot', policy: join(one.dir, 'policy.yaml'), durability: 'batch' });
-  t.after(() => other.close());
+  atEnd(t, () => other.close());
   const done = [];
   const tool = (il, undo) => il.guard(({ name }) => done.push(name), { name: 'create_user', undo });
   await tool(one.il, () => done.splice(0, 1))({ name: 'ann' });
@@ -358,7 +358,7 @@ test('after a crash', async (t) => {
   };
   const reopened = (place) => {
     const il = new Interlock(join(place.dir, 'data'), { agent: 'bot', policy: join(place.dir, 'policy.yaml'), durability: 'batch' });
-    t.after(() => il.close());
+    atEnd(t, () => il.close());
     return il;
   };
 

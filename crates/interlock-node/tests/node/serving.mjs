@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interlock } from '@interlock/sdk';
-import { POLICY, temporary } from './world.mjs';
+import { POLICY, atEnd, temporary } from './world.mjs';
 
 const BINARY = process.env.INTERLOCK_BINARY ?? '';
 export const ADMIN = 'a-key-for-tests-0123456789abcdefghijklmnop';
@@ -112,7 +112,7 @@ export async function serving(t, policy = POLICY) {
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, 'server.yaml'), policy);
   const server = new Server(dir, await freePort());
-  t.after(() => server.kill());
+  atEnd(t, () => server.kill());
   await server.start();
   return server;
 }
@@ -123,6 +123,6 @@ export function client(t, server, options = {}) {
   const il = new Interlock(join(server.dir, data), {
     agent: 'bot', server: server.url, apiKey: ADMIN, durability: 'batch', timeoutMs: 1_000, ...rest,
   });
-  t.after(() => il.close());
+  atEnd(t, () => il.close());
   return il;
 }

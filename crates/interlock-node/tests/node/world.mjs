@@ -23,9 +23,25 @@ rules:
     effect: block
 `;
 
+const ends = new WeakMap();
+
+/** Does this when the test has ended, before what was asked for earlier: a directory outlives who uses it. */
+export function atEnd(t, work) {
+  const known = ends.get(t);
+  if (known) {
+    known.unshift(work);
+    return;
+  }
+  const all = [work];
+  ends.set(t, all);
+  t.after(async () => {
+    for (const one of all) await one();
+  });
+}
+
 export function temporary(t) {
   const dir = mkdtempSync(join(tmpdir(), 'interlock-node-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   return dir;
 }
 
@@ -34,7 +50,7 @@ export function world(t, options = {}) {
   const file = join(dir, 'policy.yaml');
   writeFileSync(file, policy);
   const il = new Interlock(join(dir, 'data'), { agent: 'bot', policy: file, durability: 'batch', ...rest });
-  t.after(() => il.close());
+  atEnd(t, () => il.close());
   return { il, dir };
 }
 

@@ -671,7 +671,9 @@ class Interlock:
 
         Never call it from what an agent controls.
         """
-        edited = None if arguments is None else json.dumps(arguments, allow_nan=False)
+        if arguments is None:
+            return self.engine.decide_approval(id, approver, approve, reason)
+        edited = json.dumps(arguments, allow_nan=False)
         return self.engine.decide_approval(id, approver, approve, reason, edited)
 
     # -- threads --------------------------------------------------------------------------------

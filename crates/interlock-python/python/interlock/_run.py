@@ -362,6 +362,11 @@ class Run:
             if asks is None or isinstance(error, ApprovalTimeout):
                 raise
             raise OutcomeUnknown(error.decision) from None
+        except ConfigurationError as error:
+            # Whom a server asks, its policies say: it takes no question of its client's own.
+            if asks is None or error.code != "server.configuration":
+                raise
+            raise RunError(f"{asks}; say what happened with `settle_step`", "run.in-doubt") from None
         if not decision.allowed:
             raise guard.refusal(decision)
         return decision

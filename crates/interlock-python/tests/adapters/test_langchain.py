@@ -149,6 +149,16 @@ class Callback(Models, Adapter):
     def fails(self, asynchronous):
         return self.talk(asynchronous, breaks=True)
 
+    def test_name_thread_and_task_go_into_the_decision(self):
+        self.il._defaults = type(self.il._defaults)()
+        agent = create_agent(Speaker(test=self), [], name="clerk")
+        config = {"callbacks": [model_callback(self.il)], "configurable": {"thread_id": "t-1"}}
+        agent.invoke(ASK, config)
+        (_, asked, _) = self.checks[0]
+        self.assertEqual(asked["agent"], "clerk")
+        self.assertEqual(asked["session"], "t-1:clerk")
+        self.assertEqual(asked["context"]["prompt"], "look after the records")
+
     def test_a_model_alone_and_what_it_streams(self):
         model = Speaker(test=self)
         said = list(model.stream("hello", {"callbacks": [model_callback(self.il, prices={})]}))

@@ -17,6 +17,7 @@ from interlock import (
     Interlock,
     InvalidAction,
     LimitExceeded,
+    RunError,
     Unavailable,
 )
 
@@ -210,7 +211,26 @@ class Modes(WithServer):
             self.open(mode="remote", server=url, ca_file=self.server.policy)
 
 
+class Dies(BaseException):
+    """Ends a life of a run in the middle of a step."""
+
+
 class Faults(WithServer):
+    def test_a_step_in_doubt(self):
+        def dies():
+            raise Dies
+
+        for mode in ("connected", "remote"):
+            il = self.open(mode=mode, data=mode)
+            with self.assertRaises(Dies), il.run("r") as run:
+                run.step("pay", dies)
+            with self.assertRaises(RunError) as caught, il.run("r", resume=True) as run:
+                run.step("pay", lambda: self.fail("again"))
+            self.assertEqual(caught.exception.code, "run.in-doubt")
+            il.settle_step("r", 1, happened=True, result="paid", by="ann")
+            with il.run("r", resume=True) as run:
+                self.assertEqual(run.step("pay", lambda: self.fail("again")), "paid")
+
     def test_a_server_that_is_down(self):
         self.server.kill()
         il = self.open(mode="remote", on_unavailable={"search": "open"})

@@ -32,12 +32,13 @@ class Prices(World):
                 self.assertEqual(calls.cost(model, used), cost and Decimal(cost))
 
     def test_prices_that_are_none(self):
-        for prices in ({"x": 1}, {"x": (1,)}, {"x": ("much", 1)}, {"x": (-1, 1)}, {"x": ("nan", 1)}):
+        for prices in ({"x": 1}, {"x": (1,)}, {"x": ("much", 1)}, {"x": (-1, 1)}, {"x": ("nan", 1)},
+                       {"x": (1, 10**7)}):
             with self.subTest(prices), self.assertRaises(ConfigurationError):
                 ModelCalls(self.il, "test", prices)
 
     def test_counts_that_are_none(self):
-        for given in ((None, 1), (1, None), (0, 0), (-1, 1), (True, 1), ("1", 1), (1.5, 1)):
+        for given in ((None, 1), (1, None), (0, 0), (-1, 1), (True, 1), ("1", 1), (1.5, 1), (10**13, 1)):
             with self.subTest(given):
                 self.assertIsNone(usage(*given))
         self.assertEqual(usage(10, 5, 99), Usage(10, 5, 10))

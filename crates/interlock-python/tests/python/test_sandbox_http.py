@@ -334,6 +334,39 @@ class Stubs(World):
         sent = next(seen for seen in self.shop.seen if seen[0] == "POST")
         self.assertEqual(sent[2]["Authorization"], "Bearer of-the-agent")
 
+    def test_what_was_committed_can_be_undone(self):
+        one = f"{self.url}/{{order}}"
+        made = f"{self.url}/{{$response.body#/id}}"
+        entries = [
+            {
+                "id": "new",
+                "method": "POST",
+                "url": self.url,
+                "compensation": {"method": "DELETE", "url": made},
+                "verify": {"url": made, "expect": {"status": 404}},
+            },
+            {
+                "id": "change",
+                "method": "PUT",
+                "url": one,
+                "before": {"url": one},
+                "compensation": {"method": "PUT", "url": one, "body": "{$before.body}"},
+                "verify": {"url": one, "expect": {"json": {"/item": "{$before.body#/item}"}}},
+            },
+        ]
+        self.il.close()
+        self.il = self.open(compensations=entries)
+        with self.il.sandbox() as box:
+            by_httpx("POST", self.url, {"item": "x"})
+            by_requests("PUT", f"{self.url}/7", {"item": "is", "tags": []})
+            self.assertEqual(self.il.undo_steps(), [])
+            box.commit()
+        self.assertEqual(len(self.shop.writes), 2)
+        self.assertEqual([step.tool for step in self.il.undo_steps()], ["sandbox.commit"] * 2)
+        self.assertEqual(len(self.il.rollback(last=2).undone), 2)
+        self.shop.orders["7"]["version"] = 1
+        self.assertEqual(self.shop.orders, self.before)
+
     def test_a_commit_stops_at_the_first_failure(self):
         with self.il.sandbox() as box:
             by_httpx("POST", self.url, {"item": "x"})

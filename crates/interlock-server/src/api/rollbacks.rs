@@ -197,7 +197,11 @@ pub async fn cancel(
 #[serde(deny_unknown_fields)]
 pub struct ClaimRequest {
     /// The key of the client's log in C2SP form.
-    #[schema(min_length = 1, max_length = 512)]
+    #[schema(
+        min_length = 1,
+        max_length = 512,
+        example = "interlock/client+9f86d081+AQ"
+    )]
     pub log: String,
 }
 
@@ -239,16 +243,20 @@ pub async fn claim(
 #[serde(deny_unknown_fields)]
 pub struct RollbackResultRequest {
     /// The key of the client's log in C2SP form.
-    #[schema(min_length = 1, max_length = 512)]
+    #[schema(
+        min_length = 1,
+        max_length = 512,
+        example = "interlock/client+9f86d081+AQ"
+    )]
     pub log: String,
     /// `done`, `stopped` or `failed`.
-    #[schema(pattern = "^(done|stopped|failed)$")]
+    #[schema(pattern = "^(done|stopped|failed)$", example = "done")]
     pub state: String,
     /// Steps that are undone.
-    #[schema(maximum = 10000)]
+    #[schema(maximum = 10000, example = 3)]
     pub undone: u32,
     /// Steps of which not everything could be undone.
-    #[schema(maximum = 10000)]
+    #[schema(maximum = 10000, example = 0)]
     pub irreversible: u32,
     /// Why it ended early.
     #[schema(max_length = 500)]

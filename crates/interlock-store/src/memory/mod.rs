@@ -3,8 +3,8 @@
 mod approvals;
 mod control;
 mod projection;
-mod runs;
 mod review;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

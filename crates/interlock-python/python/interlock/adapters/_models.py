@@ -40,6 +40,9 @@ Amount = Union[int, float, str, Decimal]
 #: names (``gpt-*``); a third amount is for those that go in and were cached.
 Prices = Mapping[str, "tuple[Amount, Amount] | tuple[Amount, Amount, Amount]"]
 
+#: Tokens of one call, and US dollars for a million of them: what is more is a mistake.
+TOKENS_MAX, PRICE_MAX = 10**12, 10**6
+
 _MILLION = Decimal(1_000_000)
 #: An amount has nine decimals.
 _NANO = Decimal("0.000000001")
@@ -81,7 +84,9 @@ class Underway:
 
 def usage(input: Any, output: Any, cached: Any = 0) -> Usage | None:
     """The counts that a framework gives, where it gives any."""
-    counts = [n if type(n) is int and n >= 0 else None for n in (input, output, cached or 0)]
+    counts = [
+        n if type(n) is int and 0 <= n <= TOKENS_MAX else None for n in (input, output, cached or 0)
+    ]
     if counts[0] is None or counts[1] is None or counts[0] + counts[1] == 0:
         return None
     return Usage(counts[0], counts[1], min(counts[2] or 0, counts[0]))
@@ -105,9 +110,9 @@ class ModelCalls:
                 exact = tuple(Decimal(str(amount)) for amount in amounts)
             except ArithmeticError:
                 exact = ()
-            if not exact or not all(a.is_finite() and a >= 0 for a in exact):
+            if not exact or not all(a.is_finite() and 0 <= a <= PRICE_MAX for a in exact):
                 raise ConfigurationError(
-                    f"`prices` of `{name}` must be amounts from 0 on, not {amounts!r}",
+                    f"`prices` of `{name}` must be amounts from 0 to {PRICE_MAX}, not {amounts!r}",
                     "config.invalid",
                 )
             self._prices.append((name, exact))
@@ -262,8 +267,12 @@ class ModelCalls:
         """What is reported of an answer. A form that is not known takes nothing from the agent."""
         try:
             return read(result)
-        except Exception:
-            logger.exception("the answer of a model cannot be read: its text is not on record")
+        except Exception as error:
+            # Not the error's own text, which may quote the answer.
+            logger.error(
+                "the answer of a model cannot be read (%s): its text is not on record",
+                type(error).__name__,
+            )
             return Answer(None)
 
 

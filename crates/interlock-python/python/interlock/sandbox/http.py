@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Union
 from .. import _http_client, _template, _url
 from .._http import SAFE, Route
 from .._http_message import Answer, Fields, Request, field
-from .._undo_http import as_agent
+from .._undo_http import Effect, Plan, as_agent
 from ..errors import ConfigurationError, InterlockError, SandboxError
 from ._dry_run import DryRun
 from ._frame import Change, Part, Sandbox
@@ -436,29 +436,48 @@ class Sandboxed(Part):
                     body = _written(names.json(json.loads(body)))
                 except ValueError:
                     pass
-            shown = f"{request.method} {_url.without_query(url)}"
             kept = [(n, v) for n, v in request.headers if n.lower() not in _OF_CONNECTION]
+            now = Request("sandbox", request.method, url, kept, body)
             try:
-                answer = _http_client.send(request.method, url, kept, body or None)
+                answer = self._send(now)
+                why = None if answer.status // 100 == 2 else f"it was answered {answer.status}"
             except InterlockError as error:
-                why = _stopped(number, len(waiting), shown, str(error))
-                raise SandboxError(why, "sandbox.commit") from error
-            if answer.status // 100 != 2:
+                why = str(error)
+            if why is not None:
+                shown = f"{request.method} {_url.without_query(url)}"
                 raise SandboxError(
-                    _stopped(number, len(waiting), shown, f"it was answered {answer.status}"),
+                    f"of {len(waiting)} requests {number} were sent; `{shown}` failed and the rest is not "
+                    f"sent: {why}",
                     "sandbox.commit",
                 )
             if held.made_up is not None:
                 names.learn(held.made_up, _real_name(answer, held))
 
+    def _send(self, request: Request) -> Answer:
+        """Sends a request that was held back; what undoes it is noted, if that is known."""
+        interlock, effect = self.sandbox.interlock, None
+        plan = Plan.of(interlock.compensations, request)
+        if plan is not None and interlock.undo_journal is not None:
+            if plan.reads_before:
+                plan.read_before(interlock.credentials)
+            step = interlock.undo_journal.step(self.sandbox.agent, "sandbox.commit", self.sandbox.id)
+            effect = Effect(plan, step, True)
+        try:
+            answer = _http_client.send(
+                request.method, request.url, request.headers, request.body or None
+            )
+        except InterlockError as error:
+            if effect is not None:
+                effect.unknown(str(error))
+            raise
+        if effect is not None and effect.responded(Answer(answer.status, answer.headers)):
+            effect.finished(answer.body)
+        return answer
+
     def discard(self) -> None:
         with self._shadow.lock:
             self._held.clear()
             self._shadow = Shadow()
-
-
-def _stopped(number: int, of: int, shown: str, why: str) -> str:
-    return f"of {of} requests {number} were sent; `{shown}` failed and the rest is not sent: {why}"
 
 
 class Watch:

@@ -22,8 +22,9 @@ use crate::content::About;
 use crate::error::RuntimeError;
 use crate::{APPROVAL_FIELD, Runtime};
 
-/// How long the projection of the decision that asked is waited for.
-const PROJECTED: Duration = Duration::from_secs(2);
+/// How long the projection of the decision that asked is waited for: an embedded runtime gathers for two
+/// seconds, and may be behind.
+const PROJECTED: Duration = Duration::from_secs(10);
 /// Characters of masked arguments that a person is shown.
 const SHOWN_CHARACTERS: usize = 8_192;
 

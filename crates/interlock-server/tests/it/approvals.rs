@@ -427,7 +427,13 @@ fn deciders_race_over_rest_and_who_waits_hears_of_it() {
                 .map(|u| usize::from(u.join().expect("no panic")))
                 .sum()
         });
-        assert_eq!(runs, usize::from(state == "approved"), "{id} {state}");
+        // Thousands of payments in a minute may look wrong by then, and be denied for that: at most
+        // once is what must hold, and none of what was refused.
+        assert!(runs <= usize::from(state == "approved"), "{id} {state}");
+        assert!(
+            soak || runs == usize::from(state == "approved"),
+            "{id} {state}"
+        );
         approved += runs;
     }
     waits.sort_unstable();

@@ -105,6 +105,27 @@ export interface paths {
         patch: operations["set_profile"];
         trace?: never;
     };
+    "/api/agents/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses an agent and orders that its last steps are undone. The connected client that kept what
+         *     they changed does so within seconds, one of them and once; `GET /api/rollbacks/{id}` says what
+         *     came of it. The agent stays paused until somebody ends that.
+         */
+        post: operations["order_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -156,6 +177,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides many approvals, one after the other; each has its own result. */
+        post: operations["decide_approvals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One approval with everything that a person should know before they answer. */
+        get: operations["get_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes an approval back, before its grant is used: the agent that asked, or a person. */
+        post: operations["cancel_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/approvals/{id}/decide": {
         parameters: {
             query?: never;
@@ -165,8 +237,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Decides an approval; a second answer gets the first outcome. */
+        /**
+         * Decides an approval; a second answer gets the first outcome.
+         * @description An edited action is decided on like any other: what would be blocked cannot be agreed to.
+         */
         post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the doubt about an action whose executor went away; the first answer stands. */
+        post: operations["resolve_approval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -384,6 +476,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists deliveries, the newest first. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/{seq}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a dead delivery due again. */
+        post: operations["retry_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -521,9 +647,82 @@ export interface paths {
         put?: never;
         /**
          * Takes records of decisions and outcomes that a client made by itself. One that is sent again is
-         *     recorded once: by its id. A key that is bound to an agent brings that agent's records only.
+         *     recorded once: by its id. Each is judged by itself: a key that is bound to an agent brings that agent's
+         *     records, and others are refused.
          */
         post: operations["send_records"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rollbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest rollbacks, newest first. */
+        get: operations["list_rollbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rollbacks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rollback and how far it has come. */
+        get: operations["get_rollback"];
+        put?: never;
+        post?: never;
+        /** Takes back a rollback that no client has taken. The agent stays paused. */
+        delete: operations["cancel_rollback"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rollbacks/{id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a rollback for one client, which then carries it out. The same client may ask again; for
+         *     every other one it is taken.
+         */
+        post: operations["claim_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rollbacks/{id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes what came of a rollback from the client that has it, once. */
+        post: operations["end_rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -542,6 +741,45 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session-approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists session approvals, the newest first, also those that are over. */
+        get: operations["list_session_approvals"];
+        put?: never;
+        /**
+         * Agrees to further actions like the one that an approval is about, within its run or session.
+         * @description The approval itself stays as it is. Never for a critical action, nor for what several people must
+         *     agree to.
+         */
+        post: operations["create_session_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session-approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a session approval back; the first time stands. */
+        delete: operations["revoke_session_approval"];
         options?: never;
         head?: never;
         patch?: never;
@@ -784,7 +1022,7 @@ export interface components {
         };
         /** @description An approval. */
         ApprovalBody: {
-            /** @description The digest that a grant binds to, hex. */
+            /** @description The digest of the action as it was asked, hex. */
             action_hash: string;
             /** @description The type of the action. */
             action_type: string;
@@ -802,6 +1040,11 @@ export interface components {
             group: string;
             /** @description Its id; give it as `approval_id` with the same action to use the grant. */
             id: string;
+            /**
+             * @description The digest of the action that the next person agrees to: another one, once somebody has
+             *     edited the arguments.
+             */
+            proposed_hash: string;
             /**
              * Format: int32
              * @description How many people must agree.
@@ -824,6 +1067,58 @@ export interface components {
             state: string;
             /** @description The tool. */
             tool: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of this approval.
+             */
+            version: number;
+            /** @description What people answered. */
+            votes: components["schemas"]["VoteBody"][];
+        };
+        /** @description What one argument must be; exactly one of `any`, `glob`, `one_of`, or `min` and `max`. */
+        ArgumentConstraint: {
+            /** @description Anything. */
+            any?: boolean | null;
+            /** @description A text that this pattern matches. */
+            glob?: string | null;
+            /**
+             * Format: int64
+             * @description At most this whole number.
+             */
+            max?: number | null;
+            /**
+             * Format: int64
+             * @description At least this whole number.
+             */
+            min?: number | null;
+            /** @description One of these. */
+            one_of?: unknown[] | null;
+        };
+        /** @description One of many answers. */
+        BatchItem: {
+            /** @description Its `proposed_hash`, as the person was shown it. */
+            action_hash: string;
+            /** @description The approval. */
+            id: string;
+        };
+        /** @description The same answer to many approvals, each of which the person was shown. */
+        BatchRequest: {
+            /** @description `approve` or `deny`. */
+            decision: string;
+            /** @description Which, at most 100. */
+            items: components["schemas"]["BatchItem"][];
+            /** @description Why. */
+            reason?: string | null;
+        };
+        /** @description What became of one of many answers. */
+        BatchResult: {
+            /** @description Whether an earlier decision stands instead of this answer. */
+            already_decided: boolean;
+            error?: components["schemas"]["ErrorBody"] | null;
+            /** @description The approval. */
+            id: string;
+            /** @description Its state; absent when the answer was refused. */
+            state?: string | null;
         };
         /** @description The budgets of an agent, in US dollars as decimal texts. */
         BudgetBody: {
@@ -975,6 +1270,14 @@ export interface components {
             /** @description The key that the log began with; what a verifier trusts. */
             vkey: string;
         };
+        /** @description Who takes a rollback. */
+        ClaimRequest: {
+            /**
+             * @description The key of the client's log in C2SP form.
+             * @example interlock/client+9f86d081+AQ
+             */
+            log: string;
+        };
         /** @description A proof that the log only grew. */
         ConsistencyBody: {
             /** @description The hashes of RFC 6962 section 2.1.2, hex. */
@@ -1038,15 +1341,58 @@ export interface components {
         };
         /** @description A person's answer. */
         DecideRequest: {
-            /** @description `approve` or `deny`. */
+            /**
+             * @description The `proposed_hash` that the person was shown; when the action is another one by now, the
+             *     answer is refused.
+             */
+            action_hash?: string | null;
+            /** @description With `edit`: the arguments to run with. */
+            arguments?: Record<string, never> | null;
+            /** @description `approve`, `deny`, or `edit`: agree to the action with other arguments. */
             decision: string;
+            /**
+             * @description With `edit`, instead of `arguments`: what to change of them, as a JSON patch (RFC 6902) of
+             *     `add`, `remove`, `replace` and `test`.
+             */
+            patch?: Record<string, never>[] | null;
             /** @description Why. */
             reason?: string | null;
+            /** @description With `edit`: what is acted on, if that changes too. */
+            resource?: string | null;
         };
         /** @description That a policy is gone. */
         Deleted: {
             /** @description Always true. */
             deleted: boolean;
+        };
+        /** @description A message and what became of it. */
+        DeliveryBody: {
+            /** @description The approval. */
+            approval_id: string;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description The channel. */
+            channel: string;
+            /** @description When it was made. */
+            created: string;
+            /** @description Why the last attempt failed. */
+            error: string;
+            /** @description When it is tried next. */
+            next?: string | null;
+            /** @description Whom it is for, or empty. */
+            person: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq: number;
+            /** @description `due`, `sent` or `dead`. */
+            status: string;
+            /** @description What happened: `approval.request`, `approval.remind`, …. */
+            topic: string;
         };
         /** @description One masked place. */
         Detection: {
@@ -1137,6 +1483,17 @@ export interface components {
             origin: string;
             /** @description Whether it passed. */
             passed: boolean;
+        };
+        /** @description What somebody changed of the action. */
+        EditBody: {
+            /** @description The arguments as JSON, masked. */
+            arguments: string;
+            /** @description Who. */
+            editor: string;
+            /** @description The change as a JSON patch, masked. */
+            patch: string;
+            /** @description What the action acts on now. */
+            resource: string;
         };
         /** @description An entry of the record. */
         EntryBody: {
@@ -1314,7 +1671,8 @@ export interface components {
             /**
              * @description A C2SP signed note of the line `interlock lease v1` and a line of JSON: tenant, nonce, what
              *     the key is bound to, number and digest of the bundle in force, how long it is good for in
-             *     milliseconds, the kill switch, paused agents, and the agents whose actions the server decides.
+             *     milliseconds, the kill switch, paused agents, the agents whose actions the server decides, and
+             *     the rollbacks that wait for a client.
              */
             lease: string;
             /**
@@ -1614,6 +1972,30 @@ export interface components {
              */
             risk_score: number;
         };
+        /** @description What a person found out. */
+        ResolveRequest: {
+            /** @description Whether the effect of the action is there. */
+            happened: boolean;
+        };
+        /**
+         * @description An approval with its context. Everything in it that an agent wrote is to be shown as hostile
+         *     text.
+         */
+        ReviewBody: components["schemas"]["ApprovalBody"] & {
+            /** @description What an approval would allow. */
+            allows: string;
+            /** @description The three steps before, the last first. */
+            before: components["schemas"]["StepBody"][];
+            edit?: components["schemas"]["EditBody"] | null;
+            /** @description The groups that are asked by now. */
+            groups: string[];
+            /**
+             * Format: int64
+             * @description The sequence number of the decision that asks; its contents are read in clear under it, by
+             *     an auditor.
+             */
+            seq?: number | null;
+        };
         /** @description One revision of a bundle that was published. */
         RevisionBody: {
             /** @description Who published it. */
@@ -1641,6 +2023,89 @@ export interface components {
             };
             /** @description The dimension whose critical mark lifted the composite. */
             floor?: string | null;
+        };
+        /** @description A rollback and how far it has come. */
+        RollbackBody: {
+            /** @description The agent whose steps are undone; it is paused. */
+            agent_id: string;
+            /** @description When. */
+            at: string;
+            /** @description Who ordered it. */
+            by: string;
+            /** @description The log of the client that took it. */
+            claimed_by?: string | null;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description Until when a client may take it. */
+            expires_at: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Steps of which not everything could be undone.
+             */
+            irreversible?: number | null;
+            /**
+             * Format: int32
+             * @description How many steps, the newest first.
+             */
+            last: number;
+            /** @description Why it ended early. */
+            message?: string | null;
+            /** @description Why. */
+            reason: string;
+            /**
+             * @description `ordered`, `claimed`, `done`, `stopped`, `failed`, `canceled` or `expired`.
+             * @example ordered
+             */
+            state: string;
+            /**
+             * Format: int32
+             * @description Steps that are undone.
+             */
+            undone?: number | null;
+        };
+        /** @description What is to be undone. */
+        RollbackRequest: {
+            /**
+             * Format: int32
+             * @description How many of the agent's steps, the newest first.
+             */
+            last: number;
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: int32
+             * @description How long it may wait for a client, in seconds; a day when absent.
+             */
+            wait_s?: number | null;
+        };
+        /** @description What came of a rollback. */
+        RollbackResultRequest: {
+            /**
+             * Format: int32
+             * @description Steps of which not everything could be undone.
+             * @example 0
+             */
+            irreversible: number;
+            /**
+             * @description The key of the client's log in C2SP form.
+             * @example interlock/client+9f86d081+AQ
+             */
+            log: string;
+            /** @description Why it ended early. */
+            message?: string | null;
+            /**
+             * @description `done`, `stopped` or `failed`.
+             * @example done
+             */
+            state: string;
+            /**
+             * Format: int32
+             * @description Steps that are undone.
+             * @example 3
+             */
+            undone: number;
         };
         /** @description The actions of one run together. */
         RunBody: {
@@ -1708,6 +2173,95 @@ export interface components {
              */
             seq: number;
         };
+        /** @description A temporary rule. */
+        SessionApprovalBody: {
+            /** @description The type of the actions. */
+            action_type: string;
+            /** @description The agent that may use it. */
+            agent_id: string;
+            /** @description The approval that it was made from. */
+            approval_id: string;
+            /**
+             * @description What each argument must be: `same` as it was (a digest), `any`, `min` and `max`, `glob`, or
+             *     `one_of`.
+             */
+            arguments: Record<string, never>;
+            /** @description What they cost so far by their estimates, in US dollars. */
+            cost_usd: string;
+            /** @description What the actions may cost together, in US dollars. */
+            cost_usd_max?: string | null;
+            /** @description When. */
+            created: string;
+            /** @description Until when. */
+            expires: string;
+            /** @description Who agreed. */
+            granted_by: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Whether it covers anything now. */
+            live: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description The pattern over the resource. */
+            resource: string;
+            /** @description When it was taken back. */
+            revoked?: string | null;
+            /** @description Who took it back. */
+            revoked_by?: string | null;
+            /**
+             * Format: int32
+             * @description The highest composite risk that it covers.
+             */
+            risk_max: number;
+            /** @description What asks for approval and is answered by it. */
+            rules: string[];
+            /** @description The run within which it holds, or empty. */
+            run_id: string;
+            /** @description The session within which it holds, or empty. */
+            session_id: string;
+            /** @description The tool. */
+            tool: string;
+            /**
+             * Format: int32
+             * @description How often it was used.
+             */
+            uses: number;
+            /**
+             * Format: int32
+             * @description How often it may be used.
+             */
+            uses_max: number;
+        };
+        /** @description What a person agrees to beyond one action. */
+        SessionApprovalRequest: {
+            /** @description The approval that asks for an action like those, pending or approved. */
+            approval_id: string;
+            /** @description What the arguments must be; one that is not named must be as it was. */
+            arguments?: {
+                [key: string]: components["schemas"]["ArgumentConstraint"];
+            } | null;
+            /**
+             * @description What the actions may cost together by their estimates, in US dollars.
+             * @example 25.00
+             */
+            cost_usd?: string | null;
+            /**
+             * Format: int32
+             * @description For how many minutes; 60 by default.
+             */
+            minutes?: number | null;
+            /** @description Why. */
+            reason?: string | null;
+            /** @description A pattern over the resource; as it was, when there is none. */
+            resource?: string | null;
+            /**
+             * Format: int32
+             * @description How often; 20 by default.
+             */
+            uses?: number | null;
+            /** @description `run` or `session`; `run` by default. */
+            within?: string | null;
+        };
         /** @description One file of a bundle. */
         SourceBody: {
             /** @description `organisation`, `team` or `agent`; null when the file says so itself. */
@@ -1774,6 +2328,33 @@ export interface components {
              */
             total_actions: number;
         };
+        /** @description A step that the same run or session took before. */
+        StepBody: {
+            /** @description The type. */
+            action_type: string;
+            /** @description When. */
+            at: string;
+            /** @description What was decided. */
+            effect: string;
+            /** @description The decision. */
+            id: string;
+            /** @description How it ended, if that is known. */
+            outcome?: string | null;
+            /** @description The resource. */
+            resource: string;
+            /**
+             * Format: int32
+             * @description The composite risk, 0..=100.
+             */
+            risk: number;
+            /**
+             * Format: int64
+             * @description The sequence number of its record.
+             */
+            seq: number;
+            /** @description The tool. */
+            tool: string;
+        };
         /** @description One term of a dimension. */
         TermBody: {
             /** @description The stable code. */
@@ -1790,6 +2371,17 @@ export interface components {
              * @description The value that caused it.
              */
             value?: number | null;
+        };
+        /** @description One person's answer. */
+        VoteBody: {
+            /** @description Who. */
+            approver: string;
+            /** @description Whether they agreed. */
+            approves: boolean;
+            /** @description When. */
+            at: string;
+            /** @description Why, in their words. */
+            reason: string;
         };
         /** @description What a key is good for. */
         WhoamiBody: {
@@ -2519,6 +3111,105 @@ export interface operations {
             };
         };
     };
+    order_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's id; it is registered if it is not known */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackRequest"];
+            };
+        };
+        responses: {
+            /** @description It is ordered, and the agent is paused */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Another rollback of the agent waits, or too many do */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_alerts: {
         parameters: {
             query?: {
@@ -2729,6 +3420,238 @@ export interface operations {
             };
         };
     };
+    decide_approvals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
+        };
+        responses: {
+            /** @description What became of each, in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResult"][];
+                };
+            };
+            /** @description The answer is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval as it stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may neither ask nor decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be taken back any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     decide_approval: {
         parameters: {
             query?: never;
@@ -2799,8 +3722,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description It cannot be decided any more */
+            /** @description It cannot be decided like that */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description What would be edited was erased */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2827,6 +3759,114 @@ export interface operations {
                 };
             };
             /** @description The answer cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resolve_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveRequest"];
+            };
+        };
+        responses: {
+            /** @description The approval as it stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalBody"];
+                };
+            };
+            /** @description The answer is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is not in doubt */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2890,6 +3930,15 @@ export interface operations {
             };
             /** @description No such approval */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The arguments to run with were erased */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3940,6 +4989,151 @@ export interface operations {
             };
         };
     };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those that are `due`, `sent` or `dead`. */
+                status?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The deliveries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retry_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is tried at once */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The number is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no dead delivery of this number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: never;
@@ -4859,7 +6053,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The key may not check actions, or is bound to another agent */
+            /** @description The key may not check actions */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4896,6 +6090,423 @@ export interface operations {
                 };
             };
             /** @description They cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_rollbacks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rollbacks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rollback's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rollback */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rollback */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rollback's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is canceled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rollback */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A client has it, or it is over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    claim_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rollback's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimRequest"];
+            };
+        };
+        responses: {
+            /** @description It is this client's */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not check actions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rollback, or of an agent that the key is not bound to */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Another client has it, or it is over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rollback's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackResultRequest"];
+            };
+        };
+        responses: {
+            /** @description It is on record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not check actions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rollback, or of an agent that the key is not bound to */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is not this client's, or it ended otherwise */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4949,6 +6560,258 @@ export interface operations {
             };
             /** @description The key may not read */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_session_approvals: {
+        parameters: {
+            query?: {
+                /** @description Only those of this agent. */
+                agent_id?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session approvals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionApprovalBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_session_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionApprovalRequest"];
+            };
+        };
+        responses: {
+            /** @description The temporary rule */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionApprovalBody"];
+                };
+            };
+            /** @description The request is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There can be none for this action */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The content of the action was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_session_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionApprovalBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is none of this id */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -92,6 +92,16 @@ impl Runtime {
                 "approval `{id}` was given for another action; ask again"
             )));
         }
+        let revision = self.bundle(&principal.tenant).map(|b| b.revision);
+        if revision != Some(row.approval.request.policy_rev) {
+            // The rules that the grant answers may ask other people by now.
+            let decision = self.weigh(principal, action, self.now())?;
+            if let Some(Approvers { group, quorum, .. }) = asks_more(&decision, &row) {
+                return Err(RuntimeError::Conflict(format!(
+                    "the policies ask {quorum} of group `{group}` since approval `{id}` was given; ask again"
+                )));
+            }
+        }
         let rules = if row.approval.state == State::ApprovedEdited {
             let edit = self.inner.store.edit(&principal.tenant, &id.to_string())?;
             edit.filter(|edit| edit.digest == digest)
@@ -163,19 +173,11 @@ impl Runtime {
         id: Uuid,
         now: UnixNanos,
     ) -> Result<(), RuntimeError> {
-        let approvers = decision.obligations.iter().find_map(|o| match o {
-            Obligation::Approve(approvers) => Some(approvers.clone()),
-            _ => None,
-        });
         let Approvers {
             group,
             quorum,
             timeout_ms,
-        } = approvers.unwrap_or(Approvers {
-            group: "approvers".to_owned(),
-            quorum: 1,
-            timeout_ms: WAIT_NS_DEFAULT / 1_000_000,
-        });
+        } = asked_of(decision)?;
         let mut request = Asked::new(
             prepared.digest,
             loaded.revision,
@@ -184,9 +186,11 @@ impl Runtime {
         request.quorum = quorum;
         let people = self.inner.people.load();
         let user = &action.user.id;
-        let mut excluded: Vec<String> = people
-            .owners_of(&action.agent_id)
-            .chain((!user.is_empty()).then(|| people.name_of(user)))
+        // Who asked comes first: it is not left out, however many owners there are.
+        let mut excluded: Vec<String> = (!user.is_empty())
+            .then(|| people.name_of(user))
+            .into_iter()
+            .chain(people.owners_of(&action.agent_id))
             .map(str::to_owned)
             .collect();
         excluded.truncate(EXCLUDED_MAX);
@@ -265,7 +269,11 @@ impl Runtime {
     /// When there is none, or it is another agent's; when the edited arguments were erased.
     pub fn approval(&self, principal: &Principal, id: &str) -> Result<ApprovalRow, RuntimeError> {
         let row = self.settled_approval(principal, id)?;
-        self.with_edit(principal, row)
+        let mut row = self.with_edit(principal, row)?;
+        if principal.role == Role::Agent {
+            without_reasons(&mut row);
+        }
+        Ok(row)
     }
 
     /// Puts other people, groups and owners in the place of those that were known.
@@ -318,6 +326,61 @@ impl Runtime {
     pub fn on_approval_change(&self, f: impl Fn(&str, &str) + Send + Sync + 'static) {
         self.inner.changed.listen(Box::new(f));
     }
+}
+
+/// Leaves of an approval what an agent may know: that it is asked about, and what it may run. Why is
+/// the people's to know.
+fn without_reasons(row: &mut ApprovalRow) {
+    let mut detail = edit::detail(row);
+    detail.retain(|name, _| matches!(&**name, "arguments" | "edited_arguments" | "edited_resource"));
+    row.asked.detail = serde_json::Value::Object(detail).to_string();
+    row.asked.reason = String::new();
+    for vote in &mut row.approval.votes {
+        vote.reason = String::new();
+    }
+}
+
+/// The people that a decision asks. Rules that ask the same group are answered together, by as many
+/// people as the strictest of them wants.
+///
+/// # Errors
+/// When they ask different groups: one approval cannot answer for both.
+fn asked_of(decision: &Decision) -> Result<Approvers, RuntimeError> {
+    let mut all = decision.obligations.iter().filter_map(|o| match o {
+        Obligation::Approve(approvers) => Some(approvers),
+        _ => None,
+    });
+    let Some(mut asked) = all.next().cloned() else {
+        return Ok(Approvers {
+            group: "approvers".to_owned(),
+            quorum: 1,
+            timeout_ms: WAIT_NS_DEFAULT / 1_000_000,
+        });
+    };
+    for other in all {
+        if other.group != asked.group {
+            return Err(RuntimeError::Conflict(format!(
+                "rules ask group `{}` and group `{}` about one action, and one approval cannot answer for both: let them ask one group",
+                asked.group, other.group
+            )));
+        }
+        asked.quorum = asked.quorum.max(other.quorum);
+        asked.timeout_ms = asked.timeout_ms.min(other.timeout_ms);
+    }
+    Ok(asked)
+}
+
+/// What a decision asks beyond the people that an approval asked.
+pub(crate) fn asks_more<'a>(decision: &'a Decision, row: &ApprovalRow) -> Option<&'a Approvers> {
+    decision.obligations.iter().find_map(|o| match o {
+        Obligation::Approve(approvers)
+            if approvers.group != row.asked.group
+                || approvers.quorum > row.approval.request.quorum =>
+        {
+            Some(approvers)
+        }
+        _ => None,
+    })
 }
 
 fn vote(row: &ApprovalRow, approver: &str, verdict: Verdict) -> Event {

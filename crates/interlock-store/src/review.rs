@@ -299,11 +299,16 @@ pub trait ReviewStore {
     /// When the back end fails.
     fn deliver(&self, messages: &[NewDelivery], through: u64, now: UnixNanos) -> Result<()>;
 
-    /// The deliveries that are due, those due for longest first.
+    /// The deliveries of a channel that are due, those due for longest first.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when `limit` is out of range.
-    fn deliveries_due(&self, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>>;
+    fn deliveries_due(
+        &self,
+        channel: &str,
+        now: UnixNanos,
+        limit: usize,
+    ) -> Result<Vec<Delivery>>;
 
     /// Keeps what became of an attempt.
     ///

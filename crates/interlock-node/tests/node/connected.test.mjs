@@ -232,9 +232,10 @@ test('a frozen server costs no more than the timeout, and holds nothing up', asy
   const server = await serving(t);
   const il = client(t, server, { mode: 'remote', timeoutMs: 500 });
   await il.check('custom', '', { tool: 'read' });
-  server.freeze();
+  await server.freeze();
   let ticks = 0;
   const timer = setInterval(() => (ticks += 1), 10);
+  t.after(() => clearInterval(timer));
   const started = performance.now();
   const refused = Array.from({ length: 8 }, () => assert.rejects(il.check('custom', '', { tool: 'read' }), Unavailable));
   // Nor do files wait for it, though the questions are more than the pool has threads.
@@ -284,7 +285,7 @@ test('a lease that runs out', { skip: soak ? false : 'it takes 15 s: INTERLOCK_S
   const server = await serving(t);
   const il = client(t, server);
   assert.ok((await il.check('file_write', '/srv/x')).allowed);
-  server.freeze();
+  await server.freeze();
   const started = performance.now();
   let n = 0;
   const other = () => il.check('file_write', `/srv/${n++}`);

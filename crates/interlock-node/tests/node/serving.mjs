@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,8 +60,12 @@ class Server {
     await this.ended;
   }
 
-  freeze() {
+  /** Stops it where it is; its threads stop one after the other. */
+  async freeze() {
     this.process.kill('SIGSTOP');
+    const tasks = `/proc/${this.process.pid}/task`;
+    const stopped = (task) => /\) [Tt] /.test(readFileSync(`${tasks}/${task}/stat`, 'utf8'));
+    await until('it stands still', () => readdirSync(tasks).every(stopped), 10);
   }
 
   thaw() {

@@ -314,7 +314,9 @@ def authorize_open() -> None:
             try:
                 authorizer = _authorizer_of(found)
                 if not isinstance(authorizer, _Authorizer):
-                    found.set_authorizer(_Authorizer(authorizer))
+                    authorizer = _Authorizer(authorizer)
+                # Set again, what was prepared before is asked about again.
+                found.set_authorizer(authorizer)
             except sqlite3.ProgrammingError:
                 # Closed, or another thread's.
                 pass

@@ -58,7 +58,13 @@ class Server:
         self.process.wait()
 
     def freeze(self):
+        """Stops it where it is; its threads stop one after the other."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        until = time.monotonic() + 10
+        while any(") T " not in (task / "stat").read_text() for task in tasks.iterdir()):
+            assert time.monotonic() < until, "it does not stand still"
+            time.sleep(0.005)
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)

@@ -91,7 +91,7 @@ class Edited(World):
             caught.exception.approval_id, True, approver="ann", arguments={"amount": 3}
         )
         for _ in range(2):
-            with self.il.run("r") as run:
+            with self.il.run("r", resume=True) as run:
                 self.assertEqual(run.step("pay", refund, 900), "refunded 3")
         self.assertEqual(self.ran, [(3, "x", None)])
 

@@ -648,7 +648,7 @@ class AtTheEnd(World):
             early = []
             for kind in kinds:
                 connection = sqlite3.connect(":memory:")
-                connection.executescript("CREATE TABLE secret (x); CREATE TABLE plain (x)")
+                connection.executescript("CREATE TABLE secret (x); CREATE TABLE plain0 (x); CREATE TABLE plain1 (x)")
                 connection.set_trace_callback(lambda sql: None)
                 connection.set_progress_handler(lambda: 0, 1_000)
                 connection.set_authorizer(kind)
@@ -660,9 +660,10 @@ class AtTheEnd(World):
                 with il.monitor():
                     for kind, connection in early:
                         own.asked = 0
-                        connection.execute("SELECT * FROM plain")
+                        # Not the same call again and again, which is a loop.
+                        connection.execute(f"SELECT * FROM plain{times}")
                         print("asked" if own.asked else "not asked", end=" ")
-                        for sql in ("SELECT * FROM secret", "INSERT INTO plain VALUES (1)"):
+                        for sql in ("SELECT * FROM secret", "INSERT INTO plain0 VALUES (1)"):
                             try:
                                 connection.execute(sql)
                                 print("done", end=" ")

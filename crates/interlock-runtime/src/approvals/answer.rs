@@ -110,7 +110,9 @@ impl Runtime {
         let event = Event::Vote {
             approver: approver.to_owned(),
             verdict,
-            seen: answer.seen.unwrap_or_else(|| row.approval.proposed()),
+            // Who does not say what they saw saw the action as it was asked: an edit is agreed to by
+            // its digest only.
+            seen: answer.seen.unwrap_or(row.approval.request.digest),
             reason: answer.reason.to_owned(),
         };
         let next = match row.approval.step(&event, now) {

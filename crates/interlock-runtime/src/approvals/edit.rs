@@ -10,13 +10,13 @@ use interlock_core::engine::{self, Request};
 use interlock_core::model::limits::RESOURCE_BYTES_MAX;
 use interlock_core::model::patch::Patch;
 use interlock_core::model::{
-    Action, ActionDigest, Decision, Effect, Obligation, Principal, Role, UnixNanos, Value,
+    Action, ActionDigest, Decision, Effect, Principal, Role, UnixNanos, Value,
 };
 use interlock_core::privacy::mask_text;
 use interlock_store::vault::{Content, Deferred, Subject};
 use interlock_store::{ApprovalEdit, ApprovalRow};
 
-use super::not_found;
+use super::{asks_more, not_found};
 use crate::clock::new_id;
 use crate::content::About;
 use crate::error::RuntimeError;
@@ -178,16 +178,11 @@ impl Runtime {
                 why.map_or("no reason was given", |r| r.message.as_str())
             )));
         }
-        for obligation in &decision.obligations {
-            if let Obligation::Approve(approvers) = obligation
-                && (approvers.group != row.asked.group
-                    || approvers.quorum > row.approval.request.quorum)
-            {
-                return Err(RuntimeError::Conflict(format!(
-                    "the edited action asks {} of group `{}`, who were not asked: deny it, and let the agent ask anew",
-                    approvers.quorum, approvers.group
-                )));
-            }
+        if let Some(approvers) = asks_more(&decision, &row) {
+            return Err(RuntimeError::Conflict(format!(
+                "the edited action asks {} of group `{}`, who were not asked: deny it, and let the agent ask anew",
+                approvers.quorum, approvers.group
+            )));
         }
         let mut rules = row_rules(&row);
         for rule in &decision.approvals {

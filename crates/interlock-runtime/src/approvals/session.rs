@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::answer::may_decide;
 use super::edit::row_rules;
-use super::not_found;
+use super::{asks_more, not_found};
 use crate::clock::new_id;
 use crate::error::RuntimeError;
 use crate::{Runtime, rfc3339};
@@ -382,7 +382,12 @@ impl Runtime {
             }
         };
         rows.into_iter().find(|row| {
-            row.usable(action.cost_nano_usd, now) && covers(tenant, row, action, decision)
+            row.usable(action.cost_nano_usd, now)
+                && covers(tenant, row, action, decision)
+                // A policy that has tightened since asks other people, or more of them.
+                && store
+                    .approval(tenant, &row.approval_id)
+                    .is_ok_and(|asked| asks_more(decision, &asked).is_none())
         })
     }
 

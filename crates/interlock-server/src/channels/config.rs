@@ -345,6 +345,8 @@ impl Config {
                     "owner of `{pattern}`: there is no person `{person}`"
                 ));
             }
+            // Votes count under the name, whatever else the person is called.
+            let person = config.people.name_of(&person).to_owned();
             config.people.add_owner(&pattern, &person);
         }
         Ok(config)

@@ -119,6 +119,10 @@ fn find(
     if link.used || link.expires <= runtime.now() || link.tenant != config.tenant {
         return Err(missing());
     }
+    // Who is no longer one of the people decides nothing.
+    if config.people.known(&link.approver).is_none() {
+        return Err(missing());
+    }
     let row = runtime.review(&approver(config), &link.approval_id)?.row;
     Ok((link, row))
 }
@@ -173,7 +177,8 @@ pub(crate) async fn open(State(app): State<App>, Path(secret): Path<String>) -> 
             &format!("<p>It is {}.</p>", row.approval.state),
         );
     }
-    let form = if row.approval.version == link.version {
+    let edited = row.approval.proposed() != row.approval.request.digest;
+    let form = if row.approval.version == link.version && !edited {
         "<form method=\"post\"><p><label>Reason <input name=\"reason\" maxlength=\"1000\"></label></p><p><button name=\"decision\" value=\"approve\">Approve</button> <button name=\"decision\" value=\"deny\">Deny</button></p></form>".to_owned()
     } else {
         "<p>It has changed since the mail was written: answer where you see it as it is now.</p>"
@@ -240,7 +245,8 @@ pub(crate) async fn decide(
             let answer = Answer {
                 approver: &link.approver,
                 say: if approve { Say::Approve } else { Say::Deny },
-                seen: Some(row.approval.proposed()),
+                // The page shows the action as it was asked, and no edit of it.
+                seen: Some(row.approval.request.digest),
                 reason: &reason,
                 via: "email",
             };

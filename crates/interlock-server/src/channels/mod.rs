@@ -279,14 +279,14 @@ fn carry(
     wake: &Wake,
 ) {
     let store = runtime.store();
-    let due = match store.deliveries_due(runtime.now(), DUE_ROWS) {
+    let due = match store.deliveries_due(channel, runtime.now(), DUE_ROWS) {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, channel, "messages wait");
             return;
         }
     };
-    for delivery in due.iter().filter(|d| d.message.channel == channel) {
+    for delivery in &due {
         if wake.stopped.load(Ordering::SeqCst) {
             return;
         }

@@ -79,7 +79,14 @@ fn blocks(message: &Message<'_>) -> Vec<Value> {
     if let Some(prompt) = detail["context"]["prompt"].as_str() {
         all.push(section("Prompt, masked", prompt));
     }
-    if row.approval.state == ApprovalState::Pending {
+    let edited = row.approval.proposed() != row.approval.request.digest;
+    if row.approval.state == ApprovalState::Pending && edited {
+        // Nobody agrees here to what is not shown.
+        all.push(section(
+            "Edited",
+            "somebody has changed the arguments: answer where the change is shown",
+        ));
+    } else if row.approval.state == ApprovalState::Pending {
         let value = format!("{} {}", asked.id, row.approval.proposed().to_hex());
         let button = |text: &str, action: &str, style: &str| {
             json!({

@@ -161,13 +161,18 @@ impl ReviewStore for MemoryStore {
         Ok(())
     }
 
-    fn deliveries_due(&self, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>> {
+    fn deliveries_due(
+        &self,
+        channel: &str,
+        now: UnixNanos,
+        limit: usize,
+    ) -> Result<Vec<Delivery>> {
         check_page(limit)?;
         let tables = self.tables();
         let mut due: Vec<Delivery> = tables
             .deliveries
             .values()
-            .filter(|d| d.due_at.is_some_and(|at| at <= now))
+            .filter(|d| d.message.channel == channel && d.due_at.is_some_and(|at| at <= now))
             .cloned()
             .collect();
         due.sort_by_key(|d| (d.due_at, d.seq));

@@ -300,12 +300,18 @@ impl ReviewStore for SqliteStore {
         })
     }
 
-    fn deliveries_due(&self, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>> {
+    fn deliveries_due(
+        &self,
+        channel: &str,
+        now: UnixNanos,
+        limit: usize,
+    ) -> Result<Vec<Delivery>> {
         check_page(limit)?;
         all(
             &self.reader(),
-            "SELECT * FROM delivery WHERE due_at <= ?1 ORDER BY due_at, seq LIMIT ?2",
-            params![now, page(limit)],
+            "SELECT * FROM delivery WHERE channel = ?1 AND due_at <= ?2
+             ORDER BY due_at, seq LIMIT ?3",
+            params![channel, now, page(limit)],
             delivery,
         )
     }

@@ -21,14 +21,14 @@ use crate::error::ApiError;
 pub(super) fn status_of(state: ApprovalState) -> &'static str {
     match state {
         ApprovalState::Pending => "pending",
-        ApprovalState::Approved
-        | ApprovalState::ApprovedEdited
-        | ApprovalState::Claimed
-        | ApprovalState::Executed
+        ApprovalState::Approved | ApprovalState::Claimed | ApprovalState::Executed => "approved",
+        // These clients run the action as they asked, and cannot take other arguments; and what has
+        // been tried is not to be tried again.
+        ApprovalState::ApprovedEdited
+        | ApprovalState::Denied
         | ApprovalState::Failed
         | ApprovalState::Unknown
-        | ApprovalState::Resolved => "approved",
-        ApprovalState::Denied => "denied",
+        | ApprovalState::Resolved => "denied",
         ApprovalState::Expired => "expired",
         ApprovalState::Cancelled | ApprovalState::Superseded => "cancelled",
     }

@@ -638,7 +638,7 @@ class AtTheEnd(World):
 
                 def method(self, code, first, *rest):
                     self.asked += 1
-                    return sqlite3.SQLITE_DENY if first == "secret" else sqlite3.SQLITE_OK
+                    return sqlite3.SQLITE_DENY if first == "hidden" else sqlite3.SQLITE_OK
 
                 def __call__(self, *args):
                     return self.method(*args)
@@ -648,7 +648,7 @@ class AtTheEnd(World):
             early = []
             for kind in kinds:
                 connection = sqlite3.connect(":memory:")
-                connection.executescript("CREATE TABLE secret (x); CREATE TABLE plain0 (x); CREATE TABLE plain1 (x)")
+                connection.executescript("CREATE TABLE hidden (x); CREATE TABLE plain0 (x); CREATE TABLE plain1 (x)")
                 connection.set_trace_callback(lambda sql: None)
                 connection.set_progress_handler(lambda: 0, 1_000)
                 connection.set_authorizer(kind)
@@ -663,7 +663,7 @@ class AtTheEnd(World):
                         # Not the same call again and again, which is a loop.
                         connection.execute(f"SELECT * FROM plain{times}")
                         print("asked" if own.asked else "not asked", end=" ")
-                        for sql in ("SELECT * FROM secret", "INSERT INTO plain0 VALUES (1)"):
+                        for sql in ("SELECT * FROM hidden", "INSERT INTO plain0 VALUES (1)"):
                             try:
                                 connection.execute(sql)
                                 print("done", end=" ")

@@ -126,6 +126,9 @@ struct Decide {
     /// Why.
     #[arg(long)]
     reason: Option<String>,
+    /// The digest of the action as `show` printed it; needed to approve what somebody has edited.
+    #[arg(long, value_name = "HASH")]
+    hash: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -347,6 +350,9 @@ fn decide(args: &Decide, decision: &str, out: Output) -> Result<u8> {
     let mut body = json!({"decision": decision});
     if let Some(reason) = &args.reason {
         body["reason"] = json!(reason);
+    }
+    if let Some(hash) = &args.hash {
+        body["action_hash"] = json!(hash);
     }
     let path = format!("/api/approvals/{}/decide", args.id);
     let approval = args.server.client()?.post(&path, &body)?;

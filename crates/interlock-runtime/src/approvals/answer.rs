@@ -110,9 +110,12 @@ impl Runtime {
         let event = Event::Vote {
             approver: approver.to_owned(),
             verdict,
-            // Who does not say what they saw saw the action as it was asked: an edit is agreed to by
-            // its digest only.
-            seen: answer.seen.unwrap_or(row.approval.request.digest),
+            // Who agrees and does not say what they saw saw the action as it was asked: an edit is
+            // agreed to by its digest only. Saying no is of whatever is proposed.
+            seen: answer.seen.unwrap_or_else(|| match answer.say {
+                Say::Deny => row.approval.proposed(),
+                Say::Approve | Say::Edit(_) => row.approval.request.digest,
+            }),
             reason: answer.reason.to_owned(),
         };
         let next = match row.approval.step(&event, now) {

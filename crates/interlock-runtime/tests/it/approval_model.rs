@@ -155,7 +155,7 @@ impl Case {
                 Verdict::Deny => Say::Deny,
                 Verdict::Edit { .. } => Say::Edit(&edit),
             },
-            seen: None,
+            seen: Some(seen),
             reason: "",
             via: "test",
         };

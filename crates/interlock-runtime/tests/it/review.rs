@@ -239,6 +239,119 @@ fn people_groups_and_four_eyes() {
 }
 
 #[test]
+fn an_edit_is_agreed_to_by_its_digest_only() {
+    let world = World::policy(ASK);
+    let runtime = world.open();
+    let id = ask(&runtime, "pair", 900);
+    let state = answer(&runtime, &id, "ann", Say::Edit(&amount(9))).expect("an answer");
+    assert_eq!(state, State::Pending);
+    // Who names no digest saw the action as it was asked.
+    let error = answer(&runtime, &id, "bob", Say::Approve).expect_err("not seen");
+    assert_eq!(error.code(), "conflict", "{error}");
+    // Saying no needs no digest.
+    let state = answer(&runtime, &id, "bob", Say::Deny).expect("an answer");
+    assert_eq!(state, State::Denied);
+    end(runtime);
+}
+
+/// Two rules about one tool, each with the people that it asks.
+fn both(one: &str, other: &str) -> String {
+    let rule = |id: &str, asks: &str| {
+        format!(
+            "  - id: {id}\n    match: {{ tool: [refund] }}\n    effect: require_approval\n    approvers: {{ {asks}, timeout: 2h }}\n"
+        )
+    };
+    format!(
+        "interlock: 1\ndefault: allow\nrules:\n{}{}",
+        rule("one", one),
+        rule("other", other)
+    )
+}
+
+#[test]
+fn rules_that_ask_one_group_are_answered_together_and_of_two_groups_neither() {
+    let policy = both("group: finance, quorum: 1", "group: finance, quorum: 2");
+    let world = World::policy(&policy);
+    let runtime = world.open();
+    let id = ask(&runtime, "refund", 900);
+    let state = answer(&runtime, &id, "ann", Say::Approve).expect("an answer");
+    assert_eq!(state, State::Pending);
+    let state = answer(&runtime, &id, "bob", Say::Approve).expect("an answer");
+    assert_eq!(state, State::Approved);
+    end(runtime);
+
+    let world = World::policy(&both(
+        "group: support, quorum: 1",
+        "group: legal, quorum: 2",
+    ));
+    let runtime = world.open();
+    let error = try_check(&runtime, &refund("refund", 900, "")).expect_err("two groups");
+    assert!(
+        error.to_string().contains("let them ask one group"),
+        "{error}"
+    );
+    end(runtime);
+}
+
+#[test]
+fn a_policy_that_tightens_ends_grants_and_session_approvals() {
+    let world = World::policy("interlock: 1\ndefault: allow\nrules: []\n");
+    let runtime = world.open();
+    let publish = |quorum: u8, group: &str| {
+        let policy = format!(
+            "interlock: 1\ndefault: allow\nrules:\n  - id: refunds\n    match: {{ tool: [refund] }}\n    effect: require_approval\n    approvers: {{ group: {group}, quorum: {quorum}, timeout: 2h }}\n"
+        );
+        runtime
+            .publish_bundle(TENANT, "ann", "team", &policy, None)
+            .expect("published");
+    };
+    publish(1, "support");
+    let id = ask(&runtime, "refund", 90);
+    let grant = SessionGrant {
+        arguments: [("amount".to_owned(), ArgumentRule::Any)].into(),
+        ..SessionGrant::default()
+    };
+    session(&runtime, &id, &grant).expect("a session approval");
+    let state = answer(&runtime, &id, "ann", Say::Approve).expect("an answer");
+    assert_eq!(state, State::Approved);
+    let covered = check(&runtime, &refund("refund", 91, ""));
+    assert_eq!(covered.decision.effect, Effect::Allow);
+    publish(2, "finance");
+    ask(&runtime, "refund", 92);
+    let error = try_check(&runtime, &with("refund", 90, &id)).expect_err("asks others now");
+    assert!(error.to_string().contains("`finance`"), "{error}");
+    // Back again, it is what the person agreed to.
+    publish(1, "support");
+    let run = check(&runtime, &with("refund", 90, &id));
+    assert_eq!(
+        run.decision.effect,
+        Effect::Allow,
+        "{:?}",
+        run.decision.reasons
+    );
+    end(runtime);
+}
+
+#[test]
+fn an_agent_is_not_told_why_people_are_asked() {
+    let world = World::policy(ASK);
+    let runtime = world.open();
+    let id = ask(&runtime, "refund", 900);
+    let shown = |principal: &Principal| {
+        let row = runtime.approval(principal, &id).expect("a row");
+        (row.asked.reason, row.asked.detail)
+    };
+    let (reason, detail) = shown(&principal(Role::Approver, None));
+    assert!(!reason.is_empty() && detail.contains("refunds") && detail.contains("risk_terms"));
+    let (reason, detail) = shown(&agent());
+    assert!(reason.is_empty(), "{reason}");
+    let detail: serde_json::Value = serde_json::from_str(&detail).expect("JSON");
+    let names: Vec<&String> = detail.as_object().expect("an object").keys().collect();
+    assert_eq!(names, ["arguments"]);
+    end(runtime);
+}
+
+#[test]
 fn an_approval_is_taken_back_before_it_is_used() {
     let world = World::policy(ASK);
     let runtime = world.open();

@@ -453,3 +453,21 @@ fn signing_key(what: &str, place: &SecretPlace) -> Result<Secret, String> {
         .ok_or_else(|| format!("{what}: a secret must be `whsec_` and 24 to 64 bytes in base64"))?;
     Ok(Secret(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_a_person_by_whichever_name() {
+        for name in ["ann", "ann's key", "mailto:ann@example.com", "slack:T1/U1"] {
+            let text = format!(
+                "people:\n  ann: {{ names: [ann's key], email: ann@example.com, slack: [T1/U1] }}\n\
+                 owners: {{ \"billing-*\": \"{name}\" }}\n"
+            );
+            let config = Config::parse(&text).expect("a configuration");
+            let owners: Vec<&str> = config.people.owners_of("billing-bot").collect();
+            assert_eq!(owners, ["ann"], "{name}");
+        }
+    }
+}

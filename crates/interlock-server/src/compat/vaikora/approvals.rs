@@ -217,3 +217,18 @@ pub(super) async fn resolve(
     answer["already_decided"] = json!(answered.already_decided);
     Ok(Json(answer))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_run_as_it_was_asked_is_approved() {
+        let approved: Vec<&str> = ApprovalState::ALL
+            .iter()
+            .filter(|state| status_of(**state) == "approved")
+            .map(|state| state.name())
+            .collect();
+        assert_eq!(approved, ["approved", "claimed", "executed"]);
+    }
+}

@@ -13,6 +13,7 @@ import dataclasses
 import datetime
 import http.client
 import io
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -454,9 +455,16 @@ _OUTGOING = "_interlock_outgoing"
 _EXCHANGE = "_interlock_exchange"
 
 
+#: How an absolute address begins (RFC 3986, 3.1); further on, in a query, it says nothing of the host.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 def _full_url(connection: Any, url: str) -> str:
-    if "://" in url:
+    if _ABSOLUTE.match(url):
         return url
+    if not url.startswith("/"):
+        # `@other.example/` would make the host a user name.
+        url = f"/{url}"
     # Those of urllib3 are not of the class of the standard library's.
     secure = getattr(connection, "default_port", 80) == 443
     host, port = connection.host, connection.port

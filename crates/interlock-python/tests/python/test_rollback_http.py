@@ -1,5 +1,6 @@
 """Requests of an agent are undone by the requests that a catalogue names for them."""
 
+import http.client
 import json
 import logging
 import os
@@ -9,7 +10,7 @@ import textwrap
 import unittest
 import unittest.mock
 
-from interlock import Blocked, ConfigurationError, RollbackStopped
+from interlock import Blocked, ConfigurationError, RollbackStopped, _http
 from interlock._compensations import Catalogue
 
 from libraries import (
@@ -474,6 +475,38 @@ class Bound(WithShop):
                 report = self.il.rollback(last=5)
                 self.assertGreaterEqual(len(report.undone), 1)
                 self.assertEqual(self.shop.orders["7"]["item"], "was")
+
+
+class Addresses(WithShop):
+    """What is decided on is the host that a request goes to."""
+
+    policy = """
+        interlock: 1
+        default: allow
+        rules:
+          - id: never
+            match: { action: [api_call], resource: ["http://127.0.0.1*/v1/mails*"] }
+            effect: block
+    """
+
+    def test_an_address_in_a_query_hides_no_host(self):
+        for ask in (by_http_client, by_urllib, by_requests, by_httpx, by_httpx_async, by_aiohttp):
+            for query in ("return_url=https://x", "a://b", "r=HTTP://shop.example/"):
+                with self.subTest(ask.__name__, query=query), self.il.monitor(f"{ask.__name__}-{query[0]}"):
+                    with self.assertRaises(Blocked):
+                        ask("POST", f"{self.shop.url}/v1/mails?{query}", {"to": "a"})
+        self.assertEqual(self.shop.seen, [])
+
+    def test_a_target_without_a_path_is_no_part_of_the_host(self):
+        connection = http.client.HTTPConnection("evil.example", 81)
+        for target, wanted in [
+            ("@shop.example/x", "http://evil.example:81/@shop.example/x"),
+            (".shop.example/x", "http://evil.example:81/.shop.example/x"),
+            ("?to=a://b", "http://evil.example:81/?to=a://b"),
+            ("/x?to=a://b", "http://evil.example:81/x?to=a://b"),
+            ("HTTPS://shop.example/x", "HTTPS://shop.example/x"),
+        ]:
+            self.assertEqual(_http._full_url(connection, target), wanted)
 
 
 class Reversible(WithShop):

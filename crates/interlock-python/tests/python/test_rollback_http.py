@@ -1,5 +1,6 @@
 """Requests of an agent are undone by the requests that a catalogue names for them."""
 
+import asyncio
 import http.client
 import json
 import logging
@@ -15,6 +16,7 @@ from interlock._compensations import Catalogue
 
 from libraries import (
     LIBRARIES,
+    aiohttp,
     by_aiohttp,
     by_http_client,
     by_httpx,
@@ -76,6 +78,20 @@ compensations:
     url: URL/v1/mails
     irreversible: a mail that was sent is with its reader
 """
+
+
+def once_by_httpx(method, url, body):
+    with httpx.Client(follow_redirects=False) as client:
+        return client.request(method, url, json=body).status_code, None
+
+
+def once_by_aiohttp(method, url, body):
+    async def ask():
+        async with aiohttp.ClientSession() as session:
+            async with session.request(method, url, json=body, allow_redirects=False) as response:
+                return response.status, None
+
+    return asyncio.run(ask())
 
 
 class WithShop(World):
@@ -280,6 +296,38 @@ class Requests(WithShop):
                     for step in steps:
                         self.il.abandon_step(step.step)
 
+    def test_a_redirect_after_a_change_does_not_say_that_nothing_happened(self):
+        for status, known in ((301, False), (302, False), (303, False), (304, True), (307, True), (308, True)):
+            for ask in (once_by_httpx, by_http_client, once_by_aiohttp):
+                with self.subTest(ask.__name__, status=status):
+                    self.shop.answers = (status, None, [("Location", "/v1/orders/1")])
+                    with self.il.monitor(f"bot-{ask.__name__}-{status}"):
+                        self.assertEqual(ask("POST", self.orders, {"item": "x"})[0], status)
+                    steps = self.il.undo_steps()
+                    self.assertEqual(len(steps), 0 if known else 1)
+                    if steps:
+                        with self.assertRaisesRegex(RollbackStopped, "nobody knows whether it happened"):
+                            self.il.rollback()
+                        self.il.abandon_step(steps[0].step)
+
+    def test_a_redirect_that_the_catalogue_declares_can_be_undone(self):
+        made = f"{self.orders}/{{$request.body#/item}}"
+        entry = {
+            "id": "new",
+            "method": "POST",
+            "url": self.orders,
+            "status": [303],
+            "compensation": {"method": "DELETE", "url": made, "status": [404]},
+            "verify": {"url": made, "expect": {"status": [404]}},
+        }
+        self.il.close()
+        self.il = self.open(compensations=entry)
+        self.shop.answers = (303, None, [("Location", "/v1/orders/1")])
+        with self.il.monitor():
+            self.assertEqual(by_http_client("POST", self.orders, {"item": "x"})[0], 303)
+        self.shop.answers = None
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
     def test_a_process_that_dies_in_a_request_leaves_a_note(self):
         code = f"""
             import os, threading, time, urllib.request
@@ -415,6 +463,34 @@ class Bound(WithShop):
         self.shop.mode = {"redirects", "phantom"}
         with self.assertRaisesRegex(RollbackStopped, "redirects to another host"):
             self.il.rollback(agent="other")
+
+    def test_another_host_gets_no_credentials_of_the_agent(self):
+        other = Shop()
+        self.addCleanup(other.close)
+        for shop in (self.shop, other):
+            shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        fields = {"Authorization": "Bearer of-the-agent", "Cookie": "a=of-the-agent", "X-Own": "of-the-agent"}
+        here, there = (f"{shop.url}/v1/orders/{{order}}" for shop in (self.shop, other))
+        for number, before in enumerate((here, there)):
+            seen = (self.shop, other)[number].seen
+            entry = {
+                "id": "change",
+                "method": "PUT",
+                "url": here,
+                "before": {"url": before, "headers": {"X-Why": "before"}},
+                "compensation": {"method": "PUT", "url": there, "body": {"item": "{$before.body#/item}"}},
+                "unchanged": {"url": there, "expect": {"status": [200]}},
+                "verify": {"url": there, "expect": {"json": {"/item": "was"}}},
+            }
+            self.il.close()
+            self.il = self.open(compensations=entry)
+            with self.il.monitor(f"bot-{number}"):
+                httpx.put(f"{self.orders}/7", json={"item": "is"}, headers=fields)
+            (read,) = [one for one in seen if one[2].get("X-Why") == "before"]
+            self.assertEqual(read[2].get("Authorization"), None if number else "Bearer of-the-agent")
+            self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertGreater(len(other.seen), 4)
+        self.assertNotIn("of-the-agent", str(other.seen))
 
     def test_a_key_stays_the_same(self):
         self.with_entry(compensation={"idempotent": True, "idempotency_key": "Idempotency-Key"})

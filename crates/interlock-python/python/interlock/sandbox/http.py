@@ -176,7 +176,8 @@ class Sandboxed(Part):
 
     def _real(self, request: Request, url: str | None = None) -> Answer:
         """How it really is: a read in the agent's place."""
-        return _http_client.send("GET", url or request.url, as_agent(request))
+        url = url or request.url
+        return _http_client.send("GET", url, as_agent(request, url))
 
     # -- changes --------------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ def without_query(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", bare, count=1)
 
 
+def without_user(url: str) -> str:
+    """An address without a user name, behind which `https://shop.example@evil.example/` hides its host."""
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@", r"\1", url)
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port: who answers (RFC 6454)."""
     found = parts(url)

@@ -21,6 +21,8 @@ class Shop:
         self.mode = set()
         #: What it answers whatever changes something, instead: status, body and fields.
         self.answers = None
+        #: All fields of the last request.
+        self.fields = []
         shop = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -66,6 +68,7 @@ class Shop:
                 else:
                     raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 body = json.loads(raw) if raw else None
+                shop.fields = self.headers.items()
                 shop.seen.append((self.command, self.path, dict(self.headers), body))
                 writes = self.command not in ("GET", "HEAD", "OPTIONS")
                 if writes and "dryRun=All" not in url.query:

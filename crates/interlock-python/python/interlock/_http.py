@@ -109,19 +109,19 @@ class Exchange:
         try:
             fields = framed.take(data)
         except ValueError as error:
-            self._refuse(str(error))
+            self.refuse(str(error))
         if fields is None or self.tunnel is not None:
             return
         if self.route.kind != "ask" and self.stands_in is not None:
             # Some of them were not known when it was decided on.
             again = self.stands_in.route(dataclasses.replace(self.request, headers=fields))
             if again.kind == "ask":
-                self._refuse(again.why)
+                self.refuse(again.why)
         elif field(fields, "upgrade") is not None:
             # A person agreed to whatever comes now.
             self.framed = None
 
-    def _refuse(self, why: str) -> NoReturn:
+    def refuse(self, why: str) -> NoReturn:
         request, sandbox = self.request, self.sandbox
         assert sandbox is not None
         about = {"method": request.method, "url": request.url}
@@ -171,7 +171,7 @@ def begin(request: Request) -> Exchange | None:
     monitor = current()
     if monitor is None:
         return None
-    request.url = _url.without_user(request.url)
+    request.url = _url.plain(request.url)
     box, found = monitor.sandbox, stand_in(monitor)
     if box is not None:
         box.require_open("api_call", request.url, request.library)
@@ -583,6 +583,9 @@ def install_http_client() -> None:
             if exchange.answered:
                 self.sock = Socket(exchange, self.sock)
             if exchange.route.kind == "rewrite":
+                asked = urllib.parse.urljoin(_full_url(self, url), "/")
+                if _url.plain(asked) != _url.plain(_full_url(self, "/")):
+                    exchange.refuse("its connection is to another service, which may know no dry run")
                 url = with_query(url, exchange.route.query)
             if exchange.sandbox is not None and not exchange.answered:
                 exchange.framed = Framed(f"{method} {url or '/'} ")
@@ -620,7 +623,10 @@ def install_http_client() -> None:
                     exchange.sends(piece)
                 except BaseException as error:
                     # What was not sent to its end is not done either.
-                    exchange.not_sent() if self.sock is None else exchange.unknown(error)
+                    if self.sock is None:
+                        exchange.not_sent()
+                    else:
+                        exchange.unknown(error)
                     self.close()
                     raise
                 sent(self, exchange, piece)

@@ -5,13 +5,15 @@ import http.client
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import unittest
 import unittest.mock
 
-from interlock import Blocked, ConfigurationError, RollbackStopped, _http
+from interlock import Blocked, ConfigurationError, RollbackStopped, _http, _http_client, _url
 from interlock._compensations import Catalogue
 
 from libraries import (
@@ -572,6 +574,51 @@ class Addresses(WithShop):
                     with self.assertRaises(Blocked):
                         ask("POST", f"{self.shop.url}/v1/mails?{query}", {"to": "a"})
         self.assertEqual(self.shop.seen, [])
+
+    def test_another_way_to_write_a_host_is_the_same_host(self):
+        mails = f"{self.shop.url}/v1/mails"
+        for ask in (by_requests, by_httpx, by_httpx_async, by_aiohttp):
+            with self.subTest(ask.__name__), self.il.monitor(ask.__name__), self.assertRaises(Blocked):
+                ask("POST", mails.replace("//", "//shop.example:x@"), {"to": "a"})
+        self.assertEqual(self.shop.seen, [])
+        for url, wanted in [
+            ("https://shop.example@evil.example/x@y", "https://evil.example/x@y"),
+            ("HTTP://u:p@Shop.Example.:80/A?b=c://D@e#F", "http://shop.example/A?b=c://D@e#F"),
+            ("https://[::1]:443/X", "https://[::1]/X"),
+            ("http://h:8080", "http://h:8080"),
+            ("http://h:?x", "http://h?x"),
+            ("/x?to=http://U@h", "/x?to=http://U@h"),
+        ]:
+            self.assertEqual(_url.plain(url), wanted)
+        seen = []
+        with self.il.monitor("named"):
+            monitor = _http.current()
+            decide = monitor.decide
+            monitor.decide = lambda *given, **more: seen.append(given[1]) or decide(*given, **more)
+            connection = http.client.HTTPConnection("LOCALHOST", int(self.shop.url.rpartition(":")[2]))
+            self.addCleanup(connection.close)
+            connection.request("GET", "/v1/X")
+            connection.getresponse().read()
+        self.assertIn(f"http://localhost:{self.shop.url.rpartition(':')[2]}/v1/X", seen)
+
+    def test_an_address_with_a_line_break_is_none(self):
+        for url in ("http://h/a\r\nb", "http://h/a b", "http://h\t.example/", "http://h/\0"):
+            with self.assertRaises(_url.BadUrl):
+                _url.parts(url)
+
+    def test_what_is_no_response_is_said(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def answer():
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"nonsense\r\n\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with self.assertRaises(_http_client.NotReached):
+                _http_client.send("GET", f"http://127.0.0.1:{server.getsockname()[1]}/", [])
+            thread.join()
 
     def test_a_target_without_a_path_is_no_part_of_the_host(self):
         connection = http.client.HTTPConnection("evil.example", 81)

@@ -613,6 +613,17 @@ class Stubs(World):
             with self.subTest(number), self.il.sandbox(f"bot-{number}"), self.assertRaises(ApprovalRequired):
                 way()
         self.untouched()
+        other = Shop()
+        self.addCleanup(other.close)
+        with self.il.sandbox("elsewhere"), self.assertRaises(Blocked):
+            connection = http.client.HTTPConnection(other.url.rpartition("/")[2])
+            connection.request("POST", self.url, b'{"item": "x"}')
+        self.assertEqual(other.seen, [])
+        with self.il.sandbox("same"):
+            connection = self.connection()
+            connection.request("POST", self.url.replace("http:", "HTTP:"), b'{"item": "x"}')
+            self.assertEqual(connection.getresponse().status, 201)
+        self.untouched()
         with self.il.sandbox("other"), self.assertRaises(Blocked):
             self.connection().request("POST", "/v1/orders", self.SECOND, {"Content-Length": "0"})
         time.sleep(0.05)

@@ -13,13 +13,14 @@ import dataclasses
 import datetime
 import http.client
 import io
+import re
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from . import _undo
-from ._http_message import BODY_MAX, Answer, Fields, Incomplete, Request, field, read_request
+from . import _undo, _url
+from ._http_message import BODY_MAX, Answer, Fields, Framed, Incomplete, Request, field, read_request
 from ._monitor import Monitor, current, replace, unmonitored
 from ._undo_http import Effect, Plan
 from .errors import InterlockError
@@ -75,6 +76,10 @@ class Exchange:
     #: What is told of the response.
     effect: Effect | Any = None
     sandbox: Sandbox | None = None
+    #: What of the bytes that a library sends is this request; looked at in a sandbox.
+    framed: Framed | None = None
+    #: The same of the request for a tunnel, while it is connected.
+    tunnel: Framed | None = None
 
     @property
     def answered(self) -> bool:
@@ -88,6 +93,40 @@ class Exchange:
     def passing(self) -> contextlib.AbstractContextManager[None]:
         """Around what sends it, which a sandbox lets through."""
         return contextlib.nullcontext() if self.sandbox is None else self.sandbox.passing()
+
+    def replaces(self, name: str) -> bool:
+        """Whether a field of the agent's gives way to what a dry run sends. Behind a gateway `_` and `-`
+        are the same."""
+        ours = {_plain(own) for own, _ in self.route.headers}
+        return self.route.kind == "rewrite" and _plain(name) in ours
+
+    def sends(self, data: bytes) -> None:
+        """Refuses, in a sandbox, what is not of this request: a service would take it for another one
+        that nobody decided on."""
+        framed = self.framed if self.tunnel is None else self.tunnel
+        if framed is None or self.sandbox is None:
+            return
+        try:
+            fields = framed.take(data)
+        except ValueError as error:
+            self.refuse(str(error))
+        if fields is None or self.tunnel is not None:
+            return
+        if self.route.kind != "ask" and self.stands_in is not None:
+            # Some of them were not known when it was decided on.
+            again = self.stands_in.route(dataclasses.replace(self.request, headers=fields))
+            if again.kind == "ask":
+                self.refuse(again.why)
+        elif field(fields, "upgrade") is not None:
+            # A person agreed to whatever comes now.
+            self.framed = None
+
+    def refuse(self, why: str) -> NoReturn:
+        request, sandbox = self.request, self.sandbox
+        assert sandbox is not None
+        about = {"method": request.method, "url": request.url}
+        why = why.removeprefix("in a sandbox: ")
+        sandbox.refuse("api_call", request.url, request.library, about, why)
 
     def answer(self, request: Request) -> Answer:
         assert self.stands_in is not None
@@ -122,12 +161,17 @@ class Exchange:
             self.effect.finished(body, why)
 
 
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
 def begin(request: Request) -> Exchange | None:
     """Decides on a request that is about to be sent; raises if it must not be. `None` outside of
     monitors."""
     monitor = current()
     if monitor is None:
         return None
+    request.url = _url.plain(request.url)
     box, found = monitor.sandbox, stand_in(monitor)
     if box is not None:
         box.require_open("api_call", request.url, request.library)
@@ -194,11 +238,17 @@ def known(body: Any) -> bytes | None:
 
 
 def with_query(url: str, more: tuple[tuple[str, str], ...]) -> str:
-    """An address with parameters added to its query, in the place of those of the same names."""
+    """An address with parameters added to its query, in the place of those of the same names, however
+    a service reads these: without their case, as lists, or between semicolons."""
     parts = urllib.parse.urlsplit(url)
-    names = {name for name, _ in more}
-    pairs = [pair for pair in parts.query.split("&") if pair]
-    kept = [p for p in pairs if urllib.parse.unquote_plus(p.partition("=")[0]) not in names]
+    names = {name.lower() for name, _ in more}
+
+    def same(pair: str) -> bool:
+        name = urllib.parse.unquote_plus(pair.partition("=")[0]).lower()
+        return name.partition("[")[0].strip() in names
+
+    pairs = (";".join(p for p in one.split(";") if not same(p)) for one in parts.query.split("&"))
+    kept = [pair for pair in pairs if pair]
     query = "&".join([*kept, urllib.parse.urlencode(more)])
     return urllib.parse.urlunsplit(parts._replace(query=query))
 
@@ -224,6 +274,8 @@ def install_httpx(httpx: Any) -> None:
             request.headers["accept-encoding"] = _CODINGS
         if exchange.route.kind == "rewrite":
             request.url = httpx.URL(with_query(str(request.url), exchange.route.query))
+            for name in {name for name in request.headers if exchange.replaces(name)}:
+                del request.headers[name]
             for name, value in exchange.route.headers:
                 request.headers[name] = value
 
@@ -454,9 +506,16 @@ _OUTGOING = "_interlock_outgoing"
 _EXCHANGE = "_interlock_exchange"
 
 
+#: How an absolute address begins (RFC 3986, 3.1); further on, in a query, it says nothing of the host.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 def _full_url(connection: Any, url: str) -> str:
-    if "://" in url:
+    if _ABSOLUTE.match(url):
         return url
+    if not url.startswith("/"):
+        # `@other.example/` would make the host a user name.
+        url = f"/{url}"
     # Those of urllib3 are not of the class of the standard library's.
     secure = getattr(connection, "default_port", 80) == 443
     host, port = connection.host, connection.port
@@ -482,8 +541,26 @@ def _request(original: Any) -> Any:
     return request
 
 
+def _pieces(data: Any, size: int) -> Iterator[bytes]:
+    """What is given to a connection, as it sends it."""
+    if hasattr(data, "read"):
+        while block := data.read(size):
+            yield block.encode("iso-8859-1") if isinstance(block, str) else bytes(block)
+        return
+    try:
+        yield memoryview(data).tobytes()
+        return
+    except TypeError:
+        if not isinstance(data, Iterable) or isinstance(data, str):
+            raise
+    for one in data:
+        yield memoryview(one).tobytes()
+
+
 def install_http_client() -> None:
     connection = http.client.HTTPConnection
+    #: As it is without what is below.
+    field_of: list[Callable[..., Any]] = []
 
     def putrequest(original: Any) -> Any:
         def put(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
@@ -506,16 +583,25 @@ def install_http_client() -> None:
             if exchange.answered:
                 self.sock = Socket(exchange, self.sock)
             if exchange.route.kind == "rewrite":
+                asked = urllib.parse.urljoin(_full_url(self, url), "/")
+                if _url.plain(asked) != _url.plain(_full_url(self, "/")):
+                    exchange.refuse("its connection is to another service, which may know no dry run")
                 url = with_query(url, exchange.route.query)
+            if exchange.sandbox is not None and not exchange.answered:
+                exchange.framed = Framed(f"{method} {url or '/'} ")
             original(self, method, url, *args, **kwargs)
             for name, value in exchange.route.headers:
-                self.putheader(name, value)
+                field_of[0](self, name, value)
 
         return put
 
     def putheader(original: Any) -> Any:
+        field_of.append(original)
+
         def put(self: Any, header: Any, *values: Any) -> Any:
             exchange = getattr(self, _EXCHANGE, None)
+            if exchange is not None and exchange.replaces(_latin(header)):
+                return None
             if exchange is not None and exchange.wants_body:
                 if _latin(header).lower() == "accept-encoding" and values != ("identity",):
                     values = (_CODINGS,)
@@ -525,11 +611,36 @@ def install_http_client() -> None:
 
     def send(original: Any) -> Any:
         def checked(self: Any, data: Any) -> Any:
-            exchange = getattr(self, _EXCHANGE, None)
+            exchange: Exchange | None = getattr(self, _EXCHANGE, None)
+            monitor = current()
+            if exchange is None and monitor is not None and monitor.sandbox is not None:
+                url = _full_url(self, "/")
+                monitor.sandbox.refuse("api_call", url, "http", {"url": url}, "it is of no request")
+            if exchange is None or exchange.framed is None:
+                return sent(self, exchange, data)
+            for piece in _pieces(data, self.blocksize):
+                try:
+                    exchange.sends(piece)
+                except BaseException as error:
+                    # What was not sent to its end is not done either.
+                    if self.sock is None:
+                        exchange.not_sent()
+                    else:
+                        exchange.unknown(error)
+                    self.close()
+                    raise
+                sent(self, exchange, piece)
+
+        def sent(self: Any, exchange: Exchange | None, data: Any) -> Any:
             if exchange is None or self.sock is not None:
                 return original(self, data)
+            if exchange.framed is not None and getattr(self, "_tunnel_host", None):
+                exchange.tunnel = Framed(None)
             try:
                 with exchange.passing():
+                    if exchange.tunnel is not None and self.auto_open:
+                        self.connect()
+                    exchange.tunnel = None
                     return original(self, data)
             except BaseException:
                 if self.sock is None:

@@ -57,6 +57,8 @@ def install(aiohttp: Any) -> None:
             if exchange.route.kind == "rewrite":
                 url = with_query(str(req.url), exchange.route.query)
                 req.url = type(req.url)(url, encoded=True)
+                for name in [name for name in req.headers if exchange.replaces(name)]:
+                    req.headers.popall(name, None)
                 for name, value in exchange.route.headers:
                     req.headers[name] = value
             try:

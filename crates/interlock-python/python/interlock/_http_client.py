@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.parse
@@ -43,7 +44,11 @@ def send(method: str, url: str, headers: Fields, body: bytes | None = None) -> A
         if not follows or location is None:
             return answer
         target = urllib.parse.urljoin(target, location)
-        if _url.origin(target) != _url.origin(url):
+        try:
+            same = _url.origin(target) == _url.origin(url)
+        except _url.BadUrl:
+            same = False
+        if not same:
             raise InterlockError(
                 f"`{_url.without_query(url)}` redirects to another host", "http.redirect"
             )
@@ -66,7 +71,7 @@ def _once(method: str, url: str, headers: Fields, body: bytes | None, deadline: 
         response = error
     except urllib.error.URLError as error:
         raise NotReached(f"{shown}: {error.reason}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotReached(f"{shown}: {error}") from error
     with response:
         read = bytearray()
@@ -79,6 +84,6 @@ def _once(method: str, url: str, headers: Fields, body: bytes | None, deadline: 
                     )
                 if time.monotonic() > deadline:
                     raise NotReached(f"{shown}: no end after {TOTAL_SECONDS} seconds")
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise NotReached(f"{shown}: {error}") from error
         return Answer(response.status, list(response.headers.items()), bytes(read))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import http
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -136,6 +137,115 @@ def dechunked(raw: bytes) -> bytes:
             raise Incomplete
         found += raw[at : at + size]
         at += size + 2
+
+
+#: The length of a chunk, without extensions, which not everyone reads alike.
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_LINE_MAX = 64
+
+
+class Framed:
+    """One request on its way, of which no byte must be read as another's: whoever reads it may trust
+    either its length or its chunks, so it has one of them, once (RFC 9112, 6.3)."""
+
+    def __init__(self, target: str | None) -> None:
+        #: The first line: begins with this method and target, or asks for a tunnel.
+        begins = rb"CONNECT [^ ]+ " if target is None else re.escape(target.encode("latin-1"))
+        self._first = re.compile(begins + rb"HTTP/1\.[01]")
+        self._head: bytearray | None = bytearray()
+        #: Bytes that are still to come: of a body, or of a chunk with the end of its line.
+        self._left = 0
+        self._chunked = False
+        #: In chunks: the line that is read; `None` within one, and after the last.
+        self._line: bytearray | None = None
+        self._last = False
+
+    def take(self, data: bytes) -> Fields | None:
+        """Takes what is sent next; returns the fields when they are complete. Raises `ValueError` where
+        it is not of this request."""
+        found = None
+        if self._head is not None:
+            self._head += data
+            head, end, rest = bytes(self._head).partition(b"\r\n\r\n")
+            if len(head) > HEAD_MAX:
+                raise ValueError("its fields are too long")
+            if not end:
+                return None
+            self._head, data = None, rest
+            found = self._fields(head)
+        if self._chunked:
+            self._chunks(data)
+        else:
+            self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("it is longer than it says")
+        return found
+
+    def _fields(self, head: bytes) -> Fields:
+        first, *lines = head.split(b"\r\n")
+        if not self._first.fullmatch(first):
+            raise ValueError("it is not the request that was decided on")
+        found: list[tuple[str, str]] = []
+        for line in lines:
+            if b"\r" in line or b"\n" in line:
+                raise ValueError("a field has a line break")
+            text = line.decode("latin-1")
+            name, colon, value = text.partition(":")
+            if found and text[:1] in (" ", "\t"):
+                # A folded line.
+                found[-1] = (found[-1][0], f"{found[-1][1]} {text.strip()}".strip())
+            elif not colon or not name.strip():
+                raise ValueError("a line is no field")
+            else:
+                found.append((name.strip(), value.strip()))
+        lengths = [value for name, value in found if name.lower() == "content-length"]
+        codings = [value for name, value in found if name.lower() == "transfer-encoding"]
+        if len(lengths) + len(codings) > 1:
+            raise ValueError("it says in two ways how long it is")
+        if codings and (codings[0].lower() != "chunked" or not first.endswith(b"1.1")):
+            raise ValueError("its transfer encoding is not plain `chunked`")
+        if lengths and not re.fullmatch(r"[0-9]{1,15}", lengths[0]):
+            raise ValueError("its length is no number")
+        self._left = int(lengths[0]) if lengths else 0
+        self._chunked = bool(codings)
+        self._line = bytearray() if codings else None
+        return found
+
+    def _chunks(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            if self._left:
+                step = min(self._left, len(data) - at)
+                # The last two of them end the chunk's line.
+                for place, wanted in ((2, 13), (1, 10)):
+                    index = self._left - place
+                    if 0 <= index < step and data[at + index] != wanted:
+                        raise ValueError("a chunk is longer than it says")
+                self._left -= step
+                at += step
+                if not self._left:
+                    self._line = bytearray()
+                continue
+            if self._line is None:
+                raise ValueError("it goes on after its end")
+            self._line.append(data[at])
+            at += 1
+            if not self._line.endswith(b"\r\n"):
+                if len(self._line) > _LINE_MAX:
+                    raise ValueError("a chunk has no size")
+                continue
+            line, self._line = bytes(self._line[:-2]), None
+            if self._last:
+                if line:
+                    raise ValueError("it has fields after its body")
+                continue
+            if not _SIZE.fullmatch(line):
+                raise ValueError("a chunk has no size")
+            size = int(line, 16)
+            if size:
+                self._left = size + 2
+            else:
+                self._last, self._line = True, bytearray()
 
 
 def read_request(raw: bytes) -> tuple[str, Fields, bytes]:

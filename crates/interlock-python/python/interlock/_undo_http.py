@@ -41,8 +41,20 @@ _NOT_READING = frozenset({
 _WAITS = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 
-def as_agent(request: Request) -> Fields:
-    """The fields of a read that stands in for the agent."""
+def _did_nothing(status: int) -> bool:
+    """Whether a status says that nothing happened: a 303 shows what a request did, and a 301 or 302
+    often does too (RFC 9110, 15.4)."""
+    return status in (304, 307, 308) or 400 <= status < 500
+
+
+def as_agent(request: Request, url: str) -> Fields:
+    """The fields of a read of this address that stands in for the agent; who else answers there gets
+    none, since any may be a credential."""
+    try:
+        if _url.origin(url) != _url.origin(request.url):
+            return []
+    except _url.BadUrl:
+        return []
     return [(name, value) for name, value in request.headers if name.lower() not in _NOT_READING]
 
 
@@ -77,7 +89,7 @@ class Plan:
         assert before is not None
         try:
             bound = self._message(before)
-            headers = as_agent(self.known.request) + _revealed(bound, credentials)
+            headers = as_agent(self.known.request, bound["url"]) + _revealed(bound, credentials)
             answer = _http_client.send("GET", bound["url"], headers)
             if answer.status // 100 != 2:
                 raise InterlockError(f"the read before it answered {answer.status}")
@@ -193,7 +205,7 @@ class Effect:
             self._close()
             return False
         if answer.status not in self.plan.entry.status:
-            if 300 <= answer.status < 500:
+            if _did_nothing(answer.status):
                 self.not_sent()
             else:
                 self.unknown(f"it was answered {answer.status}")

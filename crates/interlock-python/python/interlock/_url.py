@@ -33,6 +33,9 @@ def parts(url: str) -> urllib.parse.SplitResult:
     """The parts of an absolute `http` or `https` address."""
     if len(url) > URL_MAX:
         raise BadUrl(f"an address has more than {URL_MAX} characters")
+    if re.search(r"[\x00-\x20\x7f]", url):
+        # Some of them would be left out, and it would be another address.
+        raise BadUrl("an address has a space or a control character")
     try:
         found = urllib.parse.urlsplit(url)
         # It is read when it is asked for, and raises then.
@@ -48,6 +51,24 @@ def without_query(url: str) -> str:
     """An address for messages: queries and user names may be secrets."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"//[^/@]*@", "//", bare, count=1)
+
+
+_AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)")
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
+
+
+def plain(url: str) -> str:
+    """An address as policies name it, however its host is written: `https://shop.example@evil.example/`
+    begins with another host than it goes to, and `HTTP://Shop.example.:80/` is `http://shop.example/`."""
+    found = _AUTHORITY.match(url)
+    if found is None:
+        return url
+    scheme, authority = found[1].lower(), found[2].rpartition("@")[2].lower()
+    host = _HOST.fullmatch(authority)
+    if host is not None:
+        named = host[2] and int(host[2][:6]) != _PORTS.get(scheme)
+        authority = host[1].rstrip(".") + (f":{host[2]}" if named else "")
+    return f"{scheme}://{authority}{url[found.end() :]}"
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -19,6 +19,10 @@ class Shop:
         #: How it misbehaves: `phantom`, `dies`, `chunked`, `gzip`, `fails`, `accepted`, `large`, `late`,
         #: `foreign`, `redirects`.
         self.mode = set()
+        #: What it answers whatever changes something, instead: status, body and fields.
+        self.answers = None
+        #: All fields of the last request.
+        self.fields = []
         shop = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,10 +47,10 @@ class Shop:
                         self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
                     self.wfile.write(b"0\r\n\r\n")
                 else:
-                    if status != 204:
+                    if status not in (204, 304):
                         self.send_header("Content-Length", str(len(raw)))
                     self.end_headers()
-                    self.wfile.write(raw if status != 204 else b"")
+                    self.wfile.write(raw if status not in (204, 304) else b"")
 
             def order(self, order):
                 etag = f'"{order["version"]}"'
@@ -64,6 +68,7 @@ class Shop:
                 else:
                     raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 body = json.loads(raw) if raw else None
+                shop.fields = self.headers.items()
                 shop.seen.append((self.command, self.path, dict(self.headers), body))
                 writes = self.command not in ("GET", "HEAD", "OPTIONS")
                 if writes and "dryRun=All" not in url.query:
@@ -77,6 +82,8 @@ class Shop:
                     return
                 if "fails" in shop.mode and writes:
                     answer = (500, {"error": "oops"})
+                if shop.answers is not None and writes:
+                    answer = shop.answers
                 self.answer(*answer)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = handle_one

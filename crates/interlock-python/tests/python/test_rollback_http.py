@@ -1,19 +1,24 @@
 """Requests of an agent are undone by the requests that a catalogue names for them."""
 
+import asyncio
+import http.client
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import unittest
 import unittest.mock
 
-from interlock import Blocked, ConfigurationError, RollbackStopped
+from interlock import Blocked, ConfigurationError, RollbackStopped, _http, _http_client, _url
 from interlock._compensations import Catalogue
 
 from libraries import (
     LIBRARIES,
+    aiohttp,
     by_aiohttp,
     by_http_client,
     by_httpx,
@@ -75,6 +80,20 @@ compensations:
     url: URL/v1/mails
     irreversible: a mail that was sent is with its reader
 """
+
+
+def once_by_httpx(method, url, body):
+    with httpx.Client(follow_redirects=False) as client:
+        return client.request(method, url, json=body).status_code, None
+
+
+def once_by_aiohttp(method, url, body):
+    async def ask():
+        async with aiohttp.ClientSession() as session:
+            async with session.request(method, url, json=body, allow_redirects=False) as response:
+                return response.status, None
+
+    return asyncio.run(ask())
 
 
 class WithShop(World):
@@ -279,6 +298,38 @@ class Requests(WithShop):
                     for step in steps:
                         self.il.abandon_step(step.step)
 
+    def test_a_redirect_after_a_change_does_not_say_that_nothing_happened(self):
+        for status, known in ((301, False), (302, False), (303, False), (304, True), (307, True), (308, True)):
+            for ask in (once_by_httpx, by_http_client, once_by_aiohttp):
+                with self.subTest(ask.__name__, status=status):
+                    self.shop.answers = (status, None, [("Location", "/v1/orders/1")])
+                    with self.il.monitor(f"bot-{ask.__name__}-{status}"):
+                        self.assertEqual(ask("POST", self.orders, {"item": "x"})[0], status)
+                    steps = self.il.undo_steps()
+                    self.assertEqual(len(steps), 0 if known else 1)
+                    if steps:
+                        with self.assertRaisesRegex(RollbackStopped, "nobody knows whether it happened"):
+                            self.il.rollback()
+                        self.il.abandon_step(steps[0].step)
+
+    def test_a_redirect_that_the_catalogue_declares_can_be_undone(self):
+        made = f"{self.orders}/{{$request.body#/item}}"
+        entry = {
+            "id": "new",
+            "method": "POST",
+            "url": self.orders,
+            "status": [303],
+            "compensation": {"method": "DELETE", "url": made, "status": [404]},
+            "verify": {"url": made, "expect": {"status": [404]}},
+        }
+        self.il.close()
+        self.il = self.open(compensations=entry)
+        self.shop.answers = (303, None, [("Location", "/v1/orders/1")])
+        with self.il.monitor():
+            self.assertEqual(by_http_client("POST", self.orders, {"item": "x"})[0], 303)
+        self.shop.answers = None
+        self.assertEqual(len(self.il.rollback().undone), 1)
+
     def test_a_process_that_dies_in_a_request_leaves_a_note(self):
         code = f"""
             import os, threading, time, urllib.request
@@ -415,6 +466,34 @@ class Bound(WithShop):
         with self.assertRaisesRegex(RollbackStopped, "redirects to another host"):
             self.il.rollback(agent="other")
 
+    def test_another_host_gets_no_credentials_of_the_agent(self):
+        other = Shop()
+        self.addCleanup(other.close)
+        for shop in (self.shop, other):
+            shop.orders = {"7": {"id": "7", "version": 1, "item": "was", "tags": []}}
+        fields = {"Authorization": "Bearer of-the-agent", "Cookie": "a=of-the-agent", "X-Own": "of-the-agent"}
+        here, there = (f"{shop.url}/v1/orders/{{order}}" for shop in (self.shop, other))
+        for number, before in enumerate((here, there)):
+            seen = (self.shop, other)[number].seen
+            entry = {
+                "id": "change",
+                "method": "PUT",
+                "url": here,
+                "before": {"url": before, "headers": {"X-Why": "before"}},
+                "compensation": {"method": "PUT", "url": there, "body": {"item": "{$before.body#/item}"}},
+                "unchanged": {"url": there, "expect": {"status": [200]}},
+                "verify": {"url": there, "expect": {"json": {"/item": "was"}}},
+            }
+            self.il.close()
+            self.il = self.open(compensations=entry)
+            with self.il.monitor(f"bot-{number}"):
+                httpx.put(f"{self.orders}/7", json={"item": "is"}, headers=fields)
+            (read,) = [one for one in seen if one[2].get("X-Why") == "before"]
+            self.assertEqual(read[2].get("Authorization"), None if number else "Bearer of-the-agent")
+            self.assertEqual(len(self.il.rollback().undone), 1)
+        self.assertGreater(len(other.seen), 4)
+        self.assertNotIn("of-the-agent", str(other.seen))
+
     def test_a_key_stays_the_same(self):
         self.with_entry(compensation={"idempotent": True, "idempotency_key": "Idempotency-Key"})
         with self.il.monitor():
@@ -474,6 +553,83 @@ class Bound(WithShop):
                 report = self.il.rollback(last=5)
                 self.assertGreaterEqual(len(report.undone), 1)
                 self.assertEqual(self.shop.orders["7"]["item"], "was")
+
+
+class Addresses(WithShop):
+    """What is decided on is the host that a request goes to."""
+
+    policy = """
+        interlock: 1
+        default: allow
+        rules:
+          - id: never
+            match: { action: [api_call], resource: ["http://127.0.0.1*/v1/mails*"] }
+            effect: block
+    """
+
+    def test_an_address_in_a_query_hides_no_host(self):
+        for ask in (by_http_client, by_urllib, by_requests, by_httpx, by_httpx_async, by_aiohttp):
+            for query in ("return_url=https://x", "a://b", "r=HTTP://shop.example/"):
+                with self.subTest(ask.__name__, query=query), self.il.monitor(f"{ask.__name__}-{query[0]}"):
+                    with self.assertRaises(Blocked):
+                        ask("POST", f"{self.shop.url}/v1/mails?{query}", {"to": "a"})
+        self.assertEqual(self.shop.seen, [])
+
+    def test_another_way_to_write_a_host_is_the_same_host(self):
+        mails = f"{self.shop.url}/v1/mails"
+        for ask in (by_requests, by_httpx, by_httpx_async, by_aiohttp):
+            with self.subTest(ask.__name__), self.il.monitor(ask.__name__), self.assertRaises(Blocked):
+                ask("POST", mails.replace("//", "//shop.example:x@"), {"to": "a"})
+        self.assertEqual(self.shop.seen, [])
+        for url, wanted in [
+            ("https://shop.example@evil.example/x@y", "https://evil.example/x@y"),
+            ("HTTP://u:p@Shop.Example.:80/A?b=c://D@e#F", "http://shop.example/A?b=c://D@e#F"),
+            ("https://[::1]:443/X", "https://[::1]/X"),
+            ("http://h:8080", "http://h:8080"),
+            ("http://h:?x", "http://h?x"),
+            ("/x?to=http://U@h", "/x?to=http://U@h"),
+        ]:
+            self.assertEqual(_url.plain(url), wanted)
+        seen = []
+        with self.il.monitor("named"):
+            monitor = _http.current()
+            decide = monitor.decide
+            monitor.decide = lambda *given, **more: seen.append(given[1]) or decide(*given, **more)
+            connection = http.client.HTTPConnection("LOCALHOST", int(self.shop.url.rpartition(":")[2]))
+            self.addCleanup(connection.close)
+            connection.request("GET", "/v1/X")
+            connection.getresponse().read()
+        self.assertIn(f"http://localhost:{self.shop.url.rpartition(':')[2]}/v1/X", seen)
+
+    def test_an_address_with_a_line_break_is_none(self):
+        for url in ("http://h/a\r\nb", "http://h/a b", "http://h\t.example/", "http://h/\0"):
+            with self.assertRaises(_url.BadUrl):
+                _url.parts(url)
+
+    def test_what_is_no_response_is_said(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def answer():
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"nonsense\r\n\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with self.assertRaises(_http_client.NotReached):
+                _http_client.send("GET", f"http://127.0.0.1:{server.getsockname()[1]}/", [])
+            thread.join()
+
+    def test_a_target_without_a_path_is_no_part_of_the_host(self):
+        connection = http.client.HTTPConnection("evil.example", 81)
+        for target, wanted in [
+            ("@shop.example/x", "http://evil.example:81/@shop.example/x"),
+            (".shop.example/x", "http://evil.example:81/.shop.example/x"),
+            ("?to=a://b", "http://evil.example:81/?to=a://b"),
+            ("/x?to=a://b", "http://evil.example:81/x?to=a://b"),
+            ("HTTPS://shop.example/x", "HTTPS://shop.example/x"),
+        ]:
+            self.assertEqual(_http._full_url(connection, target), wanted)
 
 
 class Reversible(WithShop):

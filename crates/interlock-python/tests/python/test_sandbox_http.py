@@ -1,12 +1,15 @@
 """An agent in a sandbox meets a service as it would be, and the service meets nobody."""
 
 import asyncio
+import http.client
+import io
 import json
 import logging
 import os
 import pathlib
 import random
 import socket
+import time
 import unittest
 import urllib.request
 import uuid
@@ -295,6 +298,159 @@ class Stubs(World):
                     socket.create_connection((host, int(port)))
         self.untouched()
 
+    SECOND = b"DELETE /v1/orders/7 HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    def connection(self):
+        found = http.client.HTTPConnection(self.shop.url.rpartition("/")[2])
+        self.addCleanup(found.close)
+        return found
+
+    def test_a_read_has_no_body(self):
+        for ask in SIMPLE:
+            with self.subTest(ask.__name__), self.il.sandbox(f"bot-{ask.__name__}"):
+                with self.assertRaises(ApprovalRequired):
+                    ask("GET", f"{self.url}/7", {"a": 1})
+        chunked = {"Transfer-Encoding": "chunked"}
+        ways = [
+            lambda: self.connection().request("GET", "/v1/x", self.SECOND, {"Content-Length": "0"}),
+            lambda: self.connection().request("GET", "/v1/x", None, {"Content-Length": "60"}),
+            lambda: self.connection().request("GET", "/v1/x", [b"x"]),
+            lambda: self.connection().request("GET", "/v1/x", None, chunked),
+            lambda: requests.get(f"{self.url}/7", data=iter([b"x"])),
+            lambda: httpx.get(f"{self.url}/7", headers=chunked),
+        ]
+        for number, way in enumerate(ways):
+            with self.subTest(number), self.il.sandbox(f"bot-{number}"):
+                with self.assertRaises(ApprovalRequired):
+                    way()
+        self.assertEqual(self.shop.seen, [])
+        with self.il.sandbox("asking", approval=lambda _: True):
+            self.assertEqual(by_http_client("GET", f"{self.url}/7", {"a": 1})[0], 200)
+            self.assertEqual(by_requests("GET", f"{self.url}/7", {"a": 1})[0], 200)
+        self.untouched()
+
+    def test_a_request_carries_no_other_one(self):
+        def begun(connection, method="GET", *fields, path="/v1/orders/9"):
+            connection.putrequest(method, path)
+            for name, *values in fields:
+                connection.putheader(name, *values)
+
+        def after_the_head(c):
+            begun(c)
+            c.endheaders()
+            c.send(self.SECOND)
+
+        def with_the_head(c):
+            begun(c)
+            c.endheaders(self.SECOND)
+
+        def as_a_file(c):
+            begun(c)
+            c.endheaders()
+            c.send(io.BytesIO(self.SECOND))
+
+        def as_a_list(c):
+            begun(c)
+            c.endheaders()
+            c.send([b"", self.SECOND])
+
+        def instead(c):
+            begun(c)
+            c.send(self.SECOND)
+
+        def length(c):
+            begun(c, "GET", ("Content-Length", "60"))
+            c.endheaders()
+
+        def folded(c):
+            begun(c, "GET", ("Transfer-Encoding", "", "chunked"))
+            c.endheaders()
+
+        def spaced(c):
+            begun(c, "GET", ("Content-Length ", "60"))
+            c.endheaders()
+
+        def upgraded(c):
+            begun(c, "GET", ("Upgrade", "websocket"))
+            c.endheaders()
+
+        def override(c):
+            begun(c, "GET", ("X-HTTP-Method-Override", "DELETE"))
+            c.endheaders()
+
+        def of_no_request(c):
+            c.request("GET", "/v1/orders/7")
+            c.getresponse().read()
+            c.send(self.SECOND)
+
+        def tunnel(c):
+            c.set_tunnel("h:1 HTTP/1.1\r\n\r\nDELETE /v1/orders/7 HTTP/1.1\r\nX: ")
+            c.request("GET", "/")
+
+        ways = (after_the_head, with_the_head, as_a_file, as_a_list, instead, length, folded, spaced,
+                upgraded, override, of_no_request, tunnel)  # fmt: skip
+        for way in ways:
+            with self.subTest(way.__name__), self.il.sandbox(f"bot-{way.__name__}"):
+                with self.assertRaises((Blocked, http.client.InvalidURL, ValueError)):
+                    way(self.connection())
+            time.sleep(0.02)
+            self.untouched()
+        self.assertNotIn(self.url, str(self.shop.writes))
+
+    def test_a_permitted_request_carries_no_other_one(self):
+        mails = "/v1/mails"
+        chunks = b'b\r\n{"to": "a"}\r\n0\r\n\r\n'
+        length, chunked = {"Content-Length": "0"}, {"Transfer-Encoding": "chunked"}
+
+        def asking(name):
+            # Each agent is new: one that repeats itself is stopped.
+            return self.il.sandbox(f"bot-{name}", approval=lambda _: True)
+
+        for number, (body, fields) in enumerate([
+            (self.SECOND, length),
+            (chunks + self.SECOND, chunked),
+            (b"0\r\n\r\n" + self.SECOND, chunked),
+            (b"1;x\r\n1\r\n0\r\n\r\n", chunked),
+            (b"1\r\n11\r\n0\r\n\r\n", chunked),
+            (chunks, {**length, **chunked}),
+            (b"", {"Transfer-Encoding": "gzip, chunked"}),
+        ]):
+            with self.subTest(body=body, fields=fields), asking(number), self.assertRaises(Blocked):
+                self.connection().request("POST", mails, body, fields)
+        time.sleep(0.05)
+        self.assertNotIn("DELETE", str(self.shop.seen))
+        self.shop.writes.clear()
+        for at in range(1, len(chunks)):
+            with asking(f"at-{at}"):
+                connection = self.connection()
+                connection.request("POST", mails, iter([chunks[:at], chunks[at:]]), chunked)
+                self.assertEqual(connection.getresponse().status, 202)
+                connection.close()
+        with asking("whole"):
+            connection = self.connection()
+            connection.request("POST", mails, (part for part in (b'{"to": ', b'"a"}')))
+            self.assertEqual(connection.getresponse().status, 202)
+            self.assertEqual(requests.post(f"{self.shop.url}{mails}", data=iter([b"[", b"]"])).status_code, 202)
+        self.assertEqual(len(self.shop.writes), len(chunks) + 1)
+
+    def test_what_a_field_says_is_no_other_request(self):
+        for number, fields in enumerate([
+            {"Host": "other.example"},
+            {"Host": "x@" + self.shop.url.rpartition("/")[2]},
+            {"X-HTTP-Method-Override": "DELETE"},
+            {"X_Method_Override": "DELETE"},
+        ]):
+            for method in ("GET", "POST"):
+                for ask in (requests.request, httpx.request):
+                    with self.subTest(fields=fields), self.il.sandbox(f"bot-{number}-{method}-{ask.__module__}"):
+                        with self.assertRaises(ApprovalRequired):
+                            ask(method, self.url, headers=fields)
+        with self.il.sandbox():
+            own = {"HOST": self.shop.url.rpartition("/")[2]}
+            self.assertEqual(requests.get(self.url, headers=own).status_code, 200)
+            self.assertEqual(httpx.get(self.url, headers=own).status_code, 200)
+        self.untouched()
+
     def test_answers_are_the_librarys_own(self):
         with self.il.sandbox():
             response = requests.post(self.url, json={"item": "x"})
@@ -398,6 +554,80 @@ class Stubs(World):
         asked = [seen for seen in self.shop.seen if seen[0] == "POST"]
         self.assertEqual(asked[0][1], "/v1/orders?a=b&dryRun=All")
         self.assertTrue(all(seen[2].get("X-Dry") == "1" for seen in asked))
+
+    def test_a_dry_run_is_what_is_asked_for(self):
+        """Whatever the agent says of it."""
+        self.il.close()
+        dry = {"dryRun": "All"}
+        self.il = super().open(
+            services=[DryRun(f"{self.shop.url}/v1/**", query=dry, headers={"X-Dry-Run": "true"}, item="/id")]
+        )
+        fields = {"x-dry-run": "false", "X_Dry_Run": "false", "X-Other": "1"}
+        query = "dryrun=None&DRYRUN=None&dry%52un=None&%64ryRun[]=None&a=b;dryRun=None&c=d"
+
+        def by_client(url):
+            connection = self.connection()
+            connection.request("POST", url.removeprefix(self.shop.url), b'{"item": "x"}', fields)
+            connection.getresponse().read()
+
+        def by_pieces(url):
+            connection = self.connection()
+            connection.putrequest("POST", url.removeprefix(self.shop.url))
+            connection.putheader("X-Dry-Run", "false")
+            connection.putheader(b"X-DRY-RUN ", b"false")
+            connection.putheader("X-Other", "1")
+            connection.putheader("Content-Length", "13")
+            connection.endheaders(b'{"item": "x"}')
+            connection.getresponse().read()
+
+        async def with_aiohttp(url):
+            async with aiohttp.ClientSession() as session:
+                async with session.post(url, data=b'{"item": "x"}', headers=fields):
+                    pass
+
+        for way in (
+            by_client,
+            by_pieces,
+            lambda url: httpx.post(url, content=b'{"item": "x"}', headers=fields),
+            lambda url: requests.post(url, data=b'{"item": "x"}', headers=fields),
+            lambda url: asyncio.run(with_aiohttp(aiohttp.client.URL(url, encoded=True))),
+        ):
+            self.shop.seen.clear()
+            with self.subTest(way), self.il.sandbox(f"bot-{way}"):
+                way(f"{self.url}?{query}")
+                ((_, path, sent, _),) = self.shop.seen
+                self.assertEqual(path, "/v1/orders?a=b&c=d&dryRun=All")
+                self.assertEqual(
+                    [(n.lower(), v) for n, v in self.shop.fields if "dry" in n.lower()], [("x-dry-run", "true")]
+                )
+                self.assertEqual(sent["X-Other"], "1")
+        self.untouched()
+        ways = [
+            # A gateway drops what `Connection` names.
+            lambda: requests.post(self.url, json={"item": "x"}, headers={"Connection": "close, X-Dry-Run"}),
+            # Kubernetes does not look at the query where there is a body.
+            lambda: requests.delete(f"{self.url}/7", json={"dryRun": []}),
+            lambda: self.connection().request("DELETE", "/v1/orders/7", None, {"Content-Length": "2"}),
+        ]
+        for number, way in enumerate(ways):
+            with self.subTest(number), self.il.sandbox(f"bot-{number}"), self.assertRaises(ApprovalRequired):
+                way()
+        self.untouched()
+        other = Shop()
+        self.addCleanup(other.close)
+        with self.il.sandbox("elsewhere"), self.assertRaises(Blocked):
+            connection = http.client.HTTPConnection(other.url.rpartition("/")[2])
+            connection.request("POST", self.url, b'{"item": "x"}')
+        self.assertEqual(other.seen, [])
+        with self.il.sandbox("same"):
+            connection = self.connection()
+            connection.request("POST", self.url.replace("http:", "HTTP:"), b'{"item": "x"}')
+            self.assertEqual(connection.getresponse().status, 201)
+        self.untouched()
+        with self.il.sandbox("other"), self.assertRaises(Blocked):
+            self.connection().request("POST", "/v1/orders", self.SECOND, {"Content-Length": "0"})
+        time.sleep(0.05)
+        self.assertNotIn("DELETE", str(self.shop.seen))
 
     def test_the_record_says_what_was_answered(self):
         answered = []

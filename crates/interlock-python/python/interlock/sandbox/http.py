@@ -86,9 +86,14 @@ class Sandboxed(Part):
             key = key_of(url)
         except _url.BadUrl:
             return Route("ask", why="in a sandbox: its address cannot be read")
+        why = _is_more(request)
+        if why is not None:
+            return Route("ask", why=f"in a sandbox: {why}")
         if method in SAFE:
             if field(request.headers, "upgrade") is not None:
                 return Route("ask", why="in a sandbox: nobody sees what a connection is upgraded for")
+            if _has_body(request):
+                return Route("ask", why="in a sandbox: a read that has a body")
             with self._shadow.lock:
                 own = method in ("GET", "HEAD") and self._differs(key)
             return Route("answer" if own else "pass")
@@ -96,6 +101,12 @@ class Sandboxed(Part):
             if isinstance(service, DryRun):
                 if service.covers(method, url):
                     query, headers = tuple(service.query.items()), tuple(service.headers.items())
+                    dropped = ",".join(_all(request, "connection")).lower().split(",")
+                    if {name.lower() for name in service.headers} & {name.strip() for name in dropped}:
+                        return Route("ask", why="in a sandbox: a gateway would drop what asks for a dry run")
+                    if query and method == "DELETE" and _has_body(request):
+                        # Kubernetes takes its options from either, and the body first.
+                        return Route("ask", why="in a sandbox: the body may say otherwise than the query")
                     return Route("rewrite", query, headers)
             elif service.find(method, url) is not None:
                 return Route("answer")
@@ -176,7 +187,8 @@ class Sandboxed(Part):
 
     def _real(self, request: Request, url: str | None = None) -> Answer:
         """How it really is: a read in the agent's place."""
-        return _http_client.send("GET", url or request.url, as_agent(request))
+        url = url or request.url
+        return _http_client.send("GET", url, as_agent(request, url))
 
     # -- changes --------------------------------------------------------------------------------
 
@@ -504,6 +516,52 @@ class Watch:
         if self._answer is not None:
             self._answer.body = body or b""
             self._part.tried(self._service, self._request, self._decision, self._answer)
+
+
+#: What some frameworks take for the method.
+_METHODS = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+#: What is in no host and no port.
+_NO_HOST = re.compile(r"[^A-Za-z0-9._~:%\[\]-]")
+
+
+def _all(request: Request, wanted: str) -> list[str]:
+    """The values of all fields of a name, also where somebody put a space behind it."""
+    return [v.strip() for n, v in request.headers if n.strip().lower() == wanted]
+
+
+def _host(url: str) -> tuple[str, int] | None:
+    """Host and port, as they stand on a connection; `None` for what is neither."""
+    try:
+        _, host, port = _url.origin(url)
+    except _url.BadUrl:
+        return None
+    host = host.partition("%")[0]
+    try:
+        return (host if ":" in host else host.encode("idna").decode()), port
+    except UnicodeError:
+        return host, port
+
+
+def _has_body(request: Request) -> bool:
+    """Whether something follows its fields, or a service waits for it."""
+    lengths = _all(request, "content-length")
+    coded = bool(_all(request, "transfer-encoding"))
+    return request.body != b"" or coded or any(length != "0" for length in lengths)
+
+
+def _is_more(request: Request) -> str | None:
+    """Why a service may take it for another request than it is; `None` if there is nothing."""
+    if any(n.strip().lower().replace("_", "-") in _METHODS for n, _ in request.headers):
+        return "a field names another method"
+    scheme = request.url.partition(":")[0]
+    given = _all(request, "host")
+    if any(_NO_HOST.search(value) or _host(f"{scheme}://{value}") != _host(request.url) for value in given):
+        return "its field `Host` names another service"
+    if request.library != "http" and request.body:
+        # What `http.client` sends is looked at as it is sent.
+        if any(length != str(len(request.body)) for length in _all(request, "content-length")):
+            return "its length is not that of its body"
+    return None
 
 
 _OF_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding", "content-type", "etag"})

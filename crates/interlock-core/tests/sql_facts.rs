@@ -107,3 +107,12 @@ proptest! {
         prop_assert!(dense.present);
     }
 }
+
+/// PostgreSQL ends a line at one, too; for MySQL the comment goes on, and both are read.
+#[test]
+fn a_carriage_return_ends_a_comment() {
+    let written = |text| SqlFacts::of(text, None).tables_written;
+    assert_eq!(written("SELECT 1 -- x\r; COMMIT; DELETE FROM t"), ["t"]);
+    assert_eq!(written("SELECT 1 -- x\r'\n; DELETE FROM t -- '"), ["t"]);
+    assert!(written("SELECT 1 -- DELETE FROM t\r\n").is_empty());
+}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from . import _postgres_link, _watch_postgres
+from . import _postgres_link, _sql, _watch_postgres
 from ._monitor import current, replace
 from .sandbox import _postgres as _sandboxed
 from ._watch_postgres import Watch
@@ -199,6 +200,28 @@ def psycopg(psycopg: Any) -> None:
             if name in vars(cursor):
                 replace(cursor, name, way)
 
+    def send(original: Any) -> Any:
+        def single(self: Any, query: Any, *, force_extended: bool = False, binary: Any = None) -> None:
+            # In a sandbox the server, too, takes what was read as one statement only as one.
+            seat = _sandboxed.inside(self._conn)
+            one = seat is not None and seat.single
+            if one and isinstance(self, clients):
+                self._query = query
+                self._pgconn.send_query_params(query.query, None, result_format=self.format)
+                return
+            original(self, query, force_extended=force_extended or one, binary=binary)
+
+        return single
+
+    clients = (psycopg.ClientCursor, psycopg.AsyncClientCursor)
+    for cursor in (psycopg.Cursor, psycopg.AsyncCursor, *clients):
+        # Wrapped where it is defined, each once.
+        for owner in cursor.__mro__:
+            if "_execute_send" in vars(owner):
+                if not hasattr(vars(owner)["_execute_send"], "__wrapped__"):
+                    replace(owner, "_execute_send", send)
+                break
+
     def command(original: Any) -> Any:
         def told(self: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
             seat = _sandboxed.inside(self)
@@ -289,19 +312,49 @@ class _Info:
         return getattr(self._info, name)
 
 
+#: A place for a value, or what stands for a percent sign.
+_PLACE = re.compile(r"%(?:\(.*?\))?s|%%", re.DOTALL)
+#: What a value may consist of and say nothing but itself, beside digits.
+_VALUES = frozenset({"''", "null", "true", "false"})
+
+
+def _template(template: str | None, merged: str | None) -> str | None:
+    """The text of a statement without its values, where the values are nothing but literals in it."""
+    if template is None or merged is None:
+        return None
+    plain = _PLACE.sub(lambda found: "%" if found.group() == "%%" else "''", template)
+    shapes = []
+    for text in (plain, merged):
+        statements = _sql.statements(text)
+        if statements is None:
+            return None
+        shapes.append(
+            [[t for t in one.tokens if t not in _VALUES and not t.isdigit()] for one in statements]
+        )
+    return template if shapes[0] == shapes[1] else None
+
+
 def psycopg2(psycopg2: Any) -> None:
     extensions = psycopg2.extensions
 
     class Cursor(extensions.cursor):  # type: ignore[misc]
         #: The connection that it was made of, where it works on a sandbox's.
         _made_of: Any = None
+        #: The rows of all the statements of the last `executemany`.
+        _counted: int | None = None
+
+        @property
+        def rowcount(self) -> Any:
+            return extensions.cursor.rowcount.__get__(self) if self._counted is None else self._counted
 
         @property
         def connection(self) -> Any:
             return extensions.cursor.connection.__get__(self) if self._made_of is None else self._made_of
 
         @contextlib.contextmanager
-        def _decided(self, query: Any, literal: Any = lambda: None) -> Iterator[Any]:
+        def _decided(
+            self, query: Any, literal: Any = lambda: None, shown: str | None = None
+        ) -> Iterator[Any]:
             connection = self.connection
             monitor = current()
             if monitor is None and _watch_postgres.watch_of(connection) is None:
@@ -319,30 +372,55 @@ def psycopg2(psycopg2: Any) -> None:
                     "the cursor was made outside",
                 )
             with _watch_postgres.decided(
-                connection, _of_psycopg2, _database(connection.info), "psycopg2", query, literal
+                connection, _of_psycopg2, _database(connection.info), "psycopg2", query, literal, shown
             ) as instead:
                 yield query if instead is None else instead
 
-        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            said = query
+        def execute(self, query: Any, vars: Any = None) -> Any:
+            self._counted = None
+            if not self._asked():
+                return super().execute(query, vars)
+            if not isinstance(query, (str, bytes)):
+                query = query.as_string(self)
+            merged, shown = query, None
+            if vars is not None:
+                # A value may adapt itself to any text: only what is sent tells what it is.
+                merged = extensions.cursor.mogrify(self, query, vars)
+                shown = _template(self._readable(query), self._readable(merged))
+            with self._decided(merged, lambda: self._readable(merged), shown) as merged:
+                return super().execute(merged)
 
-            def literal() -> str | None:
-                values = args[0] if args else kwargs.get("vars")
-                try:
-                    return extensions.cursor.mogrify(self, said, values).decode()  # type: ignore[no-any-return]
-                except (psycopg2.Error, UnicodeDecodeError):
-                    return None
+        def executemany(self, query: Any, vars_list: Any) -> Any:
+            self._counted = None
+            if not self._asked():
+                return super().executemany(query, vars_list)
+            count = 0
+            for values in vars_list:
+                self.execute(query, values)
+                # As the driver counts.
+                count = -1 if self.rowcount < 0 or count < 0 else count + self.rowcount
+            self._counted = count
 
-            with self._decided(query, literal) as query:
-                return super().execute(query, *args, **kwargs)
+        def _asked(self) -> bool:
+            return current() is not None or _watch_postgres.watch_of(self.connection) is not None
 
-        def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._decided(query) as query:
-                return super().executemany(query, *args, **kwargs)
+        def _readable(self, text: Any) -> str | None:
+            try:
+                return text if isinstance(text, str) else text.decode(extensions.encodings[self.connection.encoding])
+            except (KeyError, UnicodeDecodeError):
+                return None
 
-        def callproc(self, name: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._decided(f"SELECT * FROM {name}()"):
-                return super().callproc(name, *args, **kwargs)
+        def callproc(self, procname: Any, parameters: Any = None) -> Any:
+            if not self._asked():
+                return super().callproc(procname, *(() if parameters is None else (parameters,)))
+            given = () if parameters is None else parameters
+            places = ["%s"] * len(given)
+            if isinstance(given, dict):
+                places = [f"{extensions.quote_ident(key, self).replace('%', '%%')}:=%s" for key in given]
+                given = given.values()
+            called = procname.replace("%", "%%")
+            self.execute(f"SELECT * FROM {called}({','.join(places)})", tuple(given))
+            return parameters
 
         def copy_expert(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
             with self._decided(sql):

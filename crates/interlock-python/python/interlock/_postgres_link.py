@@ -79,6 +79,10 @@ class Psycopg:
     def encoding(self) -> str:
         return (self.pgconn.parameter_status(b"client_encoding") or b"").decode()
 
+    def parameter(self, name: str) -> str:
+        """What the server last said of a setting that it reports."""
+        return (self.pgconn.parameter_status(name.encode()) or b"").decode()
+
     @property
     def alive(self) -> bool:
         return int(self.pgconn.status) == 0
@@ -125,6 +129,10 @@ class Psycopg2:
     @property
     def encoding(self) -> str:
         return str(self.connection.encoding)
+
+    def parameter(self, name: str) -> str:
+        """What the server last said of a setting that it reports."""
+        return self.connection.get_parameter_status(name) or ""
 
     @property
     def alive(self) -> bool:

@@ -12,15 +12,23 @@ from collections.abc import Sequence
 #: Characters of a text that is read; what is longer is not understood.
 TEXT_MAX = 1 << 20
 
-# What is not closed goes to the end, so that nothing is read twice.
+# As PostgreSQL's `scan.l` has it: a line ends with either of two characters, space is six characters, and
+# whatever is not ASCII belongs to a word. What is not closed goes to the end, so that nothing is read twice.
+_SPACE, _WORD = r"[ \t\n\r\f\v]", r"A-Za-z_\u0080-\U0010ffff"
+#: Between two parts of one string there is a new line.
+_CONTINUED = re.compile(
+    r"(?:[ \t\f\v]|--[^\n\r]*(?=[\n\r]))*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'"
+)
+_PLAIN = re.compile(r"[^']*(?:''[^']*)*")
+_ESCAPED = re.compile(r"[^'\\]*(?:(?:\\.|''|\\\Z)[^'\\]*)*", re.DOTALL)
 _TOKEN = re.compile(
-    r"""
-    (?P<space>\s+|--[^\n]*)
+    rf"""
+    (?P<space>{_SPACE}+|--[^\n\r]*)
   | (?P<comment>/\*)
-  | (?P<string>[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|\Z))
+  | (?P<string>[eE]'|(?:[bBxXnN]|[uU]&)?')
   | (?P<name>"(?:[^"]|"")*(?:"|\Z))
-  | (?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$)
-  | (?P<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
+  | (?P<dollar>\$(?:[{_WORD}][{_WORD}0-9]*)?\$)
+  | (?P<word>[{_WORD}][{_WORD}0-9$]*)
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -104,7 +112,7 @@ class Statement:
         return {
             token.strip('"').lower()
             for token, after in zip(tokens, tokens[1:])
-            if after == "(" and token[:1].isidentifier() | (token[:1] == '"') and token not in _NO_EFFECT
+            if after == "(" and is_name(token) and token not in _NO_EFFECT
         }
 
     @property
@@ -146,7 +154,7 @@ class Statement:
         if self.word(at) == "only":
             at += 1
         parts = []
-        while self.word(at)[:1].isidentifier() or self.word(at)[:1] == '"':
+        while is_name(self.word(at)):
             parts.append(self.word(at))
             if self.word(at + 1) != ".":
                 break
@@ -170,7 +178,7 @@ class Statement:
         ends = [places[word] for word in ("set", others, "where", "returning") if word in places]
         named = list(self.tokens[at : min(ends, default=len(self.tokens))])
         alias = named[-1]
-        if not (alias[:1].isidentifier() or alias[:1] == '"') or (self.first == "update" and "set" not in places):
+        if not is_name(alias) or (self.first == "update" and "set" not in places):
             return None
 
         def part(word: str) -> str:
@@ -221,9 +229,11 @@ def statements(sql: str) -> list[Statement] | None:
             at = len(sql) if end < 0 else end + len(text)
             put("''", start)
         elif kind == "string":
+            at = _string_end(sql, at, text[0] in "eE")
             put("''", start)
         elif kind == "word":
-            put(text.lower(), start)
+            # The server makes only ASCII lower.
+            put(text.lower() if text.isascii() else text, start)
         elif text == ";":
             made.append(Statement(*found[-1], start))
             found.append(([], []))
@@ -231,6 +241,26 @@ def statements(sql: str) -> list[Statement] | None:
             put(text, start)
     made.append(Statement(*found[-1], len(sql)))
     return [statement for statement in made if statement.tokens]
+
+
+def _string_end(sql: str, at: int, escapes: bool) -> int:
+    """Where a string ends of which the first part begins before `at`, with all its parts."""
+    body = _ESCAPED if escapes else _PLAIN
+    while True:
+        part = body.match(sql, at)
+        assert part is not None
+        # Beyond the quote, if there is one.
+        at = min(part.end() + 1, len(sql))
+        more = _CONTINUED.match(sql, at)
+        if more is None:
+            return at
+        at = more.end()
+
+
+def is_name(token: str) -> bool:
+    """Whether a token is a word or a quoted name."""
+    first = token[:1]
+    return first in ("_", '"') or "a" <= first.lower() <= "z" or first > "\x7f"
 
 
 def quoted(text: str) -> str:

@@ -31,7 +31,7 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
     monitor = current()
     watch = _watches.get(connection)
     if monitor is not None and monitor.sandbox is not None:
-        _held_back(monitor, connection, sql)
+        _held_back(monitor, connection, sql, script)
         _decide_sqlite(connection, sql)
         yield
         return
@@ -77,14 +77,16 @@ def _decided(connection: sqlite3.Connection, sql: Any, script: bool = False) -> 
                 watch.flush()
 
 
-def _held_back(monitor: Monitor, connection: sqlite3.Connection, sql: Any) -> None:
+def _held_back(monitor: Monitor, connection: sqlite3.Connection, sql: Any, script: bool = False) -> None:
     """Refuses what a sandbox does not hold back."""
     box = monitor.sandbox
     assert box is not None
     about = ("database_write", f"sqlite:{_database(connection)}", "sqlite3", {"sql": str(sql)})
     box.require_open(*about)
     why = _sandboxed.uncovered(sql)
-    if why is None and _boxes.get(connection) is not box and first_word(str(sql)) not in _READING:
+    # A script is more than its first word.
+    reads = first_word(str(sql)) in _READING and not script
+    if why is None and _boxes.get(connection) is not box and not reads:
         why = "the connection was opened outside"
     if why is not None:
         box.refuse(*about, why)
@@ -147,6 +149,11 @@ class _Connection(sqlite3.Connection):
         if not issubclass(factory, _Cursor):
             factory = type(factory.__name__, (_Cursor, factory), {})
         return super().cursor(factory)
+
+    def set_authorizer(self, authorizer_callback: Any) -> None:
+        if self in _boxes:
+            authorizer_callback = _sandboxed.Attaching(authorizer_callback)
+        super().set_authorizer(authorizer_callback)
 
     def _flush(self) -> None:
         watch = _watches.get(self)
@@ -255,6 +262,7 @@ def _in_sandbox(
         made = original(database if instead is None else instead, *args[1:], **kwargs)
     _databases[made] = name
     _boxes[made] = box
+    made.set_authorizer(None)
     return made
 
 

@@ -388,16 +388,18 @@ def decided(
     driver: str,
     text: Any,
     literal: Callable[[], str | None] = lambda: None,
+    shown: str | None = None,
 ) -> Iterator[str | None]:
     """Decides on a statement; inside it runs, or what is given instead, and what undoes it is kept.
-    `literal` gives its text with the values in it, where there is such a text."""
+    `literal` gives its text with the values in it, where there is such a text. `shown` is decided on
+    instead of the text."""
     monitor = current()
     if monitor is not None and monitor.sandbox is not None:
-        with _sandboxed.decided(connection, database, driver, text) as instead:
+        with _sandboxed.decided(connection, database, driver, text, shown) as instead:
             yield instead
         return
     if monitor is None or monitor.interlock.undo_journal is None:
-        decide_sql(database, driver, text)
+        decide_sql(database, driver, text if shown is None else shown)
         watch = _watches.get(connection)
         if watch is not None:
             # The transaction may be one that a monitor began.
@@ -430,7 +432,7 @@ def decided(
         not s.only_reads and s.first not in ("select", "with", "values", "table") for s in statements
     )
     try:
-        decision = decide_sql(database, driver, sql, kept=writes and why is None)
+        decision = decide_sql(database, driver, sql if shown is None else shown, kept=writes and why is None)
     except BaseException:
         if idle and watch.link.status == "INTRANS":
             # A driver began a transaction for what was asked.

@@ -260,6 +260,19 @@ class Postgres(World):
                 "NOTIFY x", "SELECT pg_notify('a', 'b')", "SELECT dblink_exec('x', 'y')", "ALTER SYSTEM SET work_mem = 1",
                 "BEGIN; DELETE FROM people; COMMIT", "COMMIT PREPARED 'x'",
                 "select pg_catalog . \"pg_terminate_backend\" (1)",
+                "DO $$ BEGIN EXECUTE concat('COPY people TO PROGR', 'AM cat'); END $$",
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "CREATE OR REPLACE PROCEDURE f() LANGUAGE sql AS 'SELECT 1'",
+                "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION f()",
+                "CREATE RULE r AS ON INSERT TO people DO NOTIFY x",
+                "CREATE SCHEMA s CREATE TABLE t (a int) CREATE TRIGGER t AFTER INSERT ON t EXECUTE FUNCTION f()",
+                "CREATE SERVER s FOREIGN DATA WRAPPER file_fdw",
+                'SELECT U&"\\0070g_notify"(\'a\', \'b\')',
+                "SET standard_conforming_strings TO off", "SELECT set_config('standard_conforming_strings', 'off', false)",
+                "ALTER ROLE CURRENT_USER SET backslash_quote TO on", "SET client_encoding TO 'SJIS'", "SET NAMES 'SJIS'",
+                "SELECT 1 -- x\r; COMMIT; DELETE FROM people",
+                "SELECT 1 AS \U0001f600$$; COMMIT; DELETE FROM people; SELECT 1 AS x$$",
+                "SELECT E'a'\n'\\''; COMMIT; DELETE FROM people; SELECT '",
             )
         ):
             for autocommit in (True, False):
@@ -268,6 +281,72 @@ class Postgres(World):
                     with self.assertRaises(Blocked):
                         connection.execute(sql)
                     self.assertEqual(self.names(connection), ["p1", "p2", "p3"])
+                    connection.close()
+
+    def test_the_server_reads_statements_as_they_are_read_here(self):
+        """Also where a setting was changed unseen, and a text is one statement to the server too."""
+        from unittest import mock
+
+        from interlock import _sql
+        from interlock.sandbox import _postgres
+
+        for driver in ("psycopg", "psycopg2"):
+            if library(driver) is None:
+                continue
+            with self.subTest(driver), self.il.sandbox(f"bot-{driver}"):
+                connection = importlib.import_module(driver).connect(self.dsn)
+                self.addCleanup(connection.close)
+                cursor = connection.cursor()
+                cursor.execute("SELECT set_config(concat('standard_', 'conforming_strings'), 'off', false)")
+                with self.assertRaises(Blocked):
+                    cursor.execute("SELECT '\\'; COMMIT; DELETE FROM people; --'")
+        one = _sql.statements("SELECT 1")
+        for factory in (psycopg.Cursor, psycopg.ClientCursor):
+            with (
+                self.il.sandbox(f"bot-{factory.__name__}"),
+                mock.patch.object(_sql, "statements", lambda _: one),
+                mock.patch.object(_postgres, "decide_sql", lambda *_: None),
+            ):
+                with self.assertRaises(psycopg.errors.SyntaxError):
+                    self.connect(cursor_factory=factory).execute("SELECT 1; SELECT 2")
+        self.assertEqual(self.shown(), self.before)
+
+    def test_what_values_adapt_themselves_to_is_decided_on(self):
+        driver = library("psycopg2")
+        if driver is None:
+            return
+        from psycopg2 import extras
+        from psycopg2.extensions import AsIs
+
+        out = AsIs("1; COMMIT; DELETE FROM people")
+        for number, way in enumerate(
+            (
+                lambda c: c.execute("SELECT %s", (out,)),
+                lambda c: c.execute("SELECT %(a)s", vars={"a": out}),
+                lambda c: c.executemany("SELECT %s", [(1,), (out,)]),
+                lambda c: extras.execute_values(c, "INSERT INTO people (id) VALUES %s", [(AsIs("9); COMMIT; DELETE FROM people; --"),)]),
+                lambda c: extras.execute_batch(c, "SELECT %s", [(1,), (out,)]),
+                lambda c: c.callproc("abs", (AsIs("1); COMMIT; DELETE FROM people; --"),)),
+            )
+        ):
+            with self.subTest(number), self.il.sandbox(f"bot-{number}"):
+                connection = driver.connect(self.dsn)
+                self.addCleanup(connection.close)
+                with self.assertRaises(Blocked):
+                    way(connection.cursor())
+        with self.il.sandbox():
+            connection = driver.connect(self.dsn)
+            self.addCleanup(connection.close)
+            cursor = connection.cursor()
+            cursor.executemany("INSERT INTO people (name) VALUES (%s)", [("a';--",), ("b%s",)])
+            self.assertEqual(cursor.rowcount, 2)
+            cursor.execute("SELECT name FROM people WHERE name LIKE %s AND name LIKE '%%s'", ("b%",))
+            self.assertEqual(cursor.fetchall(), [("b%s",)])
+            cursor.callproc("abs", (-1,))
+            self.assertEqual(cursor.fetchall(), [(1,)])
+            cursor.callproc("make_date", {"year": 2000, "month": 1, "day": 2})
+            self.assertEqual(str(cursor.fetchall()[0][0]), "2000-01-02")
+        self.assertEqual(self.shown()[0], self.before[0])
 
     def test_two_transactions_at_once_are_refused(self):
         with self.il.sandbox():
@@ -417,6 +496,46 @@ class Sqlite(World):
                     case(inner)
                 self.assertEqual(early.execute("SELECT count(*) FROM t").fetchone(), (2,))
         pending.rollback()
+        self.assertEqual(self.path.read_bytes(), self.bytes)
+
+    def test_sqlite_itself_refuses_to_attach(self):
+        """However it is written, and whatever the program's own authorizer says."""
+        asked = []
+
+        def own(code, *rest):
+            asked.append(code)
+            return sqlite3.SQLITE_OK
+
+        attach = f"ATTACH DATABASE '{self.path}' AS r"
+        with self.il.sandbox():
+            inner = self.connect(":memory:")
+            for prefix in ("/* notes /* */ ", "/**/;", "-- x\r\n", "/*/ */"):
+                with self.subTest(prefix), self.assertRaises(Blocked):
+                    inner.executescript(prefix + attach)
+            with self.assertRaises(Blocked):
+                inner.execute("/* notes /* */ " + attach)
+            from unittest import mock
+
+            from interlock.sandbox import _sqlite
+
+            with mock.patch.object(_sqlite, "uncovered", lambda _: None):
+                for number, set_to in enumerate((None, own)):
+                    if number:
+                        inner.set_authorizer(set_to)
+                    for way in (
+                        lambda: inner.execute(attach.replace("AS r", f"AS r{number}")),
+                        lambda: inner.execute(f"ATTACH ? AS s{number}", (str(self.path),)),
+                        lambda: inner.execute(f"VACUUM INTO '{self.dir}/copy{number}.db'"),
+                    ):
+                        with self.assertRaises(sqlite3.DatabaseError):
+                            way()
+            inner.execute("CREATE TABLE made (a)")
+            inner.commit()
+            inner.execute("VACUUM")
+            self.assertIn(sqlite3.SQLITE_CREATE_TABLE, asked)
+        outside = self.connect()
+        with self.il.sandbox("other"), self.assertRaises(Blocked):
+            outside.executescript("SELECT 1; DELETE FROM t")
         self.assertEqual(self.path.read_bytes(), self.bytes)
 
     def test_a_commit_needs_the_database_as_it_was(self):

@@ -541,6 +541,77 @@ class Processes(Rooted):
             # Two lines of titles, and the loopback.
             self.assertEqual(ran.stdout.split(), ["3"])
 
+    def test_a_process_cannot_reach_outside(self):
+        out = self.root / "out"
+        with self.inside():
+            self.run_in("true")
+            for command in (
+                f"echo x > /proc/$PPID/root{out}",
+                f"echo x > /proc/1/root{out}",
+                f"ls /proc/$PPID/root/ /proc/$PPID/cwd/ /proc/$PPID/fd/",
+                f"nsenter -t $PPID -m touch {out}",
+                f"nsenter -t $PPID -n true",
+                f"nsenter -t $PPID -U true",
+                f"unshare -Um nsenter -t $PPID -m touch {out}",
+                # As anybody else who has a process outside.
+                "setpriv --reuid 65534 --clear-groups ls /proc/$PPID/root/",
+                # What is mounted for the sandbox stays.
+                f"umount {self.root}", "umount -l /tmp", "umount /", "umount /dev", "umount /proc",
+                "mount -o remount,rw /proc", "mount -o remount,rw /sys", "mount -o remount,rw /",
+                "unshare -Urm mount -o remount,bind,rw /sys", "unshare -Um umount /tmp",
+                f"chroot / true && nsenter -t $PPID -m true",
+                "mount -t tmpfs none /mnt", "mknod device b 7 0",
+                "cat /proc/sys/kernel/domainname > /proc/sys/kernel/domainname",
+                "cat /proc/sys/vm/swappiness > /proc/sys/vm/swappiness",
+                "unshare -Urpf --mount-proc sh -c 'cat /proc/sys/vm/swappiness > /proc/sys/vm/swappiness'",
+                "echo h > /proc/sysrq-trigger", "echo 0 > /sys/kernel/uevent_seqnum", "mkdir /sys/fs/cgroup/interlock-test",
+                "echo x > /sys/module/kernel/parameters/consoleblank",
+            ):
+                with self.subTest(command):
+                    ran = self.run_in(f"cd {self.root} && {command}")
+                    self.assertNotEqual(ran.returncode, 0, ran.stdout)
+            ran = self.run_in("ls -1 /dev; find /dev -type b; echo x > /dev/null; head -c 3 /dev/zero | wc -c; grep Cap /proc/self/status")
+            *devices, count = ran.stdout.split("CapInh")[0].split()
+            self.assertLessEqual(
+                set(devices),
+                {"null", "zero", "full", "random", "urandom", "tty", "fd", "stdin", "stdout", "stderr", "ptmx", "pts", "shm"},
+            )
+            self.assertEqual(count, "3")
+            sets = {line.split()[0]: int(line.split()[1], 16) for line in ran.stdout.splitlines() if line.startswith("Cap")}
+            # Neither what reaches other processes, nor devices, modules, clocks or mounts.
+            for capability in (2, 12, 16, 17, 18, 19, 21, 22, 25, 27, 38, 39):
+                self.assertEqual([s for s in sets.values() if s >> capability & 1], [], capability)
+
+    def test_sockets_that_others_listen_on_are_out_of_reach(self):
+        """Also where something is mounted, so that no overlay lies over the directory."""
+        import socket
+
+        path = str(self.root / "socket")
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(path)
+        server.listen()
+        program = self.dir / "connect.py"
+        program.write_text(f"import socket\nsocket.socket(socket.AF_UNIX).connect({path!r})")
+        (self.root / "file").write_text("file")
+        source = self.dir / "source"
+        source.write_text("source")
+        for mounted in (False, True):
+            if mounted:
+                done = subprocess.run(["mount", "--bind", source, self.root / "file"], capture_output=True)
+                if done.returncode != 0:
+                    print("nothing can be mounted: not tested", file=sys.stderr)
+                    return
+                self.addCleanup(subprocess.run, ["umount", self.root / "file"])
+            with self.il.sandbox():
+                self.run_in("true")
+                ran = self.run_in(f"{sys.executable} {program}")
+                self.assertNotEqual(ran.returncode, 0)
+                self.assertIn("ConnectionRefusedError", ran.stderr)
+                ran = self.run_in(f"truncate -s 1 {self.root / 'file'}")
+                self.assertEqual(ran.returncode == 0, not mounted, ran.stderr)
+        self.assertEqual(source.read_text(), "source")
+
     def test_asyncio(self):
         async def run():
             process = await asyncio.create_subprocess_exec(

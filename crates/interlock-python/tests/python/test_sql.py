@@ -27,6 +27,17 @@ STATEMENTS = [
     ("COPY t (a) FROM STDIN", [("copy", "t", False)]),
     ("COPY (SELECT 1) TO STDOUT", [("copy", None, False)]),
     ("", []),
+    # What PostgreSQL reads, where it is easily read otherwise.
+    ("SELECT 1 -- x\r; COMMIT; DELETE FROM t", [("select", None, True), ("commit", None, True), ("delete", "t", False)]),
+    ("SELECT 1 AS \U0001f600$$; COMMIT; SELECT 1 AS x$$", [("select", None, True), ("commit", None, True), ("select", None, True)]),
+    ("SELECT 1 AS \u00a0$$; COMMIT; --$$", [("select", None, True), ("commit", None, True)]),
+    ("SELECT $\U0001f600$;$\U0001f600$; COMMIT", [("select", None, True), ("commit", None, True)]),
+    ("SELECT E'a'\n'\\''; COMMIT; SELECT '", [("select", None, True), ("commit", None, True), ("select", None, True)]),
+    ("SELECT E'a' -- c\r \t-- d\n'\\';'; COMMIT", [("select", None, True), ("commit", None, True)]),
+    ("SELECT 'a'\n'\\'; COMMIT; SELECT '\\'", [("select", None, True), ("commit", None, True), ("select", None, True)]),
+    ("SELECT E'a' '\\'; COMMIT; SELECT '\\'", [("select", None, True), ("commit", None, True), ("select", None, True)]),
+    ("loc\u212a t", [("loc\u212a", None, False)]),
+    ("SELECT \U0001f600(1)", [("select", None, False)]),
 ]
 #: A plain `UPDATE` or `DELETE`, and what selects its rows; nothing where that is not plain.
 MATCHING = [
@@ -60,14 +71,14 @@ class Sql(unittest.TestCase):
 
     def test_any_text_is_read_once(self):
         pick = random.Random(7)
-        pieces = ["'", '"', "$$", "$a$", "/*", "*/", "--", "\n", ";", "(", ")", "E'", "\\", "select", "set", " ", "\u00e9", ".", "where", "update t set a"]
+        pieces = ["'", '"', "$$", "$a$", "/*", "*/", "--", "\n", "\r", ";", "(", ")", "E'", "\\", "select", "set", " ", "\u00e9", ".", "where", "update t set a"]
         for _ in range(3_000):
             text = "".join(pick.choice(pieces) for _ in range(pick.randrange(40)))
             for statement in _sql.statements(text):
                 self.assertEqual(len(statement.tokens), len(statement.starts))
                 self.assertTrue(all(0 <= at < len(text) for at in statement.starts))
                 statement.matching(text), statement.only_reads, statement.functions, statement.target
-        for piece in ("'", "E'\\'", '"', "$a$", "/*", "''"):
+        for piece in ("'", "E'\\'", '"', "$a$", "/*", "''", "'a'\n", "''\n--", "E'a'--\r"):
             times = []
             for count in (10_000, 40_000):
                 begun = time.process_time()

@@ -588,7 +588,15 @@ impl Lexer<'_> {
     /// code on its line, nothing comes after it, and what it hides is nothing or looks like code.
     fn line_comment(&mut self, prefix: usize) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+        // PostgreSQL ends a line at a carriage return as well; for MySQL the comment goes on.
+        let mysql = self.dialect == Dialect::MySql;
+        let len = rest
+            .iter()
+            .position(|b| *b == b'\n' || (*b == b'\r' && !mysql))
+            .unwrap_or(rest.len());
+        if rest.get(len) == Some(&b'\r') && rest.get(len + 1) != Some(&b'\n') {
+            self.out.ambiguous = true;
+        }
         let (comment, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
         let body = comment.get(prefix..).unwrap_or_default();
         let follows_code = !self.out.tokens.is_empty() && !self.new_line;

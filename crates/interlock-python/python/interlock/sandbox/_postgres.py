@@ -10,6 +10,7 @@ When the process dies, the server rolls back.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import weakref
 from collections.abc import Generator, Iterator
@@ -45,20 +46,44 @@ _FUNCTIONS = frozenset(
     pg_file_unlink pg_file_sync pg_promote pg_switch_wal pg_create_restore_point pg_logical_emit_message
     pg_create_physical_replication_slot pg_create_logical_replication_slot pg_drop_replication_slot
     pg_replication_origin_create pg_wal_replay_pause pg_stat_reset pg_notify
+    query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat ts_rewrite crosstab connectby
     """.split()
 )
 _COMMANDS = frozenset({"listen", "notify", "unlisten", "load"})
+#: What is made of statements that nobody sees when they run.
+_CODE = frozenset(
+    """
+    function procedure trigger rule routine language extension aggregate transform server foreign
+    """.split()
+)
+_MODIFIERS = frozenset({"or", "replace", "constraint", "event", "trusted", "procedural", "temp", "temporary", "local", "global"})
+#: Settings by which the server would read statements otherwise than they are read here.
+_LEXICAL = re.compile("standard_conforming_strings|backslash_quote|client_encoding", re.IGNORECASE)
+#: Encodings in which a part of a character may look like a backslash.
+_MULTIBYTE = frozenset({"SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFTJIS2004"})
 
 
-def uncovered(statements: list[_sql.Statement] | None) -> str | None:
+def uncovered(statements: list[_sql.Statement] | None, sql: str) -> str | None:
     """Why statements cannot run in a sandbox."""
     if statements is None:
         return "the statement is too long to be read"
+    if _LEXICAL.search(sql) and not all(statement.first == "show" for statement in statements):
+        return "it is about how statements are read"
     for statement in statements:
         first = statement.first
+        if first == "do":
+            return "what `do` contains is not seen"
+        if first in ("create", "alter"):
+            made = _made(statement)
+            if made in _CODE or (made == "schema" and statement.has(*_CODE)):
+                return f"what `{first} {made}` contains is not seen"
+        if _escaped_name(statement):
+            return "a name that is written with escapes is not read"
+        if first == "set" and statement.has("names"):
+            return "it is about how statements are read"
         if statement.two_phase or statement.has("prepared") and first in ("commit", "rollback"):
             return "a prepared transaction outlives the sandbox"
-        if statement.needs_no_transaction and first not in ("call", "do"):
+        if statement.needs_no_transaction and first != "call":
             return f"`{first}` runs in no transaction"
         if first in _COMMANDS:
             return f"`{first}` reaches others"
@@ -70,6 +95,21 @@ def uncovered(statements: list[_sql.Statement] | None) -> str | None:
     if len(statements) > 1 and any(s.begins or s.ends_transaction for s in statements):
         return "transactions that begin or end within one text are not followed"
     return None
+
+
+def _made(statement: _sql.Statement) -> str:
+    """What a `CREATE` or `ALTER` is about."""
+    return next((token for token in statement.tokens[1:] if token not in _MODIFIERS), "")
+
+
+def _escaped_name(statement: _sql.Statement) -> bool:
+    tokens = statement.tokens
+    return any(
+        first == "u" and second == "&" and third[:1] == '"' and starts[2] - starts[0] == 2
+        for first, second, third, starts in zip(
+            tokens, tokens[1:], tokens[2:], zip(statement.starts, statement.starts[1:], statement.starts[2:])
+        )
+    )
 
 
 def _to_file(statement: _sql.Statement) -> bool:
@@ -85,6 +125,8 @@ class Seat:
         self._of = weakref.ref(connection)
         #: Whether statements changed something in its transaction.
         self.wrote = False
+        #: Whether what runs was read as one statement.
+        self.single = False
         #: Whether `transaction()` began it.
         self.by_block = False
         # Of psycopg: its connection to the server, which is idle meanwhile.
@@ -170,6 +212,13 @@ class Box:
 
     def refuse(self, why: str, sql: str = "") -> None:
         self.part.sandbox.refuse("database_write", self.database, self.driver, {"sql": sql}, why)
+
+    def require_read(self, sql: str) -> None:
+        """The server must read statements as they are read here, whatever was set in a way that is not
+        seen."""
+        encoding = self.link.encoding.upper().replace("_", "").replace("-", "")
+        if self.link.parameter("standard_conforming_strings") != "on" or encoding in _MULTIBYTE:
+            self.refuse("the connection is set so that statements are read in another way", sql)
 
     def _claim(self, seat: Seat) -> None:
         other = self.owner
@@ -398,8 +447,10 @@ def command(
 
 
 @contextlib.contextmanager
-def decided(connection: Any, database: str, driver: str, text: Any) -> Iterator[str | None]:
-    """Decides on a statement in a sandbox; inside it runs."""
+def decided(
+    connection: Any, database: str, driver: str, text: Any, shown: str | None = None
+) -> Iterator[str | None]:
+    """Decides on a statement in a sandbox; inside it runs. `shown` is decided on instead of its text."""
     monitor = current()
     assert monitor is not None and monitor.sandbox is not None
     sandbox = monitor.sandbox
@@ -407,14 +458,16 @@ def decided(connection: Any, database: str, driver: str, text: Any) -> Iterator[
     about = ("database_write", database, driver, {"sql": sql})
     sandbox.require_open(*about)
     statements = _sql.statements(sql)
-    why = uncovered(statements)
+    why = uncovered(statements, sql)
     if why is None and getattr(connection, "_pipeline", None) is not None:
         why = "what runs in a pipeline is not followed"
     if why is not None:
         sandbox.refuse(*about, why)
     assert statements is not None
-    decision = decide_sql(database, driver, sql)
+    decision = decide_sql(database, driver, sql if shown is None else shown)
     seat = seated(connection, database, driver)
+    seat.box.require_read(sql)
+    seat.single = len(statements) == 1
     if decision is not None:
         seat.box.part.decision = decision.id
     blocks = getattr(connection, "_num_transactions", 0)

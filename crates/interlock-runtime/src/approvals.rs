@@ -332,7 +332,12 @@ impl Runtime {
 /// the people's to know.
 fn without_reasons(row: &mut ApprovalRow) {
     let mut detail = edit::detail(row);
-    detail.retain(|name, _| matches!(&**name, "arguments" | "edited_arguments" | "edited_resource"));
+    detail.retain(|name, _| {
+        matches!(
+            &**name,
+            "arguments" | "edited_arguments" | "edited_resource"
+        )
+    });
     row.asked.detail = serde_json::Value::Object(detail).to_string();
     row.asked.reason = String::new();
     for vote in &mut row.approval.votes {

@@ -303,12 +303,7 @@ pub trait ReviewStore {
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when `limit` is out of range.
-    fn deliveries_due(
-        &self,
-        channel: &str,
-        now: UnixNanos,
-        limit: usize,
-    ) -> Result<Vec<Delivery>>;
+    fn deliveries_due(&self, channel: &str, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>>;
 
     /// Keeps what became of an attempt.
     ///

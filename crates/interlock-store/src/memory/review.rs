@@ -161,12 +161,7 @@ impl ReviewStore for MemoryStore {
         Ok(())
     }
 
-    fn deliveries_due(
-        &self,
-        channel: &str,
-        now: UnixNanos,
-        limit: usize,
-    ) -> Result<Vec<Delivery>> {
+    fn deliveries_due(&self, channel: &str, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>> {
         check_page(limit)?;
         let tables = self.tables();
         let mut due: Vec<Delivery> = tables

@@ -300,12 +300,7 @@ impl ReviewStore for SqliteStore {
         })
     }
 
-    fn deliveries_due(
-        &self,
-        channel: &str,
-        now: UnixNanos,
-        limit: usize,
-    ) -> Result<Vec<Delivery>> {
+    fn deliveries_due(&self, channel: &str, now: UnixNanos, limit: usize) -> Result<Vec<Delivery>> {
         check_page(limit)?;
         all(
             &self.reader(),

@@ -190,7 +190,7 @@ impl Shadow {
             }
         }
         self.set_phase(APPLYING)?;
-        self.apply(&held)?;
+        self.apply(&held, false)?;
         self.set_phase(DONE)?;
         self.unstage()?;
         Ok(Vec::new())
@@ -205,7 +205,7 @@ impl Shadow {
         let phase = self.phase()?;
         if phase == APPLYING {
             let held = self.hold()?;
-            self.apply(&held)?;
+            self.apply(&held, true)?;
             self.set_phase(DONE)?;
         }
         self.unstage()?;
@@ -294,7 +294,8 @@ impl Shadow {
 
     // -- applying -----------------------------------------------------------------------------
 
-    fn apply(&self, held: &super::State) -> Result<()> {
+    /// `again`: a commit that was cut off, which may have made a directory and not finished it.
+    fn apply(&self, held: &super::State, again: bool) -> Result<()> {
         let steps = self.steps()?;
         let mut apply = Apply {
             shadow: self,
@@ -316,7 +317,8 @@ impl Shadow {
             }
             let all = apply.new.contains(&step.path)
                 || held.bases.has(&step.path)
-                || step.what == (What::Directory { opaque: true });
+                || step.what == (What::Directory { opaque: true })
+                || (again && (rustix::process::geteuid().is_root() || owned(&step.path)?));
             if all || apply.touched.contains(&step.path) {
                 apply.directory(step, all)?;
             }

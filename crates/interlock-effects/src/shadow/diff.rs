@@ -73,7 +73,8 @@ impl Shadow {
                 let what = if marks::is_whiteout(&found) {
                     What::Whiteout
                 } else if found.is_dir() {
-                    let opaque = marks::is_opaque(&real);
+                    // One within a directory that hides what is below hides it as well.
+                    let opaque = marks::is_opaque(&real) || !visible;
                     let below = path.symlink_metadata().is_ok_and(|below| below.is_dir());
                     next.push((path.clone(), visible && below && !opaque));
                     What::Directory { opaque }

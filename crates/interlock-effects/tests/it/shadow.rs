@@ -193,6 +193,27 @@ fn a_directory_in_which_something_was_made_can_be_moved_with_what_it_lies_in() {
 }
 
 #[test]
+fn what_is_made_anew_within_what_was_made_anew_is_empty() {
+    let world = world();
+    let [dir, inner] = ["dir", "dir/inner"].map(|name| world.root.join(name));
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("old"), "old").unwrap();
+    world.shadow.unlink(&inner.join("old")).unwrap();
+    world.shadow.rmdir(&inner).unwrap();
+    world.shadow.unlink(&world.root.join("dir/two")).unwrap();
+    world.shadow.rmdir(&dir).unwrap();
+    world.shadow.mkdir(&dir, 0o755).unwrap();
+    world.shadow.mkdir(&inner, 0o755).unwrap();
+    assert_eq!(
+        world.said(),
+        ["Removed dir/inner/old file ", "Removed dir/two file "]
+    );
+    assert_eq!(world.shadow.commit().unwrap(), []);
+    assert_eq!(fs::read_dir(&inner).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+}
+
+#[test]
 fn a_directory_that_became_a_link_is_a_conflict() {
     let world = world();
     world.write("dir/two", "mine");

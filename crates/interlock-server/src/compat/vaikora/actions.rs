@@ -1,8 +1,6 @@
 //! `/api/v1/actions`: a decision before an action, what became of it, and the list that SIEM
 //! connectors poll.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,15 +13,13 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
-use super::{Answer, Asked, Body, Client, Paging, ROWS_MAX, agents, identifiers};
+use super::{Answer, Asked, Body, Client, PATIENCE, Paging, ROWS_MAX, agents, identifiers};
 use crate::App;
 use crate::api::check::{hex, parse_action};
 use crate::api::time;
 use crate::auth::{Caller, Permission};
 use crate::error::ApiError;
 
-/// How long an answer waits for what was recorded before it to be in the lists.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// From this score of the behaviour dimension on an action is an anomaly, as their connectors
 /// forward those of 0.7 and more.
 const ANOMALY: u8 = 70;
@@ -375,10 +371,6 @@ pub(super) struct Filter {
     is_anomaly: Option<bool>,
     start_date: Option<String>,
     end_date: Option<String>,
-    #[serde(default = "super::first")]
-    page: usize,
-    #[serde(default = "super::twenty", alias = "per_page")]
-    page_size: usize,
 }
 
 fn date(field: &'static str, text: Option<&str>) -> Answer<Option<i64>> {
@@ -404,12 +396,9 @@ pub(super) async fn list(
     State(app): State<App>,
     Client(caller): Client,
     Asked(asked): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer<Json<Value>> {
     caller.require(Permission::Read)?;
-    let paging = Paging {
-        page: asked.page,
-        page_size: asked.page_size,
-    };
     paging.bounds()?;
     let (since, until) = (
         date("start_date", asked.start_date.as_deref())?,
@@ -452,7 +441,7 @@ pub(super) async fn list(
                 }
             }
             let total = found.len();
-            let page = paging.of(found, |row| shown(runtime, tenant, &row));
+            let page = paging.of(found, |row| Ok::<_, ApiError>(shown(runtime, tenant, &row)));
             Ok((page, total))
         })
         .await?;

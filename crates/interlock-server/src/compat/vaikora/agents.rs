@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::kept::{Kept as _, KeptAgent};
-use super::{Answer, Asked, Body, Client, Page, Paging, ROWS_MAX, identifiers};
+use super::{Answer, Asked, Body, Client, Page, Paging, ROWS_MAX, identifiers, is};
 use crate::App;
 use crate::api::time;
 use crate::auth::Permission;
@@ -169,22 +169,15 @@ pub(super) async fn register(
 pub(super) struct Filter {
     status: Option<String>,
     agent_type: Option<String>,
-    #[serde(default = "super::first")]
-    page: usize,
-    #[serde(default = "super::twenty", alias = "per_page")]
-    page_size: usize,
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     Client(caller): Client,
     Asked(filter): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer<Json<Page>> {
     caller.require(Permission::Read)?;
-    let paging = Paging {
-        page: filter.page,
-        page_size: filter.page_size,
-    };
     paging.bounds()?;
     let agents = app
         .blocking(move |runtime| {
@@ -192,19 +185,17 @@ pub(super) async fn list(
             let mut shown = Vec::new();
             for agent in all(runtime, tenant)? {
                 let agent = show(runtime, tenant, &agent)?;
-                let is = |field: &str, wanted: &Option<String>| {
-                    wanted
-                        .as_ref()
-                        .is_none_or(|wanted| agent[field] == **wanted)
-                };
-                if is("status", &filter.status) && is("agent_type", &filter.agent_type) {
+                let of = |field: &str| agent[field].as_str().unwrap_or_default().to_owned();
+                if is(&filter.status, || of("status"))
+                    && is(&filter.agent_type, || of("agent_type"))
+                {
                     shown.push(agent);
                 }
             }
             Ok(shown)
         })
         .await?;
-    Ok(Json(paging.of(agents, |agent| agent)?))
+    Ok(Json(paging.of(agents, Ok::<_, ApiError>)?))
 }
 
 pub(super) async fn get(

@@ -6,18 +6,14 @@ use interlock_runtime::{Runtime, RuntimeError};
 use interlock_store::{Alert, AlertCursor, PAGE_ROWS_MAX};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 use uuid::Uuid;
 
 use super::kept::{Kept as _, KeptAlert};
-use super::{Answer, Asked, Body, Client, Page, Paging, ROWS_MAX, identifiers};
+use super::{Answer, Asked, Body, Client, PATIENCE, Page, Paging, ROWS_MAX, identifiers, is};
 use crate::App;
 use crate::api::time;
 use crate::auth::{Caller, Permission};
 use crate::error::ApiError;
-
-/// How long an answer waits for what was recorded before it to be in the lists.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Looks through the alerts, newest first, until `visit` is content.
 fn each(
@@ -103,50 +99,43 @@ pub(super) struct Filter {
     status: Option<String>,
     severity: Option<String>,
     agent_id: Option<String>,
-    #[serde(default = "super::first")]
-    page: usize,
-    #[serde(default = "super::twenty", alias = "per_page")]
-    page_size: usize,
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     Client(caller): Client,
     Asked(filter): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer<Json<Page>> {
     caller.require(Permission::Read)?;
-    let paging = Paging {
-        page: filter.page,
-        page_size: filter.page_size,
-    };
     paging.bounds()?;
-    let alerts = app
+    let page = app
         .blocking(move |runtime| {
             let tenant = caller.tenant();
             let mut all = Vec::new();
             each(runtime, tenant, |alert| {
-                all.push(alert);
+                let agent = || identifiers::agent(tenant, &alert.row.agent_id).to_string();
+                if is(&filter.severity, || alert.row.level.clone()) && is(&filter.agent_id, agent) {
+                    all.push(alert);
+                }
                 false
             })?;
+            // What is kept of an alert is read where it decides, else of the page only.
             let mut found = Vec::new();
             for alert in all {
-                let alert = shown(runtime, tenant, &alert)?;
-                let is = |field: &str, wanted: &Option<String>| {
-                    wanted
-                        .as_ref()
-                        .is_none_or(|wanted| alert[field] == **wanted)
+                let wanted = match &filter.status {
+                    None => true,
+                    Some(status) => shown(runtime, tenant, &alert)?["status"] == **status,
                 };
-                if is("status", &filter.status)
-                    && is("severity", &filter.severity)
-                    && is("agent_id", &filter.agent_id)
-                {
+                if wanted {
                     found.push(alert);
                 }
             }
-            Ok(found)
+            let page = paging.of(found, |alert| shown(runtime, tenant, &alert));
+            Ok(page)
         })
         .await?;
-    Ok(Json(paging.of(alerts, |alert| alert)?))
+    Ok(Json(page?))
 }
 
 pub(super) async fn get(

@@ -130,22 +130,15 @@ pub(super) async fn status(
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     status: Option<String>,
-    #[serde(default = "super::first")]
-    page: usize,
-    #[serde(default = "super::twenty", alias = "per_page")]
-    page_size: usize,
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     Client(caller): Client,
     Asked(filter): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer<Json<Page>> {
     caller.require(Permission::Read)?;
-    let paging = Paging {
-        page: filter.page,
-        page_size: filter.page_size,
-    };
     paging.bounds()?;
     let tenant = caller.tenant().to_owned();
     let rows = app
@@ -177,7 +170,9 @@ pub(super) async fn list(
             Ok(found)
         })
         .await?;
-    Ok(Json(paging.of(rows, |row| shown(&tenant, &row))?))
+    Ok(Json(
+        paging.of(rows, |row| Ok::<_, ApiError>(shown(&tenant, &row)))?,
+    ))
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,10 +7,9 @@ use interlock_core::model::{Effect, Value as CoreValue};
 use interlock_runtime::RuntimeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::approvals::{Wanted, asked, status_of};
-use super::{Answer, Body, Client, identifiers};
+use super::{Answer, Body, Client, PATIENCE, identifiers};
 use crate::App;
 use crate::api::time;
 use crate::auth::Permission;
@@ -18,8 +17,6 @@ use crate::error::ApiError;
 
 /// Events of one request.
 const EVENTS_MAX: usize = 500;
-/// How long an answer waits for what was recorded before it to be in the lists.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The policies that ask for a person or block, as their gateway matches them. It looks for words
 /// in prompts; our rules have none, so it is given the action types and decides nothing by itself.

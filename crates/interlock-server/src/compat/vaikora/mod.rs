@@ -32,6 +32,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use crate::App;
 use crate::auth::Caller;
@@ -40,6 +41,8 @@ use crate::error::ApiError;
 
 /// Rows that one list looks through, newest first; a `total` ends there.
 const ROWS_MAX: usize = 20_000;
+/// How long an answer waits for what was recorded before it to be in the lists.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Rows of one page.
 const PAGE_ROWS_MAX: usize = 500;
 
@@ -182,7 +185,12 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
     }
 }
 
-/// Which page of a list.
+/// Whether a value is the one that is wanted, if any is.
+fn is(wanted: &Option<String>, value: impl FnOnce() -> String) -> bool {
+    wanted.as_ref().is_none_or(|wanted| *wanted == value())
+}
+
+/// Which page of a list; stands in the query beside what the list is filtered by.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Paging {
     #[serde(default = "first")]
@@ -224,13 +232,17 @@ impl Paging {
         Ok((from, from.saturating_add(self.page_size)))
     }
 
-    /// The page of all these, each shown by `show`.
-    fn of<T>(self, all: Vec<T>, mut show: impl FnMut(T) -> Value) -> Answer<Page> {
+    /// The page of all these, each shown by `show`, which the others are not.
+    fn of<T, E>(self, all: Vec<T>, show: impl FnMut(T) -> Result<Value, E>) -> Answer<Page>
+    where
+        ApiError: From<E>,
+    {
         let (from, until) = self.bounds()?;
         let total = all.len();
-        let items = all.into_iter().skip(from).take(self.page_size);
+        let items = all.into_iter().skip(from).take(self.page_size).map(show);
+        let items: Result<Vec<Value>, E> = items.collect();
         Ok(Page {
-            items: items.map(&mut show).collect(),
+            items: items.map_err(ApiError::from)?,
             total,
             page: self.page,
             page_size: self.page_size,
@@ -246,7 +258,9 @@ mod tests {
     #[test]
     fn pages_by_number() {
         let all: Vec<usize> = (0..45).collect();
-        let page = |page, page_size| Paging { page, page_size }.of(all.clone(), |n| json!(n));
+        let page = |page, page_size| {
+            Paging { page, page_size }.of(all.clone(), |n| Ok::<_, ApiError>(json!(n)))
+        };
         let second = page(2, 20).unwrap();
         assert_eq!(
             (second.items.len(), second.total, second.has_more),

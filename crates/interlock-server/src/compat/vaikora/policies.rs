@@ -200,22 +200,15 @@ fn grouped(runtime: &Runtime, tenant: &str) -> Result<Vec<(Uuid, Vec<Policy>)>, 
 pub(super) struct Filter {
     enabled: Option<bool>,
     policy_type: Option<String>,
-    #[serde(default = "super::first")]
-    page: usize,
-    #[serde(default = "super::twenty", alias = "per_page")]
-    page_size: usize,
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     Client(caller): Client,
     Asked(filter): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer<Json<Page>> {
     caller.require(Permission::Read)?;
-    let paging = Paging {
-        page: filter.page,
-        page_size: filter.page_size,
-    };
     paging.bounds()?;
     let policies = app
         .blocking(move |runtime| {
@@ -237,7 +230,7 @@ pub(super) async fn list(
             Ok(found)
         })
         .await?;
-    Ok(Json(paging.of(policies, |policy| policy)?))
+    Ok(Json(paging.of(policies, Ok::<_, ApiError>)?))
 }
 
 pub(super) async fn get(

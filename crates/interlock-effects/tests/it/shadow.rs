@@ -206,7 +206,7 @@ fn what_is_made_anew_within_what_was_made_anew_is_empty() {
     world.shadow.mkdir(&inner, 0o755).unwrap();
     assert_eq!(
         world.said(),
-        ["Removed dir/inner/old file ", "Removed dir/two file "]
+        ["Removed dir/inner/old a file ", "Removed dir/two a file "]
     );
     assert_eq!(world.shadow.commit().unwrap(), []);
     assert_eq!(fs::read_dir(&inner).unwrap().count(), 0);

@@ -141,7 +141,9 @@ export function Policies({ name }: { name: string | null }) {
   const query = useQuery('bundle', (signal) => api.get('/api/bundle', { signal }), 5_000);
   const history = useQuery('bundle names', (signal) => api.get('/api/bundle/history', { query: { limit: 1_000 }, signal }), 10_000);
   const bundle = query.data;
-  const own = useMemo(() => new Set((history.data ?? []).map((h) => h.name)), [history.data]);
+  // What was published from this page is the team's own at once: the list of names may come later.
+  const [written, setWritten] = useState<readonly string[]>([]);
+  const own = useMemo(() => new Set([...(history.data ?? []).map((h) => h.name), ...written]), [history.data, written]);
   const source = bundle?.sources.find((s) => s.name === name);
   const refresh = () => {
     query.refresh();
@@ -213,7 +215,10 @@ export function Policies({ name }: { name: string | null }) {
                   text={source?.text ?? FIRST_TEXT}
                   revision={bundle.revision}
                   fresh={fresh}
-                  onPublished={refresh}
+                  onPublished={() => {
+                    setWritten((names) => (names.includes(name) ? names : [...names, name]));
+                    refresh();
+                  }}
                 />
               ) : source ? (
                 <Source text={source.text} />

@@ -109,6 +109,7 @@ fn first_key(runtime: &Runtime, ring: &KeyRing) -> Result<Option<String>> {
         environment: None,
         role: Role::Admin,
         label: "first admin".to_owned(),
+        user_id: None,
     };
     let (store, now) = (runtime.store(), runtime.now());
     if let Ok(given) = std::env::var("INTERLOCK_ADMIN_KEY") {

@@ -163,6 +163,7 @@ impl Server {
             environment: None,
             role,
             label: label.to_owned(),
+            user_id: None,
         };
         let now = self.runtime.now();
         let made = now - 3_600 * 1_000_000_000;
@@ -185,6 +186,7 @@ impl Server {
             environment: None,
             role: Role::Admin,
             label: String::new(),
+            user_id: None,
         };
         let now = self.runtime.now();
         let (record, hash) = self.ring.import(key, binding, now, None).expect("a key");

@@ -12,6 +12,7 @@ mod distrust;
 mod door;
 mod hardening;
 mod keys;
+mod matrix;
 mod published;
 mod reading;
 mod records;

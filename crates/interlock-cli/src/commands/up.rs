@@ -186,6 +186,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         app.set_channels(Arc::clone(&people));
         notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
     }
+    app.refresh_people().context("cannot read the users")?;
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -19,4 +19,5 @@ mod records;
 mod refused;
 mod robust;
 mod rollbacks;
+mod sessions;
 mod vaikora;

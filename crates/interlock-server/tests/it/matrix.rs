@@ -617,3 +617,11 @@ fn what_another_tenant_has_is_not_there() {
     assert_eq!(here.call("GET", &path, &Value::Null).status, 404);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn temporary_document() {
+    if let Ok(path) = std::env::var("IDENTITY_OPENAPI") {
+        let text = serde_json::to_string_pretty(&interlock_server::openapi()).expect("json");
+        std::fs::write(path, text + "\n").expect("written");
+    }
+}

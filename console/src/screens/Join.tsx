@@ -6,7 +6,7 @@ import { api, explain, type Schema } from '../api/client';
 import { Untrusted } from '../hostile/Untrusted';
 import { go } from '../router';
 import { session } from '../session';
-import { rememberWay } from './SignIn';
+import { rememberWay } from '../way';
 
 type Offer = Schema['OfferBody'];
 

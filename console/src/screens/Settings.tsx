@@ -248,7 +248,7 @@ export function Settings() {
           <Keys />
         </>
       ) : (
-        <NotYours what="administer" verb="see and make users and keys" />
+        <NotYours what="administer" verb="see and make keys" />
       )}
     </div>
   );

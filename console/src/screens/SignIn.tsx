@@ -4,29 +4,10 @@
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { api, explain } from '../api/client';
 import { session } from '../session';
+import { lastWay, rememberWay } from '../way';
 
 /** Longer than any key. */
 const KEY_MAX = 512;
-/** Which way was used last on this device; says nothing of who. */
-const WAY = 'interlock.sign-in';
-
-type Way = 'key' | 'login';
-
-function lastWay(): Way {
-  try {
-    return localStorage.getItem(WAY) === 'login' ? 'login' : 'key';
-  } catch {
-    return 'key';
-  }
-}
-
-export function rememberWay(way: Way) {
-  try {
-    localStorage.setItem(WAY, way);
-  } catch {
-    // Storage is switched off: the next time begins with a key.
-  }
-}
 
 function ByKey() {
   const id = useId();

@@ -34,6 +34,31 @@ pub enum Permission {
     Administer,
 }
 
+impl Permission {
+    /// All of them with their names.
+    pub const ALL: [(Self, &str); 6] = [
+        (Self::Check, "check"),
+        (Self::Read, "read"),
+        (Self::Audit, "audit"),
+        (Self::Decide, "decide"),
+        (Self::EditPolicies, "edit_policies"),
+        (Self::Administer, "administer"),
+    ];
+}
+
+/// Whether a role covers what is asked: the one place that says so.
+#[must_use]
+pub fn permits(role: Role, permission: Permission) -> bool {
+    use Permission::{Audit, Check, Decide, EditPolicies, Read};
+    match role {
+        Role::Agent => matches!(permission, Check),
+        Role::Approver => matches!(permission, Read | Decide),
+        Role::PolicyAuthor => matches!(permission, Read | EditPolicies),
+        Role::Auditor => matches!(permission, Read | Audit),
+        Role::Admin => true,
+    }
+}
+
 /// Who calls, by credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -109,17 +134,7 @@ impl Caller {
     /// # Errors
     /// `403`.
     pub fn require(&self, permission: Permission) -> ApiResult<()> {
-        use Permission::{Administer, Audit, Check, Decide, EditPolicies, Read};
-        let allowed = match self.principal.role {
-            Role::Agent => matches!(permission, Check),
-            Role::Approver => matches!(permission, Read | Decide),
-            Role::PolicyAuthor => matches!(permission, Read | EditPolicies),
-            Role::Auditor => matches!(permission, Read | Audit),
-            Role::Admin => matches!(
-                permission,
-                Check | Read | Audit | Decide | EditPolicies | Administer
-            ),
-        };
+        let allowed = permits(self.principal.role, permission);
         if allowed {
             Ok(())
         } else {
@@ -240,6 +255,27 @@ impl From<RuntimeError> for ApiError {
                 other => Self::internal(&other),
             },
             other => Self::internal(&other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_says_what_roles_may() {
+        let guide = include_str!("../../../docs/guides/identity.md");
+        let names = Permission::ALL.map(|(_, name)| name.replace('_', " "));
+        let head = format!("| role | {} |", names.join(" | "));
+        assert!(guide.contains(&head), "the guide has no table `{head}`");
+        for role in Role::ALL {
+            let cells = Permission::ALL.map(|(permission, _)| {
+                if permits(role, permission) { "yes" } else { "" }
+            });
+            let line = format!("| `{}` | {} |", role.name(), cells.join(" | "));
+            let line = line.replace("|  |", "| |").replace("|  |", "| |");
+            assert!(guide.contains(&line), "the guide lacks `{line}`");
         }
     }
 }

@@ -257,7 +257,7 @@ const GRACE_HOURS_DEFAULT: i64 = 24;
         (status = 404, description = "No such key, or it is revoked", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn rotate(
     State(app): State<App>,

@@ -122,7 +122,7 @@ pub async fn sign_in(
         (status = 401, description = "Nobody is signed in", body = ErrorBody),
         (status = 403, description = "The request does not come from this server's own page", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn sign_out(
     State(app): State<App>,
@@ -194,7 +194,7 @@ impl SessionBody {
         (status = 200, description = "The sessions, newest first", body = Vec<SessionBody>),
         (status = 401, description = "No valid key or session", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<SessionBody>>> {
     let Some(user_id) = caller.user_id.clone() else {
@@ -224,7 +224,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<
         (status = 401, description = "No valid key or session", body = ErrorBody),
         (status = 404, description = "No such session of the caller's", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn end(
     State(app): State<App>,

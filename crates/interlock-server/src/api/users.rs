@@ -99,7 +99,7 @@ fn role(name: &str) -> ApiResult<Role> {
         (status = 401, description = "No valid key or session", body = ErrorBody),
         (status = 403, description = "The caller may not administer", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<UserBody>>> {
     caller.require(Permission::Administer)?;
@@ -173,7 +173,7 @@ fn invite(
         (status = 409, description = "The login is taken", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn create(
     State(app): State<App>,
@@ -252,7 +252,7 @@ fn not_oneself(caller: &Caller, id: &str) -> ApiResult<()> {
         (status = 409, description = "One cannot do this to oneself", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn update(
     State(app): State<App>,
@@ -312,7 +312,7 @@ pub async fn update(
         (status = 404, description = "No such user", body = ErrorBody),
         (status = 409, description = "One cannot do this to oneself", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn reset(
     State(app): State<App>,
@@ -342,7 +342,7 @@ pub async fn reset(
         (status = 403, description = "The caller may not administer", body = ErrorBody),
         (status = 404, description = "No such user", body = ErrorBody),
     ),
-    security(("api_key" = []), ("bearer" = []), ("session" = []))
+    security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn sessions(
     State(app): State<App>,

@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::{Caller, Permission};
+use crate::auth::{Caller, Permission, permits};
 use crate::error::{ApiResult, ErrorBody};
 
 /// What a key is good for.
@@ -32,9 +32,9 @@ pub struct WhoamiBody {
 
 impl WhoamiBody {
     pub(crate) fn of(caller: &Caller) -> Self {
-        let may = PERMISSIONS
+        let may = Permission::ALL
             .iter()
-            .filter(|(permission, _)| caller.require(*permission).is_ok())
+            .filter(|(permission, _)| permits(caller.principal.role, *permission))
             .map(|(_, name)| (*name).to_owned())
             .collect();
         let principal = &caller.principal;
@@ -51,15 +51,6 @@ impl WhoamiBody {
         }
     }
 }
-
-const PERMISSIONS: [(Permission, &str); 6] = [
-    (Permission::Check, "check"),
-    (Permission::Read, "read"),
-    (Permission::Audit, "audit"),
-    (Permission::Decide, "decide"),
-    (Permission::EditPolicies, "edit_policies"),
-    (Permission::Administer, "administer"),
-];
 
 /// What the caller's key is good for.
 #[utoipa::path(

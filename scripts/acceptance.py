@@ -25,6 +25,7 @@ import urllib.request
 import browser
 import record
 import verify_console
+import verify_console_identity
 import verify_page
 import verify_react
 
@@ -300,7 +301,12 @@ def things(server, reached):
     while not (alerts := call(server, "GET", "/api/alerts")):
         assert time.monotonic() < deadline, "a block raises an alert"
         time.sleep(0.05)
+    reached += verify_console_identity.over_http(verify_console.Api(server.base, KEY))
+    user = post("/api/users", {"login": "known", "role": "auditor"})["user"]
+    rotated = post("/api/keys", {"role": "auditor", "label": "to be rotated"})
     return {
+        "USER_ID": user["id"],
+        "ROTATED_KEY_ID": rotated["id"],
         "ACTION_ID": done["id"],
         "APPROVAL_ID": approvals[0],
         "DECIDED_ID": approvals[1],
@@ -475,6 +481,10 @@ def main():
         else:
             server = Server(binary)
             check("the console in Chromium", verify_console.journey, server.base, KEY)
+            server.stop()
+            server.remove()
+            server = Server(binary)
+            check("people sign in, in Chromium", verify_console_identity.journey, server.base, KEY)
             server.stop()
             server.remove()
 

@@ -1,7 +1,7 @@
 // The frame around every screen: who is signed in, where one can go, what stops everything.
 
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
-import { api } from './api/client';
+import { api, explain } from './api/client';
 import { useQuery } from './api/query';
 import { useKeys } from './keys';
 import { Dialog } from './parts/Dialog';
@@ -13,6 +13,7 @@ import { Agents } from './screens/Agents';
 import { Alerts } from './screens/Alerts';
 import { Approvals } from './screens/Approvals';
 import { Audit } from './screens/Audit';
+import { Join } from './screens/Join';
 import { Now } from './screens/Now';
 import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
@@ -210,7 +211,7 @@ function Frame({ who }: { who: Who }) {
           <button type="button" onClick={() => setHelp(true)}>
             Shortcuts
           </button>
-          <button type="button" onClick={() => session.end()}>
+          <button type="button" onClick={() => void signOut(who)}>
             Sign out
           </button>
         </div>
@@ -227,7 +228,7 @@ function Frame({ who }: { who: Who }) {
           <section className="panel">
             <h1>Nothing to see with this key</h1>
             <p>
-              A key of role {who.role} reads nothing here. Sign in with one of role approver, policy_author, auditor or
+              Role {who.role} reads nothing here. Sign in with one of role approver, policy_author, auditor or
               admin.
             </p>
           </section>
@@ -247,14 +248,37 @@ function Frame({ who }: { who: Who }) {
   );
 }
 
+/** A session ends at the server; a key is only forgotten. */
+async function signOut(who: Who) {
+  if (who.session) {
+    try {
+      await api.delete('/api/session');
+    } catch (error) {
+      session.end(`You are signed out here only: ${explain(error)}`);
+      return;
+    }
+  }
+  session.end();
+}
+
 export function App() {
-  const key = useSyncExternalStore(session.subscribe, () => session.key);
-  const who = useQuery(key === null ? null : `whoami ${key}`, () => api.whoami(key ?? ''));
+  const mark = useSyncExternalStore(session.subscribe, () => session.mark);
+  const joins = usePlace().parts[0] === 'join';
+  const who = useQuery(mark === null || joins ? null : `whoami ${mark}`, async () => {
+    const key = session.key;
+    const found = await api.whoami(key);
+    if (key === null && session.cookie === null) session.beginCookie();
+    return found;
+  });
   useEffect(() => {
     const refused = who.error as { status?: number } | null;
-    if (refused?.status === 401) session.end('The server does not accept this key any more.');
+    if (refused?.status !== 401) return;
+    // Nobody was signed in yet.
+    if (session.key === null && session.cookie === null) session.end();
+    else session.end(session.key === null ? 'The session is over: it ran out, or was ended.' : 'The server does not accept this key any more.');
   }, [who.error]);
-  if (key === null) return <SignIn />;
+  if (joins) return <Join />;
+  if (mark === null) return <SignIn />;
   if (!who.data) {
     return (
       <main className="sign-in" aria-busy={who.error === null}>

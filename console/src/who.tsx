@@ -34,7 +34,7 @@ export function NotYours({ what, verb }: { what: May; verb: string }) {
   const who = useWho();
   return (
     <p className="not-yours" role="note">
-      A key of role {who.role} may not {verb}; one of role {ROLES[what].replaceAll('`', '')} may.
+      Role {who.role} may not {verb}; {ROLES[what].replaceAll('`', '')} may.
     </p>
   );
 }

@@ -21,7 +21,7 @@ describe('no text becomes markup or code', () => {
 
   it('the key is in no storage that outlives the tab', () => {
     const lasting = sources.filter((name) => /localStorage/.test(text(name)));
-    expect(lasting.sort()).toEqual(['proof/trust.ts', 'theme.ts']);
+    expect(lasting.sort()).toEqual(['proof/trust.ts', 'theme.ts', 'way.ts']);
   });
 
   it('there is something to look at', () => expect(sources.length).toBeGreaterThan(30));

@@ -78,14 +78,15 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
     response = await fetch(url, {
       method,
       headers: {
-        ...(key === null ? {} : { 'x-api-key': key }),
+        // Only a script of this page can add the second one: the server takes no change without it.
+        ...(key === null ? { 'x-interlock-request': '1' } : { 'x-api-key': key }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         accept: 'application/json',
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: 'no-store',
-      credentials: 'omit',
+      credentials: key === null ? 'same-origin' : 'omit',
       redirect: 'error',
       referrerPolicy: 'no-referrer',
     });
@@ -95,6 +96,9 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
   }
   if (response.ok) return response;
   const failed = await failure(response);
+  if (failed.code === 'key.invalid' && key === null && session.key === null && session.cookie === true) {
+    session.end('The session is over: it ran out, or was ended.');
+  }
   // The key that was refused may not be the one that holds by now.
   if (failed.status === 401 && key !== null && session.key === key) session.end('The server does not accept this key any more.');
   throw failed;
@@ -108,6 +112,8 @@ async function call<T>(method: Method, path: string, options: Options<unknown>):
     options.signal,
     session.key,
   );
+  // What was done and has nothing to say.
+  if (response.status === 204) return undefined as T;
   return (await response.json()) as T;
 }
 
@@ -129,8 +135,8 @@ export const api = {
     return bytes.at(-1) === 10 ? bytes.slice(0, -1) : bytes;
   },
 
-  /** Who a key is, before it is kept. */
-  async whoami(key: string): Promise<Schema['WhoamiBody']> {
+  /** Who a key is, before it is kept; without one, whose session the browser holds. */
+  async whoami(key: string | null): Promise<Schema['WhoamiBody']> {
     const response = await send('GET', '/api/whoami', undefined, undefined, key);
     return (await response.json()) as Schema['WhoamiBody'];
   },
@@ -143,12 +149,16 @@ export function explain(error: unknown): string {
     case 0:
       return 'The server does not answer. What is shown may be old.';
     case 401:
-      return 'The server does not accept this key: it is wrong, revoked or expired.';
+      return error.code === 'session.refused'
+        ? 'The login, the password or the code is wrong. A code is good once.'
+        : 'The server does not accept this key: it is wrong, revoked or expired.';
     case 403:
       return `Not allowed: ${error.message}.`;
     case 404:
+      if (error.code === 'invitation.unknown') return `${error.message}.`;
       return 'There is no such thing here, or it belongs to another tenant.';
     case 429:
+      if (error.code === 'session.too-many-tries') return `There were too many tries. Wait ${error.retryAfter ?? 'a few'} seconds.`;
       return `Too many wrong keys came from this address. Wait ${error.retryAfter ?? 'a few'} seconds.`;
     case 503:
       return `The server cannot do this now: ${error.message}.`;

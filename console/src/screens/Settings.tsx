@@ -1,4 +1,4 @@
-// The key in use, how the page looks, and the keys of the tenant.
+// Who is signed in, how the page looks, and the users and keys of the tenant.
 
 import { useId, useState, type FormEvent } from 'react';
 import { api, explain, type Schema } from '../api/client';
@@ -8,6 +8,7 @@ import { Dialog } from '../parts/Dialog';
 import { Facts, Panel, Problem, Time } from '../parts/show';
 import { applyTheme, theme, type Theme } from '../theme';
 import { NotYours, useMay, useWho } from '../who';
+import { Sessions, Users } from './People';
 
 type Key = Schema['KeyBody'];
 const ROLES = ['agent', 'approver', 'policy_author', 'auditor', 'admin'] as const;
@@ -88,6 +89,14 @@ function Keys() {
       setSaid(explain(error));
     }
   };
+  const rotate = async (key: Key) => {
+    try {
+      setMade(await api.post('/api/keys/{id}/rotate', { path: { id: key.id }, body: {} }));
+      query.refresh();
+    } catch (error) {
+      setSaid(explain(error));
+    }
+  };
   const now = Date.now();
   const state = (key: Key) =>
     key.revoked_at ? 'revoked' : key.expires_at && Date.parse(key.expires_at) < now ? 'expired' : 'in use';
@@ -141,9 +150,14 @@ function Keys() {
                 <td>{key.id === who.key_id ? `${state(key)}, yours` : state(key)}</td>
                 <td>
                   {!key.revoked_at && (
-                    <button type="button" onClick={() => setRevoking(key)} aria-label={`Revoke key ${key.id}`}>
-                      Revoke
-                    </button>
+                    <>
+                      <button type="button" onClick={() => void rotate(key)} aria-label={`Rotate key ${key.id}`}>
+                        Rotate
+                      </button>{' '}
+                      <button type="button" onClick={() => setRevoking(key)} aria-label={`Revoke key ${key.id}`}>
+                        Revoke
+                      </button>
+                    </>
                   )}
                 </td>
               </tr>
@@ -154,6 +168,11 @@ function Keys() {
       {made && (
         <Dialog title="The new key" onClose={() => setMade(null)}>
           <p>This is the only time that it is shown. The server keeps a hash of it alone.</p>
+          {made.previous_until && (
+            <p>
+              The secret that it had is accepted until <Time at={made.previous_until} />.
+            </p>
+          )}
           <pre className="untrusted" tabIndex={0} data-new-key>
             {made.key}
           </pre>
@@ -193,11 +212,11 @@ export function Settings() {
       <header className="screen-head">
         <h1>Settings</h1>
       </header>
-      <Panel title="Your key">
+      <Panel title={who.session ? 'You' : 'Your key'}>
         <Facts
           items={[
             ['counts as', <Untrusted text={who.subject} />],
-            ['id', <code>{who.key_id}</code>],
+            [who.session ? 'session' : 'id', <code>{who.key_id}</code>],
             ['role', who.role],
             ['may', who.may.join(', ').replaceAll('_', ' ')],
             ['tenant', <Untrusted text={who.tenant} />],
@@ -222,7 +241,15 @@ export function Settings() {
           ))}
         </div>
       </Panel>
-      {may ? <Keys /> : <NotYours what="administer" verb="see and make keys" />}
+      {who.session && <Sessions />}
+      {may ? (
+        <>
+          <Users />
+          <Keys />
+        </>
+      ) : (
+        <NotYours what="administer" verb="see and make keys" />
+      )}
     </div>
   );
 }

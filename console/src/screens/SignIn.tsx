@@ -1,11 +1,15 @@
+// People sign in with a login, a password and a code; programs' keys are taken as well, and are all that
+// there is on a new server.
+
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { api, explain } from '../api/client';
 import { session } from '../session';
+import { lastWay, rememberWay } from '../way';
 
 /** Longer than any key. */
 const KEY_MAX = 512;
 
-export function SignIn() {
+function ByKey() {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
   const [key, setKey] = useState('');
@@ -27,6 +31,7 @@ export function SignIn() {
     setProblem(null);
     try {
       await api.whoami(given);
+      rememberWay('key');
       session.begin(given);
     } catch (error) {
       setProblem(explain(error));
@@ -36,33 +41,130 @@ export function SignIn() {
   };
 
   return (
+    <form onSubmit={(event) => void submit(event)} noValidate>
+      <p>Sign in with a key of this server. It stays in this tab and is gone when the tab is closed.</p>
+      <label htmlFor={id}>API key</label>
+      <input
+        id={id}
+        ref={field}
+        type="password"
+        autoComplete="off"
+        spellCheck={false}
+        maxLength={KEY_MAX}
+        value={key}
+        aria-invalid={problem !== null}
+        aria-describedby={`${id}-said`}
+        onChange={(event) => setKey(event.target.value)}
+      />
+      <button type="submit" className="primary" disabled={busy || key.trim() === ''}>
+        {busy ? 'Signing in' : 'Sign in'}
+      </button>
+      <p id={`${id}-said`} className="said" role="alert">
+        {problem ?? ''}
+      </p>
+      <p className="hint">
+        <code>interlock up</code> prints the first key once; <code>interlock users add</code> invites a person.
+      </p>
+    </form>
+  );
+}
+
+function ByLogin() {
+  const id = useId();
+  const first = useRef<HTMLInputElement>(null);
+  const codeField = useRef<HTMLInputElement>(null);
+  const [login, setLogin] = useState('');
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(session.why);
+
+  useEffect(() => first.current?.focus(), []);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      await api.post('/api/session', { body: { login: login.trim().toLowerCase(), password, code: code.trim() } });
+      rememberWay('login');
+      session.beginCookie();
+    } catch (error) {
+      setProblem(explain(error));
+      setBusy(false);
+      // A code is good once, whatever else was wrong.
+      setCode('');
+      codeField.current?.focus();
+    }
+  };
+
+  return (
+    <form onSubmit={(event) => void submit(event)} noValidate>
+      <label htmlFor={`${id}-login`}>Login</label>
+      <input
+        id={`${id}-login`}
+        ref={first}
+        name="login"
+        autoComplete="username"
+        autoCapitalize="none"
+        spellCheck={false}
+        maxLength={128}
+        value={login}
+        onChange={(event) => setLogin(event.target.value)}
+      />
+      <label htmlFor={`${id}-password`}>Password</label>
+      <input
+        id={`${id}-password`}
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        maxLength={256}
+        value={password}
+        onChange={(event) => setPassword(event.target.value)}
+      />
+      <label htmlFor={`${id}-code`}>Code</label>
+      <input
+        id={`${id}-code`}
+        ref={codeField}
+        name="code"
+        autoComplete="one-time-code"
+        spellCheck={false}
+        maxLength={32}
+        value={code}
+        aria-invalid={problem !== null}
+        aria-describedby={`${id}-said ${id}-hint`}
+        onChange={(event) => setCode(event.target.value)}
+      />
+      <button type="submit" className="primary" disabled={busy || login.trim() === '' || password === '' || code.trim() === ''}>
+        {busy ? 'Signing in' : 'Sign in'}
+      </button>
+      <p id={`${id}-said`} className="said" role="alert">
+        {problem ?? ''}
+      </p>
+      <p id={`${id}-hint`} className="hint">
+        The code is the six digits that your authenticator application shows, or one of your recovery codes.
+      </p>
+    </form>
+  );
+}
+
+export function SignIn() {
+  const [way, setWay] = useState(lastWay);
+  return (
     <main className="sign-in">
-      <form onSubmit={(event) => void submit(event)} noValidate>
+      <section className="sign-in-panel">
         <h1>Interlock</h1>
-        <p>Sign in with a key of this server. It stays in this tab and is gone when the tab is closed.</p>
-        <label htmlFor={id}>API key</label>
-        <input
-          id={id}
-          ref={field}
-          type="password"
-          autoComplete="off"
-          spellCheck={false}
-          maxLength={KEY_MAX}
-          value={key}
-          aria-invalid={problem !== null}
-          aria-describedby={`${id}-said`}
-          onChange={(event) => setKey(event.target.value)}
-        />
-        <button type="submit" className="primary" disabled={busy || key.trim() === ''}>
-          {busy ? 'Signing in' : 'Sign in'}
-        </button>
-        <p id={`${id}-said`} className="said" role="alert">
-          {problem ?? ''}
-        </p>
-        <p className="hint">
-          <code>interlock up</code> prints the first key once; <code>interlock keys create</code> makes more.
-        </p>
-      </form>
+        <div className="tabs" role="group" aria-label="How to sign in">
+          <button type="button" aria-pressed={way === 'login'} onClick={() => setWay('login')}>
+            With a login
+          </button>
+          <button type="button" aria-pressed={way === 'key'} onClick={() => setWay('key')}>
+            With a key
+          </button>
+        </div>
+        {way === 'key' ? <ByKey /> : <ByLogin />}
+      </section>
     </main>
   );
 }

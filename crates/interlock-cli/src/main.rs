@@ -49,8 +49,10 @@ enum Command {
     Policy(commands::policy::Args),
     /// Verify, prove, export and follow the record.
     Audit(commands::audit::Args),
-    /// Create, list and revoke API keys.
+    /// Create, list, rotate and revoke API keys.
     Keys(commands::keys::Args),
+    /// Add people who sign in, and take their access away.
+    Users(commands::users::Args),
     /// Stop agents, let them go on, and undo what they did.
     Agents(commands::agents::Args),
     /// List and decide approvals.
@@ -75,6 +77,7 @@ fn main() -> std::process::ExitCode {
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
+        Command::Users(args) => commands::users::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),
         Command::Hook(args) => commands::hook::run(args),

@@ -41,6 +41,12 @@ impl People {
         self.groups.insert(name.to_owned(), group);
     }
 
+    /// Puts a person into a group, which is made if it is not there.
+    pub fn add_member(&mut self, group: &str, person: &str) {
+        let group = self.groups.entry(group.to_owned()).or_default();
+        group.people.insert(person.to_owned());
+    }
+
     /// Says who owns the agents whose id matches `pattern`.
     pub fn add_owner(&mut self, pattern: &str, person: &str) {
         self.owners.push((Glob::new(pattern), person.to_owned()));

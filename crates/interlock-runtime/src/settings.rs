@@ -81,6 +81,21 @@ impl Runtime {
         Ok(())
     }
 
+    /// Writes into the record that something changed about who may sign in, or that somebody did.
+    /// `what` says it in a word, such as `session-begun-password`; no secret is in it.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub fn record_identity(
+        &self,
+        tenant: &str,
+        by: &str,
+        what: &str,
+        id: &str,
+    ) -> Result<(), RuntimeError> {
+        self.record_change(tenant, Kind::ConfigChange, by, what, id)
+    }
+
     /// Registers an agent.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, Method};
 use interlock_core::model::Action;
 use interlock_runtime::{CheckOptions, Checked, Claimed, Floor, Runtime, RuntimeError};
 use interlock_store::keys::{AuthError, KeyRing, id_of};
@@ -14,6 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::admission::Admission;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::identity::{self, Identity, browser};
 use crate::limits::Limits;
 
 /// How long a key that was looked up is believed.
@@ -45,6 +47,7 @@ struct Inner {
     started: Instant,
     admission: Arc<Admission>,
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
+    identity: Identity,
 }
 
 impl App {
@@ -69,6 +72,7 @@ impl App {
             keys: Mutex::default(),
             changes,
             started: Instant::now(),
+            identity: Identity::new(&limits),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
         }))
@@ -95,6 +99,43 @@ impl App {
     /// How people are reached, if that is configured.
     pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
         self.0.channels.get().map(Arc::clone)
+    }
+
+    /// What signing in needs.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// Where people reach this server, if that is configured.
+    pub(crate) fn public_url(&self) -> Option<String> {
+        self.channels().and_then(|config| config.public_url.clone())
+    }
+
+    /// Whose session these headers hold.
+    ///
+    /// # Errors
+    /// `401` when there is none, `403` when the request does not come from this server's own page.
+    pub(crate) async fn session(&self, method: &Method, headers: &HeaderMap) -> ApiResult<Caller> {
+        let Some(token) = browser::token(headers) else {
+            return Err(ApiError::unauthorized());
+        };
+        browser::check(method, headers, self.public_url().as_deref())?;
+        let hash = self.keyring().token_hash(identity::SESSION, token);
+        let app = self.clone();
+        let found = self
+            .blocking(move |runtime| {
+                let (store, now) = (runtime.store(), runtime.now());
+                let found = store.session(&hash, now, app.identity().idle_since(now))?;
+                if let Some((session, _)) = &found
+                    && identity::is_stale(session, now)
+                {
+                    store.touch_session(&hash, now)?;
+                }
+                Ok(found)
+            })
+            .await?;
+        let (session, user) = found.ok_or_else(ApiError::unauthorized)?;
+        Ok(Caller::of_session(self, &session, &user))
     }
 
     /// Who is let in.
@@ -159,12 +200,12 @@ impl App {
         {
             return Err(self.too_many_wrong_keys(wait));
         }
-        let record = match self.0.keyring.authenticate(
+        let key = match self.0.keyring.authenticate(
             self.0.runtime.store(),
             presented,
             self.0.runtime.now(),
         ) {
-            Ok(record) => record,
+            Ok(key) => key,
             Err(AuthError::Store(error)) => return Err(ApiError::internal(&error)),
             Err(reason) => {
                 self.0
@@ -182,7 +223,7 @@ impl App {
                 }));
             }
         };
-        let caller = Caller::of(&record, bearer);
+        let caller = Caller::of(self, &key, bearer);
         let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEYS_MAX {
             keys.clear();

@@ -2,14 +2,16 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use interlock_core::model::{Principal, Role};
 use interlock_runtime::RuntimeError;
+use interlock_store::identity::{Session, User};
 use interlock_store::vault::VaultError;
-use interlock_store::{KeyRecord, StoreError};
+use interlock_store::{StoreError, StoredKey};
 
 use crate::App;
 use crate::connection::ClientAddress;
@@ -32,21 +34,56 @@ pub enum Permission {
     Administer,
 }
 
+impl Permission {
+    /// All of them with their names.
+    pub const ALL: [(Self, &str); 6] = [
+        (Self::Check, "check"),
+        (Self::Read, "read"),
+        (Self::Audit, "audit"),
+        (Self::Decide, "decide"),
+        (Self::EditPolicies, "edit_policies"),
+        (Self::Administer, "administer"),
+    ];
+}
+
+/// Whether a role covers what is asked: the one place that says so.
+#[must_use]
+pub fn permits(role: Role, permission: Permission) -> bool {
+    use Permission::{Audit, Check, Decide, EditPolicies, Read};
+    match role {
+        Role::Agent => matches!(permission, Check),
+        Role::Approver => matches!(permission, Read | Decide),
+        Role::PolicyAuthor => matches!(permission, Read | EditPolicies),
+        Role::Auditor => matches!(permission, Read | Audit),
+        Role::Admin => true,
+    }
+}
+
 /// Who calls, by credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// What the credential proves.
     pub principal: Principal,
-    /// The id of the key.
+    /// The id of the key, or of the session.
     pub key_id: String,
-    /// The name by which a person's answers are counted: the key's label, else its id.
+    /// The name by which a person's answers are counted: the user's, else the key's label or id.
     pub subject: String,
     /// Whether it came as a bearer token.
     pub bearer: bool,
+    /// The user who signed in, or whose key it is.
+    pub user_id: Option<String>,
+    /// Whether it is a session, not a key.
+    pub by_session: bool,
 }
 
 impl Caller {
-    pub(crate) fn of(record: &KeyRecord, bearer: bool) -> Self {
+    pub(crate) fn of(app: &App, key: &StoredKey, bearer: bool) -> Self {
+        let record = &key.record;
+        let subject = match &key.login {
+            Some(login) => app.subject_of(&record.tenant, login),
+            None if record.label.is_empty() => record.id.clone(),
+            None => record.label.clone(),
+        };
         Self {
             principal: Principal {
                 tenant: Arc::from(record.tenant.as_str()),
@@ -56,13 +93,34 @@ impl Caller {
                 elevated: false,
             },
             key_id: record.id.clone(),
-            subject: if record.label.is_empty() {
-                record.id.clone()
-            } else {
-                record.label.clone()
-            },
+            subject,
             bearer,
+            user_id: record.user_id.clone(),
+            by_session: false,
         }
+    }
+
+    pub(crate) fn of_session(app: &App, session: &Session, user: &User) -> Self {
+        Self {
+            principal: Principal {
+                tenant: Arc::from(user.tenant.as_str()),
+                agent: None,
+                environment: None,
+                role: user.role,
+                elevated: false,
+            },
+            key_id: session.id.clone(),
+            subject: app.subject_of(&user.tenant, &user.login),
+            bearer: false,
+            user_id: Some(user.id.clone()),
+            by_session: true,
+        }
+    }
+
+    /// The user whose session this is; `None` for a key.
+    #[must_use]
+    pub fn session_user(&self) -> Option<String> {
+        self.user_id.clone().filter(|_| self.by_session)
     }
 
     /// The tenant.
@@ -76,22 +134,12 @@ impl Caller {
     /// # Errors
     /// `403`.
     pub fn require(&self, permission: Permission) -> ApiResult<()> {
-        use Permission::{Administer, Audit, Check, Decide, EditPolicies, Read};
-        let allowed = match self.principal.role {
-            Role::Agent => matches!(permission, Check),
-            Role::Approver => matches!(permission, Read | Decide),
-            Role::PolicyAuthor => matches!(permission, Read | EditPolicies),
-            Role::Auditor => matches!(permission, Read | Audit),
-            Role::Admin => matches!(
-                permission,
-                Check | Read | Audit | Decide | EditPolicies | Administer
-            ),
-        };
+        let allowed = permits(self.principal.role, permission);
         if allowed {
             Ok(())
         } else {
             Err(ApiError::forbidden(format!(
-                "a key of role `{}` may not do this",
+                "role `{}` may not do this",
                 self.principal.role.name()
             )))
         }
@@ -122,6 +170,30 @@ impl ApiError {
     }
 }
 
+/// Where a request comes from: its address, and the browser as it names itself. Nothing is proved.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The address; a proxy's, when one is in between.
+    pub address: Option<IpAddr>,
+    /// The browser.
+    pub agent: String,
+}
+
+impl FromRequestParts<App> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            address: parts.extensions.get::<ClientAddress>().map(|a| a.0),
+            agent: parts
+                .headers
+                .get(USER_AGENT)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+                .unwrap_or_default(),
+        })
+    }
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
@@ -131,9 +203,10 @@ impl FromRequestParts<App> for Caller {
         if let Some(key) = header("x-api-key") {
             return app.authenticate(key, false, address);
         }
-        match header(AUTHORIZATION.as_str()).and_then(|v| v.strip_prefix("Bearer ")) {
-            Some(key) => app.authenticate(key.trim(), true, address),
-            None => Err(ApiError::unauthorized()),
+        match header(AUTHORIZATION.as_str()).map(|v| v.strip_prefix("Bearer ")) {
+            Some(Some(key)) => app.authenticate(key.trim(), true, address),
+            Some(None) => Err(ApiError::unauthorized()),
+            None => app.session(&parts.method, &parts.headers).await,
         }
     }
 }
@@ -182,6 +255,27 @@ impl From<RuntimeError> for ApiError {
                 other => Self::internal(&other),
             },
             other => Self::internal(&other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_says_what_roles_may() {
+        let guide = include_str!("../../../docs/guides/identity.md");
+        let names = Permission::ALL.map(|(_, name)| name.replace('_', " "));
+        let head = format!("| role | {} |", names.join(" | "));
+        assert!(guide.contains(&head), "the guide has no table `{head}`");
+        for role in Role::ALL {
+            let cells = Permission::ALL.map(|(permission, _)| {
+                if permits(role, permission) { "yes" } else { "" }
+            });
+            let line = format!("| `{}` | {} |", role.name(), cells.join(" | "));
+            let line = line.replace("|  |", "| |").replace("|  |", "| |");
+            assert!(guide.contains(&line), "the guide lacks `{line}`");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every operation of the OpenAPI document has in common.
 
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 fn error(description: &str) -> RefOr<Response> {
@@ -44,6 +45,14 @@ fn common(operation: &mut Operation) {
             .entry(status.to_owned())
             .or_insert_with(|| error(description));
     };
+    // Whoever has a key may have a session instead.
+    if let Some(security) = &mut operation.security {
+        security.push(SecurityRequirement::new("session", Vec::<String>::new()));
+        add(
+            "403",
+            "The role may not do this, or a session is used from another page",
+        );
+    }
     if operation.request_body.is_some() {
         add("408", "The body was not there in time");
     }

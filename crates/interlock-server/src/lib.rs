@@ -10,9 +10,11 @@ mod connection;
 mod console;
 mod document;
 mod error;
+mod identity;
 mod limits;
 mod metrics;
 mod serve;
+mod throttle;
 mod wrong_keys;
 
 pub use app::{App, AppOptions};
@@ -47,7 +49,8 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
         (name = "approvals", description = "People in the loop"),
         (name = "alerts", description = "What somebody should look at"),
         (name = "audit", description = "The record and its proofs"),
-        (name = "keys", description = "Credentials"),
+        (name = "keys", description = "Credentials of programs"),
+        (name = "users", description = "People who sign in, and their sessions"),
         (name = "system", description = "Health and figures"),
     )
 )]
@@ -65,6 +68,10 @@ impl Modify for Schemes {
         components.add_security_scheme(
             "bearer",
             SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-interlock"))),
         );
     }
 }
@@ -119,6 +126,16 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::content::erase))
         .routes(routes!(api::keys::list, api::keys::create))
         .routes(routes!(api::keys::revoke))
+        .routes(routes!(api::keys::rotate))
+        .routes(routes!(api::users::list, api::users::create))
+        .routes(routes!(api::users::update))
+        .routes(routes!(api::users::reset))
+        .routes(routes!(api::users::sessions))
+        .routes(routes!(api::session::sign_in, api::session::sign_out))
+        .routes(routes!(api::session::list))
+        .routes(routes!(api::session::end))
+        .routes(routes!(api::join::look))
+        .routes(routes!(api::join::join))
         .routes(routes!(api::whoami::get))
         .routes(routes!(api::kill::get, api::kill::set))
         .routes(routes!(api::health::healthz))

@@ -42,6 +42,10 @@ pub struct Limits {
     pub wrong_keys_burst: u32,
     /// The time after which it may present one more.
     pub wrong_keys_every: Duration,
+    /// How long a session of a person lasts.
+    pub session_lifetime: Duration,
+    /// How long one lasts without a request; noted to the minute.
+    pub session_idle: Duration,
 }
 
 impl Default for Limits {
@@ -64,6 +68,8 @@ impl Default for Limits {
             waits_max: 8_000,
             wrong_keys_burst: 10,
             wrong_keys_every: Duration::from_secs(6),
+            session_lifetime: Duration::from_secs(12 * 3_600),
+            session_idle: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -1,21 +1,13 @@
-//! How many wrong keys an address may present (GCRA, ITU-T I.371, in its virtual scheduling form).
+//! How many wrong keys an address may present.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Addresses remembered at once.
-const ADDRESSES_MAX: usize = 10_000;
+use crate::throttle::Throttle;
 
 /// Who presented wrong keys lately.
 #[derive(Debug)]
-pub(crate) struct WrongKeys {
-    burst: u32,
-    every: Duration,
-    /// When the address would be without blame.
-    blame: Mutex<HashMap<IpAddr, Instant>>,
-}
+pub(crate) struct WrongKeys(Throttle<IpAddr>);
 
 /// The part of an address that one subscriber is given: all of IPv4, the /64 of IPv6.
 pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
@@ -30,54 +22,24 @@ pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
 
 impl WrongKeys {
     pub(crate) fn new(burst: u32, every: Duration) -> Self {
-        Self {
-            burst: burst.max(1),
-            every,
-            blame: Mutex::default(),
-        }
-    }
-
-    /// Blame up to which one more wrong key is taken.
-    fn tolerance(&self) -> Duration {
-        self.every * (self.burst - 1)
+        Self(Throttle::new(burst, every))
     }
 
     /// How long an address must wait before another wrong key is taken; `None`: it need not.
     pub(crate) fn wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let blame = self.blame.lock().unwrap_or_else(PoisonError::into_inner);
-        blame
-            .get(&subscriber(address))
-            .map(|until| until.saturating_duration_since(now))
-            .and_then(|left| left.checked_sub(self.tolerance()))
-            .filter(|wait| !wait.is_zero())
+        self.0.wait(subscriber(address), now)
     }
 
     /// Takes down a wrong key. Returns whether the address has just used up what it may present.
     pub(crate) fn note(&self, address: IpAddr, now: Instant) -> bool {
-        let mut blame = self.blame.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = subscriber(address);
-        if blame.len() >= ADDRESSES_MAX && !blame.contains_key(&address) {
-            blame.retain(|_, until| *until > now);
-            // Many addresses at once: the one with the least blame is forgotten.
-            if blame.len() >= ADDRESSES_MAX
-                && let Some(least) = blame.iter().min_by_key(|(_, until)| **until)
-            {
-                let least = *least.0;
-                blame.remove(&least);
-            }
-        }
-        let most = now + self.every * self.burst;
-        let until = blame.entry(address).or_insert(now);
-        let before = *until;
-        *until = ((*until).max(now) + self.every).min(most);
-        let over = now + self.tolerance();
-        before <= over && *until > over
+        self.0.note(subscriber(address), now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::PLACES_MAX;
 
     fn v4(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -123,13 +85,13 @@ mod tests {
         let now = Instant::now();
         keys.note(v4(1), now);
         keys.note(v4(1), now);
-        for n in 0..ADDRESSES_MAX as u32 + 500 {
+        for n in 0..PLACES_MAX as u32 + 500 {
             keys.note(
                 IpAddr::from(0x0a00_0000_u32.wrapping_add(n).to_be_bytes()),
                 now,
             );
         }
-        assert_eq!(keys.blame.lock().unwrap().len(), ADDRESSES_MAX);
+        assert_eq!(keys.0.places(), PLACES_MAX);
         assert!(keys.wait(v4(1), now).is_some(), "the most to blame is kept");
     }
 }

@@ -96,14 +96,18 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+    /// A field is outside its limits: what it must be.
+    #[must_use]
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid {
             field,
             problem: problem.into(),
         }
     }
 
-    pub(crate) fn damaged(what: &'static str, problem: impl ToString) -> Self {
+    /// Something that was stored cannot be read back.
+    #[must_use]
+    pub fn damaged(what: &'static str, problem: impl ToString) -> Self {
         Self::Damaged {
             what,
             problem: problem.to_string(),

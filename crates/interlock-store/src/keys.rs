@@ -24,7 +24,7 @@ use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::StoreError;
-use crate::model::{KeyRecord, NAME_BYTES_MAX, check_id, check_len};
+use crate::model::{KeyRecord, NAME_BYTES_MAX, StoredKey, check_id, check_len};
 use crate::traits::KeyStore;
 
 /// What a key of our form begins with.
@@ -145,6 +145,8 @@ pub struct Binding {
     pub role: Role,
     /// What it is for.
     pub label: String,
+    /// The id of the user whose key it is, if it is a person's.
+    pub user_id: Option<String>,
 }
 
 impl Binding {
@@ -178,6 +180,8 @@ impl Binding {
             expires,
             revoked: None,
             last_used: None,
+            previous_until: None,
+            user_id: self.user_id,
         })
     }
 }
@@ -198,6 +202,9 @@ pub enum AuthError {
     /// It has expired.
     #[error("key `{0}` has expired")]
     Expired(String),
+    /// The user whose key it is was disabled, or has another role by now.
+    #[error("key `{0}` belongs to a user who may not use it any more")]
+    User(String),
     /// The store failed: nobody is let in.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -285,16 +292,42 @@ impl KeyRing {
         expires: Option<UnixNanos>,
     ) -> Result<(Secret, KeyRecord, [u8; 32]), StoreError> {
         let id = random_digits(ID_LEN)?;
+        let (key, hash) = self.secret_for(&id)?;
+        let record = binding.record(id.as_str().to_owned(), now, expires)?;
+        Ok((key, record, hash))
+    }
+
+    /// A new secret for the key of this id: what to show once, and the hash to keep.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn secret_for(&self, id: &str) -> Result<(Secret, [u8; 32]), StoreError> {
         let secret = random_digits(SECRET_LEN)?;
         let mut key = Zeroizing::new(String::with_capacity(KEY_LEN));
-        for part in [PREFIX, &id, "_", &secret] {
+        for part in [PREFIX, id, "_", &secret] {
             key.push_str(part);
         }
         let crc = checksum(&key);
         key.push('_');
         key.push_str(&crc);
-        let record = binding.record(id.as_str().to_owned(), now, expires)?;
-        Ok((Secret(key), record, self.hash(&secret)))
+        Ok((Secret(key), self.hash(&secret)))
+    }
+
+    /// 256 random bits as text, such as of a session, and the keyed hash to keep. `domain` keeps a
+    /// secret of one use from being taken for one of another.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn token(&self, domain: &str) -> Result<(Secret, [u8; 32]), StoreError> {
+        let token = random_digits(SECRET_LEN)?;
+        let hash = self.token_hash(domain, &token);
+        Ok((Secret(token), hash))
+    }
+
+    /// The keyed hash of a presented text of this domain.
+    #[must_use]
+    pub fn token_hash(&self, domain: &str, token: &str) -> [u8; 32] {
+        self.hmac(format!("interlock/{domain}/1\0").as_bytes(), token)
     }
 
     /// The row and hash of a key that somebody chose, such as one given in the environment. A key
@@ -343,7 +376,7 @@ impl KeyRing {
         store: &dyn KeyStore,
         presented: &str,
         now: UnixNanos,
-    ) -> Result<KeyRecord, AuthError> {
+    ) -> Result<StoredKey, AuthError> {
         if presented.len() > PRESENTED_BYTES_MAX {
             return Err(AuthError::Unknown);
         }
@@ -357,19 +390,28 @@ impl KeyRing {
         };
         let found = store.key_for_authentication(id)?;
         let mut hash = self.hash(secret);
-        let expected = found.as_ref().map_or([0; 32], |(_, expected)| *expected);
-        let same = bool::from(hash.ct_eq(&expected));
+        let expected = found.as_ref().map_or([0; 32], |found| found.hash);
+        let previous = found
+            .as_ref()
+            .filter(|found| found.record.previous_until.is_some_and(|until| now < until))
+            .and_then(|found| found.previous);
+        // Both are compared, so that time does not tell which.
+        let same = hash.ct_eq(&expected) | hash.ct_eq(&previous.unwrap_or(expected));
         hash.zeroize();
-        let Some((record, _)) = found.filter(|_| same) else {
+        let Some(found) = found.filter(|_| same.into()) else {
             return Err(AuthError::Unknown);
         };
+        let record = &found.record;
         if record.revoked.is_some() {
-            return Err(AuthError::Revoked(record.id));
+            return Err(AuthError::Revoked(record.id.clone()));
         }
         if record.expires.is_some_and(|at| now >= at) {
-            return Err(AuthError::Expired(record.id));
+            return Err(AuthError::Expired(record.id.clone()));
         }
-        Ok(record)
+        if record.user_id.is_some() && found.login.is_none() {
+            return Err(AuthError::User(record.id.clone()));
+        }
+        Ok(found)
     }
 }
 
@@ -405,5 +447,6 @@ fn write_pepper(path: &Path, pepper: &[u8; 32]) -> Result<(), std::io::Error> {
     }
 }
 
+mod seal;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! only keyed hashes.
 
 mod error;
+pub mod identity;
 pub mod journal;
 pub mod keys;
 mod memory;
@@ -24,7 +25,7 @@ pub use model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentCounters, AgentProfile, Alert,
     AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
     Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
-    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats,
+    NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats, StoredKey,
 };
 pub use review::{
     ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,

@@ -448,6 +448,23 @@ pub struct KeyRecord {
     pub revoked: Option<UnixNanos>,
     /// When it was last used.
     pub last_used: Option<UnixNanos>,
+    /// Until when its secret of before the last rotation is accepted as well.
+    pub previous_until: Option<UnixNanos>,
+    /// The id of the user whose key it is.
+    pub user_id: Option<String>,
+}
+
+/// A key with what a presented one is checked against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// What is known about it.
+    pub record: KeyRecord,
+    /// The keyed hash of its secret.
+    pub hash: [u8; 32],
+    /// That of its secret of before the last rotation.
+    pub previous: Option<[u8; 32]>,
+    /// The login of the user whose key it is; absent also when that user may not use it any more.
+    pub login: Option<String>,
 }
 
 /// What is asked of people.

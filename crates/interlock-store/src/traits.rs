@@ -8,7 +8,7 @@ use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentProfile, Alert, AlertCursor,
     AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Epochs, IdempotencyRow,
     KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, RunRow,
-    Stats,
+    Stats, StoredKey,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -170,7 +170,7 @@ pub trait KeyStore {
     ///
     /// # Errors
     /// When the back end fails.
-    fn key_for_authentication(&self, id: &str) -> Result<Option<(KeyRecord, [u8; 32])>>;
+    fn key_for_authentication(&self, id: &str) -> Result<Option<StoredKey>>;
 
     /// All keys of a tenant in the order of creation, also revoked ones.
     ///
@@ -183,6 +183,20 @@ pub trait KeyStore {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has none with that id.
     fn revoke_key(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<KeyRecord>;
+
+    /// Gives a key another secret and another end; the secret that it had is accepted until
+    /// `previous_until`, the one before that no more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has none with that id that is not revoked.
+    fn rotate_key(
+        &self,
+        tenant: &str,
+        id: &str,
+        secret_hash: &[u8; 32],
+        expires: Option<UnixNanos>,
+        previous_until: UnixNanos,
+    ) -> Result<KeyRecord>;
 
     /// Notes when keys were last used; unknown ids are passed over. Meant to be called now and then
     /// with what has gathered, not with each request.
@@ -472,6 +486,7 @@ pub trait Store:
     + AlertStore
     + PolicyStore
     + KeyStore
+    + crate::identity::IdentityStore
     + ApprovalStore
     + crate::review::ReviewStore
     + ActionStore
@@ -489,6 +504,7 @@ impl<T> Store for T where
         + AlertStore
         + PolicyStore
         + KeyStore
+        + crate::identity::IdentityStore
         + ApprovalStore
         + crate::review::ReviewStore
         + ActionStore

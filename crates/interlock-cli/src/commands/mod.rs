@@ -13,6 +13,7 @@ pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod up;
+pub(crate) mod users;
 
 use std::path::PathBuf;
 

@@ -115,6 +115,7 @@ fn first_key(runtime: &Runtime, ring: &KeyRing) -> Result<Option<String>> {
         environment: None,
         role: Role::Admin,
         label: "first admin".to_owned(),
+        user_id: None,
     };
     let (store, now) = (runtime.store(), runtime.now());
     if let Ok(given) = std::env::var("INTERLOCK_ADMIN_KEY") {
@@ -192,6 +193,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         app.set_channels(Arc::clone(&people));
         notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
     }
+    app.refresh_people().context("cannot read the users")?;
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -28,7 +28,15 @@ const COMMANDS: &[&str] = &[
     "keys",
     "keys create",
     "keys list",
+    "keys rotate",
     "keys revoke",
+    "users",
+    "users add",
+    "users list",
+    "users change",
+    "users disable",
+    "users enable",
+    "users reset-mfa",
     "agents",
     "agents pause",
     "agents resume",
@@ -74,7 +82,7 @@ fn every_command_has_help_and_leaf_commands_an_example() {
     for command in COMMANDS {
         let text = help(command);
         let leaf = !text.contains("\nCommands:\n");
-        let shares = ["agents ", "keys ", "approvals "]
+        let shares = ["agents ", "keys ", "approvals ", "users "]
             .iter()
             .any(|p| command.starts_with(p));
         assert!(

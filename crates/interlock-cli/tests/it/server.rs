@@ -93,6 +93,7 @@ fn wait(address: SocketAddr) {
 fn keys_approvals_and_the_record_of_a_server() {
     let mut server = Server::start();
     keys(&server);
+    users(&server);
     approvals(&server);
     let entries = record(&server);
     in_use(&server);
@@ -151,6 +152,19 @@ fn keys(server: &Server) {
     let refused = server.with(key, &["keys", "list"]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("403"), "{}", refused.stderr);
+    let rotated = server.run(&["keys", "rotate", id, "--grace-hours", "1"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    assert!(
+        rotated.stderr.contains("the old one is accepted until "),
+        "{}",
+        rotated.stderr
+    );
+    assert_ne!(rotated.stdout.trim(), key);
+    // Both are known; neither may administer.
+    for secret in [key, rotated.stdout.trim()] {
+        let refused = server.with(secret, &["keys", "list"]);
+        assert!(refused.stderr.contains("403"), "{}", refused.stderr);
+    }
     assert_eq!(server.run(&["keys", "revoke", id]).code, 0);
     assert!(line(&server.run(&["keys", "list"])).contains("revoked"));
     let refused = server.with(key, &["keys", "list"]);
@@ -298,6 +312,50 @@ fn record(server: &Server) -> usize {
     let ran = server.run(&["audit", "export", "--out", "online", "--format", "tiles"]);
     assert_eq!(ran.code, 1);
     numbers.len()
+}
+
+fn users(server: &Server) {
+    let added = server.run(&["users", "add", "ana", "--role", "admin", "--group", "ops"]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let link = format!("{}/join#", server.url);
+    assert!(added.stdout.starts_with(&link), "{}", added.stdout);
+    assert!(
+        added.stderr.contains("good once, until "),
+        "{}",
+        added.stderr
+    );
+    let state = || {
+        let listed = server.run(&["users", "list"]).stdout;
+        let line = listed
+            .lines()
+            .find(|l| l.starts_with("ana "))
+            .expect("her line");
+        line.split_whitespace().nth(2).expect("a state").to_owned()
+    };
+    assert_eq!(state(), "invited");
+    let again = server.run(&["users", "add", "ana", "--role", "admin"]);
+    assert_eq!(again.code, 1);
+    assert!(again.stderr.contains("409"), "{}", again.stderr);
+    assert_eq!(server.run(&["users", "disable", "ana"]).code, 0);
+    assert_eq!(state(), "disabled");
+    assert_eq!(server.run(&["users", "enable", "ana"]).code, 0);
+    let changed = server.run(&["users", "change", "ana", "--role", "auditor", "--no-groups"]);
+    assert_eq!(changed.code, 0, "{}", changed.stderr);
+    let reset = server.run(&["users", "reset-mfa", "ana", "--json"]);
+    let reset = reset.json();
+    assert_eq!(
+        (&reset["user"]["role"], &reset["user"]["groups"]),
+        (&json!("auditor"), &json!([]))
+    );
+    assert_ne!(reset["invitation"]["url"], json!(added.stdout.trim()));
+    let unknown = server.run(&["users", "disable", "bo"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("there is no user `bo`"),
+        "{}",
+        unknown.stderr
+    );
+    assert_eq!(server.run(&["users", "change", "ana"]).code, 1);
 }
 
 /// What other commands say while the server holds the directory.

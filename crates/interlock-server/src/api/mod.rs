@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod draft;
 pub mod explained;
 pub mod health;
+pub mod join;
 pub mod keys;
 pub mod kill;
 pub mod lease;
@@ -22,8 +23,10 @@ pub mod records;
 pub mod reviews;
 pub mod rollbacks;
 pub mod runs;
+pub mod session;
 pub mod session_approvals;
 pub mod stats;
+pub mod users;
 pub mod whoami;
 
 use interlock_core::model::UnixNanos;

@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::{Caller, Permission};
+use crate::auth::{Caller, Permission, permits};
 use crate::error::{ApiResult, ErrorBody};
 
 /// What a key is good for.
@@ -12,10 +12,14 @@ use crate::error::{ApiResult, ErrorBody};
 pub struct WhoamiBody {
     /// The tenant.
     pub tenant: String,
-    /// The id of the key; the key itself is never shown.
+    /// The id of the key or of the session; neither is ever shown itself.
     pub key_id: String,
-    /// The name by which answers to approvals are counted: the key's label, else its id.
+    /// The name by which answers to approvals are counted: the user's, else the key's label or id.
     pub subject: String,
+    /// The user who signed in, or whose key it is.
+    pub user_id: Option<String>,
+    /// Whether it is a session, not a key.
+    pub session: bool,
     /// `agent`, `approver`, `policy_author`, `auditor` or `admin`.
     pub role: String,
     /// The agent that the key is bound to.
@@ -26,14 +30,27 @@ pub struct WhoamiBody {
     pub may: Vec<String>,
 }
 
-const PERMISSIONS: [(Permission, &str); 6] = [
-    (Permission::Check, "check"),
-    (Permission::Read, "read"),
-    (Permission::Audit, "audit"),
-    (Permission::Decide, "decide"),
-    (Permission::EditPolicies, "edit_policies"),
-    (Permission::Administer, "administer"),
-];
+impl WhoamiBody {
+    pub(crate) fn of(caller: &Caller) -> Self {
+        let may = Permission::ALL
+            .iter()
+            .filter(|(permission, _)| permits(caller.principal.role, *permission))
+            .map(|(_, name)| (*name).to_owned())
+            .collect();
+        let principal = &caller.principal;
+        Self {
+            tenant: caller.tenant().to_owned(),
+            role: principal.role.name().to_owned(),
+            agent_id: principal.agent.as_deref().map(str::to_owned),
+            environment: principal.environment.as_deref().map(str::to_owned),
+            key_id: caller.key_id.clone(),
+            subject: caller.subject.clone(),
+            user_id: caller.user_id.clone(),
+            session: caller.by_session,
+            may,
+        }
+    }
+}
 
 /// What the caller's key is good for.
 #[utoipa::path(
@@ -45,19 +62,5 @@ const PERMISSIONS: [(Permission, &str); 6] = [
     security(("api_key" = []), ("bearer" = []))
 )]
 pub async fn get(caller: Caller) -> ApiResult<Json<WhoamiBody>> {
-    let may = PERMISSIONS
-        .iter()
-        .filter(|(permission, _)| caller.require(*permission).is_ok())
-        .map(|(_, name)| (*name).to_owned())
-        .collect();
-    let principal = &caller.principal;
-    Ok(Json(WhoamiBody {
-        tenant: caller.tenant().to_owned(),
-        role: principal.role.name().to_owned(),
-        agent_id: principal.agent.as_deref().map(str::to_owned),
-        environment: principal.environment.as_deref().map(str::to_owned),
-        key_id: caller.key_id,
-        subject: caller.subject,
-        may,
-    }))
+    Ok(Json(WhoamiBody::of(&caller)))
 }

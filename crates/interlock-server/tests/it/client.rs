@@ -117,6 +117,22 @@ impl Server {
         server
     }
 
+    /// What its files hold, the key of hashes apart.
+    pub(crate) fn stored_bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut directories = vec![self.dir.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
+                if entry.path().is_dir() {
+                    directories.push(entry.path());
+                } else if entry.file_name() != "pepper" {
+                    all.extend(std::fs::read(entry.path()).unwrap_or_default());
+                }
+            }
+        }
+        all
+    }
+
     /// Renames a table of its database, behind its back.
     pub(crate) fn rename_table(&self, from: &str, to: &str) {
         let path = self.dir.path().join("interlock.db");
@@ -163,6 +179,7 @@ impl Server {
             environment: None,
             role,
             label: label.to_owned(),
+            user_id: None,
         };
         let now = self.runtime.now();
         let made = now - 3_600 * 1_000_000_000;
@@ -185,6 +202,7 @@ impl Server {
             environment: None,
             role: Role::Admin,
             label: String::new(),
+            user_id: None,
         };
         let now = self.runtime.now();
         let (record, hash) = self.ring.import(key, binding, now, None).expect("a key");
@@ -241,6 +259,8 @@ impl Drop for Server {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    /// The head, letters as they came.
+    pub(crate) raw_head: String,
     pub(crate) text: String,
 }
 
@@ -301,5 +321,6 @@ pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Answer> 
             .unwrap_or(0),
         text: body.to_owned(),
         head: head.to_ascii_lowercase(),
+        raw_head: head.to_owned(),
     })
 }

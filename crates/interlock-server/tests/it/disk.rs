@@ -35,6 +35,7 @@ fn served(disk: &FaultVfs, during: impl FnOnce(&dyn Fn(&str, &str, &str) -> Answ
         environment: None,
         role: Role::Admin,
         label: String::new(),
+        user_id: None,
     };
     let runtime = Runtime::assemble(journal(disk), store.clone(), Options::on(dir.path()))
         .expect("a runtime");

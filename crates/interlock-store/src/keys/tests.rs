@@ -14,6 +14,7 @@ fn binding() -> Binding {
         environment: Some("production".into()),
         role: Role::Agent,
         label: "billing".into(),
+        user_id: None,
     }
 }
 
@@ -63,7 +64,7 @@ fn a_minted_key_is_accepted_and_no_other() {
     assert_eq!(id_of(secret.expose()), Ok(record.id.as_str()));
     store.insert_key(&record, &hash).unwrap();
     let accepted = ring.authenticate(&store, secret.expose(), 19).unwrap();
-    assert_eq!(accepted, record);
+    assert_eq!(accepted.record, record);
 
     let check = |presented: &str, now, expected: &str| {
         let error = ring.authenticate(&store, presented, now).unwrap_err();
@@ -93,7 +94,7 @@ fn a_key_of_another_form_is_imported() {
     assert_eq!(record.id.len(), ID_LEN);
     store.insert_key(&record, &hash).unwrap();
     let accepted = ring.authenticate(&store, "vtk_test", 5).unwrap();
-    assert_eq!(accepted.id, record.id);
+    assert_eq!(accepted.record.id, record.id);
     assert!(ring.authenticate(&store, "vtk_tesT", 5).is_err());
     // The id tells nothing to somebody without the pepper.
     let elsewhere = KeyRing::new([8; 32]);
@@ -196,5 +197,38 @@ proptest! {
         prop_assert_eq!(id_of(&good), Ok(id.as_str()));
         let bad = format!("{}{other}{}", &good[..at], &good[at + 1..]);
         prop_assert_eq!(id_of(&bad).is_ok(), bad == good);
+    }
+}
+
+#[test]
+fn two_secrets_hold_while_a_key_is_rotated() {
+    let (ring, store) = (ring(), MemoryStore::new());
+    for imported in [false, true] {
+        let (old, record) = if imported {
+            let (record, hash) = ring.import("vtk_test", binding(), 10, None).unwrap();
+            store.insert_key(&record, &hash).unwrap();
+            ("vtk_test".to_owned(), record)
+        } else {
+            let (secret, record, hash) = ring.mint(binding(), 10, None).unwrap();
+            store.insert_key(&record, &hash).unwrap();
+            (secret.expose().to_owned(), record)
+        };
+        let rotate = |until| {
+            let (secret, hash) = ring.secret_for(&record.id).unwrap();
+            store
+                .rotate_key("acme", &record.id, &hash, Some(1_000), until)
+                .unwrap();
+            secret.expose().to_owned()
+        };
+        let holds = |key: &str, now| ring.authenticate(&store, key, now).is_ok();
+        let new = rotate(100);
+        assert_eq!(id_of(&new), Ok(record.id.as_str()));
+        assert!(holds(&old, 99) && holds(&new, 99));
+        assert!(!holds(&old, 100) && holds(&new, 100));
+        let newest = rotate(200);
+        assert!(!holds(&old, 50), "only the last secret of before");
+        assert!(holds(&new, 150) && holds(&newest, 150) && !holds(&newest, 1_000));
+        store.revoke_key("acme", &record.id, 160).unwrap();
+        assert!(!holds(&new, 170) && !holds(&newest, 170));
     }
 }

@@ -8,7 +8,8 @@ use crate::error::StoreError;
 use crate::model::{
     Agent, AgentChange, AgentCounters, AgentProfile, BUNDLE_BYTES_MAX, Bundle, Epochs,
     IdempotencyRow, KeyRecord, KillSwitch, KillSwitchMode, MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
-    NewAgent, NewPolicy, Policy, PolicyChange, SETTING_BYTES_MAX, check_id, check_len, check_page,
+    NewAgent, NewPolicy, Policy, PolicyChange, SETTING_BYTES_MAX, StoredKey, check_id, check_len,
+    check_page,
 };
 use crate::traits::{
     AgentStore, IdempotencyStore, KeyStore, PolicyStore, PutIdempotency, SettingStore,
@@ -277,7 +278,13 @@ fn insert_key(tables: &mut Tables, key: &KeyRecord, hash: &[u8; 32]) -> Result<(
     if tables.keys.contains_key(&key.id) {
         return Err(StoreError::exists("key", &key.id));
     }
-    tables.keys.insert(key.id.clone(), (key.clone(), *hash));
+    let stored = StoredKey {
+        record: key.clone(),
+        hash: *hash,
+        previous: None,
+        login: None,
+    };
+    tables.keys.insert(key.id.clone(), stored);
     tables.epochs(&key.tenant).keys += 1;
     Ok(())
 }
@@ -289,15 +296,27 @@ impl KeyStore for MemoryStore {
 
     fn insert_first_key(&self, key: &KeyRecord, secret_hash: &[u8; 32]) -> Result<bool> {
         let mut tables = self.tables();
-        if tables.keys.values().any(|(k, _)| k.tenant == key.tenant) {
+        if tables.keys.values().any(|k| k.record.tenant == key.tenant) {
             return Ok(false);
         }
         insert_key(&mut tables, key, secret_hash)?;
         Ok(true)
     }
 
-    fn key_for_authentication(&self, id: &str) -> Result<Option<(KeyRecord, [u8; 32])>> {
-        Ok(self.tables().keys.get(id).cloned())
+    fn key_for_authentication(&self, id: &str) -> Result<Option<StoredKey>> {
+        let tables = self.tables();
+        let Some(mut stored) = tables.keys.get(id).cloned() else {
+            return Ok(None);
+        };
+        if let Some(user) = &stored.record.user_id {
+            stored.login = tables
+                .users
+                .get(&key(&stored.record.tenant, user))
+                .map(|account| &account.user)
+                .filter(|user| user.disabled.is_none() && user.role == stored.record.role)
+                .map(|user| user.login.clone());
+        }
+        Ok(Some(stored))
     }
 
     fn keys(&self, tenant: &str) -> Result<Vec<KeyRecord>> {
@@ -305,8 +324,8 @@ impl KeyStore for MemoryStore {
         let mut keys: Vec<KeyRecord> = tables
             .keys
             .values()
-            .filter(|(k, _)| k.tenant == tenant)
-            .map(|(k, _)| k.clone())
+            .filter(|k| k.record.tenant == tenant)
+            .map(|k| k.record.clone())
             .collect();
         keys.sort_by_key(|k| k.created);
         Ok(keys)
@@ -314,13 +333,35 @@ impl KeyStore for MemoryStore {
 
     fn revoke_key(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<KeyRecord> {
         let mut tables = self.tables();
-        let (key, _) = tables
+        let stored = tables
             .keys
             .get_mut(id)
-            .filter(|(k, _)| k.tenant == tenant)
+            .filter(|k| k.record.tenant == tenant)
             .ok_or_else(|| StoreError::not_found("key", id))?;
-        key.revoked.get_or_insert(now);
-        let key = key.clone();
+        stored.record.revoked.get_or_insert(now);
+        let key = stored.record.clone();
+        tables.epochs(tenant).keys += 1;
+        Ok(key)
+    }
+
+    fn rotate_key(
+        &self,
+        tenant: &str,
+        id: &str,
+        secret_hash: &[u8; 32],
+        expires: Option<UnixNanos>,
+        previous_until: UnixNanos,
+    ) -> Result<KeyRecord> {
+        let mut tables = self.tables();
+        let stored = tables
+            .keys
+            .get_mut(id)
+            .filter(|k| k.record.tenant == tenant && k.record.revoked.is_none())
+            .ok_or_else(|| StoreError::not_found("key", id))?;
+        stored.previous = Some(std::mem::replace(&mut stored.hash, *secret_hash));
+        stored.record.expires = expires;
+        stored.record.previous_until = Some(previous_until);
+        let key = stored.record.clone();
         tables.epochs(tenant).keys += 1;
         Ok(key)
     }
@@ -328,8 +369,8 @@ impl KeyStore for MemoryStore {
     fn touch_keys(&self, used: &[(String, UnixNanos)]) -> Result<()> {
         let mut tables = self.tables();
         for (id, at) in used {
-            if let Some((key, _)) = tables.keys.get_mut(id) {
-                key.last_used = key.last_used.max(Some(*at));
+            if let Some(stored) = tables.keys.get_mut(id) {
+                stored.record.last_used = stored.record.last_used.max(Some(*at));
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ mod control;
 mod projection;
 mod review;
 mod runs;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,8 @@ use interlock_core::model::UnixNanos;
 
 use crate::error::StoreError;
 use crate::model::{
-    ActionRow, Agent, AlertRow, ApprovalRow, Bundle, Epochs, IdempotencyRow, KeyRecord, KillSwitch,
-    OutboxRow, Policy,
+    ActionRow, Agent, AlertRow, ApprovalRow, Bundle, Epochs, IdempotencyRow, KillSwitch, OutboxRow,
+    Policy, StoredKey,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -59,7 +60,10 @@ struct Tables {
     acknowledgements: BTreeMap<Key, (UnixNanos, String)>,
     policies: BTreeMap<Key, Policy>,
     bundles: BTreeMap<(String, String, u64), Bundle>,
-    keys: BTreeMap<String, (KeyRecord, [u8; 32])>,
+    keys: BTreeMap<String, StoredKey>,
+    users: BTreeMap<Key, users::Account>,
+    invitations: BTreeMap<[u8; 32], crate::identity::Invitation>,
+    user_sessions: BTreeMap<[u8; 32], crate::identity::Session>,
     approvals: BTreeMap<Key, ApprovalRow>,
     /// Tenant, state, time of request, id: the order of an inbox.
     inbox: BTreeSet<(String, &'static str, UnixNanos, String)>,

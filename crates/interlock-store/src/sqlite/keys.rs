@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::rows::{all, get, named, one, raise_epoch};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
-use crate::model::KeyRecord;
+use crate::model::{KeyRecord, StoredKey};
 use crate::traits::KeyStore;
 
 fn read(row: &Row<'_>) -> Result<KeyRecord> {
@@ -21,6 +21,8 @@ fn read(row: &Row<'_>) -> Result<KeyRecord> {
         expires: get(row, "expires")?,
         revoked: get(row, "revoked")?,
         last_used: get(row, "last_used")?,
+        previous_until: get(row, "previous_until")?,
+        user_id: get(row, "user_id")?,
     })
 }
 
@@ -38,8 +40,8 @@ fn insert(tx: &Transaction<'_>, key: &KeyRecord, hash: &[u8; 32]) -> Result<()> 
     let written = tx
         .prepare_cached(
             "INSERT INTO api_key (id, tenant, agent_id, environment, role, label, created,
-             expires, revoked, last_used, secret_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+             expires, revoked, last_used, secret_hash, user_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             key.id,
@@ -52,7 +54,8 @@ fn insert(tx: &Transaction<'_>, key: &KeyRecord, hash: &[u8; 32]) -> Result<()> 
             key.expires,
             key.revoked,
             key.last_used,
-            hash
+            hash,
+            key.user_id
         ])?;
     if written == 0 {
         return Err(StoreError::exists("key", &key.id));
@@ -78,12 +81,21 @@ impl KeyStore for SqliteStore {
         })
     }
 
-    fn key_for_authentication(&self, id: &str) -> Result<Option<(KeyRecord, [u8; 32])>> {
+    fn key_for_authentication(&self, id: &str) -> Result<Option<StoredKey>> {
         one(
             &self.reader(),
-            "SELECT * FROM api_key WHERE id = ?1",
+            "SELECT api_key.*, (SELECT login FROM app_user AS u WHERE u.tenant = api_key.tenant
+             AND u.id = api_key.user_id AND u.disabled IS NULL AND u.role = api_key.role) AS login
+             FROM api_key WHERE id = ?1",
             params![id],
-            |row| Ok((read(row)?, get(row, "secret_hash")?)),
+            |row| {
+                Ok(StoredKey {
+                    record: read(row)?,
+                    hash: get(row, "secret_hash")?,
+                    previous: get(row, "previous_hash")?,
+                    login: get(row, "login")?,
+                })
+            },
         )
     }
 
@@ -105,6 +117,30 @@ impl KeyStore for SqliteStore {
             let key = find(tx, tenant, id)?;
             raise_epoch(tx, tenant, "key_epoch")?;
             Ok(key)
+        })
+    }
+
+    fn rotate_key(
+        &self,
+        tenant: &str,
+        id: &str,
+        secret_hash: &[u8; 32],
+        expires: Option<UnixNanos>,
+        previous_until: UnixNanos,
+    ) -> Result<KeyRecord> {
+        self.write(|tx| {
+            let changed = tx
+                .prepare_cached(
+                    "UPDATE api_key SET previous_hash = secret_hash, previous_until = ?5,
+                     secret_hash = ?3, expires = ?4
+                     WHERE tenant = ?1 AND id = ?2 AND revoked IS NULL",
+                )?
+                .execute(params![tenant, id, secret_hash, expires, previous_until])?;
+            if changed == 0 {
+                return Err(StoreError::not_found("key", id));
+            }
+            raise_epoch(tx, tenant, "key_epoch")?;
+            find(tx, tenant, id)
         })
     }
 

@@ -9,6 +9,7 @@ mod projection;
 mod race;
 mod soak;
 mod sqlite;
+mod users;
 
 use interlock_core::approval::Request;
 use interlock_core::model::{ActionDigest, Effect};
@@ -24,6 +25,7 @@ type Make<'a> = &'a dyn Fn() -> Box<dyn Store>;
 fn conformance(make: Make<'_>) {
     control::all(make);
     keys::all(make);
+    users::all(make);
     approvals::all(make);
     projection::all(make);
     isolation::all(make);

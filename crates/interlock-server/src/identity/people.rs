@@ -1,0 +1,55 @@
+//! Users as the people who answer approvals: one person, however they come.
+
+use interlock_runtime::People;
+use interlock_store::StoreError;
+
+use crate::App;
+
+/// The tenant whose people are known where nothing is configured.
+const TENANT: &str = "default";
+
+/// The person whom a login belongs to: the login, its e-mail address, or itself.
+fn person<'a>(people: &'a People, login: &'a str) -> &'a str {
+    people
+        .known(login)
+        .or_else(|| people.known(&format!("mailto:{login}")))
+        .unwrap_or(login)
+}
+
+impl App {
+    fn people_tenant(&self) -> String {
+        self.channels()
+            .map_or_else(|| TENANT.to_owned(), |config| config.tenant.clone())
+    }
+
+    /// The name under which the answers of a user count.
+    pub(crate) fn subject_of(&self, tenant: &str, login: &str) -> String {
+        if tenant == self.people_tenant() {
+            person(&self.runtime().people(), login).to_owned()
+        } else {
+            login.to_owned()
+        }
+    }
+
+    /// Puts users into the groups that they belong to, beside what the file of people says. Disabled
+    /// ones stay: a group without anybody is everybody's.
+    ///
+    /// # Errors
+    /// When the users cannot be read.
+    pub fn refresh_people(&self) -> Result<(), StoreError> {
+        let tenant = self.people_tenant();
+        let mut people = self
+            .channels()
+            .map(|config| config.people.clone())
+            .unwrap_or_default();
+        for user in self.runtime().store().users(&tenant)? {
+            let person = person(&people, &user.login).to_owned();
+            people.add_name(&person, &user.login);
+            for group in &user.groups {
+                people.add_member(group, &person);
+            }
+        }
+        self.runtime().set_people(people);
+        Ok(())
+    }
+}

@@ -1,0 +1,370 @@
+//! Signing in with a password and a one-time code, and taking up an invitation.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use interlock_core::model::UnixNanos;
+use interlock_runtime::{Runtime, RuntimeError};
+use interlock_store::identity::{Credentials, Session, User};
+use interlock_store::keys::KeyRing;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{
+    HASH_WAIT, INVITATION, LOGIN, PEPPER, RECOVERY, SESSION, TOTP, password, sealed_for, totp,
+};
+use crate::App;
+use crate::auth::Peer;
+use crate::error::{ApiError, ApiResult};
+
+/// Recovery codes that somebody who joins gets.
+const RECOVERY_CODES: usize = 10;
+/// Characters of a recovery code: 50 bits, behind the throttle of the account.
+const RECOVERY_CHARACTERS: usize = 10;
+/// Characters of a browser's name that are kept.
+const AGENT_CHARACTERS_MAX: usize = 200;
+/// Bytes of a login or a code that are looked at.
+const FIELD_BYTES_MAX: usize = 128;
+
+/// What a person presents.
+pub(crate) struct SignIn {
+    pub(crate) login: String,
+    pub(crate) password: Zeroizing<String>,
+    pub(crate) code: Zeroizing<String>,
+    pub(crate) peer: Peer,
+}
+
+/// A session that has just begun.
+pub(crate) struct SignedIn {
+    pub(crate) user: User,
+    pub(crate) session: Session,
+    pub(crate) token: interlock_store::keys::Secret,
+}
+
+/// What somebody who has an invitation sets up.
+pub(crate) struct Offer {
+    pub(crate) user: User,
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+}
+
+/// What somebody who takes up an invitation presents.
+pub(crate) struct Join {
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) password: Zeroizing<String>,
+    pub(crate) code: Zeroizing<String>,
+    pub(crate) peer: Peer,
+}
+
+/// Somebody who has joined.
+pub(crate) struct Joined {
+    pub(crate) signed_in: SignedIn,
+    pub(crate) recovery: Vec<String>,
+}
+
+/// The same whatever was wrong.
+fn refused() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "session.refused",
+        "the login, the password or the code is wrong",
+    )
+}
+
+fn not_invited() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "invitation.unknown",
+        "the invitation was used, has expired, or was replaced by a newer one; ask for another",
+    )
+}
+
+fn too_many(wait: std::time::Duration) -> ApiError {
+    ApiError {
+        retry_after_s: Some(wait.as_secs() + 1),
+        ..ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "session.too-many-tries",
+            "there were too many tries; wait before the next one",
+        )
+    }
+}
+
+fn busy() -> ApiError {
+    ApiError {
+        retry_after_s: Some(1),
+        ..ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "the server checks as many passwords as it can; try again",
+        )
+    }
+}
+
+/// A recovery code as it is compared: without what people add to read it.
+fn plain(code: &str) -> String {
+    code.chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .collect::<String>()
+        .to_ascii_uppercase()
+}
+
+fn recovery_codes(ring: &KeyRing) -> Result<Vec<String>, RuntimeError> {
+    (0..RECOVERY_CODES)
+        .map(|_| {
+            let (random, _) = ring.token(RECOVERY)?;
+            let code = totp::base32(random.expose().as_bytes());
+            let (_, end) = code.split_at(code.len() - RECOVERY_CHARACTERS);
+            Ok(end.to_owned())
+        })
+        .collect()
+}
+
+impl App {
+    fn account(&self, login: &str) -> [u8; 32] {
+        self.keyring().token_hash(LOGIN, login)
+    }
+
+    /// Signs a person in.
+    ///
+    /// # Errors
+    /// `401`, the same for every reason; `429` after too many tries from an address or at an account.
+    pub(crate) async fn sign_in(&self, given: SignIn) -> ApiResult<SignedIn> {
+        let login = given.login.trim().to_ascii_lowercase();
+        let account = self.account(&login);
+        let now = Instant::now();
+        if let Some(address) = given.peer.address
+            && let Some(wait) = self.admission().wrong_keys.wait(address, now)
+        {
+            return Err(too_many(wait));
+        }
+        let identity = self.identity();
+        let place = identity.place(account, given.peer.address);
+        let last = identity.accounts.take(place, now).map_err(too_many)?;
+        let turn = tokio::time::timeout(HASH_WAIT, identity.hashes.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(busy());
+        };
+        let address = given.peer.address;
+        let app = self.clone();
+        let outcome = self
+            .blocking(move |runtime| app.verify(runtime, &login, &given, last))
+            .await?;
+        match outcome {
+            Some(signed_in) => {
+                identity.accounts.forgive(place);
+                identity.know(account, address);
+                Ok(signed_in)
+            }
+            None => {
+                if let Some(address) = address {
+                    self.admission().wrong_keys.note(address, now);
+                }
+                Err(refused())
+            }
+        }
+    }
+
+    /// `last`: another wrong try has to wait.
+    fn verify(
+        &self,
+        runtime: &Runtime,
+        login: &str,
+        given: &SignIn,
+        last: bool,
+    ) -> Result<Option<SignedIn>, RuntimeError> {
+        let fits = login.len() <= FIELD_BYTES_MAX && given.code.len() <= FIELD_BYTES_MAX;
+        let found = if fits {
+            runtime.store().user_by_login(login)?
+        } else {
+            None
+        };
+        let (user, credentials) = match found {
+            Some((user, credentials)) => (Some(user), credentials),
+            None => (None, None),
+        };
+        let ring = self.keyring();
+        let pepper = Zeroizing::new(ring.token_hash(PEPPER, ""));
+        let kept = credentials.as_ref().map(|c| c.password.as_str());
+        let right = password::is_right(&pepper, &given.password, kept)?;
+        let signed_in = match (&user, credentials) {
+            (Some(user), Some(credentials)) if right && user.disabled.is_none() => {
+                match self.second_factor(runtime, user, &credentials, &given.code)? {
+                    Some(method) => self.begin(runtime, user, method, &given.peer)?,
+                    None => None,
+                }
+            }
+            _ => None,
+        };
+        if let (None, Some(user), true) = (&signed_in, &user, last) {
+            runtime.record_identity(&user.tenant, &user.login, "sign-in-throttled", &user.id)?;
+            tracing::warn!(user = %user.id, "too many wrong tries to sign in to one account");
+        }
+        Ok(signed_in)
+    }
+
+    /// How the second factor was proved, if it was. A code, once taken, is used up.
+    fn second_factor(
+        &self,
+        runtime: &Runtime,
+        user: &User,
+        credentials: &Credentials,
+        code: &str,
+    ) -> Result<Option<&'static str>, RuntimeError> {
+        let ring = self.keyring();
+        let (store, now) = (runtime.store(), runtime.now());
+        let code = code.trim();
+        if code.len() == totp::DIGITS {
+            let secret = ring.unseal(&sealed_for(user), &credentials.totp)?;
+            return Ok(match totp::matching_step(&secret, code, now) {
+                Some(step) if store.take_step(&user.tenant, &user.id, step)? => Some("password"),
+                _ => None,
+            });
+        }
+        let hash = ring.token_hash(RECOVERY, &format!("{}/{}", user.id, plain(code)));
+        let Some(left) = store.take_recovery(&user.tenant, &user.id, &hash)? else {
+            return Ok(None);
+        };
+        let id = format!("{}, {left} left", user.id);
+        runtime.record_identity(&user.tenant, &user.login, "recovery-code-used", &id)?;
+        Ok(Some("recovery"))
+    }
+
+    /// Begins a session; `None` when the user is disabled by now.
+    pub(crate) fn begin(
+        &self,
+        runtime: &Runtime,
+        user: &User,
+        method: &str,
+        peer: &Peer,
+    ) -> Result<Option<SignedIn>, RuntimeError> {
+        let now = runtime.now();
+        let (token, hash) = self.keyring().token(SESSION)?;
+        let identity = self.identity();
+        let session = Session {
+            id: Uuid::now_v7().to_string(),
+            tenant: user.tenant.clone(),
+            user_id: user.id.clone(),
+            method: method.to_owned(),
+            address: peer.address.map(|a| a.to_string()).unwrap_or_default(),
+            agent: peer.agent.chars().take(AGENT_CHARACTERS_MAX).collect(),
+            created: now,
+            seen: now,
+            expires: now.saturating_add(identity.lifetime),
+        };
+        // On record before it holds.
+        let id = format!("{} {}", user.id, session.id);
+        let what = format!("session-begun-{method}");
+        runtime.record_identity(&user.tenant, &user.login, &what, &id)?;
+        let store = runtime.store();
+        store.purge_sessions(now, identity.idle_since(now))?;
+        if !store.begin_session(&hash, &session)? {
+            return Ok(None);
+        }
+        Ok(Some(SignedIn {
+            user: user.clone(),
+            session,
+            token,
+        }))
+    }
+
+    /// The secret of one-time codes that an invitation leads to: the same each time it is looked at,
+    /// so that looking twice does not undo what a person has set up.
+    fn offered_secret(&self, token: &str) -> Zeroizing<Vec<u8>> {
+        let hash = Zeroizing::new(self.keyring().token_hash(TOTP, token));
+        Zeroizing::new(hash[..totp::SECRET_BYTES].to_vec())
+    }
+
+    /// What an invitation is for.
+    ///
+    /// # Errors
+    /// `404` when it is good for nothing, `429` after too many tries.
+    pub(crate) async fn look_at_invitation(
+        &self,
+        token: Zeroizing<String>,
+        address: Option<IpAddr>,
+    ) -> ApiResult<Offer> {
+        let now = Instant::now();
+        let wrong_keys = &self.admission().wrong_keys;
+        if let Some(wait) = address.and_then(|address| wrong_keys.wait(address, now)) {
+            return Err(too_many(wait));
+        }
+        let hash = self.keyring().token_hash(INVITATION, &token);
+        let found = self
+            .blocking(move |runtime| Ok(runtime.store().invitation(&hash, runtime.now())?))
+            .await?;
+        let Some(user) = found else {
+            if let Some(address) = address {
+                wrong_keys.note(address, now);
+            }
+            return Err(not_invited());
+        };
+        let secret = self.offered_secret(&token);
+        Ok(Offer { user, secret })
+    }
+
+    /// Takes up an invitation: password and second factor are set, and a session begins.
+    ///
+    /// # Errors
+    /// As [`Self::look_at_invitation`]; `400` when the password may not be chosen or the code is wrong.
+    pub(crate) async fn join(&self, given: Join) -> ApiResult<Joined> {
+        let token = given.token.clone();
+        let Offer { user, secret } = self.look_at_invitation(token, given.peer.address).await?;
+        if let Some(objection) = password::objection(&given.password, &user.login) {
+            return Err(ApiError::field("password", "password.weak", objection));
+        }
+        let now = self.runtime().now();
+        let Some(step) = totp::matching_step(&secret, given.code.trim(), now) else {
+            return Err(ApiError::field(
+                "code",
+                "code.wrong",
+                "`code` is not what the application shows now; is the clock of the device right?",
+            ));
+        };
+        let turn = tokio::time::timeout(HASH_WAIT, self.identity().hashes.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(busy());
+        };
+        let app = self.clone();
+        let joined = self
+            .blocking(move |runtime| app.enrol(runtime, &user, &given, &secret, step, now))
+            .await?;
+        joined.ok_or_else(not_invited)
+    }
+
+    fn enrol(
+        &self,
+        runtime: &Runtime,
+        user: &User,
+        given: &Join,
+        secret: &[u8],
+        step: i64,
+        now: UnixNanos,
+    ) -> Result<Option<Joined>, RuntimeError> {
+        let ring = self.keyring();
+        let pepper = Zeroizing::new(ring.token_hash(PEPPER, ""));
+        let credentials = Credentials {
+            password: password::keep(&pepper, &given.password)?,
+            totp: ring.seal(&sealed_for(user), secret)?,
+        };
+        let recovery = recovery_codes(ring)?;
+        let hashes: Vec<[u8; 32]> = recovery
+            .iter()
+            .map(|code| ring.token_hash(RECOVERY, &format!("{}/{code}", user.id)))
+            .collect();
+        runtime.record_identity(&user.tenant, &user.login, "credentials-set", &user.id)?;
+        let hash = ring.token_hash(INVITATION, &given.token);
+        let accepted =
+            runtime
+                .store()
+                .accept_invitation(&hash, &credentials, &hashes, step, now)?;
+        let Some(user) = accepted else {
+            return Ok(None);
+        };
+        let signed_in = self.begin(runtime, &user, "invitation", &given.peer)?;
+        Ok(signed_in.map(|signed_in| Joined {
+            signed_in,
+            recovery,
+        }))
+    }
+}

@@ -14,6 +14,8 @@ const OVER_MAX = 20;
 export interface Said {
   good: boolean;
   text: string;
+  /** What became of each of many. */
+  each?: readonly { about: string; good: boolean; text: string }[];
 }
 
 export interface Outgoing {

@@ -167,7 +167,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists approvals, the oldest first. */
+        /** Lists approvals, the oldest first, or the newest. */
         get: operations["list_approvals"];
         put?: never;
         post?: never;
@@ -2370,6 +2370,17 @@ export interface components {
             blocked_actions: number;
             /**
              * Format: int64
+             * @description Microseconds within which half of the decisions of this server, of every tenant, were taken since
+             *     it started: the upper bound of a class. Absent without decisions, and beyond the largest class.
+             */
+            decide_p50_us?: number | null;
+            /**
+             * Format: int64
+             * @description The same of 99 in 100.
+             */
+            decide_p99_us?: number | null;
+            /**
+             * Format: int64
              * @description Actions flagged.
              */
             flagged_actions: number;
@@ -3420,7 +3431,9 @@ export interface operations {
                 state?: string;
                 /** @description Only those of this agent. */
                 agent_id?: string;
-                /** @description Only those that follow the one with this `cursor`. */
+                /** @description The newest first, instead of what waits longest. */
+                newest?: boolean;
+                /** @description Only those that follow the one with this `cursor`, in the same order. */
                 after?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;

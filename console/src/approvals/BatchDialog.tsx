@@ -5,7 +5,7 @@ import type { Schema } from '../api/client';
 import { Untrusted } from '../hostile/Untrusted';
 import { Dialog } from '../parts/Dialog';
 import { Risk } from '../parts/show';
-import { BATCH_MAX, REASON_MAX, SEVERE, STATES } from './answers';
+import { BATCH_MAX, REASON_MAX, SEVERE } from './answers';
 import { asked } from './asked';
 
 type Approval = Schema['ApprovalBody'];
@@ -110,31 +110,6 @@ export function BatchDialog({ verdict, chosen, onAnswer, onClose }: BatchDialogP
           </button>
         </p>
       </form>
-    </Dialog>
-  );
-}
-
-/** What became of each of a batch. */
-export function BatchResults({ results, of, onClose }: { results: readonly Schema['BatchResult'][]; of: readonly Approval[]; onClose: () => void }) {
-  const byId = new Map(of.map((a) => [a.id, a]));
-  return (
-    <Dialog title="What became of each" onClose={onClose} wide>
-      <ul className="plain" data-batch-results>
-        {results.map((r) => {
-          const about = byId.get(r.id);
-          const said = r.error ? `not answered: ${r.error.message}` : `${STATES[r.state ?? ''] ?? r.state}${r.already_decided ? ', decided before' : ''}`;
-          return (
-            <li key={r.id} data-result={r.error ? 'refused' : r.already_decided ? 'before' : 'done'}>
-              <Untrusted text={about ? `${about.tool || about.action_type} ${about.resource}` : r.id} oneLine />: <span className={r.error || r.already_decided ? 'said-bad' : 'said-good'}>{said}</span>
-            </li>
-          );
-        })}
-      </ul>
-      <p className="actions">
-        <button type="button" data-first onClick={onClose}>
-          Close
-        </button>
-      </p>
     </Dialog>
   );
 }

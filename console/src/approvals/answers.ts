@@ -107,23 +107,24 @@ export async function edit(id: string, answer: EditAnswer): Promise<Said> {
   }
 }
 
-/** The same answer to many; `each` gets what became of them. */
-export async function batch(
-  verdict: 'approve' | 'deny',
-  reason: string,
-  items: readonly { id: string; action_hash: string }[],
-  each: (results: Schema['BatchResult'][]) => void,
-): Promise<Said> {
+/** The same answer to many, each as it was on the screen. */
+export async function batch(verdict: 'approve' | 'deny', reason: string, approvals: readonly Approval[]): Promise<Said> {
+  const items = approvals.map((a) => ({ id: a.id, action_hash: a.proposed_hash }));
+  const about = new Map(approvals.map((a) => [a.id, `${a.tool || a.action_type} ${a.resource}`]));
   try {
     const results = await api.post('/api/approvals/batch', {
-      body: { decision: verdict, ...(reason === '' ? {} : { reason }), items: [...items] },
+      body: { decision: verdict, ...(reason === '' ? {} : { reason }), items },
     });
-    each(results);
+    const each = results.map((r) => ({
+      about: about.get(r.id) ?? r.id,
+      good: !r.error && !r.already_decided,
+      text: r.error ? `not answered: ${r.error.message}` : `${STATES[r.state ?? ''] ?? r.state}${r.already_decided ? ', decided before' : ''}`,
+    }));
     const counts = results.filter((r) => !r.error && !r.already_decided).length;
     const word = verdict === 'approve' ? 'approved' : 'denied';
     return counts === results.length
-      ? { good: true, text: `All ${counts} are answered: ${word}.` }
-      : { good: false, text: `${counts} of ${results.length} are ${word}; the list says what became of the others.` };
+      ? { good: true, text: `All ${counts} are answered: ${word}.`, each }
+      : { good: false, text: `${counts} of ${results.length} are ${word}.`, each };
   } catch (error) {
     return refused(error);
   }

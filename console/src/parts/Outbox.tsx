@@ -1,8 +1,10 @@
 // Answers that can still be taken back, on every screen.
 
-import { useEffect, useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
+import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { outbox, type Outgoing } from '../outbox';
+import { outbox, type Outgoing, type Said } from '../outbox';
+import { Dialog } from './Dialog';
 import { useNow } from './show';
 
 /** Milliseconds for which a good end is shown; a bad one stays until somebody has read it. */
@@ -19,7 +21,26 @@ export function useOutgoing(approval: string): Outgoing | undefined {
   return [...useOutbox()].reverse().find((o) => o.about.includes(approval));
 }
 
-function One({ item, now }: { item: Outgoing; now: number }) {
+function Each({ said, onClose }: { said: Said; onClose: () => void }) {
+  return (
+    <Dialog title="What became of each" onClose={onClose} wide>
+      <ul className="plain" data-results>
+        {said.each?.map((one, i) => (
+          <li key={i} data-result={one.good ? 'done' : 'not'}>
+            <Untrusted text={one.about} oneLine />: <span className={one.good ? 'said-good' : 'said-bad'}>{one.text}</span>
+          </li>
+        ))}
+      </ul>
+      <p className="actions">
+        <button type="button" data-first onClick={onClose}>
+          Close
+        </button>
+      </p>
+    </Dialog>
+  );
+}
+
+function One({ item, now, onEach }: { item: Outgoing; now: number; onEach: (said: Said) => void }) {
   const left = Math.max(0, Math.ceil((item.due - now) / 1_000));
   useEffect(() => {
     if (item.state !== 'said' || item.said?.good !== true) return undefined;
@@ -45,6 +66,11 @@ function One({ item, now }: { item: Outgoing; now: number }) {
       ) : (
         <>
           <span className={`outbox-text ${item.said?.good ? 'said-good' : 'said-bad'}`}>{item.said?.text}</span>
+          {item.said?.each && (
+            <button type="button" onClick={() => item.said && onEach(item.said)}>
+              Each
+            </button>
+          )}
           <button type="button" onClick={() => outbox.dismiss(item.id)}>
             Dismiss
           </button>
@@ -57,6 +83,7 @@ function One({ item, now }: { item: Outgoing; now: number }) {
 export function Outbox() {
   const all = useOutbox();
   const now = useNow(250);
+  const [each, setEach] = useState<Said | null>(null);
   useKeys({
     ...(all.some((o) => o.state === 'waiting') ? { u: () => void outbox.undo(), U: () => outbox.flush() } : {}),
   });
@@ -65,10 +92,11 @@ export function Outbox() {
     <section className="outbox" aria-label="Answers on their way" hidden={all.length === 0}>
       <ul>
         {newest.map((item) => (
-          <One key={item.id} item={item} now={now} />
+          <One key={item.id} item={item} now={now} onEach={setEach} />
         ))}
       </ul>
       {all.length > newest.length && <p className="quiet">and {all.length - newest.length} before</p>}
+      {each !== null && <Each said={each} onClose={() => setEach(null)} />}
       <p className="sr" role="status">
         {newest.map((o) => (o.state === 'waiting' ? `${o.what}. Press u to undo.` : o.state === 'said' ? o.said?.text : '')).join(' ')}
       </p>

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import { batch } from '../approvals/answers';
-import { BatchDialog, BatchResults, single } from '../approvals/BatchDialog';
+import { BatchDialog, single } from '../approvals/BatchDialog';
 import { SessionRules } from '../approvals/SessionRules';
 import type { Fields } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
@@ -103,7 +103,6 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
   const [pages, setPages] = useState(1);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState<'approve' | 'deny' | null>(null);
-  const [results, setResults] = useState<{ results: Schema['BatchResult'][]; of: readonly Approval[] } | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const now = useNow();
   const query = useQuery(
@@ -124,7 +123,14 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
   useEffect(() => {
     if (at >= 0) stood.current = at;
   }, [at]);
-  const leaving = new Set(useOutbox().flatMap((o) => (o.state === 'said' ? [] : o.about)));
+  const outgoing = useOutbox();
+  const leaving = new Set(outgoing.flatMap((o) => (o.state === 'said' ? [] : o.about)));
+  // An answer that arrived changes the list, wherever it was given.
+  const arrived = outgoing.reduce((last, o) => (o.state === 'said' ? Math.max(last, o.id) : last), 0);
+  const { refresh } = query;
+  useEffect(() => {
+    if (arrived > 0) refresh();
+  }, [arrived, refresh]);
 
   const open = useCallback((index: number) => {
     const next = shown[Math.min(shown.length - 1, Math.max(0, index))];
@@ -162,9 +168,8 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
   const answer = (items: readonly Approval[], reason: string) => {
     if (asking === null) return;
     const verdict = asking;
-    const named = items.map((a) => ({ id: a.id, action_hash: a.proposed_hash }));
     outbox.put(`${verdict === 'approve' ? 'Approve' : 'Deny'} ${items.length}`, items.map((a) => a.id), () =>
-      batch(verdict, reason, named, (found) => setResults({ results: found, of: items })).finally(query.refresh),
+      batch(verdict, reason, items),
     );
     setChosen(new Set());
     setAsking(null);
@@ -246,7 +251,6 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
         </section>
       )}
       {asking !== null && <BatchDialog verdict={asking} chosen={batched} onAnswer={answer} onClose={() => setAsking(null)} />}
-      {results !== null && <BatchResults results={results.results} of={results.of} onClose={() => setResults(null)} />}
     </div>
   );
 }

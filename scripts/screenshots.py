@@ -9,6 +9,7 @@ A test of the console fails when a screen has no picture.
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 import browser
@@ -44,21 +46,11 @@ rules:
   - id: production-access
     match: { action: [permission_change], resource: ["k8s://prod/*"] }
     effect: require_approval
-    approvers: { group: security, timeout: 1h }
+    approvers: { group: security, quorum: 2, timeout: 1h }
   - id: mail-outside
     match: { action: [message_send], resource: ["smtp://*"] }
     effect: require_approval
     approvers: { group: support, timeout: 8h }
-"""
-
-PEOPLE = """people:
-  ann: { names: ["ann"] }
-  bo: { names: ["bo"] }
-  mia: { names: ["mia"] }
-groups:
-  finance: { people: [ann, bo, mia, admin] }
-  security: { people: [mia, admin] }
-owners: { "billing-*": bo }
 """
 
 HOSTILE = "J. Smith \u202eknab\u202c p\u0430ypal.com\u200b"
@@ -172,10 +164,10 @@ def seed(api, base):
     billing.do("file_read", "read_file", "/srv/policies/refunds.md", {"path": "/srv/policies/refunds.md"}, ms=2, result="Refund at most what was paid.")
     billing.do("database_write", "sql.execute", "postgres://prod/invoices", {"sql": "UPDATE invoices SET status = 'refunded'"})
     shown = billing.ask("payment", "refund", "stripe://refunds", {"amount": 1240, "currency": "USD", "to": HOSTILE, "invoice": 9127, "note": "to sam@example.com, came broken"}, cost_usd="0.35")
-    two = Run(api, "payroll-bot", "payouts of November", user={"id": "ann"}).ask(
+    Run(api, "payroll-bot", "payouts of November", user={"id": "ann"}).ask(
         "payment", "payout", "bank://payroll", {"amount": 18_500, "currency": "EUR", "to": "DE89 3704 0044 0532 0130 00", "purpose": "November"})
-    bo("POST", f"/api/approvals/{two[1]['approval_id']}/decide", {"decision": "approve", "reason": "matches the timesheets"})
-    Run(api, "deploy-agent", "release 4.12").ask("permission_change", "kubectl", "k8s://prod/cluster-admin", {"verb": "bind", "role": "cluster-admin", "subject": "ci-runner"})
+    access = Run(api, "deploy-agent", "release 4.12").ask("permission_change", "kubectl", "k8s://prod/cluster-admin", {"verb": "bind", "role": "cluster-admin", "subject": "ci-runner"})
+    bo("POST", f"/api/approvals/{access[1]['approval_id']}/decide", {"decision": "approve", "reason": "for the migration, until six"})
     support = Run(api, "support-bot", "tickets of today")
     for n in (9127, 9131, 9140):
         support.do("database_query", "crm.get", f"crm://tickets/{n}", {"id": n}, ms=9)
@@ -201,12 +193,7 @@ def seed(api, base):
     for agent, day in (("billing-bot", "50"), ("research-agent", "20")):
         api("PATCH", f"/api/agents/{agent}", {"budget_usd": {"day": day}})
     time.sleep(1.5)
-    return {"approval": shown[1]["approval_id"], "two": two[1]["approval_id"], "edited": asked[1]["approval_id"]}
-
-
-def open_first(page, wait="[role=option]"):
-    page.evaluate(f"document.querySelector({json.dumps(wait)}) && 0")
-    page.press("j")
+    return {"approval": shown[1]["approval_id"], "two": access[1]["approval_id"], "edited": asked[1]["approval_id"]}
 
 
 # What is opened on a screen of the navigation, by its name: a path, or what is done there.
@@ -312,7 +299,6 @@ def main():
                 page.dark(dark)
                 page.evaluate("new Promise((r) => requestAnimationFrame(() => setTimeout(r, 250)))")
                 shot = page.call("Page.captureScreenshot", format="png")
-                import base64
                 file.write_bytes(png.smaller(base64.b64decode(shot["data"])))
                 written.add(file.name)
             page.dark(False)

@@ -258,7 +258,7 @@ def batches(page, base, api):
 
 def several(page, base, api):
     """Two people: the console says who has signed and who must; one alone is not enough."""
-    id = ask(api, "payout", 5_000)["approval_id"]
+    id = ask(api, "payout", 480)["approval_id"]
     waiting(api)
     page.open(f"{base}/approvals/{id}")
     heard(page, ".detail", "2 more must sign")
@@ -272,13 +272,24 @@ def several(page, base, api):
     heard(page, ".detail", "You have agreed already. It needs somebody else.")
     assert page.evaluate("document.querySelector('.answer-bar .primary').disabled")
     accessible(page, "half of two")
-    # The second one edits it: the first agreement is not for that.
-    other = api("POST", "/api/keys", {"role": "approver", "label": "cy"})["key"]
-    Api(base, other)("POST", f"/api/approvals/{id}/decide", {"decision": "edit", "patch": [{"op": "replace", "path": "/amount", "value": 4}]})
-    heard(page, "[data-edited]", "Edited by")
-    heard(page, ".changes", "5000")
     api("POST", f"/api/approvals/{id}/cancel")
     heard(page, ".detail", "withdrawn")
+    # The first one edits it: the second sees the edit, and agrees to that.
+    id = ask(api, "payout", 470)["approval_id"]
+    waiting(api)
+    cy = Api(base, api("POST", "/api/keys", {"role": "approver", "label": "cy"})["key"])
+    cy("POST", f"/api/approvals/{id}/decide", {"decision": "edit", "patch": [{"op": "replace", "path": "/amount", "value": 4}]})
+    page.open(f"{base}/approvals/{id}")
+    heard(page, "[data-edited]", "Edited by cy")
+    heard(page, ".changes", "470")
+    heard(page, ".votes", "to the edit that they made")
+    page.press("a")
+    until(page, "document.querySelector('dialog[open] .changes')", 10)
+    page.press("Enter")
+    page.press("U")
+    heard(page, "[data-said]", "You approved")
+    assert state(api, id) == "approved_edited"
+    api("POST", f"/api/approvals/{id}/cancel")
 
 
 def for_a_while(page, base, api):

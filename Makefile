@@ -17,8 +17,8 @@ console:
 test: tools
 	@sh scripts/console.sh test
 	$(CARGO) test --workspace --quiet
-	$(VENV)/bin/python scripts/acceptance.py --venv target
 	$(VENV)/bin/python scripts/wheel.py $(VENV)
+	$(VENV)/bin/python scripts/acceptance.py --venv target
 
 lint: tools
 	$(CARGO) fmt --all --check

@@ -312,6 +312,7 @@ def things(server, reached):
         "DECIDED_ID": approvals[1],
         "UNWANTED_ID": approvals[2],
         "SESSION_APPROVAL_ID": session["id"],
+        "SESSION_APPROVED_ID": approvals[3],
         "ALERT_ID": alerts[0]["id"],
         "POLICY_ID": policy["id"],
         "OLD_POLICY_ID": post("/api/policies", {**asks, "name": "old"})["id"],

@@ -6,6 +6,8 @@ import { useQuery } from './api/query';
 import { useKeys } from './keys';
 import { Dialog } from './parts/Dialog';
 import { KillBanner } from './parts/KillSwitch';
+import { Outbox } from './parts/Outbox';
+import { Palette, type Command } from './parts/Palette';
 import { Problem } from './parts/show';
 import { Untrusted } from './hostile/Untrusted';
 import { Link, go, usePlace } from './router';
@@ -21,6 +23,7 @@ import { Runs } from './screens/Runs';
 import { Settings } from './screens/Settings';
 import { SignIn } from './screens/SignIn';
 import { session } from './session';
+import { applyTheme } from './theme';
 import { WhoContext, type Who } from './who';
 
 interface Screen {
@@ -33,7 +36,7 @@ interface Screen {
 
 const SCREENS: readonly Screen[] = [
   { path: '', name: 'Now', letter: 'n', render: () => <Now /> },
-  { path: 'approvals', name: 'Approvals', letter: 'a', render: (parts) => <Approvals id={parts[1] ?? null} /> },
+  { path: 'approvals', name: 'Approvals', letter: 'a', render: (parts, query) => <Approvals id={parts[1] ?? null} show={query.get('show')} /> },
   {
     path: 'runs',
     name: 'Runs',
@@ -48,12 +51,15 @@ const SCREENS: readonly Screen[] = [
   { path: 'settings', name: 'Settings', letter: 's', render: () => <Settings /> },
 ];
 
+/** Where, and what its keys do. What stands under the name of a screen is in its palette too. */
 const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
   [
     'Everywhere',
     [
       ['?', 'this help'],
+      ['Ctrl K', 'all commands'],
       ['/', 'to the filter'],
+      ['u, U', 'take an answer back, send it now'],
       ...SCREENS.map((s) => [`g ${s.letter}`, s.name] as const),
     ],
   ],
@@ -69,8 +75,14 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
     'Approvals',
     [
       ['a', 'approve'],
-      ['d', 'deny, with a reason'],
+      ['d, r', 'deny, with a reason'],
+      ['e', 'edit the arguments, and approve'],
+      ['s', 'approve for a while'],
       ['o', 'open the run'],
+      ['x', 'choose for a batch'],
+      ['J', 'choose, and go down'],
+      ['X', 'choose all that is listed, or none'],
+      ['A, D', 'approve, deny the chosen ones'],
     ],
   ],
   [
@@ -114,12 +126,43 @@ function Help({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** As if somebody had pressed it. */
+function press(key: string): void {
+  document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+}
+
+/** What can be done on a screen: where one can go, and what its keys do. */
+function commandsOf(screen: Screen | undefined, open: { help: () => void }): Command[] {
+  const here = HELP.filter(([where]) => where === screen?.name || (screen?.path === 'runs' && where === 'Replay')).flatMap(([, keys]) => keys);
+  return [
+    ...here.flatMap(([keys, does]) => {
+      // `d, r` are two ways to do one thing, `A, D` two things.
+      const [names, words] = [keys.split(', '), does.split(', ')];
+      return names.length > 1 && words.length === names.length
+        ? names.map((key, i) => ({ name: `${screen?.name}: ${words[i] ?? does}`, keys: key, run: () => press(key) }))
+        : [{ name: `${screen?.name}: ${does}`, keys, run: () => press(names[0] ?? keys) }];
+    }),
+    ...SCREENS.map((s) => ({ name: `Go to ${s.name}`, keys: `g ${s.letter}`, run: () => go(`/${s.path}`) })),
+    { name: 'Approvals for a while', keys: '', run: () => go('/approvals?show=rules') },
+    { name: 'All approvals', keys: '', run: () => go('/approvals?show=all') },
+    { name: 'To the filter', keys: '/', run: () => press('/') },
+    { name: 'Take the last answer back', keys: 'u', run: () => press('u') },
+    { name: 'Send the answers now', keys: 'U', run: () => press('U') },
+    { name: 'Shortcuts', keys: '?', run: open.help },
+    { name: 'Light colours', keys: '', run: () => applyTheme('light') },
+    { name: 'Dark colours', keys: '', run: () => applyTheme('dark') },
+    { name: 'Colours of the system', keys: '', run: () => applyTheme('auto') },
+    { name: 'Sign out', keys: '', run: () => session.end() },
+  ];
+}
+
 /** Milliseconds in which the letter after `g` has to come. */
 const CHORD_MS = 1_500;
 
 function Frame({ who }: { who: Who }) {
   const place = usePlace();
   const [help, setHelp] = useState(false);
+  const [palette, setPalette] = useState(false);
   const main = useRef<HTMLElement>(null);
   const chord = useRef(0);
   const reads = who.may.includes('read');
@@ -157,7 +200,13 @@ function Frame({ who }: { who: Who }) {
   useEffect(() => {
     // Before the screens' own keys: `g a` goes to the approvals and approves nothing.
     const pressed = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement | null;
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
+        event.preventDefault();
+        // Not over a question: it would hide what is asked.
+        if (!document.querySelector('dialog[open]')) setPalette(true);
+        return;
+      }
+      const target = event.target instanceof HTMLElement ? event.target : null;
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (target?.closest('input, textarea, select, dialog') || document.querySelector('dialog[open]')) return;
       if (chords.to(event.key)) {
@@ -177,6 +226,7 @@ function Frame({ who }: { who: Who }) {
     '/': () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
   });
 
+  const commands = useMemo(() => commandsOf(screen, { help: () => setHelp(true) }), [screen]);
   const badge: Readonly<Record<string, number | undefined>> = {
     approvals: stats.data?.approvals_pending,
     alerts: stats.data?.alerts_open,
@@ -208,8 +258,11 @@ function Frame({ who }: { who: Who }) {
             <Untrusted text={who.subject} oneLine />
           </span>
           <span className="who-role">{who.role}</span>
+          <button type="button" onClick={() => setPalette(true)}>
+            Commands <kbd>Ctrl K</kbd>
+          </button>
           <button type="button" onClick={() => setHelp(true)}>
-            Shortcuts
+            Shortcuts <kbd>?</kbd>
           </button>
           <button type="button" onClick={() => void signOut(who)}>
             Sign out
@@ -243,7 +296,9 @@ function Frame({ who }: { who: Who }) {
           </section>
         )}
       </main>
+      <Outbox />
       {help && <Help onClose={() => setHelp(false)} />}
+      {palette && <Palette commands={commands} onClose={() => setPalette(false)} />}
     </div>
   );
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dollars, ended, told, topTerms, type Action } from '../src/actions';
 import { strictest } from '../src/parts/Timeline';
-import { proposed } from '../src/proposed';
 import { partsOf } from '../src/router';
 import { nextStopped } from '../src/screens/Replay';
 import { offsetOf } from '../src/screens/BundleEditor';
@@ -60,14 +59,6 @@ describe('stepping', () => {
     expect(columns).toHaveLength(400);
     expect(columns.filter((c) => c === 5)).toHaveLength(1);
     expect(columns[Math.floor((77_777 * 400) / 100_000)]).toBe(5);
-  });
-});
-
-describe('what an answer is about', () => {
-  it('is the action that was on the screen, where the server says which', () => {
-    expect(proposed({ action_hash: 'a' })).toEqual({ hash: 'a', edited: false, seen: {} });
-    expect(proposed({ action_hash: 'a', proposed_hash: 'a' } as { action_hash: string })).toEqual({ hash: 'a', edited: false, seen: { action_hash: 'a' } });
-    expect(proposed({ action_hash: 'a', proposed_hash: 'b' } as { action_hash: string })).toMatchObject({ edited: true, seen: { action_hash: 'b' } });
   });
 });
 

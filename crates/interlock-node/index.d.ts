@@ -441,11 +441,14 @@ export class Interlock {
   express(options?: ExpressOptions): RequestHandler;
   /** An approval as it stands, or once it is decided within `waitMs`. */
   approvalOf(id: string, waitMs?: number): Promise<Approval>;
-  /** Records a person's answer. Never call it from what an agent controls. */
+  /**
+   * Records a person's answer; with `arguments` they agree to the action with these instead. Never call it
+   * from what an agent controls.
+   */
   decideApproval(
     id: string,
     approve: boolean,
-    by: { approver: string; reason?: string },
+    by: { approver: string; reason?: string; arguments?: Record<string, unknown> },
   ): Approval;
 }
 

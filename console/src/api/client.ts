@@ -39,6 +39,11 @@ export class ApiFailure extends Error {
   }
 }
 
+/** A body that is JSON text already: numbers in it stay as they are written. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
+
 const TIMEOUT_MS = 70_000;
 
 function address(path: string, options: { path?: object; query?: object | undefined }): string {
@@ -83,7 +88,7 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         accept: 'application/json',
       },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? null : body instanceof JsonText ? body.text : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: 'no-store',
       credentials: key === null ? 'same-origin' : 'omit',
@@ -122,6 +127,9 @@ export const api = {
     call<Answer<Operation<P, 'get'>>>('get', path, options as Options<unknown>),
   post: <P extends PathsOf<'post'>>(path: P, options: Options<Operation<P, 'post'>> = {}) =>
     call<Answer<Operation<P, 'post'>>>('post', path, options as Options<unknown>),
+  /** As `post`, of a body that somebody else wrote as text. */
+  postText: <P extends PathsOf<'post'>>(path: P, options: Omit<Options<Operation<P, 'post'>>, 'body'> & { body: JsonText }) =>
+    call<Answer<Operation<P, 'post'>>>('post', path, options as unknown as Options<unknown>),
   patch: <P extends PathsOf<'patch'>>(path: P, options: Options<Operation<P, 'patch'>> = {}) =>
     call<Answer<Operation<P, 'patch'>>>('patch', path, options as Options<unknown>),
   delete: <P extends PathsOf<'delete'>>(path: P, options: Options<Operation<P, 'delete'>> = {}) =>

@@ -167,7 +167,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists approvals, the oldest first. */
+        /** Lists approvals, the oldest first, or the newest. */
         get: operations["list_approvals"];
         put?: never;
         post?: never;
@@ -242,6 +242,23 @@ export interface paths {
          * @description An edited action is decided on like any other: what would be blocked cannot be agreed to.
          */
         post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides on an edited action without agreeing to it. Nothing is recorded or charged. */
+        post: operations["preview_edit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1032,6 +1049,8 @@ export interface components {
             agreed: number;
             /** @description Whether an earlier decision stands instead of this answer. */
             already_decided: boolean;
+            /** @description Where it stands in the list: give it as `after` to get what follows. */
+            cursor: string;
             /** @description What the person is shown: masked arguments, reasons. */
             detail: unknown;
             /** @description When it expires, which denies. */
@@ -1350,6 +1369,11 @@ export interface components {
             arguments?: Record<string, never> | null;
             /** @description `approve`, `deny`, or `edit`: agree to the action with other arguments. */
             decision: string;
+            /**
+             * @description With `edit`: the `edited_hash` of the preview that the person was shown; when the edit comes to
+             *     another action, it is refused.
+             */
+            edited_hash?: string | null;
             /**
              * @description With `edit`, instead of `arguments`: what to change of them, as a JSON patch (RFC 6902) of
              *     `add`, `remove`, `replace` and `test`.
@@ -1836,6 +1860,47 @@ export interface components {
              */
             time_start?: number | null;
         };
+        /** @description What an edit comes to. */
+        PreviewBody: {
+            /** @description The edited arguments as JSON, masked. */
+            arguments: string;
+            /**
+             * @description The digest of the edited action, hex: give it as `edited_hash` with the answer, so that what was
+             *     shown is what is agreed to.
+             */
+            edited_hash: string;
+            /** @description What would be decided on it, were it asked for now. */
+            effect: string;
+            /** @description The change as a JSON patch, masked. */
+            patch: string;
+            /** @description Why. */
+            reasons: string[];
+            /** @description Why nobody could agree to it; absent when they can. */
+            refused?: string | null;
+            /** @description What the edited action acts on. */
+            resource: string;
+            /**
+             * Format: int32
+             * @description Its composite risk, 0..=100.
+             */
+            risk: number;
+        };
+        /**
+         * @description An edit; either `arguments` or `patch`.
+         * @example {
+         *       "arguments": {
+         *         "amount": 5
+         *       }
+         *     }
+         */
+        PreviewRequest: {
+            /** @description The arguments to run with. */
+            arguments?: Record<string, never> | null;
+            /** @description What to change of them, as a JSON patch (RFC 6902) of `add`, `remove`, `replace` and `test`. */
+            patch?: Record<string, never>[] | null;
+            /** @description What is acted on, if that changes too. */
+            resource?: string | null;
+        };
         /** @description A permission profile; an absent field stays, `null` lifts the limit. */
         ProfilePatch: {
             /** @description Globs of allowed action types. */
@@ -2303,6 +2368,17 @@ export interface components {
              * @description Actions blocked.
              */
             blocked_actions: number;
+            /**
+             * Format: int64
+             * @description Microseconds within which half of the decisions of this server, of every tenant, were taken since
+             *     it started: the upper bound of a class. Absent without decisions, and beyond the largest class.
+             */
+            decide_p50_us?: number | null;
+            /**
+             * Format: int64
+             * @description The same of 99 in 100.
+             */
+            decide_p99_us?: number | null;
             /**
              * Format: int64
              * @description Actions flagged.
@@ -3355,6 +3431,10 @@ export interface operations {
                 state?: string;
                 /** @description Only those of this agent. */
                 agent_id?: string;
+                /** @description The newest first, instead of what waits longest. */
+                newest?: boolean;
+                /** @description Only those that follow the one with this `cursor`, in the same order. */
+                after?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
             };
@@ -3759,6 +3839,123 @@ export interface operations {
                 };
             };
             /** @description The answer cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description What the edit comes to */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewBody"];
+                };
+            };
+            /** @description The edit is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such approval */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be edited */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description What would be edited was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
             503: {
                 headers: {
                     [name: string]: unknown;

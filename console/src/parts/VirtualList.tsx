@@ -37,6 +37,25 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     return () => observer.disconnect();
   }, [look]);
 
+  // Rows that come or go above the first one in sight move nothing under the pointer.
+  const anchor = useRef<{ key: string; offset: number } | null>(null);
+  useLayoutEffect(() => {
+    const el = box.current;
+    const held = anchor.current;
+    if (!el || !held || el.scrollTop === 0) return;
+    const at = Math.floor(el.scrollTop / rowHeight);
+    const there = items[at];
+    if (there !== undefined && keyOf(there, at) === held.key) return;
+    const now = items.findIndex((item, i) => keyOf(item, i) === held.key);
+    if (now >= 0) el.scrollTop = now * rowHeight + held.offset;
+    // On another list, not on another place in it.
+  }, [items]);
+  useLayoutEffect(() => {
+    const at = Math.floor(view.top / rowHeight);
+    const item = items[at];
+    anchor.current = item === undefined ? null : { key: keyOf(item, at), offset: view.top - at * rowHeight };
+  });
+
   useLayoutEffect(() => {
     const el = box.current;
     if (!el || selected < 0) return;

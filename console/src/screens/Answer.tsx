@@ -1,55 +1,56 @@
-// The last question before an answer is sent.
+// The last question before an answer is on its way.
 
 import { useId, useState, type FormEvent } from 'react';
 import type { Schema } from '../api/client';
+import { REASON_MAX, SEVERE } from '../approvals/answers';
+import { Changes, differences } from '../approvals/Changes';
+import { asked as askedOf } from '../approvals/asked';
 import { Untrusted } from '../hostile/Untrusted';
 import { Dialog } from '../parts/Dialog';
 
 export type Asked = 'approve' | 'deny';
 
-/** From here on an approval is typed, not clicked. */
-const SEVERE = 80;
-const REASON_MAX = 4_096;
-
 export interface AnswerProps {
   asked: Asked;
-  approval: Schema['ApprovalBody'];
-  /** Sends it; answers what went wrong, or null. */
-  onAnswer: (asked: Asked, reason: string) => Promise<string | null>;
+  approval: Schema['ReviewBody'];
+  onAnswer: (asked: Asked, reason: string) => void;
   onClose: () => void;
 }
 
 export function Answer({ asked, approval, onAnswer, onClose }: AnswerProps) {
   const id = useId();
+  // What was on the screen when the question was put, whatever comes meanwhile.
+  const [shown] = useState(approval);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const severe = asked === 'approve' && approval.risk >= SEVERE;
-  const ready = !busy && (asked === 'approve' ? !severe || typed === 'approve' : reason.trim() !== '');
+  const severe = asked === 'approve' && shown.risk >= SEVERE;
+  const ready = asked === 'approve' ? !severe || typed === 'approve' : reason.trim() !== '';
+  const edit = asked === 'approve' ? shown.edit : null;
+  const found = edit ? differences(askedOf(shown.detail).arguments, edit.arguments) : null;
 
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!ready) return;
-    setBusy(true);
-    setProblem(null);
-    const wrong = await onAnswer(asked, reason.trim());
-    if (wrong !== null) {
-      setProblem(wrong);
-      setBusy(false);
-    }
+    if (ready) onAnswer(asked, reason.trim());
   };
 
   return (
-    <Dialog title={asked === 'approve' ? 'Approve?' : 'Deny?'} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)} data-answer={asked}>
+    <Dialog title={asked === 'approve' ? 'Approve?' : 'Deny?'} onClose={onClose} wide={found !== null && found.length > 0}>
+      <form onSubmit={submit} data-answer={asked}>
         <p>
-          <Untrusted text={approval.agent_id} oneLine />: <Untrusted text={approval.tool || approval.action_type} oneLine />{' '}
-          <Untrusted text={approval.resource} oneLine />
+          <Untrusted text={shown.agent_id} oneLine />: <Untrusted text={shown.tool || shown.action_type} oneLine />{' '}
+          <Untrusted text={edit?.resource ?? shown.resource} oneLine />
         </p>
+        {edit && (
+          <>
+            <p>
+              As <Untrusted text={edit.editor} oneLine /> edited it:
+            </p>
+            {found !== null && <Changes found={found} />}
+          </>
+        )}
         {severe && (
           <>
-            <label htmlFor={`${id}-typed`}>Risk {approval.risk} of 100. Type approve to go on.</label>
+            <label htmlFor={`${id}-typed`}>Risk {shown.risk} of 100. Type approve to go on.</label>
             <input id={`${id}-typed`} data-first autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />
           </>
         )}
@@ -58,24 +59,21 @@ export function Answer({ asked, approval, onAnswer, onClose }: AnswerProps) {
           id={`${id}-reason`}
           rows={3}
           maxLength={REASON_MAX}
-            {...(asked === 'deny' ? { 'data-first': true } : {})}
+          {...(asked === 'deny' ? { 'data-first': true } : {})}
           required={asked === 'deny'}
           value={reason}
           onChange={(event) => setReason(event.target.value)}
           onKeyDown={(event) => {
-            if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void submit(event);
+            if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(event);
           }}
         />
-        <p className="hint">It goes into the record, with your name.</p>
-        <p className="said said-bad" role="alert">
-          {problem ?? ''}
-        </p>
+        <p className="hint">It goes into the record, with your name. You have five seconds to take it back.</p>
         <p className="actions">
           <button type="button" onClick={onClose}>
             Cancel
           </button>
           <button type="submit" className={asked === 'approve' ? 'primary' : 'danger'} disabled={!ready} {...(asked === 'approve' && !severe ? { 'data-first': true } : {})}>
-            {busy ? 'Sending' : asked === 'approve' ? 'Approve' : 'Deny'}
+            {asked === 'approve' ? 'Approve' : 'Deny'}
           </button>
         </p>
       </form>

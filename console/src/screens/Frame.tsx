@@ -6,6 +6,7 @@ import { api, explain, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import { Untrusted, UntrustedJson } from '../hostile/Untrusted';
 import { FactDetail, FindingList, Reasons, RiskDetail } from '../parts/Explanation';
+import { Grant } from '../parts/Grant';
 import { ProofPanel } from '../parts/ProofPanel';
 import { Effect, Facts, Panel, Problem, Risk, Time } from '../parts/show';
 import { Link, to } from '../router';
@@ -115,11 +116,7 @@ export function Frame({ action, verifyRef }: { action: Action; verifyRef?: RefOb
       {decision && explained && (
         <>
           <Reasons told={decision} codes={explained.codes} />
-          {decision.approval && (
-            <p>
-              <Link href={to('approvals', decision.approval)}>The approval</Link> that it asked for or ran under.
-            </p>
-          )}
+          {decision.approval && <Grant approval={decision.approval} />}
           <Panel title="Result">
             {result ? (
               <>

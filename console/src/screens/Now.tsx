@@ -2,15 +2,19 @@
 
 import { useMemo, useRef, useState } from 'react';
 import { ACTION_FIELDS, type Action } from '../actions';
-import { api } from '../api/client';
+import { api, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FirstSteps } from '../parts/FirstSteps';
 import { KillSwitch } from '../parts/KillSwitch';
+import { LogHead } from '../parts/LogHead';
 import { Effect, Empty, Freshness, Panel, Problem, Risk, span, Time, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
 import { go, Link, to } from '../router';
+
+type Agent = Schema['AgentBody'];
 
 const LIVE = 500;
 
@@ -68,6 +72,18 @@ function usePace(total: number | undefined, at: number): number | null {
   return pace.current;
 }
 
+/** An upper bound of a time in words. */
+function within(us: number | null | undefined): string {
+  if (us === null || us === undefined) return '\u2013';
+  return us < 1_000 ? `\u2264 ${us} \u00b5s` : `\u2264 ${us / 1_000} ms`;
+}
+
+/** What the agents that have a budget spent today, in US dollars; null where none has one. */
+function spentToday(agents: readonly Agent[] | undefined): number | null {
+  const known = (agents ?? []).flatMap((a) => (a.budget_usd?.spent_day ? [Number(a.budget_usd.spent_day)] : []));
+  return known.length === 0 ? null : known.reduce((sum, n) => sum + n, 0);
+}
+
 export function Now() {
   const [filter, setFilter] = useState('');
   const [selected, setSelected] = useState(-1);
@@ -75,6 +91,8 @@ export function Now() {
   const waiting = useQuery('now approvals', (signal) => api.get('/api/approvals', { query: { limit: 5 }, signal }), 2_000);
   const actions = useQuery('now actions', (signal) => api.get('/api/actions', { query: { limit: LIVE }, signal }), 2_000);
   const stopped = useQuery('now flagged', (signal) => api.get('/api/actions', { query: { flagged: true, limit: 50 }, signal }), 3_000);
+  const agents = useQuery('now agents', (signal) => api.get('/api/agents', { signal }), 10_000);
+  const spent = spentToday(agents.data);
   const health = useQuery('now health', (signal) => api.get('/readyz', { signal }), 5_000);
   const all = useMemo(() => actions.data ?? [], [actions.data]);
   const shown = useFiltered(all, filter, ACTION_FIELDS);
@@ -113,11 +131,15 @@ export function Now() {
         <Tile name="open alerts" value={number(s?.alerts_open)} href="/alerts" />
         <Tile name="actions decided" value={number(s?.total_actions)} />
         <Tile name="decisions per second" value={pace === null ? '\u2013' : pace.toFixed(1)} />
-        <Tile name="mean risk of 100" value={s ? (s.avg_risk_score * 100).toFixed(0) : '\u2013'} />
+        <Tile name="to decide, half of them" value={within(s?.decide_p50_us)} />
+        <Tile name="to decide, 99 of 100" value={within(s?.decide_p99_us)} />
+        {spent !== null && <Tile name="USD today, of budgets" value={spent.toFixed(2)} href="/agents" />}
         <Tile name={s?.agents_paused ? `agents, ${s.agents_paused} paused` : 'agents'} value={number(s?.agents)} href="/agents" />
         <Tile name="server up" value={health.data ? span(health.data.uptime_s * 1_000) : '\u2013'} />
       </div>
-      <div className="pair">
+      <LogHead />
+      {s?.total_actions === 0 && <FirstSteps onTried={actions.refresh} />}
+      <div className="pair" hidden={s?.total_actions === 0}>
         <Panel title="Wait for a person">
           {waiting.data?.length === 0 && <Empty>Nobody waits for an answer.</Empty>}
           <ul className="short">

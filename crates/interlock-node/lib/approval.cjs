@@ -6,6 +6,7 @@ const { userInfo } = require('node:os');
 const errors = require('./errors.cjs');
 const made = require('./decision.cjs');
 const scope = require('./scope.cjs');
+const { isPlainObject } = require('./plain.cjs');
 
 /** What a server sends; without one nobody would ever be asked. */
 const SERVER_CHANNELS = ['slack', 'email', 'webhook', 'teams', 'pagerduty'];
@@ -44,8 +45,44 @@ function checked(channel, server = false) {
   );
 }
 
+/** The arguments that people agreed to, where they changed them. */
+function edited(approval) {
+  if (approval.state !== 'approved_edited') return undefined;
+  let found;
+  try {
+    found = JSON.parse(JSON.parse(approval.asked.detail).edited_arguments);
+  } catch (cause) {
+    throw new errors.InterlockError(
+      'people agreed to other arguments, and what they are was not told',
+      'approval.edited',
+      { cause },
+    );
+  }
+  if (!isPlainObject(found)) {
+    throw new errors.InterlockError(
+      'people agreed to arguments that are no object, so that no tool can take them',
+      'approval.edited',
+    );
+  }
+  return found;
+}
+
+/** Hands arguments that people changed to the call, which must run with them. Says whether they did. */
+function take(approval, call) {
+  const found = edited(approval);
+  if (found === undefined) return false;
+  if (typeof call.edit !== 'function') {
+    throw new errors.InterlockError(
+      'people agreed to other arguments, and this call cannot take them',
+      'approval.edited',
+    );
+  }
+  call.edit(found);
+  return true;
+}
+
 function ended(decision, approval) {
-  if (approval.approved) return approval.id;
+  if (approval.approved) return approval;
   if (approval.pending) throw new errors.ApprovalTimeout(decision);
   throw new errors.ApprovalDenied(decision, approval);
 }
@@ -58,16 +95,26 @@ async function look({ engine, server }, id) {
   }
 }
 
+/** As `look`, at once. */
+function lookSync({ engine }, id) {
+  try {
+    return made.approval(engine.approvalSync(id, 0));
+  } catch (error) {
+    throw errors.typed(error);
+  }
+}
+
 function answer(engine, id, who, yes) {
   try {
-    return made.approval(engine.decideApproval(id, who, yes, ''));
+    return made.approval(engine.decideApproval(id, who, yes, '', undefined));
   } catch (error) {
     throw errors.typed(error);
   }
 }
 
 /**
- * Waits until a person agreed; answers the id to check with again.
+ * Waits until a person agreed; answers the approval, whose id is to be checked with again. Arguments
+ * that they changed must be used: see `take`.
  * Throws ApprovalRequired, ApprovalDenied or ApprovalTimeout, or the reason of `signal`.
  */
 async function obtain(interlock, decision, channel, timeoutMs, signal) {
@@ -155,4 +202,4 @@ async function ask(approval) {
   }
 }
 
-module.exports = { checked, look, obtain, obtainSync };
+module.exports = { checked, look, obtain, lookSync, obtainSync, take };

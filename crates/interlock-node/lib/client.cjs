@@ -394,16 +394,17 @@ class Interlock {
     }
   }
 
-  /** Records a person's answer. Never call it from what an agent controls. */
-  decideApproval(id, approve, { approver, reason = '' } = {}) {
+  /** Records a person's answer, of other arguments where it names them. Never call it from what an agent controls. */
+  decideApproval(id, approve, { approver, reason = '', arguments: edited } = {}) {
     if (typeof approve !== 'boolean' || typeof approver !== 'string') {
       throw new errors.ConfigurationError(
         'decideApproval(id, approve, { approver }) needs a boolean and a name',
         'config.invalid',
       );
     }
+    const json = edited === undefined ? undefined : snapshot('arguments', edited).json;
     try {
-      return made.approval(this.engine.decideApproval(id, approver, approve, reason));
+      return made.approval(this.engine.decideApproval(id, approver, approve, reason, json));
     } catch (error) {
       throw errors.typed(error);
     }

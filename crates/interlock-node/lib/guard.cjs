@@ -129,11 +129,14 @@ class Guard {
   /** The decision under which the tool may run; rejects if there is none. */
   async permit(call, redact = true) {
     const { interlock } = this;
-    const about = await this.about(call);
+    const resumed = scopes.current().approvalId;
+    if (resumed && typeof call.edit === 'function') approvals.take(await approvals.look(interlock, resumed), call);
+    let about = await this.about(call);
     let decision = await interlock.decide(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {
-      const id = await approvals.obtain(interlock, decision, this.approval, this.approvalTimeoutMs, call.signal);
-      decision = await interlock.decide(this.actionType, this.action(call, about, redact, id));
+      const approval = await approvals.obtain(interlock, decision, this.approval, this.approvalTimeoutMs, call.signal);
+      if (approvals.take(approval, call)) about = await this.about(call);
+      decision = await interlock.decide(this.actionType, this.action(call, about, redact, approval.id));
     }
     if (!decision.allowed) throw await this.refusal(decision);
     call.ops = about.ops;
@@ -143,11 +146,14 @@ class Guard {
   /** As `permit`, at once. */
   permitSync(call, redact = true) {
     const { interlock } = this;
-    const about = this.aboutSync(call);
+    const resumed = scopes.current().approvalId;
+    if (resumed && typeof call.edit === 'function') approvals.take(approvals.lookSync(interlock, resumed), call);
+    let about = this.aboutSync(call);
     let decision = interlock.decideSync(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {
-      const id = approvals.obtainSync(interlock, decision, this.approval, this.approvalTimeoutMs);
-      decision = interlock.decideSync(this.actionType, this.action(call, about, redact, id));
+      const approval = approvals.obtainSync(interlock, decision, this.approval, this.approvalTimeoutMs);
+      if (approvals.take(approval, call)) about = this.aboutSync(call);
+      decision = interlock.decideSync(this.actionType, this.action(call, about, redact, approval.id));
     }
     if (!decision.allowed) throw this.refusalSync(decision);
     call.ops = about.ops;
@@ -204,6 +210,7 @@ class Call {
     const own = args.slice(0, guard.inputs);
     this.rest = args.slice(own.length);
     const { parameters } = guard;
+    this.parameters = parameters;
     if (parameters !== undefined && own.length > parameters.length) {
       throw new errors.InvalidAction(
         `\`${guard.name}\` got ${own.length} arguments, and \`parameters\` names ${parameters.length}`,
@@ -217,6 +224,26 @@ class Call {
     this.arguments = taken.copy;
     this.ops = NOTHING;
     this.signal = taken.signal ?? signalOf(this.rest);
+  }
+
+  /** Uses these arguments instead, as a person wrote them: nothing of the old ones is left. */
+  edit(args) {
+    if (!this.named) {
+      const names = this.parameters ?? this.names;
+      const unknown = Object.keys(args).find((name) => !names.includes(name));
+      if (unknown !== undefined) {
+        throw new errors.InterlockError(
+          `people agreed to arguments that the tool does not take: \`${unknown}\``,
+          'approval.edited',
+        );
+      }
+      // One that was taken away is not given; those that follow keep their places.
+      const last = names.findLastIndex((name) => Object.hasOwn(args, name));
+      this.names = names.slice(0, last + 1);
+    }
+    const taken = snapshot('arguments', args);
+    this.json = taken.json;
+    this.arguments = taken.copy;
   }
 
   /** Uses these arguments instead; what was not text is passed on as it was. */

@@ -233,9 +233,9 @@ class Run {
         }
       }
     }
-    const decision = await this.#permit(guard, call, about, step, found.approval, asks);
+    const { decision, ops } = await this.#permit(guard, call, about, step, found.approval, asks);
     if (decision.arguments !== undefined) call.replace(decision.arguments);
-    call.ops = about.ops;
+    call.ops = ops;
     call.signal?.throwIfAborted();
     await this.#act({ what: 'begin', ...step, text: decision.id });
     return { number, decision, started: performance.now() };
@@ -251,20 +251,28 @@ class Run {
       );
     const obtain = (decision) =>
       approvals.obtain(interlock, decision, guard.approval, guard.approvalTimeoutMs, call.signal);
+    const edited = async (agreed) => {
+      if (approvals.take(agreed, call)) about = await guard.about(call);
+    };
     let decision;
     try {
       if (approval !== null) {
         // Asked for in an earlier life: people answer one question once.
         const found = await approvals.look(interlock, approval);
         if (found.state === 'denied') throw new errors.ApprovalDenied(waiting(found), found);
-        if (found.pending) await obtain(waiting(found));
-        if (found.pending || found.approved) decision = await ask(approval);
+        const agreed = found.pending ? await obtain(waiting(found)) : found;
+        if (agreed.approved) {
+          await edited(agreed);
+          decision = await ask(approval);
+        }
       }
       if (decision === undefined) {
         decision = await ask();
         if (decision.effect === 'require_approval' && decision.approvalId) {
           await this.#act({ what: 'asked', ...step, text: decision.approvalId });
-          decision = await ask(await obtain(decision));
+          const agreed = await obtain(decision);
+          await edited(agreed);
+          decision = await ask(agreed.id);
         }
       }
     } catch (error) {
@@ -278,7 +286,7 @@ class Run {
       throw error;
     }
     if (!decision.allowed) throw await guard.refusal(decision);
-    return decision;
+    return { decision, ops: about.ops };
   }
 
   /** Puts a divergence into the record, as the action that was refused for it. */

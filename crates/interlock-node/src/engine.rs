@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use interlock_core::audit::record::ContentMode;
-use interlock_core::model::{Action, Outcome, OutcomeStatus, Principal, Role, parse_nano};
-use interlock_runtime::{CheckOptions, Decider, GateOptions, Options};
+use interlock_core::model::{Action, Outcome, OutcomeStatus, Principal, Role, Value, parse_nano};
+use interlock_runtime::{Answer, Change, CheckOptions, Decider, Edit, GateOptions, Options, Say};
 use interlock_store::journal::Durability;
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Result, Task};
@@ -156,10 +156,11 @@ impl Engine {
         })
     }
 
-    /// Records a person's answer to an approval; only in the process that owns the directory.
+    /// Records a person's answer to an approval; only in the process that owns the directory. Who agrees
+    /// may give other arguments, as JSON.
     ///
     /// # Errors
-    /// When another process owns it, or the approval takes no answer.
+    /// When another process owns it, the approval takes no answer, or the arguments are no JSON.
     #[napi(catch_unwind)]
     pub fn decide_approval(
         &self,
@@ -167,6 +168,7 @@ impl Engine {
         approver: String,
         approve: bool,
         reason: String,
+        arguments: Option<String>,
     ) -> Result<String> {
         if self.decider.has_server() {
             return Err(configuration(
@@ -184,8 +186,29 @@ impl Engine {
             role: Role::Approver,
             ..Principal::local()
         };
+        let edit = match arguments {
+            Some(json) => Some(Edit {
+                change: Change::Arguments(Value::parse(json.as_bytes()).map_err(|e| {
+                    configuration(&format!("`arguments` are not JSON: {e}"), "body.invalid")
+                })?),
+                resource: None,
+                expected: None,
+            }),
+            None => None,
+        };
+        let said = Answer {
+            approver: &approver,
+            say: match &edit {
+                _ if !approve => Say::Deny,
+                Some(edit) => Say::Edit(edit),
+                None => Say::Approve,
+            },
+            seen: None,
+            reason: &reason,
+            via: "embedded",
+        };
         let answered = runtime
-            .decide_approval(&person, &approver, &id, approve, &reason)
+            .answer_approval(&person, &id, &said)
             .map_err(|e| of_gate(&e.into()))?;
         Ok(answer::approval(&answered.row))
     }

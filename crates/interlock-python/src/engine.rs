@@ -300,6 +300,7 @@ impl PyEngine {
                     configuration(py, format!("`arguments` are not JSON: {e}"), "body.invalid")
                 })?),
                 resource: None,
+                expected: None,
             }),
             None => None,
         };

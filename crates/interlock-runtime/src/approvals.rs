@@ -6,7 +6,7 @@ mod review;
 mod session;
 
 pub use answer::{Answer, Say};
-pub use edit::{Change, Edit, ShownEdit};
+pub use edit::{Change, Edit, EditPreview, ShownEdit};
 pub use review::Review;
 pub use session::{ArgumentRule, SessionGrant};
 

@@ -38,8 +38,8 @@ mod stats;
 mod timer;
 
 pub use approvals::{
-    APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, Review, Say, SessionGrant,
-    ShownEdit,
+    APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, EditPreview, Review, Say,
+    SessionGrant, ShownEdit,
 };
 pub use bundles::{Loaded, published_effect};
 pub use check::{CheckOptions, Checked, Claimed, agent_message};

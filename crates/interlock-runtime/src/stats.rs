@@ -31,6 +31,20 @@ pub struct Snapshot {
     pub outcomes_unknown: u64,
 }
 
+impl Snapshot {
+    /// The bound, in microseconds, within which that many of a hundred decisions were taken; `None`
+    /// without decisions, and beyond the last bound.
+    #[must_use]
+    pub fn latency_quantile_us(&self, percent: u64) -> Option<u64> {
+        let total = self.latency_us.last()?.1;
+        let wanted = total.saturating_mul(percent).div_ceil(100);
+        if total == 0 {
+            return None;
+        }
+        self.latency_us.iter().find(|(_, n)| *n >= wanted)?.0
+    }
+}
+
 impl Stats {
     /// Counts one decision.
     pub(crate) fn decided(&self, effect: Effect, took: Duration) {
@@ -77,5 +91,29 @@ impl Stats {
             latency_us_sum: self.latency_us_sum.load(Ordering::Relaxed),
             outcomes_unknown: self.unknown.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use interlock_core::model::Effect;
+
+    use super::Stats;
+
+    #[test]
+    fn a_quantile_is_the_bound_of_its_class() {
+        let stats = Stats::default();
+        assert_eq!(stats.snapshot().latency_quantile_us(50), None);
+        for us in [5, 5, 15, 15, 45] {
+            stats.decided(Effect::Allow, Duration::from_micros(us));
+        }
+        let taken = stats.snapshot();
+        assert_eq!(taken.latency_quantile_us(40), Some(10));
+        assert_eq!(taken.latency_quantile_us(50), Some(20));
+        assert_eq!(taken.latency_quantile_us(99), Some(50));
+        stats.decided(Effect::Allow, Duration::from_secs(60));
+        assert_eq!(stats.snapshot().latency_quantile_us(99), None);
     }
 }

@@ -108,6 +108,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::approvals::batch))
         .routes(routes!(api::approvals::cancel))
         .routes(routes!(api::approvals::resolve))
+        .routes(routes!(api::edit_previews::preview))
         .routes(routes!(api::reviews::get))
         .routes(routes!(
             api::session_approvals::list,

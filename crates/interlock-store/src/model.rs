@@ -566,8 +566,10 @@ pub struct ApprovalFilter {
     pub group: Option<String>,
     /// Only those of this agent.
     pub agent_id: Option<String>,
-    /// Only those after the row of this cursor.
+    /// Only those after the row of this cursor, in the order that is asked for.
     pub after: Option<InboxCursor>,
+    /// The newest first; else what waits longest.
+    pub newest: bool,
 }
 
 /// How an action ended.

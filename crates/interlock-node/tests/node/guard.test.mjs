@@ -356,6 +356,50 @@ test('an approval is needed, given, and used once', async (t) => {
   assert.deepEqual(calls, [[{ order: 7 }]]);
 });
 
+test('people agree to other arguments, and the tool gets those', async (t) => {
+  const { il } = world(t);
+  const { calls, tool } = noting();
+  const ann = (args) => ({ approver: 'ann', arguments: args });
+  const asks = async (call) => (await call().catch((e) => e)).approvalId;
+  const resumed = (id, call) => il.scope({ approvalId: id }, call);
+  // One object of names: all of it is what they wrote.
+  const named = il.guard(tool, { name: 'refund' });
+  let id = await asks(() => named({ amount: 900, to: 'a', note: 'x' }));
+  assert.equal(il.decideApproval(id, true, ann({ amount: 90.5, to: 'a' })).state, 'approved_edited');
+  assert.equal(await resumed(id, () => named({ amount: 900, to: 'a', note: 'x' })), 'done');
+  assert.deepEqual(calls.splice(0), [[{ amount: 90.5, to: 'a' }]]);
+  await assert.rejects(resumed(id, () => named({ amount: 900, to: 'a', note: 'x' })), 'once');
+  // By position, in their order; one that was taken away is not given.
+  const placed = il.guard(tool, { name: 'refund', parameters: ['amount', 'to', 'note'] });
+  id = await asks(() => placed(900, 'a', 'x'));
+  il.decideApproval(id, true, ann({ to: 'b', amount: 3 }));
+  assert.equal(await resumed(id, () => placed(900, 'a', 'x')), 'done');
+  assert.deepEqual(calls.splice(0), [[3, 'b']]);
+  // What the tool does not take does not run.
+  id = await asks(() => placed(900, 'a', 'x'));
+  il.decideApproval(id, true, ann({ amount: 3, iban: 'c' }));
+  await assert.rejects(resumed(id, () => placed(900, 'a', 'x')), (e) => e.code === 'approval.edited' && /iban/.test(e.message));
+  // Nor what acts on something else by then, or what arguments are no object of.
+  const elsewhere = il.guard(tool, { name: 'refund', resource: 'crm/{to}' });
+  id = await asks(() => elsewhere({ to: 'a' }));
+  il.decideApproval(id, true, ann({ to: 'b' }));
+  await assert.rejects(resumed(id, () => elsewhere({ to: 'a' })));
+  assert.deepEqual(calls, []);
+  // What waits, at once as well; and as a step of a run.
+  const sync = il.guard(tool, { name: 'refund', sync: true });
+  const required = (() => { try { sync({ amount: 7 }); } catch (e) { return e; } })();
+  il.decideApproval(required.approvalId, true, ann({ amount: 6 }));
+  assert.equal(il.scope({ approvalId: required.approvalId }, () => sync({ amount: 7 })), 'done');
+  assert.deepEqual(calls.splice(0), [[{ amount: 6 }]]);
+  const life = () => il.run('r', { resume: true }, () => named({ amount: 50 }));
+  id = await asks(life);
+  il.decideApproval(id, true, ann({ amount: 5 }));
+  assert.equal(await life(), 'done');
+  assert.equal(await life(), 'done');
+  assert.deepEqual(calls.splice(0), [[{ amount: 5 }]]);
+  assert.throws(() => il.decideApproval(id, true, ann({ f() {} })), InvalidAction);
+});
+
 test('waiting for a person', async (t) => {
   const { il } = world(t);
   const { calls, tool } = noting();

@@ -44,6 +44,30 @@ pub struct Edit {
     pub change: Change,
     /// What is acted on, if that changes too.
     pub resource: Option<String>,
+    /// The digest of the edited action as the person was shown it by a preview: an edit that comes to
+    /// another action is refused.
+    pub expected: Option<ActionDigest>,
+}
+
+/// What an edit comes to, before anybody agrees to it. Nothing of it is in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditPreview {
+    /// The digest of the edited action.
+    pub digest: ActionDigest,
+    /// What it acts on.
+    pub resource: String,
+    /// Its arguments as JSON, masked.
+    pub arguments: String,
+    /// What changed, as a JSON patch, masked.
+    pub patch: String,
+    /// What would be decided on it, were it asked for now.
+    pub effect: Effect,
+    /// Its composite risk, 0..=100.
+    pub risk: u8,
+    /// Why, in sentences.
+    pub reasons: Vec<String>,
+    /// Why nobody could agree to it, if that is so.
+    pub refused: Option<String>,
 }
 
 /// A changed action that may be agreed to.
@@ -145,13 +169,51 @@ impl Runtime {
         if row.approval.state != State::Pending {
             return Ok(Err(Box::new(row)));
         }
+        let (before, after) = self.changed(tenant, &row, edit)?;
+        let digest = ActionDigest::of(tenant, &after);
+        if edit.expected.is_some_and(|expected| expected != digest) {
+            return Err(RuntimeError::Conflict(
+                "the edit comes to another action than the one that was shown: look at it again"
+                    .to_owned(),
+            ));
+        }
+        let principal = caller(tenant, &row);
+        let decision = self.weigh(&principal, &after, self.inner.clock.now())?;
+        if let Some(why) = refusal(&decision, &row) {
+            return Err(RuntimeError::Conflict(why));
+        }
+        let mut rules = row_rules(&row);
+        for rule in &decision.approvals {
+            if !rules.iter().any(|r| **r == **rule) {
+                rules.push(rule.to_string());
+            }
+        }
+        Ok(Ok(Edited {
+            digest,
+            rules,
+            arguments: after.arguments.to_json(),
+            patch: Patch::between(&before.arguments, &after.arguments)
+                .to_value()
+                .to_json(),
+            subject: About::action(&after).subject(tenant, &after.agent_id),
+            resource: after.resource,
+        }))
+    }
+
+    /// The action that an approval is about, and what an edit makes of it.
+    fn changed(
+        &self,
+        tenant: &str,
+        row: &ApprovalRow,
+        edit: &Edit,
+    ) -> Result<(Action, Action), RuntimeError> {
         if self.inner.content != ContentMode::Full {
             return Err(RuntimeError::Conflict(
                 "arguments can be edited only where contents are kept: start with `--content full`"
                     .to_owned(),
             ));
         }
-        let before = self.asked_action(tenant, &row)?;
+        let before = self.asked_action(tenant, row)?;
         let mut after = before.clone();
         after.arguments = match &edit.change {
             Change::Arguments(arguments) => arguments.clone(),
@@ -168,38 +230,47 @@ impl Runtime {
             }
             resource.clone_into(&mut after.resource);
         }
-        let principal = caller(tenant, &row);
-        let now = self.inner.clock.now();
-        let decision = self.weigh(&principal, &after, now)?;
-        if decision.effect == Effect::Block {
-            let why = decision.reasons.first();
+        Ok((before, after))
+    }
+
+    /// What an edit would come to: the same change and the same decision as of an edit that is agreed
+    /// to, and nothing is recorded.
+    ///
+    /// # Errors
+    /// When the caller may not decide, there is no such approval, it is decided already, or the edit
+    /// cannot be applied.
+    pub fn preview_edit(
+        &self,
+        principal: &Principal,
+        id: &str,
+        edit: &Edit,
+    ) -> Result<EditPreview, RuntimeError> {
+        super::answer::may_decide(principal)?;
+        let tenant = &*principal.tenant;
+        let row = self.settled_approval(principal, id)?;
+        if row.approval.state != State::Pending {
             return Err(RuntimeError::Conflict(format!(
-                "the edited action would be blocked: {}",
-                why.map_or("no reason was given", |r| r.message.as_str())
+                "the approval is {} and cannot be edited any more",
+                row.approval.state.name().replace('_', " ")
             )));
         }
-        if let Some(approvers) = asks_more(&decision, &row) {
-            return Err(RuntimeError::Conflict(format!(
-                "the edited action asks {} of group `{}`, who were not asked: deny it, and let the agent ask anew",
-                approvers.quorum, approvers.group
-            )));
-        }
-        let mut rules = row_rules(&row);
-        for rule in &decision.approvals {
-            if !rules.iter().any(|r| **r == **rule) {
-                rules.push(rule.to_string());
-            }
-        }
-        Ok(Ok(Edited {
+        let (before, after) = self.changed(tenant, &row, edit)?;
+        let decision = self.weigh(&caller(tenant, &row), &after, self.inner.clock.now())?;
+        let shown = |text: &str| -> String {
+            let text = mask_text(text, Default::default()).text;
+            text.chars().take(SHOWN_CHARACTERS).collect()
+        };
+        let patch = Patch::between(&before.arguments, &after.arguments).to_value();
+        Ok(EditPreview {
             digest: ActionDigest::of(tenant, &after),
-            rules,
-            arguments: after.arguments.to_json(),
-            patch: Patch::between(&before.arguments, &after.arguments)
-                .to_value()
-                .to_json(),
-            subject: About::action(&after).subject(tenant, &after.agent_id),
+            refused: refusal(&decision, &row),
+            effect: decision.effect,
+            risk: decision.risk.composite,
+            reasons: decision.reasons.iter().map(|r| r.message.clone()).collect(),
+            arguments: shown(&after.arguments.to_json()),
+            patch: shown(&patch.to_json()),
             resource: after.resource,
-        }))
+        })
     }
 
     /// What would be decided on an action now. Nothing is charged, recorded or enforced.
@@ -302,6 +373,23 @@ impl Runtime {
         row.asked.detail = serde_json::Value::Object(detail).to_string();
         Ok(row)
     }
+}
+
+/// Why nobody may agree to an edited action on which this would be decided, or none.
+fn refusal(decision: &Decision, row: &ApprovalRow) -> Option<String> {
+    if decision.effect == Effect::Block {
+        let why = decision.reasons.first();
+        return Some(format!(
+            "the edited action would be blocked: {}",
+            why.map_or("no reason was given", |r| r.message.as_str())
+        ));
+    }
+    asks_more(decision, row).map(|approvers| {
+        format!(
+            "the edited action asks {} of group `{}`, who were not asked: deny it, and let the agent ask anew",
+            approvers.quorum, approvers.group
+        )
+    })
 }
 
 pub(super) fn detail(row: &ApprovalRow) -> serde_json::Map<String, serde_json::Value> {

@@ -146,6 +146,7 @@ impl Case {
                 .expect("a patch"),
             ),
             resource: None,
+            expected: None,
         };
         let person = principal(Role::Approver, None);
         let answer = Answer {

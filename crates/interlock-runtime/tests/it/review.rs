@@ -30,6 +30,7 @@ fn patch(json: &str) -> Edit {
     Edit {
         change: Change::Patch(Patch::from_value(&value).expect("a patch")),
         resource: None,
+        expected: None,
     }
 }
 

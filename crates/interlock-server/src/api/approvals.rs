@@ -9,7 +9,7 @@ use interlock_core::approval::State as ApprovalState;
 use interlock_core::model::patch::Patch;
 use interlock_core::model::{ActionDigest, Value};
 use interlock_runtime::{Answer, Answered, Change, Edit, Runtime, RuntimeError, Say};
-use interlock_store::{ApprovalFilter, ApprovalRow};
+use interlock_store::{ApprovalFilter, ApprovalRow, InboxCursor};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -81,11 +81,18 @@ pub struct ApprovalBody {
     pub expires_at: String,
     /// Whether an earlier decision stands instead of this answer.
     pub already_decided: bool,
+    /// Where it stands in the list: give it as `after` to get what follows.
+    pub cursor: String,
 }
 
 pub(crate) fn body(row: ApprovalRow, already_decided: bool) -> ApprovalBody {
     let agreed = row.approval.agreed();
+    let cursor = InboxCursor {
+        requested_at: row.approval.requested_at,
+        id: row.asked.id.clone(),
+    };
     ApprovalBody {
+        cursor: cursor.to_string(),
         state: row.approval.state.name().to_owned(),
         quorum: row.approval.request.quorum,
         agreed,
@@ -127,12 +134,17 @@ pub struct ApprovalQuery {
     pub state: Option<String>,
     /// Only those of this agent.
     pub agent_id: Option<String>,
+    /// The newest first, instead of what waits longest.
+    pub newest: Option<bool>,
+    /// Only those that follow the one with this `cursor`, in the same order.
+    #[param(max_length = 512)]
+    pub after: Option<String>,
     /// How many, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
 }
 
-/// Lists approvals, the oldest first.
+/// Lists approvals, the oldest first, or the newest.
 #[utoipa::path(
     get, path = "/api/approvals", operation_id = "list_approvals", tag = "approvals",
     params(ApprovalQuery),
@@ -164,9 +176,18 @@ pub async fn list(
             )
         })?),
     };
+    let after = query.after.as_deref().map(str::parse).transpose();
     let filter = ApprovalFilter {
         state,
         agent_id: query.agent_id,
+        newest: query.newest == Some(true),
+        after: after.map_err(|_| {
+            ApiError::field(
+                "after",
+                "field.invalid",
+                "`after` must be the `cursor` of an approval",
+            )
+        })?,
         ..ApprovalFilter::default()
     };
     let rows = app
@@ -199,17 +220,21 @@ pub struct DecideRequest {
     /// With `edit`: what is acted on, if that changes too.
     #[schema(max_length = 4096)]
     pub resource: Option<String>,
+    /// With `edit`: the `edited_hash` of the preview that the person was shown; when the edit comes to
+    /// another action, it is refused.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub edited_hash: Option<String>,
 }
 
-fn digest(hex: &str) -> ApiResult<ActionDigest> {
+fn digest(field: &'static str, hex: &str) -> ApiResult<ActionDigest> {
     interlock_core::audit::unhex(hex)
         .and_then(|bytes| bytes.try_into().ok())
         .map(ActionDigest)
         .ok_or_else(|| {
             ApiError::field(
-                "action_hash",
+                field,
                 "field.invalid",
-                "`action_hash` must be 64 hexadecimal digits",
+                format!("`{field}` must be 64 hexadecimal digits"),
             )
         })
 }
@@ -252,7 +277,11 @@ fn plain(value: Value) -> ApiResult<Value> {
 }
 
 /// What the body says of the edit; read from its text, so that numbers stay as they are written.
-fn edit(request: &DecideRequest, bytes: &[u8]) -> ApiResult<Edit> {
+pub(super) fn edit(
+    resource: Option<String>,
+    edited_hash: Option<&str>,
+    bytes: &[u8],
+) -> ApiResult<Edit> {
     let text =
         Value::parse(bytes).map_err(|e| ApiError::field("body", "body.invalid", e.to_string()))?;
     let given = |name: &str| text.get(name).filter(|v| !v.is_null()).cloned();
@@ -272,7 +301,10 @@ fn edit(request: &DecideRequest, bytes: &[u8]) -> ApiResult<Edit> {
     };
     Ok(Edit {
         change,
-        resource: request.resource.clone(),
+        resource,
+        expected: edited_hash
+            .map(|hash| digest("edited_hash", hash))
+            .transpose()?,
     })
 }
 
@@ -336,7 +368,11 @@ pub async fn decide(
     let request: DecideRequest = json(&bytes)?;
     let edited = match request.decision.as_str() {
         "approve" | "deny" => None,
-        "edit" => Some(edit(&request, &bytes)?),
+        "edit" => Some(edit(
+            request.resource.clone(),
+            request.edited_hash.as_deref(),
+            &bytes,
+        )?),
         _ => {
             return Err(ApiError::field(
                 "decision",
@@ -346,15 +382,22 @@ pub async fn decide(
         }
     };
     if edited.is_none()
-        && (request.arguments.is_some() || request.patch.is_some() || request.resource.is_some())
+        && (request.arguments.is_some()
+            || request.patch.is_some()
+            || request.resource.is_some()
+            || request.edited_hash.is_some())
     {
         return Err(ApiError::field(
             "decision",
             "field.invalid",
-            "`arguments`, `patch` and `resource` need the decision `edit`",
+            "`arguments`, `patch`, `resource` and `edited_hash` need the decision `edit`",
         ));
     }
-    let seen = request.action_hash.as_deref().map(digest).transpose()?;
+    let seen = request
+        .action_hash
+        .as_deref()
+        .map(|hash| digest("action_hash", hash))
+        .transpose()?;
     let approve = request.decision == "approve";
     let reason = reason(request.reason)?;
     let answered = app
@@ -453,7 +496,7 @@ pub async fn batch(
     let items = request
         .items
         .into_iter()
-        .map(|item| Ok((digest(&item.action_hash)?, item.id)))
+        .map(|item| Ok((digest("action_hash", &item.action_hash)?, item.id)))
         .collect::<ApiResult<Vec<_>>>()?;
     let results = app
         .blocking(move |runtime| {

@@ -11,6 +11,7 @@ pub mod check;
 pub mod content;
 pub mod deliveries;
 pub mod draft;
+pub mod edit_previews;
 pub mod explained;
 pub mod health;
 pub mod join;

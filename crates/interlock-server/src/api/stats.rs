@@ -32,6 +32,13 @@ pub struct StatsBody {
     pub approvals_pending: u64,
     /// Policies in force.
     pub policies_enabled: u64,
+    /// Microseconds within which half of the decisions of this server, of every tenant, were taken since
+    /// it started: the upper bound of a class. Absent without decisions, and beyond the largest class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decide_p50_us: Option<u64>,
+    /// The same of 99 in 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decide_p99_us: Option<u64>,
     /// Since when the policies in force are not the newest; absent when they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_stale_since: Option<String>,
@@ -56,7 +63,10 @@ pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stats
         .blocking(move |runtime| Ok(runtime.store().stats(caller.tenant())?))
         .await?;
     let stale = app.runtime().stale_policy();
+    let times = app.runtime().stats();
     Ok(Json(StatsBody {
+        decide_p50_us: times.latency_quantile_us(50),
+        decide_p99_us: times.latency_quantile_us(99),
         total_actions: stats.actions.total,
         flagged_actions: stats.actions.flagged,
         blocked_actions: stats.actions.blocked,

@@ -131,6 +131,139 @@ fn a_person_sees_the_context_and_edits() {
     assert_eq!(use_grant(&server, &id, &action)["code"], "conflict");
 }
 
+/// Waits until the decision that asked is projected: an edit needs what was asked.
+fn preview(server: &Server, key: &str, id: &str, body: &Value) -> (u16, Value) {
+    let path = format!("/api/approvals/{id}/preview");
+    let answer = server.call("POST", &path, key, &body.to_string());
+    (answer.status, answer.json())
+}
+
+#[test]
+fn an_edit_is_agreed_to_as_it_was_shown() {
+    let server = asking();
+    let ann = server.person(Role::Approver, "ann");
+    let id = ask(&server, 900);
+    let to = |amount: u32| json!([{"op": "replace", "path": "/amount", "value": amount}]);
+    let (status, shown) = preview(&server, &ann, &id, &json!({"patch": to(90)}));
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["effect"], "require_approval", "{shown}");
+    assert!(shown["refused"].is_null(), "{shown}");
+    assert!(!shown.to_string().contains("eve@"), "{shown}");
+    let hash = shown["edited_hash"].as_str().expect("a digest");
+    // Looking changes nothing.
+    let (_, found) = (
+        0,
+        server.call("GET", &format!("/api/approvals/{id}"), &ann, ""),
+    );
+    let found = found.json();
+    assert_eq!(found["state"], "pending");
+    assert_eq!(found["version"], 1, "{found}");
+    assert_eq!(found["proposed_hash"], found["action_hash"]);
+    // Another edit than the one that was shown is refused; the one that was shown is what is granted.
+    let with = |amount: u32| json!({"decision": "edit", "patch": to(amount), "edited_hash": hash});
+    let (status, refused) = decide(&server, &ann, &id, &with(91));
+    assert_eq!(status, 409, "{refused}");
+    let (status, done) = decide(&server, &ann, &id, &with(90));
+    assert_eq!(
+        (status, done["state"].as_str()),
+        (200, Some("approved_edited"))
+    );
+    assert_eq!(done["proposed_hash"], hash);
+    // There is nothing to look at any more.
+    let (status, late) = preview(&server, &ann, &id, &json!({"patch": to(90)}));
+    assert_eq!(status, 409, "{late}");
+}
+
+#[test]
+fn a_preview_says_what_nobody_could_agree_to() {
+    let server = asking();
+    let ann = server.person(Role::Approver, "ann");
+    let id = ask(&server, 7);
+    let drop = json!({"arguments": {"amount": 7, "to": "x", "sql": "DROP TABLE customers"}});
+    let (status, shown) = preview(&server, &ann, &id, &drop);
+    assert_eq!(status, 200, "{shown}");
+    for (body, status, part) in [
+        (json!({}), 400, "arguments"),
+        (
+            json!({"patch": [{"op": "replace", "path": "/none", "value": 1}]}),
+            400,
+            "patch",
+        ),
+        (
+            json!({"patch": [{"op": "move", "path": "/amount", "from": "/to"}]}),
+            400,
+            "patch",
+        ),
+        (
+            json!({"arguments": {}, "resource": "x".repeat(5_000)}),
+            400,
+            "resource",
+        ),
+        (
+            json!({"arguments": {}, "decision": "edit"}),
+            400,
+            "decision",
+        ),
+    ] {
+        let (got, said) = preview(&server, &ann, &id, &body);
+        assert_eq!(got, status, "{body}: {said}");
+        assert!(said.to_string().contains(part), "{body}: {said}");
+    }
+    let unwanted = json!({"name": "no pay", "action_type": "payment", "effect": "block", "priority": 1_000_000});
+    assert_eq!(
+        server.post("/api/policies", &unwanted.to_string()).status,
+        201
+    );
+    let (status, shown) = preview(&server, &ann, &id, &json!({"arguments": {"amount": 1}}));
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["effect"], "block");
+    assert!(
+        shown["refused"]
+            .as_str()
+            .expect("why")
+            .contains("would be blocked"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_list_goes_on_after_a_cursor() {
+    let server = asking();
+    let ann = server.person(Role::Approver, "ann");
+    let ids: Vec<String> = (1..=7).map(|n| ask(&server, n)).collect();
+    let read = |order: &str| {
+        let (mut after, mut found) = (String::new(), Vec::new());
+        loop {
+            let page = server.call(
+                "GET",
+                &format!("/api/approvals?limit=3{order}{after}"),
+                &ann,
+                "",
+            );
+            assert_eq!(page.status, 200, "{}", page.text);
+            let page = page.json();
+            let page = page.as_array().expect("a page");
+            found.extend(
+                page.iter()
+                    .map(|a| a["id"].as_str().expect("an id").to_owned()),
+            );
+            let Some(last) = page.last() else {
+                return found;
+            };
+            after = format!("&after={}", last["cursor"].as_str().expect("a cursor"));
+        }
+    };
+    assert_eq!(read(""), ids);
+    let newest: Vec<String> = ids.iter().rev().cloned().collect();
+    assert_eq!(read("&newest=true"), newest);
+    assert_eq!(read("&newest=true&state=all"), newest);
+    let wrong = server.call("GET", "/api/approvals?after=nowhere", &ann, "");
+    assert_eq!(
+        (wrong.status, wrong.field("field").as_str()),
+        (400, "after")
+    );
+}
+
 #[test]
 fn answers_that_make_no_sense_are_refused_by_name() {
     let server = asking();
@@ -197,6 +330,11 @@ fn answers_that_make_no_sense_are_refused_by_name() {
             format!("/api/approvals/{id}/decide"),
             r#"{"decision":"deny"}"#.to_owned(),
         ),
+        (
+            "POST",
+            format!("/api/approvals/{id}/preview"),
+            r#"{"arguments":{}}"#.to_owned(),
+        ),
         ("POST", format!("/api/approvals/{id}/cancel"), String::new()),
         (
             "POST",
@@ -220,6 +358,11 @@ fn answers_that_make_no_sense_are_refused_by_name() {
             "POST",
             format!("/api/approvals/{id}/decide"),
             r#"{"decision":"approve"}"#.to_owned(),
+        ),
+        (
+            "POST",
+            format!("/api/approvals/{id}/preview"),
+            r#"{"arguments":{}}"#.to_owned(),
         ),
         (
             "POST",

@@ -95,30 +95,55 @@ impl ApprovalStore for MemoryStore {
             Some(state) => vec![state],
             None => State::ALL.to_vec(),
         };
+        let after = filter.after.as_ref();
+        // What follows the cursor, in the order that is asked for.
+        let follows = |at: UnixNanos, id: &String| {
+            after.is_none_or(|c| {
+                let (here, there) = ((at, id), (c.requested_at, &c.id));
+                if filter.newest {
+                    here < there
+                } else {
+                    here > there
+                }
+            })
+        };
         let mut rows = Vec::new();
         for state in states {
-            let after = filter.after.as_ref();
-            let from = (
-                tenant.to_owned(),
-                state.name(),
-                after.map_or(UnixNanos::MIN, |cursor| cursor.requested_at),
-                String::new(),
-            );
-            let found = tables
-                .inbox
-                .range(from..)
-                .take_while(|(t, s, _, _)| t == tenant && *s == state.name())
-                .filter(|(_, _, at, id)| after.is_none_or(|c| (*at, id) > (c.requested_at, &c.id)))
-                .filter_map(|(_, _, _, id)| tables.approvals.get(&key(tenant, id)))
-                .filter(|row| filter.group.as_ref().is_none_or(|g| *g == row.asked.group))
-                .filter(|row| {
-                    let agent_id = filter.agent_id.as_ref();
-                    agent_id.is_none_or(|a| *a == row.asked.agent_id)
-                })
-                .take(limit);
-            rows.extend(found);
+            let bound =
+                |at: UnixNanos, id: &str| (tenant.to_owned(), state.name(), at, id.to_owned());
+            let range = match after {
+                Some(c) if filter.newest => bound(UnixNanos::MIN, "")..bound(c.requested_at, &c.id),
+                // Past every id of the last moment.
+                _ => {
+                    bound(after.map_or(UnixNanos::MIN, |c| c.requested_at), "")
+                        ..bound(UnixNanos::MAX, "\u{10ffff}")
+                }
+            };
+            let found = tables.inbox.range(range);
+            let mut take =
+                |found: &mut dyn Iterator<Item = &(String, &'static str, UnixNanos, String)>| {
+                    let found = found
+                        .filter(|(_, _, at, id)| follows(*at, id))
+                        .filter_map(|(_, _, _, id)| tables.approvals.get(&key(tenant, id)))
+                        .filter(|row| filter.group.as_ref().is_none_or(|g| *g == row.asked.group))
+                        .filter(|row| {
+                            let agent_id = filter.agent_id.as_ref();
+                            agent_id.is_none_or(|a| *a == row.asked.agent_id)
+                        })
+                        .take(limit);
+                    rows.extend(found);
+                };
+            if filter.newest {
+                take(&mut found.rev());
+            } else {
+                let mut found = found;
+                take(&mut found);
+            }
         }
         rows.sort_by_key(|row| (row.approval.requested_at, &row.asked.id));
+        if filter.newest {
+            rows.reverse();
+        }
         Ok(rows.into_iter().take(limit).cloned().collect())
     }
 

@@ -354,12 +354,20 @@ impl ApprovalStore for SqliteStore {
         }
         if let Some(after) = &filter.after {
             query.and_pair(
-                "(requested_at, id) > (?, ?)",
+                if filter.newest {
+                    "(requested_at, id) < (?, ?)"
+                } else {
+                    "(requested_at, id) > (?, ?)"
+                },
                 after.requested_at,
                 after.id.clone(),
             );
         }
-        query.then("ORDER BY requested_at, id");
+        query.then(if filter.newest {
+            "ORDER BY requested_at DESC, id DESC"
+        } else {
+            "ORDER BY requested_at, id"
+        });
         query.limit(limit);
         let reader = self.reader();
         let snapshot = reader.unchecked_transaction()?;

@@ -283,6 +283,15 @@ fn inbox(store: &dyn Store) {
     };
     assert_eq!(pages(ApprovalFilter::default()), ids(&|_| true));
     assert_eq!(pages(pending.clone()), ids(&|n| n != 7));
+    let newest = |filter: &ApprovalFilter| ApprovalFilter {
+        newest: true,
+        ..filter.clone()
+    };
+    for filter in [&ApprovalFilter::default(), &pending] {
+        let mut backwards = pages(newest(filter));
+        backwards.reverse();
+        assert_eq!(backwards, pages(filter.clone()));
+    }
     let security = ApprovalFilter {
         group: Some("security".into()),
         ..pending

@@ -16,6 +16,7 @@ mod rows;
 mod runs;
 mod schema;
 mod settings;
+mod triage;
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

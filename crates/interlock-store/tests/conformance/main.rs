@@ -9,6 +9,7 @@ mod projection;
 mod race;
 mod soak;
 mod sqlite;
+mod triage;
 
 use interlock_core::approval::Request;
 use interlock_core::model::{ActionDigest, Effect};
@@ -27,6 +28,7 @@ fn conformance(make: Make<'_>) {
     approvals::all(make);
     projection::all(make);
     isolation::all(make);
+    triage::all(make);
 }
 
 #[test]

@@ -728,7 +728,7 @@ pub(crate) fn told(body: &Value, seq: u64, at: UnixNanos) -> Option<Told> {
             },
         )),
         BEGAN => {
-            let flag = |key: &str| body.get(key).and_then(Value::as_bool).unwrap_or(false);
+            let flag = |key: &str| matches!(body.get(key), Some(Value::Bool(true)));
             let int = |key: &str| body.get(key).and_then(Value::as_i64).unwrap_or(0);
             let row = ResponseRow {
                 id: id.to_owned(),

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod agents;
+pub mod alert_groups;
 pub mod alerts;
 pub mod approvals;
 pub mod audit;
@@ -16,14 +17,17 @@ pub mod health;
 pub mod keys;
 pub mod kill;
 pub mod lease;
+pub mod mutes;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod responses;
 pub mod reviews;
 pub mod rollbacks;
 pub mod runs;
 pub mod session_approvals;
 pub mod stats;
+pub mod tool_stops;
 pub mod whoami;
 
 use interlock_core::model::UnixNanos;

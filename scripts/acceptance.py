@@ -25,8 +25,10 @@ import urllib.request
 import browser
 import record
 import verify_console
+import verify_console_alerts
 import verify_page
 import verify_react
+import verify_response
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = pathlib.Path(os.environ.get("INTERLOCK_CLIENTS", ROOT.parent / "shared" / "clients"))
@@ -297,8 +299,17 @@ def things(server, reached):
     while not (alerts := call(server, "GET", "/api/alerts")):
         assert time.monotonic() < deadline, "a block raises an alert"
         time.sleep(0.05)
+    # Changed here once, as its version goes up with each change.
+    group = call(server, "GET", "/api/alert-groups")[0]
+    change = {"version": group["version"], "state": "acknowledged"}
+    call(server, "PATCH", f"/api/alert-groups/{group['id']}", change)
+    reached.append(("PATCH", f"/api/alert-groups/{group['id']}", 200))
+    mute = {"agent_id": "nobody", "reason": "for the test", "seconds": 60}
     return {
         "ACTION_ID": done["id"],
+        "ALERT_GROUP_ID": group["id"],
+        "MUTE_ID": post("/api/mutes", mute)["id"],
+        "TOOL_STOP_ID": post("/api/tool-stops", {"tool": "nothing-uses-this", "seconds": 3600})["id"],
         "APPROVAL_ID": approvals[0],
         "DECIDED_ID": approvals[1],
         "UNWANTED_ID": approvals[2],
@@ -476,6 +487,17 @@ def main():
             check("the console in Chromium", verify_console.journey, server.base, KEY)
             server.stop()
             server.remove()
+            server = Server(binary)
+            check("alerts in the console", verify_console_alerts.journey, server.base, KEY)
+            server.stop()
+            server.remove()
+
+    if wanted("response"):
+        why = verify_response.missing(binary)
+        if why:
+            skip("alert, pause, rollback, resume", why)
+        else:
+            check("alert, pause, rollback, resume", verify_response.drill, binary)
 
     if wanted("openapi"):
         with tempfile.TemporaryDirectory() as directory:

@@ -56,6 +56,11 @@ def say(text):
     print(text, flush=True)
 
 
+def permitted(il):
+    time.sleep(0.2)
+    return il.check("file_read", f"/srv/{time.monotonic_ns()}").allowed
+
+
 with Interlock(data, agent="clerk", server=url, api_key=key, durability="strict") as il, il.monitor():
     for name in ("one", "two", "three"):
         (work / name).write_text("changed by the agent")
@@ -66,11 +71,11 @@ with Interlock(data, agent="clerk", server=url, api_key=key, durability="strict"
         except Blocked as error:
             assert error.decision.code == "policy.rule", error.decision
     say("refused")
-    while il.check("file_read", "/srv/report", tool="report").allowed:
-        time.sleep(0.1)
+    while permitted(il):
+        pass
     say("stopped")
-    while not il.check("file_read", "/srv/report", tool="report").allowed:
-        time.sleep(0.2)
+    while not permitted(il):
+        pass
     (work / "four").write_text("after it")
     say("went on")
 """

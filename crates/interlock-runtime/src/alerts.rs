@@ -18,8 +18,10 @@ use crate::{Runtime, rfc3339};
 const QUIET_NS: i64 = 3_600 * 1_000_000_000;
 /// Messages about alerts that the people of one tenant get within an hour.
 const HOURLY_MAX: usize = 30;
+/// Of those, about what one key did.
+const OF_KEY_MAX: usize = 10;
 /// Groups that one tick tells of.
-const TELL_MAX: usize = 100;
+const TELL_MAX: usize = 1_000;
 
 /// Denials that only say that something is stopped already: they never set off a response.
 const STOPPED: [&str; 3] = [code::AGENT_PAUSED, code::KILL_SWITCH, code::TOOL_STOPPED];
@@ -209,7 +211,7 @@ impl Runtime {
         let told = self
             .inner
             .store
-            .tell_groups(now, QUIET_NS, HOURLY_MAX, TELL_MAX);
+            .tell_groups(now, QUIET_NS, HOURLY_MAX, OF_KEY_MAX, TELL_MAX);
         match told {
             Ok(told) => {
                 for (tenant, id) in &told {

@@ -499,8 +499,9 @@ pub trait TriageStore {
 
     /// Groups whose people are to be told: new ones, worse ones, those that happened again after they
     /// were resolved, and those that have grown since `quiet` before `now`. Each gets a row in the
-    /// outbox and counts as told, in one transaction. Of one tenant, `hourly` at most within an hour;
-    /// what is left waits. Muted groups wait as well.
+    /// outbox and counts as told, in one transaction. Of one tenant, `hourly` at most within an hour,
+    /// and of them `of_key` about what one key did, so that no agent keeps people from being told of
+    /// others; what is left waits. Muted groups wait as well.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when `limit` is out of range.
@@ -509,6 +510,7 @@ pub trait TriageStore {
         now: UnixNanos,
         quiet_ns: i64,
         hourly: usize,
+        of_key: usize,
         limit: usize,
     ) -> Result<Vec<(String, String)>>;
 

@@ -1,5 +1,7 @@
 //! Groups of alerts, mutes, stopped tools and responses.
 
+use std::collections::BTreeMap;
+
 use interlock_core::model::UnixNanos;
 
 use super::{MemoryStore, Result, Tables, key, of_tenant};
@@ -264,6 +266,7 @@ impl TriageStore for MemoryStore {
         now: UnixNanos,
         quiet_ns: i64,
         hourly: usize,
+        of_key: usize,
         limit: usize,
     ) -> Result<Vec<(String, String)>> {
         const HOUR_NS: i64 = 3_600 * 1_000_000_000;
@@ -300,13 +303,25 @@ impl TriageStore for MemoryStore {
             due.push((rank, group.last_seq, tenant.clone(), group, topic));
         }
         due.sort_by(|a, b| (b.0, a.1).cmp(&(a.0, b.1)));
+        let mut of_keys: BTreeMap<(String, String), usize> = BTreeMap::new();
+        due.retain(|(_, _, tenant, group, _)| {
+            let of = (tenant.clone(), group.cause.key_id.clone());
+            let seen = of_keys.entry(of).or_default();
+            *seen += 1;
+            *seen <= of_key
+        });
         due.truncate(limit);
         let mut told = Vec::new();
         for (rank, _, tenant, group, topic) in due {
             let recent = of_tenant(&tables.told, &tenant)
                 .filter(|(_, told)| told.at > now.saturating_sub(HOUR_NS))
                 .count();
-            if recent >= hourly {
+            let of_this = of_tenant(&tables.told, &tenant)
+                .filter(|(_, told)| told.at > now.saturating_sub(HOUR_NS))
+                .filter_map(|(id, _)| tables.groups.get(&key(&tenant, id)))
+                .filter(|other| other.cause.key_id == group.cause.key_id)
+                .count();
+            if recent >= hourly || (!group.cause.key_id.is_empty() && of_this >= of_key) {
                 continue;
             }
             tables.outbox_seq += 1;

@@ -46,8 +46,9 @@ CREATE INDEX alert_group_seen ON alert_group (tenant, last_seen);
 CREATE INDEX alert_group_told ON alert_group (last_seen) WHERE notify != '[]';
 
 -- Alerts from before there were groups: one group for each agent.
-UPDATE alert SET group_id = 'before-' || (SELECT min(b.seq) FROM alert b
-  WHERE b.tenant = alert.tenant AND b.agent_id = alert.agent_id);
+UPDATE alert SET group_id = 'before-' || m.first
+  FROM (SELECT tenant, agent_id, min(seq) AS first FROM alert GROUP BY tenant, agent_id) m
+  WHERE m.tenant = alert.tenant AND m.agent_id = alert.agent_id;
 INSERT INTO alert_group (tenant, id, fingerprint, kind, key_id, agent_id, rule, detector, code,
   class, message, rank, count, first_seen, last_seen, first_alert, last_alert, last_seq)
   SELECT tenant, group_id, group_id, 'decision', '', agent_id, '', '', '', '', max(message),

@@ -493,13 +493,17 @@ impl TriageStore for SqliteStore {
         now: UnixNanos,
         quiet_ns: i64,
         hourly: usize,
+        of_key: usize,
         limit: usize,
     ) -> Result<Vec<(String, String)>> {
         const HOUR_NS: i64 = 3_600 * 1_000_000_000;
         check_page(limit)?;
         // What is older than the window and was not told was told of by what came before it.
         let due = format!(
-            "SELECT g.tenant AS tenant, g.id AS id, g.rank AS rank, g.count AS count, CASE
+            "SELECT * FROM (SELECT g.tenant AS tenant, g.id AS id, g.key_id AS key_id,
+               g.rank AS rank, g.count AS count, g.last_seq AS last_seq,
+               row_number() OVER (PARTITION BY g.tenant, g.key_id
+                 ORDER BY g.rank DESC, g.last_seq) AS place, CASE
                WHEN t.at IS NULL THEN 'alert.new'
                WHEN g.rank > t.rank THEN 'alert.worse'
                WHEN s.state = 'resolved' THEN 'alert.again'
@@ -511,14 +515,15 @@ impl TriageStore for SqliteStore {
              AND (t.at IS NULL OR g.rank > t.rank
                OR (g.count > t.count AND t.at <= ?3)
                OR (g.count > t.count AND s.state = 'resolved' AND g.last_seq > s.seen_seq
-                   AND s.at > t.at))
-             ORDER BY g.rank DESC, g.last_seq LIMIT ?4"
+                   AND s.at > t.at)))
+             WHERE place <= ?5 ORDER BY rank DESC, last_seq LIMIT ?4"
         );
         let values = params![
             now.saturating_sub(GROUP_WINDOW_NS),
             now,
             now.saturating_sub(quiet_ns),
-            count(limit)
+            count(limit),
+            count(of_key)
         ];
         let read = |row: &Row<'_>| {
             Ok((
@@ -527,6 +532,7 @@ impl TriageStore for SqliteStore {
                 get::<i64>(row, "rank")?,
                 get::<i64>(row, "count")?,
                 get::<String>(row, "topic")?,
+                get::<String>(row, "key_id")?,
             ))
         };
         let found = all(&self.reader(), &due, values, read)?;
@@ -535,7 +541,7 @@ impl TriageStore for SqliteStore {
         }
         self.write(|tx| {
             let mut told = Vec::new();
-            for (tenant, id, rank, counted, topic) in found {
+            for (tenant, id, rank, counted, topic, key) in found {
                 let recent = one(
                     tx,
                     "SELECT count(*) AS n FROM alert_told WHERE tenant = ?1 AND at > ?2",
@@ -543,6 +549,18 @@ impl TriageStore for SqliteStore {
                     |row| get::<i64>(row, "n"),
                 )?;
                 if recent.unwrap_or(0) >= count(hourly) {
+                    continue;
+                }
+                let of_this = one(
+                    tx,
+                    "SELECT count(*) AS n FROM alert_told t JOIN alert_group g
+                     ON g.tenant = t.tenant AND g.id = t.group_id
+                     WHERE t.tenant = ?1 AND t.at > ?2 AND g.key_id = ?3",
+                    params![tenant, now.saturating_sub(HOUR_NS), key],
+                    |row| get::<i64>(row, "n"),
+                )?;
+                // Without a key it is this program itself, or in its own process.
+                if !key.is_empty() && of_this.unwrap_or(0) >= count(of_key) {
                     continue;
                 }
                 tx.prepare_cached(

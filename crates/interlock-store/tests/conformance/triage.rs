@@ -15,6 +15,7 @@ pub(super) fn all(make: Make<'_>) {
     mutes_hold_until_they_end(&*make());
     tools_are_stopped_until_they_are_not(&*make());
     people_are_told_once_and_then_of_growth(&*make());
+    one_key_takes_not_all_messages(&*make());
     a_rebuild_keeps_what_people_did(&*make());
     counts_are_of_one_subject(&*make());
     responses_begin_and_end_once(&*make());
@@ -444,7 +445,7 @@ fn tools_are_stopped_until_they_are_not(store: &dyn Store) {
 
 fn people_are_told_once_and_then_of_growth(store: &dyn Store) {
     let told = |now| -> Vec<String> {
-        store.tell_groups(now, 100, 3, 10).unwrap();
+        store.tell_groups(now, 100, 3, 3, 10).unwrap();
         let rows = store.outbox(10).unwrap();
         if let Some(last) = rows.last() {
             store.outbox_done(last.seq).unwrap();
@@ -507,6 +508,22 @@ fn people_are_told_once_and_then_of_growth(store: &dyn Store) {
         told(hour + 200),
         ["alert.new critical 1", "alert.new low 1"]
     );
+}
+
+fn one_key_takes_not_all_messages(store: &dyn Store) {
+    let mut rows: Vec<AlertRow> = (1..=9)
+        .map(|seq| row(seq, &format!("fake-{seq}"), "critical", "r"))
+        .collect();
+    rows[8].cause.key_id = "another".into();
+    rows[8].level = "low".into();
+    for row in &mut rows {
+        row.cause.notify = vec!["team".to_owned()];
+    }
+    put(store, &rows);
+    let told = store.tell_groups(20, 100, 30, 2, 100).unwrap();
+    assert_eq!(told.len(), 3, "two of the one, and the other's");
+    assert_eq!(store.outbox(10).unwrap().last().unwrap().state, "low");
+    assert_eq!(store.tell_groups(21, 100, 30, 2, 100).unwrap(), []);
 }
 
 fn a_rebuild_keeps_what_people_did(store: &dyn Store) {

@@ -274,6 +274,14 @@ struct Armed {
     rank: u8,
 }
 
+impl Armed {
+    /// Whether the filters of the rule let an alert count.
+    fn counts(&self, agent: &str, detector: &str) -> bool {
+        self.agent.as_ref().is_none_or(|glob| glob.matches(agent))
+            && self.rule.detector.as_ref().is_none_or(|d| d == detector)
+    }
+}
+
 /// The rules of one tenant in force.
 #[derive(Debug, Default)]
 struct OfTenant {
@@ -493,14 +501,7 @@ impl Runtime {
         let fits = !subject.is_empty()
             && !matches!(&*alert.cause.kind, "response" | "stopped")
             && level_rank(&alert.level) >= armed.rank
-            && armed
-                .agent
-                .as_ref()
-                .is_none_or(|glob| glob.matches(&alert.agent_id))
-            && rule
-                .detector
-                .as_ref()
-                .is_none_or(|d| *d == alert.cause.detector);
+            && armed.counts(&alert.agent_id, &alert.cause.detector);
         if !fits {
             return Ok(None);
         }
@@ -525,15 +526,25 @@ impl Runtime {
         // What was answered to is not counted again.
         let since = window.max(last.unwrap_or(i64::MIN));
         let count = usize::try_from(rule.count).unwrap_or(1);
-        let alerts = store.alerts_within(
-            tenant,
-            rule.scope.store(),
-            subject,
-            armed.rank,
-            since,
-            alert.seq,
-            count,
-        )?;
+        // Where a filter lets not all alerts of the subject count, as many are looked through as one
+        // page has.
+        let filtered = rule.agent.is_some() && rule.scope != ResponseScope::Agent
+            || rule.detector.is_some() && rule.scope != ResponseScope::Detector;
+        let alerts: Vec<String> = store
+            .alerts_within(
+                tenant,
+                rule.scope.store(),
+                subject,
+                armed.rank,
+                since,
+                alert.seq,
+                if filtered { PAGE_ROWS_MAX } else { count },
+            )?
+            .into_iter()
+            .filter(|counted| armed.counts(&counted.agent_id, &counted.detector))
+            .take(count)
+            .map(|counted| counted.id)
+            .collect();
         if alerts.len() < count {
             return Ok(None);
         }

@@ -37,8 +37,8 @@ pub use traits::{
     PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
 };
 pub use triage::{
-    AlertCause, AlertGroup, AlertScope, GROUP_WINDOW_NS, GroupFilter, GroupNote, GroupState,
-    KEY_GROUPS_MAX, LEVELS, MUTE_NS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseEnd,
-    ResponseRow, TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, level_rank,
-    rank_level,
+    AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
+    GroupState, KEY_GROUPS_MAX, LEVELS, MUTE_NS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX,
+    ResponseEnd, ResponseRow, TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore,
+    level_rank, rank_level,
 };

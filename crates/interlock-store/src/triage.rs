@@ -407,6 +407,17 @@ impl ToolStop {
     }
 }
 
+/// An alert that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedAlert {
+    /// Its id.
+    pub id: String,
+    /// The agent.
+    pub agent_id: String,
+    /// The detector.
+    pub detector: String,
+}
+
 /// What a count of alerts is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertScope {
@@ -576,7 +587,7 @@ pub trait TriageStore {
         since: UnixNanos,
         through: u64,
         limit: usize,
-    ) -> Result<Vec<String>>;
+    ) -> Result<Vec<CountedAlert>>;
 
     /// Up to which alert the rules of responses have looked.
     ///

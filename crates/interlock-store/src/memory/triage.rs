@@ -8,10 +8,10 @@ use super::{MemoryStore, Result, Tables, key, of_tenant};
 use crate::error::StoreError;
 use crate::model::{AlertRow, OutboxRow, check_page};
 use crate::triage::{
-    AlertCause, AlertGroup, AlertScope, GROUP_WINDOW_NS, GroupFilter, GroupNote, GroupState,
-    KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseRow, TENANT_GROUPS_MAX,
-    TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint, group_id, level_rank,
-    overflow_fingerprint,
+    AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
+    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseRow,
+    TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint, group_id,
+    level_rank, overflow_fingerprint,
 };
 
 /// What people did about a group.
@@ -450,7 +450,7 @@ impl TriageStore for MemoryStore {
         since: UnixNanos,
         through: u64,
         limit: usize,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<CountedAlert>> {
         check_page(limit)?;
         let tables = self.tables();
         let mut rows: Vec<&AlertRow> = tables
@@ -471,7 +471,12 @@ impl TriageStore for MemoryStore {
             .collect();
         rows.sort_by(|a, b| (b.seq, &b.id).cmp(&(a.seq, &a.id)));
         rows.truncate(limit);
-        Ok(rows.into_iter().map(|row| row.id.clone()).collect())
+        let counted = rows.into_iter().map(|row| CountedAlert {
+            id: row.id.clone(),
+            agent_id: row.agent_id.clone(),
+            detector: row.cause.detector.clone(),
+        });
+        Ok(counted.collect())
     }
 
     fn response_mark(&self, tenant: &str) -> Result<u64> {

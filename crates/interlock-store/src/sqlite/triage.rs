@@ -10,8 +10,8 @@ use super::{Result, SqliteStore};
 use crate::error::StoreError;
 use crate::model::{AlertRow, check_page};
 use crate::triage::{
-    AlertCause, AlertGroup, AlertScope, GROUP_WINDOW_NS, GroupFilter, GroupNote, GroupState,
-    KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseEnd, ResponseRow,
+    AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
+    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseEnd, ResponseRow,
     TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint, group_id,
     level_rank, overflow_fingerprint, rank_level,
 };
@@ -736,7 +736,7 @@ impl TriageStore for SqliteStore {
         since: UnixNanos,
         through: u64,
         limit: usize,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<CountedAlert>> {
         check_page(limit)?;
         let column = match scope {
             AlertScope::Agent => "agent_id",
@@ -744,13 +744,13 @@ impl TriageStore for SqliteStore {
             AlertScope::Detector => "detector",
         };
         let reader = self.reader();
-        let mut found: Vec<(i64, String)> = Vec::new();
+        let mut found: Vec<(i64, CountedAlert)> = Vec::new();
         // Rank by rank, so that no flood of mild alerts hides a bad one and each look is bounded.
         for rank in rank.max(1)..=4 {
             found.extend(all(
                 &reader,
                 &format!(
-                    "SELECT id, seq FROM (SELECT id, seq, created FROM alert
+                    "SELECT * FROM (SELECT id, seq, created, agent_id, detector FROM alert
                        WHERE tenant = ?1 AND {column} = ?2 AND rank = ?3 AND seq <= ?5
                        AND kind NOT IN ('response', 'stopped') ORDER BY seq DESC LIMIT ?6)
                      WHERE created >= ?4"
@@ -763,12 +763,19 @@ impl TriageStore for SqliteStore {
                     to_i64("through", through)?,
                     count(limit)
                 ],
-                |row| Ok((get(row, "seq")?, get(row, "id")?)),
+                |row| {
+                    let counted = CountedAlert {
+                        id: get(row, "id")?,
+                        agent_id: get(row, "agent_id")?,
+                        detector: get(row, "detector")?,
+                    };
+                    Ok((get(row, "seq")?, counted))
+                },
             )?);
         }
-        found.sort_by(|a, b| b.cmp(a));
+        found.sort_by(|(a, x), (b, y)| (b, &y.id).cmp(&(a, &x.id)));
         found.truncate(limit);
-        Ok(found.into_iter().map(|(_, id)| id).collect())
+        Ok(found.into_iter().map(|(_, counted)| counted).collect())
     }
 
     fn response_mark(&self, tenant: &str) -> Result<u64> {

@@ -553,6 +553,9 @@ fn counts_are_of_one_subject(store: &dyn Store) {
         store
             .alerts_within("t", scope, subject, rank, since, through, limit)
             .unwrap()
+            .into_iter()
+            .map(|counted| counted.id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         count(AlertScope::Agent, "a", 3, 0, 9, 10),

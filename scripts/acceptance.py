@@ -26,8 +26,10 @@ import browser
 import record
 import verify_console
 import verify_console_identity
+import verify_console_alerts
 import verify_page
 import verify_react
+import verify_response
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = pathlib.Path(os.environ.get("INTERLOCK_CLIENTS", ROOT.parent / "shared" / "clients"))
@@ -220,6 +222,13 @@ def call(server, method, path, body=None):
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
+# What is done with the console in a browser, each with a server of its own.
+CONSOLE = [
+    ("the console in Chromium", verify_console.journey),
+    ("people sign in to the console", verify_console_identity.journey),
+    ("alerts in the console", verify_console_alerts.journey),
+]
+
 
 class Unwilling(http.server.BaseHTTPRequestHandler):
     """A webhook's receiver that wants no more: what is sent to it is given up at once."""
@@ -304,10 +313,19 @@ def things(server, reached):
     reached += verify_console_identity.over_http(verify_console.Api(server.base, KEY))
     user = post("/api/users", {"login": "known", "role": "auditor"})["user"]
     rotated = post("/api/keys", {"role": "auditor", "label": "to be rotated"})
+    # Changed here once, as its version goes up with each change.
+    group = call(server, "GET", "/api/alert-groups")[0]
+    change = {"version": group["version"], "state": "acknowledged"}
+    call(server, "PATCH", f"/api/alert-groups/{group['id']}", change)
+    reached.append(("PATCH", f"/api/alert-groups/{group['id']}", 200))
+    mute = {"agent_id": "nobody", "reason": "for the test", "seconds": 60}
     return {
         "USER_ID": user["id"],
         "ROTATED_KEY_ID": rotated["id"],
         "ACTION_ID": done["id"],
+        "ALERT_GROUP_ID": group["id"],
+        "MUTE_ID": post("/api/mutes", mute)["id"],
+        "TOOL_STOP_ID": post("/api/tool-stops", {"tool": "nothing-uses-this", "seconds": 3600})["id"],
         "APPROVAL_ID": approvals[0],
         "DECIDED_ID": approvals[1],
         "UNWANTED_ID": approvals[2],
@@ -475,19 +493,24 @@ def main():
         else:
             skip("@interlock/react in Next.js", "340 MB to download; INTERLOCK_SOAK=1 builds it")
 
-    if wanted("console"):
-        why = verify_console.missing()
+    why = verify_console.missing()
+    for name, journey in CONSOLE:
+        if not wanted(name):
+            continue
         if why:
-            skip("the console in Chromium", why)
+            skip(name, why)
+            continue
+        server = Server(binary)
+        check(name, journey, server.base, KEY)
+        server.stop()
+        server.remove()
+
+    if wanted("response"):
+        why = verify_response.missing(binary)
+        if why:
+            skip("alert, pause, rollback, resume", why)
         else:
-            server = Server(binary)
-            check("the console in Chromium", verify_console.journey, server.base, KEY)
-            server.stop()
-            server.remove()
-            server = Server(binary)
-            check("people sign in, in Chromium", verify_console_identity.journey, server.base, KEY)
-            server.stop()
-            server.remove()
+            check("alert, pause, rollback, resume", verify_response.drill, binary)
 
     if wanted("openapi"):
         with tempfile.TemporaryDirectory() as directory:

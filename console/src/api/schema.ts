@@ -890,6 +890,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alert-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_alert_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alert-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_alert_group"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["update_alert_group"];
+        trace?: never;
+    };
+    "/api/mutes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_mutes"];
+        put?: never;
+        post: operations["create_mute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mutes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["end_mute"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/response-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_response_rules"];
+        put: operations["set_response_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_responses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tool-stops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_tool_stops"];
+        put?: never;
+        post: operations["stop_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tool-stops/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["start_tool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2475,6 +2603,286 @@ export interface components {
             subject: string;
             /** @description The tenant. */
             tenant: string;
+        };
+        AlertGroupBody: {
+            /** @description Its id. */
+            id: string;
+            /** @description What its alerts have in common; a mute may name it. */
+            fingerprint: string;
+            /** @description The agent; empty when the group stands for those past the limit of groups of one key. */
+            agent_id: string;
+            /** @description `decision`, `stopped` (a denial because something is stopped already), `deep-model` or `response`; empty for one past the limit. */
+            kind: string;
+            /** @description The rule that decided. */
+            rule: string;
+            /** @description The threat vector of the strongest finding. */
+            detector: string;
+            /** @description The code of that finding in the group's first alert. */
+            code: string;
+            /** @description Tags of that finding: OWASP ASI, MITRE ATLAS, CWE. */
+            tags: string[];
+            /** @description The type of the actions. */
+            class: string;
+            /** @description The worst level: `low`, `medium`, `high` or `critical`. */
+            level: string;
+            /** @description The message of the first alert of that level. It may hold what an agent wrote. */
+            message: string;
+            /**
+             * Format: int64
+             * @description How many alerts.
+             */
+            count: number;
+            /** @description Whether it stands for groups past the limit of one key. */
+            overflow: boolean;
+            /** @description When the first alert was raised. */
+            first_seen: string;
+            /** @description When the last one was. */
+            last_seen: string;
+            /** @description The first alert. */
+            first_alert: string;
+            /** @description The last alert. */
+            last_alert: string;
+            /**
+             * Format: int64
+             * @description The place of the last alert in the order of alerts; to be sent back as `seen_seq`.
+             */
+            last_seq: number;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state: string;
+            /** @description Whether it was resolved and happened again. */
+            reopened: boolean;
+            /** @description Who looks after it; empty for nobody. */
+            assignee: string;
+            /**
+             * Format: int64
+             * @description To be sent back with a change.
+             */
+            version: number;
+            /** @description When somebody changed it last. */
+            changed_at?: string | null;
+            /** @description Who did. */
+            changed_by?: string | null;
+            /** @description The mute that silences it. */
+            muted_by?: string | null;
+        };
+        GroupedAlertBody: {
+            /** @description Its id. */
+            id: string;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description The action. */
+            action_id?: string | null;
+            /** @description The tool, as the agent named it. */
+            tool: string;
+            /** @description The level. */
+            level: string;
+            /** @description What happened. It may hold what an agent wrote. */
+            message: string;
+            /** @description When it was raised. */
+            created_at: string;
+        };
+        GroupNoteBody: {
+            /** @description When. */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description `open`, `acknowledged`, `resolved`, `assigned` or `comment`. */
+            what: string;
+            /** @description The comment, or the new assignee. */
+            text: string;
+        };
+        AlertGroupDetail: {
+            group: components["schemas"]["AlertGroupBody"];
+            /** @description Its newest alerts. */
+            alerts: components["schemas"]["GroupedAlertBody"][];
+            /** @description What people did, the oldest first. */
+            notes: components["schemas"]["GroupNoteBody"][];
+        };
+        AlertGroupChange: {
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description The last alert that was seen (`last_seq`): later ones are not covered by a new state. All that are there when absent.
+             */
+            seen_seq?: number | null;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state?: string | null;
+            /** @description Who looks after it from now on; empty for nobody. */
+            assignee?: string | null;
+            /** @description What there is to say. */
+            comment?: string | null;
+        };
+        MuteBody: {
+            /** @description Its id. */
+            id: string;
+            /** @description Only groups with this fingerprint; empty for any. */
+            fingerprint: string;
+            /** @description Only of this agent; empty for any. */
+            agent_id: string;
+            /** @description Only of this rule; empty for any. */
+            rule: string;
+            /** @description Only of this detector; empty for any. */
+            detector: string;
+            /** @description Why. */
+            reason: string;
+            /** @description Who. */
+            by: string;
+            /** @description When. */
+            created_at: string;
+            /** @description Until when. */
+            expires_at: string;
+            /** @description When somebody ended it. */
+            ended_at?: string | null;
+            /** @description Who did. */
+            ended_by?: string | null;
+            /** @description Whether it holds now. */
+            live: boolean;
+        };
+        MuteRequest: {
+            /** @description Only groups with this fingerprint. */
+            fingerprint?: string | null;
+            /** @description Only of this agent. */
+            agent_id?: string | null;
+            /** @description Only of this rule. */
+            rule?: string | null;
+            /** @description Only of this detector. */
+            detector?: string | null;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description For how long, in seconds, at most 90 days.
+             */
+            seconds: number;
+        };
+        ResponseRuleBody: {
+            /** @description Its name. */
+            id: string;
+            /** @description Whether it is in force; it is when absent. */
+            enabled?: boolean;
+            /** @description Whose alerts are counted together: those of one `agent`, with one `tool`, or of one `detector`. */
+            scope: string;
+            /** @description The level from which an alert counts. */
+            level: string;
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int32
+             * @description Within how many seconds.
+             */
+            window_s: number;
+            /** @description Only alerts of agents that match; `*` stands for any characters. */
+            agent?: string | null;
+            /** @description Only alerts of this detector. */
+            detector?: string | null;
+            /** @description `alert` tells people, `pause` also pauses the agent of the last alert, `rollback` also undoes its last steps. */
+            action: string;
+            /**
+             * Format: int32
+             * @description Steps that a rollback undoes; for a rollback only.
+             */
+            last?: number;
+            /** @description Groups of people that are told. */
+            notify?: string[];
+            /**
+             * Format: int32
+             * @description How long it does not answer to the same subject again, in seconds; an hour when absent.
+             */
+            cool_down_s?: number;
+            /** @description Whether it only says what it would do. */
+            dry_run?: boolean;
+        };
+        ResponseRulesBody: {
+            /**
+             * Format: int64
+             * @description The version that was seen; it goes up with each change.
+             */
+            version: number;
+            /**
+             * Format: int32
+             * @description Agents that responses may stop within an hour; past that they only tell. 10 when absent.
+             */
+            agents_per_hour?: number;
+            /** @description The rules. */
+            rules: components["schemas"]["ResponseRuleBody"][];
+        };
+        ResponseBody: {
+            /** @description Its id; a rollback that it ordered has the same. */
+            id: string;
+            /** @description The rule. */
+            rule: string;
+            /** @description What was counted: `agent:…`, `tool:…` or `detector:…`. It may hold what an agent wrote. */
+            subject: string;
+            /** @description The agent that it is about. */
+            agent_id: string;
+            /** @description `alert`, `pause` or `rollback`. */
+            action: string;
+            /**
+             * Format: int32
+             * @description Steps to undo.
+             */
+            last: number;
+            /** @description Whether it only said what it would do. */
+            dry_run: boolean;
+            /** @description Whether it was not carried out because too many agents were stopped within the hour. */
+            capped: boolean;
+            /** @description Alerts that set it off, the newest first; at most 20. */
+            alerts: string[];
+            /**
+             * Format: int64
+             * @description The sequence number of its record.
+             */
+            seq: number;
+            /** @description When. */
+            at: string;
+            /** @description `under-way`, `done`, `dry-run`, `capped` or `failed`. */
+            result: string;
+            /** @description What was done, or why not. */
+            message: string;
+            /** @description When it ended. */
+            ended_at?: string | null;
+        };
+        ToolStopBody: {
+            /** @description Its id. */
+            id: string;
+            /** @description The tool or type of action; with a `*` at its end all that begin so. */
+            tool: string;
+            /** @description Only for this agent; empty for all. */
+            agent_id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description Who. */
+            by: string;
+            /** @description When. */
+            created_at: string;
+            /** @description Until when; until somebody ends it when absent. */
+            expires_at?: string | null;
+            /** @description When somebody ended it. */
+            ended_at?: string | null;
+            /** @description Who did. */
+            ended_by?: string | null;
+            /** @description Whether it holds now. */
+            live: boolean;
+        };
+        ToolStopRequest: {
+            /** @description The tool or type of action, in any case of its letters; with a `*` at its end all that begin so. */
+            tool: string;
+            /** @description Only for this agent. */
+            agent_id?: string | null;
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: int32
+             * @description For how long, in seconds; until somebody ends it when absent.
+             */
+            seconds?: number | null;
         };
     };
     responses: never;
@@ -7267,6 +7675,288 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_alert_groups: {
+        parameters: {
+            query?: {
+                state?: string | null;
+                muted?: boolean | null;
+                agent_id?: string | null;
+                rule?: string | null;
+                detector?: string | null;
+                assignee?: string | null;
+                level?: string | null;
+                before?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupBody"][];
+                };
+            };
+        };
+    };
+    get_alert_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupDetail"];
+                };
+            };
+        };
+    };
+    update_alert_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertGroupChange"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupBody"];
+                };
+            };
+        };
+    };
+    list_mutes: {
+        parameters: {
+            query?: {
+                live?: boolean | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mutes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"][];
+                };
+            };
+        };
+    };
+    create_mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MuteRequest"];
+            };
+        };
+        responses: {
+            /** @description It holds */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"];
+                };
+            };
+        };
+    };
+    end_mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"];
+                };
+            };
+        };
+    };
+    get_response_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesBody"];
+                };
+            };
+        };
+    };
+    set_response_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponseRulesBody"];
+            };
+        };
+        responses: {
+            /** @description The rules in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesBody"];
+                };
+            };
+        };
+    };
+    list_responses: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The responses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseBody"][];
+                };
+            };
+        };
+    };
+    list_tool_stops: {
+        parameters: {
+            query?: {
+                live?: boolean | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stops */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"][];
+                };
+            };
+        };
+    };
+    stop_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolStopRequest"];
+            };
+        };
+        responses: {
+            /** @description It is stopped */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"];
+                };
+            };
+        };
+    };
+    start_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may be used again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"];
                 };
             };
         };

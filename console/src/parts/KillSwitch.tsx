@@ -6,6 +6,7 @@ import { useQuery } from '../api/query';
 import { Untrusted } from '../hostile/Untrusted';
 import { useMay } from '../who';
 import { Dialog } from './Dialog';
+import { ToolStops } from './ToolStops';
 
 function useKillSwitch() {
   return useQuery('kill-switch', (signal) => api.get('/api/kill-switch', { signal }), 3_000);
@@ -79,6 +80,7 @@ export function KillSwitch() {
               </button>
             </p>
           </form>
+          <ToolStops />
         </Dialog>
       )}
     </>

@@ -1,59 +1,98 @@
-// What somebody should look at.
+// What somebody should look at: alerts of one agent for one cause as one line.
 
-import { useMemo, useState } from 'react';
+import { useId, useMemo, useState, type FormEvent } from 'react';
 import { api, explain, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import type { Fields } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
+import { Dialog } from '../parts/Dialog';
 import { FilterBox, useFiltered } from '../parts/FilterBox';
-import { Empty, Freshness, Problem, Time } from '../parts/show';
+import { Empty, Facts, Freshness, Problem, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
 import { go } from '../router';
 import { NotYours, useMay } from '../who';
+import { Mutes } from './Mutes';
 import { placeOf } from './Now';
+import { Responses } from './Responses';
 
-type Alert = Schema['AlertBody'];
+type Group = Schema['AlertGroupBody'];
+type Change = Omit<Schema['AlertGroupChange'], 'version' | 'seen_seq'>;
 
-const FIELDS: Fields<Alert> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'the agent' },
-  level: { kind: 'text', read: (a) => a.level, about: 'low, medium, high or critical' },
-  message: { kind: 'text', read: (a) => a.message, about: 'what happened' },
-  by: { kind: 'text', read: (a) => a.acknowledged_by, about: 'who acknowledged it' },
-  since: { kind: 'time', read: (a) => a.created_at, about: 'not older than 24h, 30m, 7d or a time' },
+const FIELDS: Fields<Group> = {
+  agent: { kind: 'text', read: (g) => g.agent_id, about: 'the agent' },
+  level: { kind: 'text', read: (g) => g.level, about: 'the worst level: low, medium, high or critical' },
+  state: { kind: 'text', read: (g) => g.state, about: 'open, acknowledged or resolved' },
+  rule: { kind: 'text', read: (g) => g.rule, about: 'the rule that decided' },
+  detector: { kind: 'text', read: (g) => g.detector, about: 'the threat vector of the strongest finding' },
+  tag: { kind: 'text', read: (g) => g.tags.join(' '), about: 'OWASP ASI, MITRE ATLAS or CWE; `*ASI02*`' },
+  kind: { kind: 'text', read: (g) => g.kind, about: 'decision, stopped, deep-model or response' },
+  message: { kind: 'text', read: (g) => g.message, about: 'what happened' },
+  with: { kind: 'text', read: (g) => g.assignee, about: 'who looks after it' },
+  count: { kind: 'number', read: (g) => g.count, about: 'how many alerts' },
+  muted: { kind: 'flag', read: (g) => g.muted_by !== null && g.muted_by !== undefined, about: 'whether a mute silences it' },
+  since: { kind: 'time', read: (g) => g.last_seen, about: 'the last one not older than 24h, 30m, 7d or a time' },
 };
 
 const PAGE = 1_000;
+const VIEWS = ['Open', 'All', 'Muted', 'Mutes', 'Responses'] as const;
+type View = (typeof VIEWS)[number];
 
 export function Alerts() {
+  const [view, setView] = useState<View>('Open');
+  const tabs = (
+    <div className="tabs" role="group" aria-label="Which">
+      {VIEWS.map((name) => (
+        <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+  if (view === 'Mutes') return <Mutes tabs={tabs} />;
+  if (view === 'Responses') return <Responses tabs={tabs} />;
+  return <Groups key={view} view={view} tabs={tabs} />;
+}
+
+function queryOf(view: View) {
+  if (view === 'Open') return { state: 'open', muted: false, limit: PAGE };
+  if (view === 'Muted') return { muted: true, limit: PAGE };
+  return { limit: PAGE };
+}
+
+function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
   const mayAnswer = useMay('decide');
-  const [open, setOpen] = useState(true);
   const [filter, setFilter] = useState('');
   const [selected, setSelected] = useState(0);
   const [said, setSaid] = useState('');
-  const query = useQuery(
-    `alerts ${String(open)}`,
-    (signal) => api.get('/api/alerts', { query: { ...(open ? { acknowledged: false } : {}), limit: PAGE }, signal }),
-    3_000,
-  );
+  const [asking, setAsking] = useState<{ what: 'mute' | 'assign' | 'comment'; group: Group } | null>(null);
+  const query = useQuery(`alert groups ${view}`, (signal) => api.get('/api/alert-groups', { query: queryOf(view), signal }), 3_000);
   const all = useMemo(() => query.data ?? [], [query.data]);
   const shown = useFiltered(all, filter, FIELDS);
   const index = Math.min(selected, shown.length - 1);
+  const group = shown[index];
 
-  const acknowledge = async (alert: Alert | undefined) => {
-    if (!alert || alert.acknowledged || !mayAnswer) return;
+  const change = async (of: Group | undefined, body: Change, done: string) => {
+    if (!of || !mayAnswer) return;
     try {
-      const answered = await api.patch('/api/alerts/{id}/acknowledge', { path: { id: alert.id } });
-      setSaid(`Acknowledged by ${answered.acknowledged_by ?? 'somebody'}.`);
-      query.refresh();
+      // What came since it was shown is not covered.
+      await api.patch('/api/alert-groups/{id}', { path: { id: of.id }, body: { version: of.version, seen_seq: of.last_seq, ...body } });
+      setSaid(done);
     } catch (error) {
       setSaid(explain(error));
     }
+    query.refresh();
   };
-  const follow = async (alert: Alert | undefined) => {
-    if (!alert?.action_id) return;
+  const acknowledge = () => group?.state === 'open' && change(group, { state: 'acknowledged' }, 'Acknowledged.');
+  const resolve = () => group && group.state !== 'resolved' && change(group, { state: 'resolved' }, 'Resolved; it is open again when it happens again.');
+  const ask = (what: 'mute' | 'assign' | 'comment') => group && mayAnswer && setAsking({ what, group });
+  const follow = async (of: Group | undefined) => {
+    if (!of) return;
     try {
-      const { action } = await api.get('/api/actions/{id}', { path: { id: alert.action_id } });
+      const { alerts } = await api.get('/api/alert-groups/{id}', { path: { id: of.id } });
+      const id = alerts.find((alert) => alert.action_id)?.action_id;
+      if (!id) return setSaid('No action stands behind it.');
+      const { action } = await api.get('/api/actions/{id}', { path: { id } });
       go(placeOf(action));
     } catch (error) {
       setSaid(explain(error));
@@ -63,73 +102,200 @@ export function Alerts() {
   useKeys({
     j: () => setSelected(Math.min(shown.length - 1, index + 1)),
     k: () => setSelected(Math.max(0, index - 1)),
-    x: () => void acknowledge(shown[index]),
-    Enter: () => void follow(shown[index]),
+    a: () => void acknowledge(),
+    r: () => void resolve(),
+    A: () => ask('assign'),
+    m: () => ask('mute'),
+    c: () => ask('comment'),
+    Enter: () => void follow(group),
   });
 
   return (
     <div className="screen">
       <header className="screen-head">
         <h1>Alerts</h1>
-        <div className="tabs" role="group" aria-label="Which">
-          <button type="button" aria-pressed={open} onClick={() => setOpen(true)}>
-            Open
-          </button>
-          <button type="button" aria-pressed={!open} onClick={() => setOpen(false)}>
-            All
-          </button>
-        </div>
+        {tabs}
         <Freshness query={query} />
         <span className="grow" />
-        <button type="button" disabled={!mayAnswer || !shown[index] || shown[index].acknowledged} onClick={() => void acknowledge(shown[index])}>
-          Acknowledge <kbd>x</kbd>
+        <button type="button" disabled={!mayAnswer || group?.state !== 'open'} onClick={() => void acknowledge()}>
+          Acknowledge <kbd>a</kbd>
         </button>
-        <button type="button" disabled={!shown[index]?.action_id} onClick={() => void follow(shown[index])}>
+        <button type="button" disabled={!mayAnswer || !group || group.state === 'resolved'} onClick={() => void resolve()}>
+          Resolve <kbd>r</kbd>
+        </button>
+        <button type="button" disabled={!mayAnswer || !group} onClick={() => ask('assign')}>
+          Assign <kbd>A</kbd>
+        </button>
+        <button type="button" disabled={!mayAnswer || !group} onClick={() => ask('mute')}>
+          Mute <kbd>m</kbd>
+        </button>
+        <button type="button" disabled={!mayAnswer || !group} onClick={() => ask('comment')}>
+          Comment <kbd>c</kbd>
+        </button>
+        <button type="button" disabled={!group} onClick={() => void follow(group)}>
           Show the action <kbd>Enter</kbd>
         </button>
       </header>
-      {!mayAnswer && <NotYours what="decide" verb="acknowledge alerts" />}
-      <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="level:high agent:billing*" />
+      {!mayAnswer && <NotYours what="decide" verb="look after alerts" />}
+      <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="level:high agent:billing* tag:*ASI02*" />
       <p className="said" role="status">
         {said !== '' && <Untrusted text={said} oneLine />}
       </p>
       {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
       {query.data && shown.length === 0 ? (
-        <Empty>{all.length === 0 ? (open ? 'No alert is open.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
+        <Empty>{all.length === 0 ? (view === 'Open' ? 'No alert is open.' : view === 'Muted' ? 'Nothing is muted.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
       ) : (
         <VirtualList
           items={shown}
           rowHeight={56}
-          label="Alerts of agents"
+          label="Groups of alerts"
           className="fill"
-          keyOf={(a) => a.id}
+          keyOf={(g) => g.id}
           selected={index}
           onSelect={setSelected}
           onOpen={(i) => void follow(shown[i])}
-          render={(a) => (
+          render={(g) => (
             <>
               <span className="row-main">
-                <span className={`level level-${a.level}`}>{a.level}</span> <Untrusted text={a.message} oneLine />
+                <span className={`level level-${g.level}`}>{g.level}</span> {g.count > 1 && <strong>{g.count} × </strong>}
+                <Untrusted text={g.message} oneLine />
               </span>
               <span className="row-side quiet">
-                <Time at={a.created_at} />
+                <Time at={g.last_seen} />
               </span>
               <span className="row-sub">
-                <Untrusted text={a.agent_id} oneLine />
-                {a.acknowledged && (
+                {g.agent_id === '' ? 'many agents of one key' : <Untrusted text={g.agent_id} oneLine />}
+                {g.reopened ? ', again after it was resolved' : g.state !== 'open' && `, ${g.state}`}
+                {g.assignee !== '' && (
                   <>
-                    , acknowledged by <Untrusted text={a.acknowledged_by} oneLine />
+                    , with <Untrusted text={g.assignee} oneLine />
                   </>
                 )}
+                {g.muted_by && ', muted'}
               </span>
             </>
           )}
         />
       )}
+      {group && <Selected group={group} />}
       <p className="quiet count">
         {shown.length} of {all.length}
-        {all.length === PAGE && `; only the newest ${PAGE} are listed`}
+        {all.length === PAGE && `; only those that happened last are listed`}
       </p>
+      {asking && (
+        <Ask
+          {...asking}
+          onClose={() => setAsking(null)}
+          onDone={(text) => {
+            setAsking(null);
+            setSaid(text);
+            query.refresh();
+          }}
+        />
+      )}
     </div>
+  );
+}
+
+function Selected({ group }: { group: Group }) {
+  return (
+    <Facts
+      items={[
+        ['First seen', <Time key="t" at={group.first_seen} long />],
+        ['Rule', group.rule === '' ? 'none' : <Untrusted key="r" text={group.rule} oneLine />],
+        ['Detector', group.detector === '' ? 'none' : `${group.detector}, ${group.code}`],
+        ['Tags', group.tags.length === 0 ? 'none' : group.tags.join(', ')],
+      ]}
+    />
+  );
+}
+
+const SPANS: readonly (readonly [string, number])[] = [
+  ['1 hour', 3_600],
+  ['1 day', 86_400],
+  ['7 days', 604_800],
+  ['30 days', 2_592_000],
+  ['90 days', 7_776_000],
+];
+
+interface AskProps {
+  what: 'mute' | 'assign' | 'comment';
+  group: Group;
+  onClose: () => void;
+  onDone: (said: string) => void;
+}
+
+const TITLES = { mute: 'Mute these alerts?', assign: 'Who looks after it?', comment: 'What is there to say?' };
+
+function Ask({ what, group, onClose, onDone }: AskProps) {
+  const id = useId();
+  const [text, setText] = useState(what === 'assign' ? group.assignee : '');
+  const [seconds, setSeconds] = useState(86_400);
+  const [only, setOnly] = useState(true);
+  const [problem, setProblem] = useState('');
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      if (what === 'mute') {
+        const of = only ? { fingerprint: group.fingerprint } : { agent_id: group.agent_id };
+        await api.post('/api/mutes', { body: { ...of, reason: text, seconds } });
+        onDone('Muted; it is counted all the same.');
+      } else {
+        const body = what === 'assign' ? { assignee: text } : { comment: text };
+        await api.patch('/api/alert-groups/{id}', { path: { id: group.id }, body: { version: group.version, ...body } });
+        onDone(what === 'assign' ? (text === '' ? 'Nobody looks after it.' : `${text} looks after it.`) : 'Written down.');
+      }
+    } catch (error) {
+      setProblem(explain(error));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog title={TITLES[what]} onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        {what === 'mute' && (
+          <>
+            <p>People are not told of them until then. Decisions and responses stay as they are.</p>
+            <label htmlFor={`${id}-of`}>Which</label>
+            <select id={`${id}-of`} value={only ? 'group' : 'agent'} onChange={(event) => setOnly(event.target.value === 'group')}>
+              <option value="group">This agent for this cause</option>
+              {group.agent_id !== '' && <option value="agent">Everything of this agent</option>}
+            </select>
+            <label htmlFor={`${id}-for`}>For</label>
+            <select id={`${id}-for`} value={seconds} onChange={(event) => setSeconds(Number(event.target.value))}>
+              {SPANS.map(([name, value]) => (
+                <option key={value} value={value}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </>
+        )}
+        <label htmlFor={id}>{what === 'mute' ? 'Reason' : what === 'assign' ? 'Person; nobody when empty' : 'Comment'}</label>
+        <input
+          id={id}
+          data-first
+          required={what !== 'assign'}
+          maxLength={what === 'assign' ? 64 : 1_000}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <p className="said" role="alert">
+          {problem}
+        </p>
+        <p className="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={busy}>
+            {what === 'mute' ? 'Mute' : what === 'assign' ? 'Assign' : 'Write down'}
+          </button>
+        </p>
+      </form>
+    </Dialog>
   );
 }

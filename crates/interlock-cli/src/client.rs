@@ -40,6 +40,11 @@ impl Client {
         self.send(self.http.patch(format!("{}{path}", self.base)).json(body))
     }
 
+    /// `PUT path` with a JSON body.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.http.put(format!("{}{path}", self.base)).json(body))
+    }
+
     /// `DELETE path`.
     pub(crate) fn delete(&self, path: &str) -> Result<Value> {
         self.send(self.http.delete(format!("{}{path}", self.base)))

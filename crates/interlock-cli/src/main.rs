@@ -55,6 +55,10 @@ enum Command {
     Users(commands::users::Args),
     /// Stop agents, let them go on, and undo what they did.
     Agents(commands::agents::Args),
+    /// Stop tools, and let them go on.
+    Tools(commands::tools::Args),
+    /// Look after groups of alerts, mute them, and see what was done by itself.
+    Alerts(commands::alerts::Args),
     /// List and decide approvals.
     Approvals(commands::approvals::Args),
     /// Decide on the actions of a coding agent, as a hook that it calls.
@@ -79,6 +83,8 @@ fn main() -> std::process::ExitCode {
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Users(args) => commands::users::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
+        Command::Tools(args) => commands::tools::run(args, out),
+        Command::Alerts(args) => commands::alerts::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),
         Command::Hook(args) => commands::hook::run(args),
         Command::Demo(args) => commands::demo::run(args, out),

@@ -29,7 +29,7 @@ const SCOPE_OPTIONS = new Set([...scopes.FIELDS, 'approvalId']);
 /** What a violation may entail. */
 const VIOLATIONS = ['block', 'pause', 'rollback'];
 /** Reasons of a block that are no violation of their own: the agent was stopped before. */
-const STOPPED = new Set(['agent.paused', 'kill-switch']);
+const STOPPED = new Set(['agent.paused', 'kill-switch', 'tool.stopped']);
 
 /** Agents whose sessions are remembered; the oldest are forgotten. */
 const SESSIONS_MAX = 10_000;

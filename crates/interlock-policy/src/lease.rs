@@ -42,6 +42,16 @@ pub struct RollbackWanted {
     pub last: u32,
 }
 
+/// A tool that may not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoppedTool {
+    /// The tool or type of action; with a `*` at its end all that begin so.
+    pub tool: String,
+    /// Only for this agent; empty for all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agent: String,
+}
+
 /// What a client may rely on, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lease {
@@ -63,6 +73,9 @@ pub struct Lease {
     pub kill: bool,
     /// The agents that may do nothing for now.
     pub paused: Vec<String>,
+    /// Tools that may not be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<StoppedTool>,
     /// Whose actions the server decides itself.
     pub server: DecidedByServer,
     /// Rollbacks that wait for a client.
@@ -164,6 +177,10 @@ mod tests {
             sources: "ab".repeat(32),
             valid_ms: 15_000,
             paused: vec!["x".to_owned()],
+            tools: vec![StoppedTool {
+                tool: "mail*".to_owned(),
+                agent: "x".to_owned(),
+            }],
             server: DecidedByServer::Agents(vec!["y".to_owned()]),
             ..Lease::default()
         }

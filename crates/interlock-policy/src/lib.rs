@@ -70,7 +70,8 @@ pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use document::FILE_BYTES_MAX;
 pub use format::format;
 pub use lease::{
-    DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, RollbackWanted, receipt, verify_receipt,
+    DecidedByServer, LEASE_MS_MAX, Lease, LeaseError, RollbackWanted, StoppedTool, receipt,
+    verify_receipt,
 };
 pub use schema::cedar_schema;
 pub use signed::{

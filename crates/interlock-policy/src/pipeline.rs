@@ -173,7 +173,7 @@ macro_rules! setters {
 /// Sets a reading by its name; names and types were checked when the test was read.
 fn set(state: &mut StateFacts, name: &str, given: Given) {
     setters!(state, name, given;
-        bool: agent_known agent_paused kill_switch baseline_ready resource_seen family_seen host_seen
+        bool: agent_known agent_paused kill_switch tool_stopped baseline_ready resource_seen family_seen host_seen
             shape_seen sequence_seen region_seen breaker_open untrusted_seen private_seen
             outbound_seen session_foreign_agent session_user_changed session_origin_changed
             new_target;

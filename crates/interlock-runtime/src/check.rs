@@ -439,7 +439,10 @@ impl Runtime {
     ) -> Decision {
         let started = Instant::now();
         let program = loaded.map_or(&self.inner.empty, |l| &l.compiled.program);
-        let readings = self.inner.memory.reserve(&prepared.footprint, request.now);
+        let mut readings = self.inner.memory.reserve(&prepared.footprint, request.now);
+        let tenant = &*request.principal.tenant;
+        let stops = &self.inner.tool_stops;
+        readings.state.tool_stopped = stops.stopped(tenant, request.action, request.now);
         let decision = self.judge(
             program,
             loaded.is_some(),

@@ -13,11 +13,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
-use interlock_core::model::{Action, UnixNanos, Value};
+use interlock_core::model::{Action, UnixNanos, Value, Vector};
 use interlock_core::state::Taint;
 use interlock_core::text::{Channel, flatten};
-use interlock_store::AlertRow;
 use interlock_store::journal::JournalError;
+use interlock_store::{AlertCause, AlertRow};
 use uuid::Uuid;
 
 use crate::{Inner, Runtime, rfc3339};
@@ -399,5 +399,10 @@ pub(crate) fn alert_row(body: &Value, seq: u64, at: UnixNanos) -> Option<AlertRo
             milli("threshold_milli")
         ),
         created: at,
+        cause: AlertCause {
+            kind: ALERT.to_owned(),
+            detector: Vector::PromptInjection.name().to_owned(),
+            ..AlertCause::default()
+        },
     })
 }

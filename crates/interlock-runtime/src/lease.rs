@@ -55,10 +55,13 @@ impl Runtime {
             DecidedByServer::Agents(agents) => bytes(agents),
             DecidedByServer::All => 0,
         };
-        if listed + bytes(&paused) > NAMES_BYTES_MAX {
-            // Who decides everything also knows who is paused.
+        let mut tools = self.stopped_tools(tenant, agent, self.now());
+        let named = tools.iter().map(|t| t.tool.len() + t.agent.len() + 32);
+        if listed + bytes(&paused) + named.sum::<usize>() > NAMES_BYTES_MAX {
+            // Who decides everything also knows who and what is stopped.
             server = DecidedByServer::All;
             paused.clear();
+            tools.clear();
         }
         let lease = Lease {
             tenant: tenant.to_owned(),
@@ -70,6 +73,7 @@ impl Runtime {
             valid_ms: LEASE_MS,
             kill,
             paused,
+            tools,
             server,
             rollbacks: inner.rollbacks.wanted(tenant, agent, self.now()),
         };
@@ -110,6 +114,7 @@ impl Runtime {
         let Some(connection) = &inner.connection else {
             return Ok(());
         };
+        inner.tool_stops.of_server(&lease.tools);
         let full = |e: interlock_core::state::SwitchesFull| RuntimeError::Conflict(e.to_string());
         connection.switch(
             lease,

@@ -2,6 +2,7 @@
 //! embeds. Plain threads, no async runtime.
 
 mod agents;
+mod alerts;
 mod approvals;
 mod background;
 mod bundle_key;
@@ -27,6 +28,7 @@ mod received;
 mod recorded;
 mod reload;
 mod remote;
+mod responses;
 mod rollbacks;
 mod run_journal;
 mod runs;
@@ -36,7 +38,9 @@ mod shared;
 mod snapshot;
 mod stats;
 mod timer;
+mod tool_stops;
 
+pub use alerts::finding_code;
 pub use approvals::{
     APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, EditPreview, Review, Say,
     SessionGrant, ShownEdit,
@@ -57,6 +61,11 @@ pub use reload::Stale;
 pub use remote::{
     Connected, ConnectedOptions, ConnectionOptions, Decider, OnUnavailable, Otherwise, Remote,
     RemoteOptions, ServerAddress, ServerError, ServerOptions, Standing,
+};
+pub use responses::{
+    AGENTS_PER_HOUR, AGENTS_PER_HOUR_MAX, RESPONSE_COOL_DOWN_S, RESPONSE_COUNT_MAX,
+    RESPONSE_RULES_MAX, RESPONSE_WINDOW_S_MAX, ResponseAction, ResponseRule, ResponseRules,
+    ResponseScope,
 };
 pub use rollbacks::{
     ROLLBACK_STEPS_MAX, ROLLBACK_TEXT_CHARS_MAX, ROLLBACK_WAIT_S_MAX, RollbackOrder,
@@ -121,6 +130,9 @@ pub(crate) struct Inner {
     pub(crate) connection: Option<remote::Connection>,
     pub(crate) received: received::Recent,
     pub(crate) rollbacks: rollbacks::Rollbacks,
+    pub(crate) responses: responses::Responses,
+    pub(crate) tool_stops: tool_stops::ToolStops,
+    pub(crate) triaging: alerts::Triaging,
 }
 
 impl Runtime {

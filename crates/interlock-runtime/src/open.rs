@@ -212,6 +212,9 @@ impl Runtime {
                 connection: options.connection.map(crate::remote::Connection::new),
                 received: crate::received::Recent::default(),
                 rollbacks: crate::rollbacks::Rollbacks::default(),
+                responses: crate::responses::Responses::default(),
+                tool_stops: crate::tool_stops::ToolStops::default(),
+                triaging: crate::alerts::Triaging::default(),
             }),
         };
         for tenant in &options.tenants {

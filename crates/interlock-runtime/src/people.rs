@@ -27,6 +27,12 @@ pub struct People {
 }
 
 impl People {
+    /// Whether any group is configured.
+    #[must_use]
+    pub fn has_groups(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
     /// Adds another name of a person; `false` when somebody else has it.
     pub fn add_name(&mut self, person: &str, name: &str) -> bool {
         let other = self.names.get(name).is_some_and(|p| p != person);

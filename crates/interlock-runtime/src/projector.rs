@@ -14,6 +14,7 @@ use interlock_store::{ActionOutcome, ActionRow, AlertRow, Store, StoreError};
 
 use crate::content;
 use crate::outcome::record_time;
+use crate::responses::Told;
 
 /// Records of one transaction.
 const BATCH: usize = 512;
@@ -221,7 +222,7 @@ fn project(
             row.erased = shown.erased;
             tx.action(tenant, &row)?;
             if row.flagged {
-                tx.alert(tenant, &alert_row(&row))?;
+                tx.alert(tenant, &alert_row(&row, &body))?;
             }
             Ok(())
         }
@@ -233,9 +234,16 @@ fn project(
                 at,
             },
         ),
-        Kind::Alert => match crate::deep::alert_row(&body, entry.seq, at) {
-            Some(row) => tx.alert(tenant, &row),
-            None => Ok(()),
+        Kind::Alert => match crate::responses::told(&body, entry.seq, at) {
+            Some(Told::Began(response, alert)) => {
+                tx.response(tenant, &response)?;
+                tx.alert(tenant, &alert)
+            }
+            Some(Told::Ended(id, end)) => tx.response_ended(tenant, &id, &end),
+            None => match crate::deep::alert_row(&body, entry.seq, at) {
+                Some(row) => tx.alert(tenant, &row),
+                None => Ok(()),
+            },
         },
         Kind::Erasure => match body.get("vault_key").and_then(Value::as_i64) {
             Some(key) => tx.erased(tenant, u32::try_from(key).unwrap_or(u32::MAX)),
@@ -329,7 +337,7 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
     }
 }
 
-fn alert_row(row: &ActionRow) -> AlertRow {
+fn alert_row(row: &ActionRow, body: &Value) -> AlertRow {
     let level = match row.risk_milli.max(row.risk * 10) {
         0..400 => "low",
         400..600 => "medium",
@@ -347,5 +355,6 @@ fn alert_row(row: &ActionRow) -> AlertRow {
             .take(1_000)
             .collect(),
         created: row.at,
+        cause: crate::alerts::cause(body),
     }
 }

@@ -199,6 +199,22 @@ impl Runtime {
         reason: &str,
         wait_s: u32,
     ) -> Result<RollbackOrder, RuntimeError> {
+        self.order_rollback_as(principal, by, agent, last, reason, wait_s, None)
+    }
+
+    /// As [`Self::order_rollback`], under this id: an order that has it already is answered, so that
+    /// who orders may do so again.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one order")]
+    pub(crate) fn order_rollback_as(
+        &self,
+        principal: &Principal,
+        by: &str,
+        agent: &str,
+        last: u32,
+        reason: &str,
+        wait_s: u32,
+        id: Option<&str>,
+    ) -> Result<RollbackOrder, RuntimeError> {
         let tenant = &*principal.tenant;
         if agent.is_empty() || agent.len() > ID_BYTES_MAX {
             return Err(invalid("id", format!("must be 1 to {ID_BYTES_MAX} bytes")));
@@ -216,6 +232,9 @@ impl Runtime {
         let _one = locked(&rollbacks.changing);
         let now = self.now();
         let mut orders = rollbacks.of(tenant, now);
+        if let Some(known) = orders.iter().find(|order| Some(&*order.id) == id) {
+            return Ok(known.clone());
+        }
         let waiting = || orders.iter().filter(|o| o.state == RollbackState::Ordered);
         if let Some(other) = waiting().find(|order| order.agent == agent) {
             return Err(RuntimeError::Conflict(format!(
@@ -231,7 +250,7 @@ impl Runtime {
         // Stopped first, so that nothing is added to what is undone.
         self.pause_agent(tenant, by, agent)?;
         let order = RollbackOrder {
-            id: new_id(now).to_string(),
+            id: id.map_or_else(|| new_id(now).to_string(), str::to_owned),
             agent: agent.to_owned(),
             last,
             by: by.to_owned(),

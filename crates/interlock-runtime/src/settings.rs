@@ -382,6 +382,8 @@ impl Runtime {
                 .map_err(|e| RuntimeError::Conflict(e.to_string()))?;
         }
         self.load_rollbacks(tenant)?;
+        self.load_tool_stops(tenant)?;
+        self.load_responses(tenant)?;
         if store.kill_switch(tenant)?.on {
             self.inner
                 .memory

@@ -20,6 +20,10 @@ pub struct Ticked {
     pub approvals: usize,
     /// Reminders, and questions passed on to the next group.
     pub notices: usize,
+    /// Responses to alerts that began.
+    pub responses: usize,
+    /// Messages about groups of alerts.
+    pub told: usize,
 }
 
 impl Runtime {
@@ -37,6 +41,8 @@ impl Runtime {
             unknown,
             approvals: self.expire_approvals(now),
             notices: self.give_notices(now),
+            responses: self.respond(now),
+            told: self.tell_alerts(now),
         }
     }
 

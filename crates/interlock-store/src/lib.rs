@@ -17,6 +17,7 @@ mod model;
 mod review;
 mod sqlite;
 mod traits;
+mod triage;
 pub mod vault;
 
 pub use error::StoreError;
@@ -35,4 +36,10 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{
     ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,
     PolicyStore, Projection, ProjectionStore, PutIdempotency, SettingStore, Store,
+};
+pub use triage::{
+    AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
+    GroupState, KEY_GROUPS_MAX, LEVELS, MUTE_NS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX,
+    ResponseEnd, ResponseRow, TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore,
+    level_rank, rank_level,
 };

@@ -234,6 +234,8 @@ pub struct AlertRow {
     pub message: String,
     /// When.
     pub created: UnixNanos,
+    /// What caused it.
+    pub cause: crate::triage::AlertCause,
 }
 
 /// An alert as it is read.

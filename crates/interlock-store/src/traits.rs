@@ -10,6 +10,7 @@ use crate::model::{
     KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, RunRow,
     Stats, StoredKey,
 };
+use crate::triage::{ResponseEnd, ResponseRow};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -439,6 +440,18 @@ pub trait Projection {
     /// When the back end fails.
     fn alert(&mut self, tenant: &str, row: &AlertRow) -> Result<()>;
 
+    /// That an automatic response began; what is known already stays as it is.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn response(&mut self, tenant: &str, row: &ResponseRow) -> Result<()>;
+
+    /// What came of an automatic response; an unknown one is passed over, the first end stands.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn response_ended(&mut self, tenant: &str, id: &str, end: &ResponseEnd) -> Result<()>;
+
     /// The answer given to an idempotency key at this time; the first one stands.
     ///
     /// # Errors
@@ -489,6 +502,7 @@ pub trait Store:
     + crate::identity::IdentityStore
     + ApprovalStore
     + crate::review::ReviewStore
+    + crate::triage::TriageStore
     + ActionStore
     + SettingStore
     + IdempotencyStore
@@ -507,6 +521,7 @@ impl<T> Store for T where
         + crate::identity::IdentityStore
         + ApprovalStore
         + crate::review::ReviewStore
+        + crate::triage::TriageStore
         + ActionStore
         + SettingStore
         + IdempotencyStore

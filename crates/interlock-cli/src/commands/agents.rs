@@ -64,7 +64,7 @@ struct Rollback {
 }
 
 /// A name as a part of a path.
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();

@@ -210,7 +210,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// What an agent wrote, with everything spelt out that a terminal would not show as it is.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c == '\n' || (c.is_ascii() && !c.is_control()) || c.is_alphanumeric() {

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod check;
@@ -12,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;
+pub(crate) mod tools;
 pub(crate) mod up;
 pub(crate) mod users;
 

@@ -41,6 +41,7 @@ reasons! {
     PROFILE_RISK = "profile.risk", "the risk is over the agent's maximum", "raise `max_risk_score`, or see the terms of the risk";
     AGENT_PAUSED = "agent.paused", "the agent is paused", "resume it with `PATCH /api/agents/{id}`";
     KILL_SWITCH = "kill-switch", "the kill switch is on", "switch it off once the incident is over";
+    TOOL_STOPPED = "tool.stopped", "the tool is stopped", "see `GET /api/tool-stops`; end the stop with `interlock tools start` once the incident is over";
     LIMIT = "limit.exceeded", "a limit of a rule is used up", "wait for the window, or raise the limit";
     LOOP = "loop.detected", "the agent repeats itself", "look at the run; the breaker closes after a pause";
     BREAKER = "breaker.open", "a circuit breaker is open", "wait for its cool-down or close it by hand";

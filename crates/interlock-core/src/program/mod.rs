@@ -548,6 +548,10 @@ fn system(input: &EvalInput<'_>, asks: &mut Vec<Ask<'_>>) {
             "the kill switch is on".to_owned(),
         );
     }
+    if state.tool_stopped {
+        let message = "a person has stopped this tool".to_owned();
+        deny(code::TOOL_STOPPED, Effect::Block, message);
+    }
     if state.agent_paused {
         let message = format!("agent `{}` is paused", input.action.agent_id);
         deny(code::AGENT_PAUSED, Effect::Block, message);

@@ -18,6 +18,8 @@ fact_group! {
         agent_paused: bool,
         /// The kill switch is on.
         kill_switch: bool,
+        /// The tool, or the type of the action, is stopped.
+        tool_stopped: bool,
         /// The baseline has seen enough actions to judge.
         baseline_ready: bool,
         /// Actions the baseline learned from.

@@ -40,7 +40,7 @@ from .sandbox import http as _sandbox_http
 #: What a violation may entail.
 VIOLATIONS = ("block", "pause", "rollback")
 #: Reasons of a block that are no violation of their own: the agent was stopped before.
-STOPPED = {"agent.paused", "kill-switch"}
+STOPPED = {"agent.paused", "kill-switch", "tool.stopped"}
 
 T = TypeVar("T")
 #: What happens without an answer, for all tools or by tool and environment.

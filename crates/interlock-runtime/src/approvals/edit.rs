@@ -309,7 +309,8 @@ impl Runtime {
         };
         let prepared = catch_unwind(AssertUnwindSafe(|| engine::prepare(program, &request)))
             .map_err(|_| failed())?;
-        let readings = inner.memory.reserve(&prepared.footprint, now);
+        let mut readings = inner.memory.reserve(&prepared.footprint, now);
+        readings.state.tool_stopped = inner.tool_stops.stopped(&principal.tenant, action, now);
         inner.memory.cancel(&prepared.footprint, now);
         let decision = catch_unwind(AssertUnwindSafe(|| {
             engine::decide(program, &request, &prepared, readings)

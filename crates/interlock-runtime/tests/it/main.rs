@@ -1,5 +1,6 @@
 //! The runtime end to end: actions in, decisions and a record out.
 
+mod alerts;
 mod approval_model;
 mod approvals;
 mod baseline;

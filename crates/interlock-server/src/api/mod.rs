@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod agents;
+pub mod alert_groups;
 pub mod alerts;
 pub mod approvals;
 pub mod audit;
@@ -18,9 +19,11 @@ pub mod join;
 pub mod keys;
 pub mod kill;
 pub mod lease;
+pub mod mutes;
 pub mod pii;
 pub mod policies;
 pub mod records;
+pub mod responses;
 pub mod reviews;
 pub mod rollbacks;
 pub mod runs;
@@ -28,6 +31,7 @@ pub mod session;
 pub mod session_approvals;
 pub mod stats;
 pub mod users;
+pub mod tool_stops;
 pub mod whoami;
 
 use interlock_core::model::UnixNanos;

@@ -14,7 +14,7 @@ use lettre::{Message as Mail, SmtpTransport, Transport as _};
 use super::address::authorities;
 use super::config::{Config, Email, Tls};
 use super::text::{line, visible};
-use super::{Message, Sent, asks, link};
+use super::{AlertMessage, Message, Sent, alert_text, alert_title, asks, link};
 use crate::api::time;
 
 /// How long each step of the conversation may take.
@@ -71,18 +71,6 @@ impl Sender {
 
     pub(super) fn send(&self, runtime: &Runtime, config: &Config, message: &Message<'_>) -> Sent {
         let delivery = &message.delivery.message;
-        let Some(address) = config.emails.get(&delivery.person) else {
-            return Sent::Never(format!(
-                "`{}` has no mail address any more",
-                delivery.person
-            ));
-        };
-        let to: Mailbox = match address.parse() {
-            Ok(to) => to,
-            Err(error) => {
-                return Sent::Never(format!("`{address}` is not a mail address: {error}"));
-            }
-        };
         let asked = &message.row.asked;
         let subject = match delivery.topic.as_str() {
             "approval.remind" => "Still waiting: ",
@@ -110,18 +98,48 @@ impl Sender {
                 "\nRead what it is about and answer here; the link is yours alone, and works once:\n{base}{path}\n"
             ));
         }
+        let subject = format!(
+            "{subject}agent {} asks for {}",
+            line(&asked.agent_id, 64),
+            line(&asked.action_type, 64)
+        );
+        let id = format!("<{}.{}@interlock>", asked.id, message.delivery.seq);
+        self.mail(config, &delivery.person, subject, id, text)
+    }
+
+    /// Tells of a group of alerts.
+    pub(super) fn tell(&self, config: &Config, message: &AlertMessage<'_>) -> Sent {
+        let AlertMessage {
+            delivery, group, ..
+        } = message;
+        let id = format!("<{}.{}@interlock>", group.id, delivery.seq);
+        let subject = alert_title(delivery, group);
+        let person = &delivery.message.person;
+        self.mail(config, person, subject, id, alert_text(group))
+    }
+
+    fn mail(
+        &self,
+        config: &Config,
+        person: &str,
+        subject: String,
+        id: String,
+        text: String,
+    ) -> Sent {
+        let Some(address) = config.emails.get(person) else {
+            return Sent::Never(format!("`{person}` has no mail address any more"));
+        };
+        let to: Mailbox = match address.parse() {
+            Ok(to) => to,
+            Err(error) => {
+                return Sent::Never(format!("`{address}` is not a mail address: {error}"));
+            }
+        };
         let mail = Mail::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(format!(
-                "{subject}agent {} asks for {}",
-                line(&asked.agent_id, 64),
-                line(&asked.action_type, 64)
-            ))
-            .message_id(Some(format!(
-                "<{}.{}@interlock>",
-                asked.id, message.delivery.seq
-            )))
+            .subject(subject)
+            .message_id(Some(id))
             .header(ContentType::TEXT_PLAIN)
             .body(text);
         let mail = match mail {

@@ -1,6 +1,7 @@
 //! How people are reached: one file for each kind of channel.
 //!
-//! What happens to an approval leaves a row in the outbox, in the transaction of the change. The
+//! What happens to an approval, or to a group of alerts that people want to be told of, leaves a row in
+//! the outbox, in the transaction of the change. The
 //! notifier makes a delivery of it for each channel, and for each person where a channel is
 //! somebody's own, and tries it until the channel took it. **Invariant:** no channel decides: what
 //! comes back is an answer of a person, taken by `Runtime::answer_approval` like any other.
@@ -22,8 +23,11 @@ use std::time::Duration;
 use interlock_core::approval::State;
 use interlock_core::model::{Principal, Role, UnixNanos};
 use interlock_runtime::Runtime;
-use interlock_store::{ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError};
+use interlock_store::{
+    AlertGroup, ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError,
+};
 
+use crate::api::time;
 use config::{Channel, Config};
 
 /// How long the threads sleep when nobody wakes them.
@@ -53,6 +57,60 @@ pub(crate) struct Message<'a> {
     /// The groups that are asked by now.
     pub(crate) groups: Vec<String>,
     pub(crate) now: UnixNanos,
+}
+
+/// Word of a group of alerts to carry.
+pub(crate) struct AlertMessage<'a> {
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) group: &'a AlertGroup,
+    pub(crate) now: UnixNanos,
+}
+
+/// What a channel carries.
+enum Carried<'a> {
+    Approval(&'a Message<'a>),
+    Alerts(&'a AlertMessage<'a>),
+}
+
+/// What topics of groups of alerts begin with.
+const ALERT: &str = "alert.";
+
+/// The line by which people are told of a group of alerts.
+fn alert_title(delivery: &Delivery, group: &AlertGroup) -> String {
+    let level = &group.level;
+    let what = match delivery.message.topic.as_str() {
+        "alert.worse" => format!("worse by now, {level}"),
+        "alert.again" => format!("again after it was resolved, {level}"),
+        "alert.digest" => format!("still coming in, {level}"),
+        _ => level.clone(),
+    };
+    let agent = if group.agent_id.is_empty() {
+        "many agents".to_owned()
+    } else {
+        format!("agent {}", text::line(&group.agent_id, 64))
+    };
+    format!("Alert ({what}): {agent}")
+}
+
+/// What there is to say about a group of alerts.
+fn alert_text(group: &AlertGroup) -> String {
+    let mut lines = vec![text::visible(&group.message, 1_000)];
+    for (title, value) in [
+        ("Rule", &group.cause.rule),
+        ("Detector", &group.cause.detector),
+    ] {
+        if !value.is_empty() {
+            lines.push(format!("{title}: {}", text::line(value, 128)));
+        }
+    }
+    lines.push(format!(
+        "Alerts: {} since {}, the last at {}",
+        group.count,
+        time(group.first_seen),
+        time(group.last_seen)
+    ));
+    lines.push(format!("Group: {}", group.id));
+    lines.join("\n")
 }
 
 /// Whether people are asked to answer by messages of this topic.
@@ -118,19 +176,28 @@ impl Notifier {
         };
         let mut carriers = Vec::new();
         for (name, channel) in &config.channels {
-            let send: Box<dyn Fn(&Message<'_>) -> Sent + Send> = match channel {
+            let send: Box<dyn Fn(&Carried<'_>) -> Sent + Send> = match channel {
                 Channel::Webhook(webhook) => {
                     let webhook = webhook::Sender::new(webhook)?;
-                    Box::new(move |message| webhook.send(message))
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => webhook.send(message),
+                        Carried::Alerts(message) => webhook.tell(message),
+                    })
                 }
                 Channel::Slack(slack) => {
                     let slack = slack::Sender::new(slack)?;
-                    Box::new(move |message| slack.send(message))
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => slack.send(message),
+                        Carried::Alerts(message) => slack.tell(message),
+                    })
                 }
                 Channel::Email(email) => {
                     let (runtime, config) = (runtime.clone(), Arc::clone(&config));
                     let email = email::Sender::new(email)?;
-                    Box::new(move |message| email.send(&runtime, &config, message))
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => email.send(&runtime, &config, message),
+                        Carried::Alerts(message) => email.tell(&config, message),
+                    })
                 }
             };
             carriers.push((name.clone(), send));
@@ -242,6 +309,40 @@ fn messages(
     all
 }
 
+/// Word of a group of alerts: once for each channel of the groups of people that its rules name, or
+/// for each of their people.
+fn alert_messages(config: &Config, event: &OutboxRow, group: &AlertGroup) -> Vec<NewDelivery> {
+    let mut to = std::collections::BTreeSet::new();
+    for people in &group.cause.notify {
+        for name in config.group_channels.get(people).into_iter().flatten() {
+            match config.channels.get(name) {
+                None => {}
+                Some(Channel::Webhook(_) | Channel::Slack(_)) => {
+                    to.insert((name.clone(), String::new()));
+                }
+                Some(Channel::Email(_)) => {
+                    let members = config.people.members(people);
+                    let asked = |person: &&String| members.is_none_or(|m| m.contains(*person));
+                    for person in config.emails.keys().filter(asked) {
+                        to.insert((name.clone(), person.clone()));
+                    }
+                }
+            }
+        }
+    }
+    to.into_iter()
+        .map(|(channel, person)| NewDelivery {
+            tenant: event.tenant.clone(),
+            channel,
+            person,
+            topic: event.topic.clone(),
+            subject: event.subject.clone(),
+            version: event.version,
+            state: event.state.clone(),
+        })
+        .collect()
+}
+
 /// Makes deliveries of what is in the outbox; how many rows it had.
 fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
     let store = runtime.store();
@@ -254,6 +355,14 @@ fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
         };
         let mut all = Vec::new();
         for event in events.iter().filter(|e| e.tenant == config.tenant) {
+            if event.topic.starts_with(ALERT) {
+                match store.alert_group(&event.tenant, &event.subject, now) {
+                    Ok(group) => all.extend(alert_messages(config, event, &group)),
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
             match store.approval(&event.tenant, &event.subject) {
                 Ok(row) => all.extend(messages(config, event, &row, now)),
                 Err(error) if error.is_not_found() => {}
@@ -275,7 +384,7 @@ fn carry(
     runtime: &Runtime,
     config: &Config,
     channel: &str,
-    send: &dyn Fn(&Message<'_>) -> Sent,
+    send: &dyn Fn(&Carried<'_>) -> Sent,
     wake: &Wake,
 ) {
     let store = runtime.store();
@@ -291,7 +400,23 @@ fn carry(
             return;
         }
         let now = runtime.now();
-        let sent = match store.approval(&delivery.message.tenant, &delivery.message.subject) {
+        let told = &delivery.message;
+        if told.topic.starts_with(ALERT) {
+            let sent = match store.alert_group(&told.tenant, &told.subject, now) {
+                Ok(group) => send(&Carried::Alerts(&AlertMessage {
+                    delivery,
+                    group: &group,
+                    now,
+                })),
+                Err(error) if error.is_not_found() => Sent::Yes,
+                Err(error) => Sent::Later(error.to_string(), None),
+            };
+            if !keep(runtime, channel, delivery, sent, now) {
+                return;
+            }
+            continue;
+        }
+        let sent = match store.approval(&told.tenant, &told.subject) {
             // Nobody is asked about what is decided.
             Ok(row)
                 if asks(&delivery.message.topic)
@@ -302,46 +427,50 @@ fn carry(
             }
             Ok(row) => {
                 let escalations = row.approval.escalations(now);
-                send(&Message {
+                send(&Carried::Approval(&Message {
                     delivery,
                     groups: config.people.asked(&row.asked.group, escalations),
                     row: &row,
                     now,
-                })
+                }))
             }
             Err(error) if error.is_not_found() => Sent::Yes,
             Err(error) => Sent::Later(error.to_string(), None),
         };
-        let attempt = match sent {
-            Sent::Yes => Attempt::Sent,
-            Sent::Never(error) => Attempt::Dead(error),
-            Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
-                Some(at) => Attempt::Again(at, error),
-                None => Attempt::Dead(error),
-            },
-        };
-        match &attempt {
-            Attempt::Sent => {}
-            Attempt::Again(_, error) => {
-                tracing::warn!(
-                    error,
-                    channel,
-                    seq = delivery.seq,
-                    "a message is tried again"
-                );
-            }
-            Attempt::Dead(error) => {
-                tracing::error!(
-                    error,
-                    channel,
-                    seq = delivery.seq,
-                    "a message was given up; see `/api/deliveries?status=dead`"
-                );
-            }
-        }
-        if let Err(error) = store.delivery_tried(delivery.seq, &attempt) {
-            tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
+        if !keep(runtime, channel, delivery, sent, now) {
             return;
         }
     }
+}
+
+/// Keeps what became of one attempt; whether it could.
+fn keep(runtime: &Runtime, channel: &str, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
+    let seq = delivery.seq;
+    let attempt = match sent {
+        Sent::Yes => Attempt::Sent,
+        Sent::Never(error) => Attempt::Dead(error),
+        Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
+            Some(at) => Attempt::Again(at, error),
+            None => Attempt::Dead(error),
+        },
+    };
+    match &attempt {
+        Attempt::Sent => {}
+        Attempt::Again(_, error) => {
+            tracing::warn!(error, channel, seq, "a message is tried again");
+        }
+        Attempt::Dead(error) => {
+            tracing::error!(
+                error,
+                channel,
+                seq,
+                "a message was given up; see `/api/deliveries?status=dead`"
+            );
+        }
+    }
+    if let Err(error) = runtime.store().delivery_tried(seq, &attempt) {
+        tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
+        return false;
+    }
+    true
 }

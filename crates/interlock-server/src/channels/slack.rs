@@ -19,7 +19,7 @@ use sha2::Sha256;
 use super::address::{ANSWER_BYTES_MAX, client};
 use super::config::{Channel, Config, Slack};
 use super::text::{line, visible};
-use super::{Message, Sent};
+use super::{AlertMessage, Message, Sent, alert_text, alert_title};
 use crate::App;
 use crate::api::time;
 
@@ -128,6 +128,35 @@ impl Sender {
             },
         })
         .to_string();
+        self.post(&body)
+    }
+
+    /// Tells of a group of alerts.
+    pub(super) fn tell(&self, message: &AlertMessage<'_>) -> Sent {
+        let AlertMessage {
+            delivery, group, ..
+        } = message;
+        let title = alert_title(delivery, group);
+        let body = json!({
+            "channel": self.slack.channel,
+            "text": title,
+            "blocks": [
+                json!({"type": "header", "text": plain(title.clone())}),
+                section("What", &alert_text(group)),
+            ],
+            "unfurl_links": false,
+            "unfurl_media": false,
+            "parse": "none",
+            "metadata": {
+                "event_type": "interlock_alerts",
+                "event_payload": {"id": group.id, "delivery": delivery.seq},
+            },
+        })
+        .to_string();
+        self.post(&body)
+    }
+
+    fn post(&self, body: &str) -> Sent {
         let token = match self.slack.token.text() {
             Ok(token) => token,
             Err(error) => return Sent::Never(error),

@@ -2,12 +2,13 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use interlock_core::audit::base64;
+use interlock_core::model::UnixNanos;
 use serde_json::json;
 use sha2::Sha256;
 
 use super::address::{ANSWER_BYTES_MAX, client};
 use super::config::{Secret, Webhook};
-use super::{Message, Sent};
+use super::{AlertMessage, Message, Sent};
 use crate::api::time;
 
 /// Sends to one webhook.
@@ -74,14 +75,41 @@ impl Sender {
         .to_string();
         // The same for every attempt, so that the receiver knows a repetition.
         let id = format!("msg_{}_{}", asked.id, delivery.seq);
+        self.post(&id, *now, &body)
+    }
+
+    /// Tells of a group of alerts.
+    pub(super) fn tell(&self, message: &AlertMessage<'_>) -> Sent {
+        let AlertMessage {
+            delivery, group, ..
+        } = message;
+        // Without the alert's message: it may hold what an agent wrote.
+        let body = json!({
+            "type": delivery.message.topic,
+            "timestamp": time(delivery.created),
+            "data": {
+                "id": group.id, "kind": group.cause.kind, "level": group.level,
+                "state": group.state.name(), "agent_id": group.agent_id, "rule": group.cause.rule,
+                "detector": group.cause.detector, "code": group.cause.code,
+                "count": group.count, "first_seen": time(group.first_seen),
+                "last_seen": time(group.last_seen), "last_alert": group.last_alert,
+                "groups": group.cause.notify,
+            },
+        })
+        .to_string();
+        let id = format!("msg_{}_{}", group.id, delivery.seq);
+        self.post(&id, message.now, &body)
+    }
+
+    fn post(&self, id: &str, now: UnixNanos, body: &str) -> Sent {
         let timestamp = (now / 1_000_000_000).to_string();
         let keys = &self.webhook.secrets;
-        let signature = signatures(keys, &id, &timestamp, body.as_bytes());
+        let signature = signatures(keys, id, &timestamp, body.as_bytes());
         let answer = self
             .client
             .post(&self.webhook.url)
             .header("content-type", "application/json")
-            .header("webhook-id", &id)
+            .header("webhook-id", id)
             .header("webhook-timestamp", &timestamp)
             .header("webhook-signature", &signature)
             .send(body.as_bytes());

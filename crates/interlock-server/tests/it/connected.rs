@@ -518,6 +518,28 @@ fn stops_and_policies_of_the_server_reach_the_client() {
     until("the end of the stop", || {
         probe(&client).decision.effect.permits()
     });
+    let stop = server
+        .runtime
+        .stop_tool("default", "op", "fetc*", "", "drill", None)
+        .expect("stopped");
+    let mut fetched = 0;
+    let mut fetch = || {
+        fetched += 1;
+        let mut read = read();
+        read.tool = "Fetch".to_owned();
+        read.resource = format!("/srv/fetched/{fetched}.txt");
+        std::thread::sleep(Duration::from_millis(40));
+        client.check(read)
+    };
+    until("the stop of the tool", || {
+        first(&fetch()).1 == code::TOOL_STOPPED
+    });
+    assert!(probe(&client).decision.effect.permits());
+    server
+        .runtime
+        .start_tool("default", "op", &stop.id)
+        .expect("started");
+    until("the end of it", || fetch().decision.effect.permits());
     until("the agent is known", || {
         server.runtime.store().agent("default", "bot").is_ok()
     });

@@ -1,5 +1,6 @@
 //! The server end to end, over TCP.
 
+mod alerts;
 mod approvals;
 mod bad_input;
 mod bundle;

@@ -6,6 +6,7 @@ mod projection;
 mod review;
 mod runs;
 mod users;
+mod triage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,16 @@ struct Tables {
     agents: BTreeMap<Key, AgentEntry>,
     alerts: BTreeMap<Key, AlertRow>,
     acknowledgements: BTreeMap<Key, (UnixNanos, String)>,
+    /// The group of each alert.
+    alert_groups: BTreeMap<Key, String>,
+    groups: BTreeMap<Key, crate::triage::AlertGroup>,
+    triages: BTreeMap<Key, triage::Triaged>,
+    notes: BTreeMap<Key, Vec<crate::triage::GroupNote>>,
+    told: BTreeMap<Key, triage::Told>,
+    mutes: BTreeMap<Key, crate::triage::Mute>,
+    tool_stops: BTreeMap<Key, crate::triage::ToolStop>,
+    responses: BTreeMap<Key, crate::triage::ResponseRow>,
+    response_marks: BTreeMap<String, u64>,
     policies: BTreeMap<Key, Policy>,
     bundles: BTreeMap<(String, String, u64), Bundle>,
     keys: BTreeMap<String, StoredKey>,

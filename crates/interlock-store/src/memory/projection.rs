@@ -12,11 +12,12 @@ use crate::model::{
     IdempotencyRow, Rollback, RunRow, Stats, check_id, check_page,
 };
 use crate::traits::{ActionStore, AlertStore, ApprovalStore as _, Projection, ProjectionStore};
+use crate::triage::{ResponseEnd, ResponseRow};
 
 fn alert(tables: &Tables, tenant: &str, row: &AlertRow) -> Alert {
     Alert {
         row: row.clone(),
-        acknowledged: tables.acknowledgements.get(&key(tenant, &row.id)).cloned(),
+        acknowledged: super::triage::acknowledged(tables, tenant, row),
     }
 }
 
@@ -118,7 +119,7 @@ impl ActionStore for MemoryStore {
         let mut stats = Stats {
             approvals_pending,
             alerts_open: of_tenant(&tables.alerts, tenant)
-                .filter(|(id, _)| !tables.acknowledgements.contains_key(&key(tenant, id)))
+                .filter(|(_, row)| super::triage::acknowledged(&tables, tenant, row).is_none())
                 .count() as u64,
             policies_enabled: of_tenant(&tables.policies, tenant)
                 .filter(|(_, row)| row.enabled)
@@ -214,6 +215,8 @@ enum Write {
     Erased(String, u32),
     RolledBack(String, String, Rollback),
     Alert(String, AlertRow),
+    Response(String, Box<ResponseRow>),
+    ResponseEnded(String, String, ResponseEnd),
     Idempotency(String, IdempotencyRow, UnixNanos),
     Position(Vec<u8>),
 }
@@ -256,6 +259,21 @@ impl Projection for Batch {
         Ok(())
     }
 
+    fn response(&mut self, tenant: &str, row: &ResponseRow) -> Result<()> {
+        self.0
+            .push(Write::Response(tenant.to_owned(), Box::new(row.clone())));
+        Ok(())
+    }
+
+    fn response_ended(&mut self, tenant: &str, id: &str, end: &ResponseEnd) -> Result<()> {
+        self.0.push(Write::ResponseEnded(
+            tenant.to_owned(),
+            id.to_owned(),
+            end.clone(),
+        ));
+        Ok(())
+    }
+
     fn idempotency(&mut self, tenant: &str, row: &IdempotencyRow, now: UnixNanos) -> Result<()> {
         row.check()?;
         self.0
@@ -288,7 +306,18 @@ impl ProjectionStore for MemoryStore {
                     write_rollback(&mut tables, &tenant, &id, &rollback);
                 }
                 Write::Alert(tenant, row) => {
-                    tables.alerts.entry(key(&tenant, &row.id)).or_insert(row);
+                    super::triage::put(&mut tables, &tenant, row);
+                }
+                Write::Response(tenant, row) => {
+                    tables
+                        .responses
+                        .entry(key(&tenant, &row.id))
+                        .or_insert(*row);
+                }
+                Write::ResponseEnded(tenant, id, end) => {
+                    if let Some(row) = tables.responses.get_mut(&key(&tenant, &id)) {
+                        row.ended.get_or_insert(end);
+                    }
                 }
                 Write::Idempotency(tenant, row, now) => {
                     put_idempotency(&mut tables, &tenant, &row, now);
@@ -312,6 +341,9 @@ impl ProjectionStore for MemoryStore {
         tables.actions.clear();
         tables.action_ids.clear();
         tables.alerts.clear();
+        tables.alert_groups.clear();
+        tables.groups.clear();
+        tables.responses.clear();
         tables.position = None;
         for entry in tables.agents.values_mut() {
             entry.agent.counters = AgentCounters::default();

@@ -110,7 +110,11 @@ impl ActionStore for SqliteStore {
             alerts_open: count(
                 "SELECT (SELECT count(*) FROM alert WHERE tenant = ?1) -
                  (SELECT count(*) FROM alert_acknowledgement k JOIN alert a
-                  ON a.tenant = k.tenant AND a.id = k.alert_id WHERE k.tenant = ?1) AS n",
+                  ON a.tenant = k.tenant AND a.id = k.alert_id WHERE k.tenant = ?1) -
+                 (SELECT count(*) FROM alert_triage s JOIN alert a ON a.tenant = s.tenant
+                  AND a.group_id = s.group_id AND a.seq <= s.seen_seq WHERE s.tenant = ?1
+                  AND s.state != 'open' AND NOT EXISTS (SELECT 1 FROM alert_acknowledgement k
+                  WHERE k.tenant = a.tenant AND k.alert_id = a.id)) AS n",
             )?,
             approvals_pending: count(
                 "SELECT count(*) AS n FROM approval WHERE tenant = ?1 AND state = 'pending'",

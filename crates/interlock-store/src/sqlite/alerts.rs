@@ -3,29 +3,25 @@
 use interlock_core::model::UnixNanos;
 use rusqlite::{Connection, Row, params};
 
-use super::rows::{Query, get, one, to_i64, unsigned};
+use super::rows::{Query, get, one, to_i64};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
-use crate::model::{Alert, AlertCursor, AlertRow, check_id, check_page};
+use crate::model::{Alert, AlertCursor, check_id, check_page};
 use crate::traits::AlertStore;
 
-const SELECT: &str = "SELECT a.*, k.at AS acknowledged_at, k.by AS acknowledged_by FROM alert a
+/// An alert is acknowledged by itself, or with its group as far as that had come.
+const SELECT: &str = "SELECT a.*, coalesce(k.at, s.at) AS acknowledged_at,
+     coalesce(k.by, s.by) AS acknowledged_by FROM alert a
      LEFT JOIN alert_acknowledgement k ON k.tenant = a.tenant AND k.alert_id = a.id
+     LEFT JOIN alert_triage s ON s.tenant = a.tenant AND s.group_id = a.group_id
+       AND s.state != 'open' AND a.seq <= s.seen_seq
      WHERE a.tenant = ?1";
 
 fn read(row: &Row<'_>) -> Result<Alert> {
     let at: Option<UnixNanos> = get(row, "acknowledged_at")?;
     let by: Option<String> = get(row, "acknowledged_by")?;
     Ok(Alert {
-        row: AlertRow {
-            id: get(row, "id")?,
-            seq: unsigned(row, "seq")?,
-            agent_id: get(row, "agent_id")?,
-            action_id: get(row, "action_id")?,
-            level: get(row, "level")?,
-            message: get(row, "message")?,
-            created: get(row, "created")?,
-        },
+        row: super::triage::alert_row(row)?,
         acknowledged: at.zip(by),
     })
 }
@@ -55,7 +51,10 @@ impl AlertStore for SqliteStore {
         check_page(limit)?;
         let mut query = Query::new(SELECT, tenant);
         if let Some(acknowledged) = acknowledged {
-            query.and("(k.at IS NOT NULL) = ?", i64::from(acknowledged));
+            query.and(
+                "(coalesce(k.at, s.at) IS NOT NULL) = ?",
+                i64::from(acknowledged),
+            );
         }
         if let Some(before) = before {
             query.and_pair(

@@ -17,6 +17,7 @@ mod runs;
 mod schema;
 mod settings;
 mod users;
+mod triage;
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

@@ -3,10 +3,11 @@
 use interlock_core::model::{Effect, UnixNanos};
 use rusqlite::{Transaction, params};
 
-use super::rows::{get, one, to_i64};
-use super::{Result, SqliteStore, idempotency};
+use super::rows::{get, list_to_text, one, to_i64};
+use super::{Result, SqliteStore, idempotency, triage};
 use crate::model::{ActionOutcome, ActionRow, AlertRow, IdempotencyRow, Rollback};
 use crate::traits::{Projection, ProjectionStore};
+use crate::triage::{ResponseEnd, ResponseRow};
 
 struct Batch<'a>(&'a Transaction<'a>);
 
@@ -131,10 +132,23 @@ impl Projection for Batch<'_> {
     }
 
     fn alert(&mut self, tenant: &str, row: &AlertRow) -> Result<()> {
+        let known = one(
+            self.0,
+            "SELECT 1 FROM alert WHERE tenant = ?1 AND id = ?2",
+            params![tenant, row.id],
+            |_| Ok(()),
+        )?;
+        if known.is_some() {
+            return Ok(());
+        }
+        let group = triage::put_in_group(self.0, tenant, row)?;
+        let cause = &row.cause;
         self.0
             .prepare_cached(
-                "INSERT INTO alert (tenant, seq, id, agent_id, action_id, level, message, created)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+                "INSERT INTO alert (tenant, seq, id, agent_id, action_id, level, message, created,
+                 rank, group_id, kind, key_id, rule, detector, code, class, tool, notify)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                 ?17, ?18)",
             )?
             .execute(params![
                 tenant,
@@ -144,9 +158,27 @@ impl Projection for Batch<'_> {
                 row.action_id,
                 row.level,
                 row.message,
-                row.created
+                row.created,
+                crate::triage::level_rank(&row.level).max(1),
+                group,
+                cause.kind,
+                cause.key_id,
+                cause.rule,
+                cause.detector,
+                cause.code,
+                cause.class,
+                cause.tool,
+                list_to_text(&cause.notify)?
             ])?;
         Ok(())
+    }
+
+    fn response(&mut self, tenant: &str, row: &ResponseRow) -> Result<()> {
+        triage::put_response(self.0, tenant, row)
+    }
+
+    fn response_ended(&mut self, tenant: &str, id: &str, end: &ResponseEnd) -> Result<()> {
+        triage::end_response(self.0, tenant, id, end)
     }
 
     fn idempotency(&mut self, tenant: &str, row: &IdempotencyRow, now: UnixNanos) -> Result<()> {
@@ -189,7 +221,8 @@ impl ProjectionStore for SqliteStore {
     fn reset_projection(&self) -> Result<()> {
         self.write(|tx| {
             tx.execute_batch(
-                "DELETE FROM action; DELETE FROM alert; DELETE FROM projection;
+                "DELETE FROM action; DELETE FROM alert; DELETE FROM alert_group;
+                 DELETE FROM response; DELETE FROM projection;
                  UPDATE agent SET total = 0, flagged = 0, blocked = 0, held = 0, rolled_back = 0,
                  risk_milli_sum = 0, last_seen = NULL;",
             )?;

@@ -10,6 +10,7 @@ mod race;
 mod soak;
 mod sqlite;
 mod users;
+mod triage;
 
 use interlock_core::approval::Request;
 use interlock_core::model::{ActionDigest, Effect};
@@ -29,6 +30,7 @@ fn conformance(make: Make<'_>) {
     approvals::all(make);
     projection::all(make);
     isolation::all(make);
+    triage::all(make);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use interlock_core::model::{ActionDigest, Effect};
 use interlock_store::{
-    ActionFilter, ActionOutcome, ActionRow, AgentChange, AlertCursor, AlertRow, Cursor,
+    ActionFilter, ActionOutcome, ActionRow, AgentChange, AlertCause, AlertCursor, AlertRow, Cursor,
     IdempotencyRow, Projection, Rollback, RunRow, Store, StoreError,
 };
 
@@ -139,6 +139,7 @@ pub(super) fn alert(id: &str, seq: u64) -> AlertRow {
         level: "high".to_owned(),
         message: "`DELETE` without `WHERE`".to_owned(),
         created: 5,
+        cause: AlertCause::default(),
     }
 }
 

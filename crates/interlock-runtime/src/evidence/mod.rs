@@ -17,6 +17,7 @@ pub use interlock_evidence::manifest::Scope;
 pub use report::{Evidenced, Report, Retention};
 pub use rows::{AgentSum, PersonSum, PolicyChange, Sums};
 
+use std::collections::BTreeSet;
 use std::io::{self, Seek, Write};
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
@@ -24,13 +25,14 @@ use std::sync::mpsc::sync_channel;
 use interlock_core::audit::checkpoint::Checkpoint;
 use interlock_core::audit::note::Note;
 use interlock_core::audit::{Hash, hex};
+use interlock_core::model::UnixNanos;
 use interlock_evidence::keys::{Keys, Rotation};
 use interlock_evidence::manifest::{FORMAT, FileEntry, Manifest, statement};
 use interlock_evidence::tiles::Builder;
 use interlock_evidence::verify::{CHECKPOINTS_MAX, RANGES_MAX};
 use interlock_evidence::zip::write::{Packing, Written, Zip};
 use interlock_evidence::{CHECKPOINT, CHECKPOINTS, ENTRIES, KEYS, MANIFEST, MANIFEST_NOTE, RANGES};
-use interlock_store::journal::{Kind, NODE_LOG, Seen};
+use interlock_store::journal::{Journal, JournalError, Kind, NODE_LOG, Seen};
 use interlock_store::{PAGE_ROWS_MAX, Store};
 use sha2::{Digest, Sha256};
 
@@ -110,6 +112,38 @@ pub fn file_name(tenant: &str, scope: &Scope) -> String {
     }
 }
 
+/// Takes a file of policies: its name in the bundle, and its content.
+pub type OnPolicy<'a> = dyn FnMut(&str, &[u8]) -> io::Result<()> + 'a;
+
+/// What evidence is made of, beside what is asked for.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The record.
+    pub journal: &'a Journal,
+    /// The tenant.
+    pub tenant: &'a str,
+    /// Who asked.
+    pub by: &'a str,
+    /// When.
+    pub now: UnixNanos,
+    /// How an approval was edited, masked.
+    pub edit: &'a dyn Fn(&str) -> String,
+    /// Hands over the policies: whether only what decided on a selection, and the digests of what decided.
+    pub policies: &'a Policies<'a>,
+}
+
+/// See [`Sources::policies`].
+pub type Policies<'a> =
+    dyn Fn(bool, &BTreeSet<String>, &mut OnPolicy<'_>) -> Result<(), RuntimeError> + 'a;
+
+impl std::fmt::Debug for Sources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What one pass over the log found.
 struct Pass {
     ranges: Vec<(u64, u64)>,
@@ -120,7 +154,7 @@ struct Pass {
     tally: Tally,
     rows: Rows,
     before: Option<PolicyChange>,
-    programs: std::collections::BTreeSet<String>,
+    programs: BTreeSet<String>,
 }
 
 impl Pass {
@@ -134,7 +168,7 @@ impl Pass {
             tally: Tally::new(frameworks)?,
             rows: Rows::new().map_err(|e| failed(&e))?,
             before: None,
-            programs: std::collections::BTreeSet::new(),
+            programs: BTreeSet::new(),
         })
     }
 
@@ -194,13 +228,11 @@ impl Pass {
     }
 }
 
-impl Runtime {
+impl Sources<'_> {
     /// The signed head of the tenant's log: note, origin, size, root.
-    fn evidence_head(&self, tenant: &str) -> Result<(String, Checkpoint), RuntimeError> {
-        let note = self.journal().checkpoint(tenant).map_err(|error| match error {
-            interlock_store::journal::JournalError::UnknownTenant(_) => {
-                RuntimeError::NotFound("record of this tenant")
-            }
+    fn head(&self) -> Result<(String, Checkpoint), RuntimeError> {
+        let note = self.journal.checkpoint(self.tenant).map_err(|error| match error {
+            JournalError::UnknownTenant(_) => RuntimeError::NotFound("record of this tenant"),
             other => unreadable(other),
         })?;
         let head = Note::parse(&note)
@@ -210,19 +242,9 @@ impl Runtime {
         Ok((note, head))
     }
 
-    fn evidence_edit<'a>(&'a self, tenant: &'a str) -> impl Fn(&str) -> String + 'a {
-        move |id| match self.shown_edit(tenant, id, true) {
-            Ok(Some(edit)) => edit.patch,
-            Ok(None) => "(not kept)".to_owned(),
-            Err(RuntimeError::Erased) => "(erased)".to_owned(),
-            Err(_) => "(cannot be read)".to_owned(),
-        }
-    }
-
     /// Reads the log up to `size` and calls `on` with each entry and whether it is asked for.
-    fn evidence_pass(
+    fn pass(
         &self,
-        tenant: &str,
         scope: &Scope,
         size: u64,
         pass: &mut Pass,
@@ -230,16 +252,15 @@ impl Runtime {
         on: &mut dyn FnMut(&Seen<'_>, bool) -> Result<(), RuntimeError>,
     ) -> Result<(), RuntimeError> {
         let mut selection = Selection::new(scope);
-        let edit = self.evidence_edit(tenant);
         let mut result = Ok(());
-        self.journal()
-            .scan(tenant, 0, size, &mut |entry| {
+        self.journal
+            .scan(self.tenant, 0, size, &mut |entry| {
                 if entry.seq.is_multiple_of(PROGRESS_ENTRIES) {
                     progress(entry.seq, size);
                 }
                 let chosen = selection.takes(&entry);
                 result = pass
-                    .add(&entry, chosen, &edit)
+                    .add(&entry, chosen, self.edit)
                     .and_then(|()| on(&entry, chosen));
                 match result {
                     Ok(()) => ControlFlow::Continue(()),
@@ -261,7 +282,7 @@ impl Runtime {
             (from, to)
         };
         let mut written = Ok(());
-        self.journal()
+        self.journal
             .scan(NODE_LOG, 0, u64::MAX, &mut |entry| {
                 written = pass.rows.node(&entry, &from, &to);
                 if written.is_ok() {
@@ -274,32 +295,14 @@ impl Runtime {
         written.map_err(|e| failed(&e))
     }
 
-    /// Writes a bundle of evidence, a zip, to `out`. That `by` took it is recorded first, so that it
-    /// is the last entry of a bundle without an end.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Invalid`] when a field of the scope is out of its limits, `NotFound` when no entry
-    /// is asked for, and when the journal cannot be read or the bundle not be written.
-    pub fn export_evidence(
+    /// Writes a bundle, a zip, to `out`; what is asked for is in the form of the record.
+    fn export(
         &self,
-        tenant: &str,
-        by: &str,
         scope: &Scope,
         out: impl Write + Seek + Send,
         progress: &Progress<'_>,
     ) -> Result<Exported, RuntimeError> {
-        let scope = checked(scope)?;
-        if self.journal().head(tenant).is_none() {
-            return Err(RuntimeError::NotFound("record of this tenant"));
-        }
-        let what = match (&scope.run, &scope.action) {
-            (Some(_), _) => "evidence-of-run",
-            (_, Some(_)) => "evidence-of-action",
-            _ => "evidence-of-range",
-        };
-        let id = scope.run.as_deref().or(scope.action.as_deref());
-        self.record_change(tenant, Kind::Export, by, what, id.unwrap_or_default())?;
-        let (note, head) = self.evidence_head(tenant)?;
+        let (note, head) = self.head()?;
         let frameworks = frameworks()?;
         let mut zip = Zip::new(out);
         let mut files: Vec<Written> = Vec::new();
@@ -332,7 +335,7 @@ impl Runtime {
                 file.finish()
             });
             let mut chunk = Vec::with_capacity(CHUNK_BYTES + (64 << 10));
-            let read = self.evidence_pass(tenant, &scope, head.size, &mut pass, progress, &mut |entry, chosen| {
+            let read = self.pass(scope, head.size, &mut pass, progress, &mut |entry, chosen| {
                 builder
                     .push(*entry.leaf, chosen, &mut on_tile)
                     .map_err(|e| failed(&e))?;
@@ -365,22 +368,25 @@ impl Runtime {
                 "the entries do not lead to the signed root: run `interlock audit verify`",
             ));
         }
-        self.write_proof(tenant, &note, &head, &pass, &mut zip, &mut files)?;
+        self.write_proof(&note, &head, &pass, &mut zip, &mut files)?;
         write_tiles(tiles, &paths, &mut zip, &mut files)?;
-        self.write_policies(tenant, &scope, &pass, &mut zip, &mut files)?;
+        (self.policies)(scope.is_selective(), &pass.programs, &mut |name, content| {
+            files.push(zip.whole(name, Packing::Deflated, content)?);
+            Ok(())
+        })?;
 
         // What people read.
-        let created = rfc3339(self.now());
+        let created = rfc3339(self.now);
         let mut reports = Vec::new();
         for framework in &frameworks {
-            let report = Report::new(framework, &scope, &created, tenant, &head, &pass);
+            let report = Report::new(framework, scope, &created, self.tenant, &head, &pass);
             let content = pretty(&report)?;
             let name = format!("controls/{}.json", framework.id);
             let file = zip.whole(&name, Packing::Deflated, &content);
             files.push(file.map_err(|e| failed(&e))?);
             reports.push(report);
         }
-        let page = page::readme(&created, by, &scope, &head, &self.journal().vkey(), &pass, &reports);
+        let page = page::readme(&created, self.by, scope, &head, &self.journal.vkey(), &pass, &reports);
         let Pass { rows, ranges, .. } = pass;
         for (name, table) in [
             ("approvals.csv", rows.approvals),
@@ -407,11 +413,11 @@ impl Runtime {
         let entries: u64 = ranges.iter().map(|(_, count)| count).sum();
         let manifest = Manifest {
             format: FORMAT.to_owned(),
-            tenant: tenant.to_owned(),
+            tenant: self.tenant.to_owned(),
             origin: head.origin.clone(),
             created,
-            by: by.to_owned(),
-            scope,
+            by: self.by.to_owned(),
+            scope: scope.clone(),
             size: head.size,
             entries,
             files: files.iter().map(FileEntry::from).collect(),
@@ -419,8 +425,8 @@ impl Runtime {
         let content = pretty(&manifest)?;
         let text = statement(&head.origin, head.size, &Sha256::digest(&content).into());
         let signed = self
-            .journal()
-            .sign_evidence(tenant, head.size, &text)
+            .journal
+            .sign_evidence(self.tenant, head.size, &text)
             .map_err(unreadable)?;
         for (name, content) in [(MANIFEST, &content[..]), (MANIFEST_NOTE, signed.as_bytes())] {
             zip.whole(name, Packing::Deflated, content)
@@ -434,22 +440,21 @@ impl Runtime {
             last: ranges.last().map_or(0, |(first, count)| first + count - 1),
             bytes,
             files: files.len() + 2,
-            vkey: self.journal().vkey(),
+            vkey: self.journal.vkey(),
         })
     }
 
     /// Keys, checkpoints and ranges.
     fn write_proof<W: Write + Seek>(
         &self,
-        tenant: &str,
         note: &str,
         head: &Checkpoint,
         pass: &Pass,
         zip: &mut Zip<W>,
         files: &mut Vec<Written>,
     ) -> Result<(), RuntimeError> {
-        let journal = self.journal();
-        let epochs = journal.key_epochs(tenant);
+        let journal = self.journal;
+        let epochs = journal.key_epochs(self.tenant);
         let mut keys = Keys {
             origin: head.origin.clone(),
             first: epochs.first().map(|(_, key)| key.clone()).unwrap_or_default(),
@@ -457,7 +462,7 @@ impl Runtime {
         };
         for (seq, _) in epochs.iter().skip(1) {
             let read = journal
-                .read(tenant, seq.saturating_sub(1), 2)
+                .read(self.tenant, seq.saturating_sub(1), 2)
                 .map_err(unreadable)?;
             let [before, entry] = &read[..] else {
                 return Err(unreadable("a change of the key cannot be read"));
@@ -477,7 +482,7 @@ impl Runtime {
         for (first, count) in &pass.ranges {
             ranges.push_str(&format!("{first},{count}\n"));
         }
-        let past = self.earlier_checkpoints(tenant, head, pass)?;
+        let past = self.earlier_checkpoints(head, pass)?;
         for (name, content) in [
             (KEYS, pretty(&keys)?),
             (CHECKPOINT, note.as_bytes().to_vec()),
@@ -493,7 +498,6 @@ impl Runtime {
     /// Published checkpoints that the tiles of the bundle reach, evenly thinned out.
     fn earlier_checkpoints(
         &self,
-        tenant: &str,
         head: &Checkpoint,
         pass: &Pass,
     ) -> Result<String, RuntimeError> {
@@ -507,8 +511,8 @@ impl Runtime {
         };
         let mut kept: Vec<String> = Vec::new();
         let (mut step, mut seen) = (1u64, 0u64);
-        self.journal()
-            .published(tenant, &mut |note| {
+        self.journal
+            .published(self.tenant, &mut |note| {
                 let size = Note::parse(note)
                     .ok()
                     .and_then(|n| Checkpoint::parse(n.text))
@@ -534,16 +538,79 @@ impl Runtime {
         kept.truncate(CHECKPOINTS_MAX);
         Ok(kept.iter().flat_map(|note| [note, "\n"]).collect())
     }
+}
+
+/// Writes a bundle of evidence, a zip, to `out`, of sources that one has: see [`Runtime::export_evidence`].
+///
+/// # Errors
+/// As [`Runtime::export_evidence`].
+pub fn export(
+    sources: &Sources<'_>,
+    scope: &Scope,
+    out: impl Write + Seek + Send,
+    progress: &Progress<'_>,
+) -> Result<Exported, RuntimeError> {
+    sources.export(&checked(scope)?, out, progress)
+}
+
+impl Runtime {
+    fn evidence_edit<'a>(&'a self, tenant: &'a str) -> impl Fn(&str) -> String + 'a {
+        move |id| match self.shown_edit(tenant, id, true) {
+            Ok(Some(edit)) => edit.patch,
+            Ok(None) => "(not kept)".to_owned(),
+            Err(RuntimeError::Erased) => "(erased)".to_owned(),
+            Err(_) => "(cannot be read)".to_owned(),
+        }
+    }
+
+    /// Writes a bundle of evidence, a zip, to `out`. That `by` took it is recorded first, so that it
+    /// is the last entry of a bundle without an end.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Invalid`] when a field of the scope is out of its limits, `NotFound` when no entry
+    /// is asked for, and when the journal cannot be read or the bundle not be written.
+    pub fn export_evidence(
+        &self,
+        tenant: &str,
+        by: &str,
+        scope: &Scope,
+        out: impl Write + Seek + Send,
+        progress: &Progress<'_>,
+    ) -> Result<Exported, RuntimeError> {
+        let scope = checked(scope)?;
+        if self.journal().head(tenant).is_none() {
+            return Err(RuntimeError::NotFound("record of this tenant"));
+        }
+        let what = match (&scope.run, &scope.action) {
+            (Some(_), _) => "evidence-of-run",
+            (_, Some(_)) => "evidence-of-action",
+            _ => "evidence-of-range",
+        };
+        let id = scope.run.as_deref().or(scope.action.as_deref());
+        self.record_change(tenant, Kind::Export, by, what, id.unwrap_or_default())?;
+        let edit = self.evidence_edit(tenant);
+        let policies = |selective: bool, programs: &BTreeSet<String>, on: &mut OnPolicy<'_>| {
+            self.evidence_policies(tenant, selective, programs, on)
+        };
+        let sources = Sources {
+            journal: self.journal(),
+            tenant,
+            by,
+            now: self.now(),
+            edit: &edit,
+            policies: &policies,
+        };
+        sources.export(&scope, out, progress)
+    }
 
     /// The texts of the policies: every kept revision of the tenant's bundles, and what is in force.
     /// Of a selection, only what decided on it.
-    fn write_policies<W: Write + Seek>(
+    fn evidence_policies(
         &self,
         tenant: &str,
-        scope: &Scope,
-        pass: &Pass,
-        zip: &mut Zip<W>,
-        files: &mut Vec<Written>,
+        selective: bool,
+        programs: &BTreeSet<String>,
+        on: &mut OnPolicy<'_>,
     ) -> Result<(), RuntimeError> {
         let loaded = self.bundle(tenant);
         let in_force = loaded.map(|loaded| {
@@ -557,19 +624,18 @@ impl Runtime {
                 "number": loaded.number,
                 "revision": loaded.revision,
                 "program": program,
-                "decided_here": pass.programs.contains(&program),
+                "decided_here": programs.contains(&program),
                 "manifest": loaded.manifest,
                 "sources": sources,
             });
             (program, said)
         });
         if let Some((program, said)) = in_force
-            && (!scope.is_selective() || pass.programs.contains(&program))
+            && (!selective || programs.contains(&program))
         {
-            let file = zip.whole("policies/in-force.json", Packing::Deflated, &pretty(&said)?);
-            files.push(file.map_err(|e| failed(&e))?);
+            on("policies/in-force.json", &pretty(&said)?).map_err(|e| failed(&e))?;
         }
-        if scope.is_selective() {
+        if selective {
             return Ok(());
         }
         let store: &dyn Store = self.store();
@@ -586,8 +652,7 @@ impl Runtime {
                     "text": kept.text,
                 });
                 let name = format!("policies/{n:03}-r{revision}.json");
-                let file = zip.whole(&name, Packing::Deflated, &pretty(&said)?);
-                files.push(file.map_err(|e| failed(&e))?);
+                on(&name, &pretty(&said)?).map_err(|e| failed(&e))?;
             }
         }
         Ok(())
@@ -617,9 +682,18 @@ impl Runtime {
         }
         let one = std::slice::from_ref(&framework);
         self.record_change(tenant, Kind::Export, by, "evidence-report", &framework.id)?;
-        let (note, head) = self.evidence_head(tenant)?;
+        let edit = self.evidence_edit(tenant);
+        let sources = Sources {
+            journal: self.journal(),
+            tenant,
+            by,
+            now: self.now(),
+            edit: &edit,
+            policies: &|_, _, _| Ok(()),
+        };
+        let (note, head) = sources.head()?;
         let mut pass = Pass::new(one)?;
-        self.evidence_pass(tenant, &scope, head.size, &mut pass, progress, &mut |_, _| Ok(()))?;
+        sources.pass(&scope, head.size, &mut pass, progress, &mut |_, _| Ok(()))?;
         let created = rfc3339(self.now());
         let mut report = Report::new(&framework, &scope, &created, tenant, &head, &pass);
         report.checkpoint = Some(note);

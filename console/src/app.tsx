@@ -14,6 +14,7 @@ import { Alerts } from './screens/Alerts';
 import { Approvals } from './screens/Approvals';
 import { Audit } from './screens/Audit';
 import { Now } from './screens/Now';
+import { OpenFile } from './screens/OpenFile';
 import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
 import { Runs } from './screens/Runs';
@@ -44,6 +45,7 @@ const SCREENS: readonly Screen[] = [
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts) => <Policies name={parts[1] ?? null} /> },
   { path: 'alerts', name: 'Alerts', letter: 'l', render: () => <Alerts /> },
   { path: 'audit', name: 'Audit', letter: 'u', render: (parts) => <Audit seq={parts[1] ?? null} /> },
+  { path: 'open', name: 'Open file', letter: 'o', render: () => <OpenFile /> },
   { path: 'settings', name: 'Settings', letter: 's', render: () => <Settings /> },
 ];
 
@@ -248,12 +250,24 @@ function Frame({ who }: { who: Who }) {
 }
 
 export function App() {
+  const place = usePlace();
   const key = useSyncExternalStore(session.subscribe, () => session.key);
   const who = useQuery(key === null ? null : `whoami ${key}`, () => api.whoami(key ?? ''));
   useEffect(() => {
     const refused = who.error as { status?: number } | null;
     if (refused?.status === 401) session.end('The server does not accept this key any more.');
   }, [who.error]);
+  // A file is read without a server, and so without a key.
+  if (key === null && place.parts[0] === 'open') {
+    return (
+      <main id="main" className="alone">
+        <OpenFile />
+        <p>
+          <Link href="/">Sign in</Link>
+        </p>
+      </main>
+    );
+  }
   if (key === null) return <SignIn />;
   if (!who.data) {
     return (

@@ -70,14 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "xtask",
-        &[
-            "interlock-core",
-            "interlock-evidence",
-            "interlock-policy",
-            "interlock-runtime",
-            "interlock-server",
-            "interlock-store",
-        ],
+        &["interlock-core", "interlock-policy", "interlock-server"],
     ),
 ];
 

@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { api, explain } from '../api/client';
+import { Link } from '../router';
 import { session } from '../session';
 
 /** Longer than any key. */
@@ -60,7 +61,7 @@ export function SignIn() {
           {problem ?? ''}
         </p>
         <p className="hint">
-          <code>interlock up</code> prints the first key once; <code>interlock keys create</code> makes more.
+          <code>interlock up</code> prints the first key once; <code>interlock keys create</code> makes more. <Link href="/open">Open a file</Link> needs no key.
         </p>
       </form>
     </main>

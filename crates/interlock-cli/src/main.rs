@@ -49,6 +49,10 @@ enum Command {
     Policy(commands::policy::Args),
     /// Verify, prove, export and follow the record.
     Audit(commands::audit::Args),
+    /// Take a part of the record out with what proves it, and verify it.
+    Evidence(commands::evidence::Args),
+    /// Report what the record proves for the controls of a framework.
+    Report(commands::report::Args),
     /// Create, list and revoke API keys.
     Keys(commands::keys::Args),
     /// Stop agents, let them go on, and undo what they did.
@@ -74,6 +78,8 @@ fn main() -> std::process::ExitCode {
         Command::Explain(args) => commands::explain::run(args, out),
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
+        Command::Evidence(args) => commands::evidence::run(args, out),
+        Command::Report(args) => commands::report::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),

@@ -82,7 +82,7 @@ type Member = for<'x, 'y> fn(&'x Said<'y>) -> &'x str;
 enum Term {
     Any(Member),
     OneOf(Member, Vec<String>),
-    RiskFrom(i64),
+    RiskFrom(u64),
 }
 
 /// A query that can be asked of an entry.
@@ -111,7 +111,7 @@ impl Terms {
         self.0.iter().all(|term| match term {
             Term::Any(member) => !member(said).is_empty(),
             Term::OneOf(member, values) => values.iter().any(|v| v == member(said)),
-            Term::RiskFrom(least) => said.kind == "decision" && said.risk >= *least,
+            Term::RiskFrom(least) => *said.kind == *"decision" && said.risk.0 >= *least,
         })
     }
 }

@@ -193,7 +193,7 @@ impl Pass {
                     by: said.actor.to_string(),
                     what: said.what.to_string(),
                     id: said.id.to_string(),
-                    revision: said.policy_rev,
+                    revision: said.policy_rev.0,
                     program: said.program.to_string(),
                 });
             }
@@ -220,7 +220,7 @@ impl Pass {
         if *said.ts > *self.latest {
             self.latest = said.ts.to_string();
         }
-        if entry.kind == Kind::Decision && !self.programs.contains(said.program.as_ref()) {
+        if entry.kind == Kind::Decision && !self.programs.contains(&*said.program) {
             self.programs.insert(said.program.to_string());
         }
         self.tally.add(entry.seq, &said);

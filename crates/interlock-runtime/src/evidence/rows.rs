@@ -206,8 +206,8 @@ impl Rows {
                     &said.actor,
                     &said.subject,
                     &said.subject_hash,
-                    &said.keys.to_string(),
-                    &said.records.to_string(),
+                    &said.keys.0.to_string(),
+                    &said.records.0.to_string(),
                     &said.basis,
                 ])?;
             }
@@ -235,11 +235,11 @@ impl Rows {
         *named(&mut self.sums.effects, &said.effect) += 1;
         let agent = named(&mut self.sums.agents, &said.agent);
         agent.decisions += 1;
-        agent.blocked += u64::from(said.effect == "block");
-        agent.held += u64::from(said.effect == "require_approval");
+        agent.blocked += u64::from(*said.effect == *"block");
+        agent.held += u64::from(*said.effect == *"require_approval");
         agent.reported += u64::from(said.reported.is_some());
         agent.last = said.ts.to_string();
-        if said.effect == "require_approval"
+        if *said.effect == *"require_approval"
             && !said.approval.is_empty()
             && self.asked.len() < ASKED_MAX
         {
@@ -255,9 +255,9 @@ impl Rows {
         said: &Said<'_>,
         edit: &dyn Fn(&str) -> String,
     ) -> io::Result<()> {
-        let asked = self.asked.get(said.id.as_ref());
+        let asked = self.asked.get(&*said.id);
         let seconds = asked.map(|(_, at, _)| (milliseconds(&said.ts) - at).max(0) / 1_000);
-        let own = asked.is_some_and(|(.., agent)| !said.approver.is_empty() && *agent == said.approver);
+        let own = asked.is_some_and(|(.., agent)| !said.approver.is_empty() && **agent == *said.approver);
         let edited = if said.edited_hash.is_empty() {
             String::new()
         } else {
@@ -279,7 +279,7 @@ impl Rows {
             &said.edited_resource,
             &edited,
         ])?;
-        if said.state == "expired" {
+        if *said.state == *"expired" {
             self.sums.expired += 1;
         }
         if !said.approver.is_empty() {
@@ -301,8 +301,8 @@ impl Rows {
                 person.seconds += seconds;
             }
         }
-        if said.state != "pending" {
-            self.asked.remove(said.id.as_ref());
+        if *said.state != *"pending" {
+            self.asked.remove(&*said.id);
         }
         Ok(())
     }
@@ -314,7 +314,7 @@ impl Rows {
             by: said.actor.to_string(),
             what: said.what.to_string(),
             id: said.id.to_string(),
-            revision: said.policy_rev,
+            revision: said.policy_rev.0,
             program: said.program.to_string(),
         };
         self.policy_row(&change)?;
@@ -354,14 +354,14 @@ impl Rows {
         let what = match entry.kind {
             Kind::NodeStart => format!(
                 "start {} of the node, durability {}, version {}",
-                said.epoch,
+                said.epoch.0,
                 said.durability,
                 text(said.version)
             ),
             Kind::NodeStop => format!("stop of the node: {}", text(said.reason)),
             _ => format!(
                 "a start cut off {} bytes that were not written whole",
-                said.bytes
+                said.bytes.0
             ),
         };
         self.gaps

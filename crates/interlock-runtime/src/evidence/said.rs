@@ -1,11 +1,103 @@
 //! What an entry says, as far as evidence counts and lists it.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-type Text<'a> = Cow<'a, str>;
+/// A text. A member of another kind of entry that has the same name and is none is empty.
+#[derive(Debug, Default)]
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+/// A number, 0 where the member is none.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Number(pub(super) u64);
+
+impl Text<'_> {
+    pub(super) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Takes a text or a number, and passes by all else.
+struct Either;
+
+enum Found<'a> {
+    Text(Cow<'a, str>),
+    Number(u64),
+    Other,
+}
+
+impl<'de> Visitor<'de> for Either {
+    type Value = Found<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Found::Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Found::Text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Found::Number(number))
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Found::Other)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Found::Other)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Found::Other)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Found::Other)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Found::Other)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Found::Other)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match from.deserialize_any(Either)? {
+            Found::Text(text) => Self(text),
+            Found::Number(_) | Found::Other => Self::default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match from.deserialize_any(Either)? {
+            Found::Number(number) => Self(number),
+            Found::Text(_) | Found::Other => Self::default(),
+        })
+    }
+}
 
 /// The members of a body that are read; a text that is not there is empty.
 #[derive(Debug, Deserialize)]
@@ -71,17 +163,17 @@ pub(super) struct Said<'a> {
     #[serde(borrow, default)]
     pub(super) content: Option<&'a RawValue>,
     #[serde(default)]
-    pub(super) risk: i64,
+    pub(super) risk: Number,
     #[serde(default)]
-    pub(super) policy_rev: u64,
+    pub(super) policy_rev: Number,
     #[serde(default)]
-    pub(super) epoch: u64,
+    pub(super) epoch: Number,
     #[serde(default)]
-    pub(super) bytes: u64,
+    pub(super) bytes: Number,
     #[serde(default)]
-    pub(super) records: u64,
+    pub(super) records: Number,
     #[serde(default)]
-    pub(super) keys: u64,
+    pub(super) keys: Number,
 }
 
 impl<'a> Said<'a> {

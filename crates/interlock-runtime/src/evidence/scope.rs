@@ -110,10 +110,10 @@ impl Selection {
         let Some(said) = Said::read(entry.body) else {
             return false;
         };
-        let of_run = self.scope.run.as_deref().is_some_and(|run| said.run == *run);
+        let of_run = self.scope.run.as_deref().is_some_and(|run| *said.run == *run);
         let related = [&said.id, &said.approval]
             .iter()
-            .any(|id| !id.is_empty() && self.ids.contains(id.as_ref()));
+            .any(|id| !id.is_empty() && self.ids.contains(&***id));
         if !of_run && !related {
             return false;
         }

@@ -502,7 +502,7 @@ fn hostile(files: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
     };
     out.push(("a path upwards".to_owned(), replace(b"anchors/README.txt", b"../../../README.tx")));
     out.push(("an absolute path".to_owned(), replace(b"anchors/README.txt", b"/etc/cron.d/README")));
-    out.push(("a name that hides".to_owned(), replace(b"anchors/README.txt", b"anchors/\xe2\x80\xaexcode")));
+    out.push(("a name that hides".to_owned(), replace(b"anchors/README.txt", b"anchors/\xe2\x80\xaexcode.x")));
     out.push(("a name twice".to_owned(), replace(b"erasures.csv", b"approvals.cs")));
     let twice = replace(b"controls/hipaa.json", b"controls/gdpr.jsonx");
     out.push(("another name".to_owned(), twice));

@@ -11,6 +11,7 @@ pub mod check;
 pub mod content;
 pub mod deliveries;
 pub mod draft;
+pub mod evidence;
 pub mod explained;
 pub mod health;
 pub mod keys;

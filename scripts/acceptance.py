@@ -27,6 +27,7 @@ import record
 import verify_console
 import verify_console_identity
 import verify_console_alerts
+import verify_console_evidence
 import verify_page
 import verify_react
 import verify_response
@@ -227,6 +228,7 @@ CONSOLE = [
     ("the console in Chromium", verify_console.journey),
     ("people sign in to the console", verify_console_identity.journey),
     ("alerts in the console", verify_console_alerts.journey),
+    ("evidence in the console", verify_console_evidence.journey),
 ]
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Verify an Interlock log directory, or a proof from one. One file, standard library only.
+"""Verify an Interlock log directory, an evidence bundle, or a proof. One file, standard library only.
 
     verify.py DIR --vkey VKEY [--checkpoint FILE]... [--json]
+    verify.py BUNDLE --vkey VKEY [--checkpoint FILE]... [--json]
     verify.py --proof FILE --entry FILE --vkey VKEY
     verify.py --grown FILE --checkpoint OLD --checkpoint NEW --vkey VKEY
 
-DIR is the log directory, <data>/log. VKEY is the key the log began with, as its operator
+DIR is the log directory, <data>/log. BUNDLE is an evidence bundle: the zip, or the directory that it
+was unpacked to. VKEY is the key the log began with, as its operator
 published it; a checkpoint is a signed note kept outside the directory. Exit codes: 0 ok,
 1 altered, 2 truncated or rolled back, 3 unreadable or corrupt, 4 signature or key epoch,
 5 ok with redactions. FORMAT.md, beside this file, states what is checked and in which order.
@@ -25,6 +27,7 @@ import os
 import re
 import struct
 import sys
+import zlib
 
 KINDS = (
     None, b"genesis", b"checkpoint-intent", b"decision", b"outcome", b"approval-request",
@@ -643,6 +646,546 @@ class Directory:
             return None
 
 
+# Evidence bundles
+
+NAME_BYTES_MAX, FILES_MAX, RANGES_MAX, CHECKPOINTS_MAX = 200, 1 << 20, 1 << 20, 64
+MANIFEST_BYTES_MAX, SMALL_BYTES_MAX, DIRECTORY_BYTES_MAX = 64 << 20, 16 << 20, 256 << 20
+PIECE = 1 << 20
+NAME_RE = re.compile(r"(?!.{%d})[A-Za-z0-9._/-]+" % (NAME_BYTES_MAX + 1))
+ERASURE_RE = re.compile(rb'^\{"v":[0-9]*,"ts":"[^"\n]*","kind":"erasure"', re.MULTILINE)
+TILE = 256
+
+
+def name_is_safe(name):
+    parts = name.split("/")
+    return bool(NAME_RE.fullmatch(name)) and not any(part in ("", ".", "..") for part in parts)
+
+
+def printable(name):
+    return re.sub(rb"[^A-Za-z0-9._/-]", b"?", name[:100]).decode()
+
+
+def refused(file=None):
+    return Bad(3, "refused zip" if file is None else f"refused file={file}")
+
+
+def altered_file(file):
+    return Bad(1, f"altered file={file}")
+
+
+def altered_entry(seq):
+    return Bad(1, f"altered seq={seq} file=entries.jsonl")
+
+
+def unsigned_file(file):
+    return Bad(4, f"signature file={file}")
+
+
+class Zip:
+    """The files of a zip, read strictly: what counts is the directory at its very end."""
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        length = self.file.seek(0, 2)
+        if length < 22:
+            raise refused()
+        until = length - 22
+        mark, disk, start, here, count, size, at, comment = struct.unpack("<IHHHHIIH", self.at(until, 22))
+        if (mark, disk, start, comment) != (0x06054B50, 0, 0, 0) or here != count:
+            raise refused()
+        if until >= 76:
+            both = self.at(until - 76, 76)
+            if both[56:60] == b"PK\6\7":
+                until -= 76
+                if struct.unpack("<IQI", both[60:]) != (0, until, 1):
+                    raise refused()
+                mark, record, _, disk, start, here, count, size, at = struct.unpack("<IQIIIQQQQ", both[:56])
+                if (mark, record, disk, start) != (0x06064B50, 44, 0, 0) or here != count:
+                    raise refused()
+        if count > FILES_MAX or size > DIRECTORY_BYTES_MAX or at + size != until:
+            raise refused()
+        self.end, self.members = at, {}
+        raw, place = self.at(at, size), 0
+        for _ in range(count):
+            place = self.member(raw, place)
+        if place != len(raw):
+            raise refused()
+
+    def at(self, offset, size):
+        self.file.seek(offset)
+        data = self.file.read(size)
+        if len(data) != size:
+            raise refused()
+        return data
+
+    def member(self, raw, place):
+        try:
+            mark, _, flags, method, _, _, packed, size, *lengths, disk, _, _, at = struct.unpack_from(
+                "<IIHHIIIIHHHHHII", raw, place)
+            ends = [place + 46]
+            for length in lengths:
+                ends.append(ends[-1] + length)
+            if mark != 0x02014B50 or ends[-1] > len(raw):
+                raise refused()
+            name, extra = raw[ends[0] : ends[1]], raw[ends[1] : ends[2]]
+            fields = [size, packed, at]
+            while extra:
+                kind, length = struct.unpack_from("<HH", extra)
+                value, extra = extra[4 : 4 + length], extra[4 + length :]
+                if len(value) != length:
+                    raise refused()
+                if kind == 1:
+                    for n, short in enumerate((size, packed, at)):
+                        if short == 0xFFFFFFFF:
+                            (fields[n],) = struct.unpack_from("<Q", value)
+                            value = value[8:]
+        except struct.error:
+            raise refused() from None
+        size, packed, at = fields
+        plain = not flags & 0b10_0000_0110_0001 and method in (0, 8) and disk == 0
+        inside = at + 30 + len(name) + packed <= self.end
+        text = printable(name)
+        if (not plain or (method == 0 and size != packed) or text.encode() != name
+                or not name_is_safe(text) or not inside or text in self.members):
+            raise refused(text)
+        self.members[text] = size, packed, at, method
+        return ends[-1]
+
+    def list(self):
+        return {name: member[0] for name, member in self.members.items()}
+
+    def pieces(self, name):
+        """The content, piece by piece; ends in None where it is damaged."""
+        size, left, at, method = self.members[name]
+        try:
+            head = self.at(at, 30)
+            given, extra = struct.unpack_from("<HH", head, 26)
+            start = at + 30 + given + extra
+            if head[:4] != b"PK\3\4" or self.at(at + 30, given) != name.encode() or start + left > self.end:
+                yield None
+                return
+        except Bad:
+            yield None
+            return
+        inflate, made = zlib.decompressobj(-15), 0
+        while left:
+            self.file.seek(start)
+            data = self.file.read(min(left, PIECE // 4))
+            start, left = start + len(data), left - len(data)
+            if not data:
+                yield None
+                return
+            if method == 0:
+                yield data
+                continue
+            while data:
+                before = inflate.copy()
+                try:
+                    out = inflate.decompress(data, PIECE)
+                except zlib.error:
+                    yield from rescued(before, data)
+                    yield None
+                    return
+                data, made = inflate.unconsumed_tail, made + len(out)
+                if made > size:
+                    yield None
+                    return
+                if out:
+                    yield out
+                if inflate.eof and (inflate.unused_data or left):
+                    yield None
+                    return
+        if method == 8:
+            # What is held back once all input is taken is less than a piece.
+            out = b"" if inflate.eof else inflate.decompress(b"", PIECE)
+            if out:
+                yield out
+            if not inflate.eof or made + len(out) != size:
+                yield None
+
+
+def rescued(inflate, data):
+    """What can be unpacked of damaged data, byte by byte."""
+    for n in range(len(data)):
+        try:
+            out = inflate.decompress(data[n : n + 1])
+        except zlib.error:
+            return
+        if out:
+            yield out
+
+
+class Unpacked:
+    """The files of a directory that a bundle was unpacked to."""
+
+    def __init__(self, path):
+        self.path, self.files = path, {}
+        self.walk("", 0)
+
+    def walk(self, below, depth):
+        for entry in os.scandir(os.path.join(self.path, below)):
+            name = f"{below}/{entry.name}" if below else entry.name
+            # A link may lead anywhere.
+            if (not name_is_safe(name) or depth > 16 or len(self.files) >= FILES_MAX
+                    or entry.is_symlink()):
+                raise refused(printable(os.fsencode(name)))
+            if entry.is_dir():
+                self.walk(name, depth + 1)
+            else:
+                self.files[name] = entry.stat().st_size
+
+    def list(self):
+        return self.files
+
+    def pieces(self, name):
+        try:
+            with open(os.path.join(self.path, *name.split("/")), "rb") as file:
+                while data := file.read(PIECE):
+                    yield data
+        except OSError:
+            yield None
+
+
+def index_path(index):
+    path = f"{index % 1000:03}"
+    while index := index // 1000:
+        path = f"x{index % 1000:03}/{path}"
+    return path
+
+
+def wanted_tiles(size):
+    """Path, level, number and width of each tile, and whether a bundle must have it."""
+    for level in range(8):
+        full, partial = divmod(size >> 8 * level, TILE)
+        for index in range(full + (partial > 0)):
+            width = TILE if index < full else partial
+            suffix = "" if width == TILE else f".p/{width}"
+            yield f"tile/{level}/{index_path(index)}{suffix}", level, index, width, level > 0 or width < TILE
+
+
+def fold(hashes):
+    """The root over hashes whose number is a power of two, as one string of bytes."""
+    digest = hashlib.sha256
+    while len(hashes) > 32:
+        hashes = b"".join([digest(b"\x01" + hashes[n : n + 64]).digest() for n in range(0, len(hashes), 64)])
+    return hashes
+
+
+class BundleVerifier:
+    """Checks an evidence bundle: the rules and their order are those of FORMAT.md."""
+
+    def __init__(self, files, vkeys, checkpoints):
+        self.files, self.vkeys, self.outside = files, vkeys, checkpoints
+        self.manifest, self.tiles, self.epochs = None, {}, []
+
+    def run(self):
+        """The exit code and the verdict line."""
+        try:
+            return self.check()
+        except Bad as bad:
+            return bad.code, bad.line
+
+    def report(self):
+        keep = ("tenant", "origin", "created", "by", "scope", "size", "entries")
+        return [{key: self.manifest.get(key) for key in keep}] if self.manifest else []
+
+    def whole(self, name, size_max):
+        if self.listed[name] > size_max:
+            return None
+        pieces = list(self.files.pieces(name))
+        return None if None in pieces else b"".join(pieces)
+
+    def check(self):
+        keys = [parse_vkey(vkey.strip()) for vkey in self.vkeys]
+        if not keys or None in keys:
+            raise no_trust()
+        self.listed = self.files.list()
+        for name in ("manifest.json", "manifest.note", "keys/keys.json"):
+            if name not in self.listed:
+                raise Bad(2, f"missing file={name}")
+        origin = self.keys(keys)
+        manifest = self.signed_manifest(origin)
+        names = self.digests(manifest)
+        self.log(manifest, names)
+        ranges = self.ranges(manifest)
+        self.read_tiles(names, manifest["size"])
+        self.checkpoints(origin)
+        redactions = self.entries(manifest, ranges)
+        line = (f"ok entries={manifest['entries']} size={self.size} root={self.root.hex()} "
+                f"files={len(manifest['files'])}")
+        return (5, f"{line} redactions={redactions}") if redactions else (0, line)
+
+    def keys(self, trusted):
+        """Reads the keys of the log: who may sign from which entry on."""
+        wrong = unsigned_file("keys/keys.json")
+        data = self.whole("keys/keys.json", SMALL_BYTES_MAX)
+        try:
+            said = json.loads(data)
+            first, current, last = parse_vkey(said["first"]), parse_vkey(said["first"]), 0
+            if first not in trusted:
+                raise wrong
+            self.epochs = [(0, first)]
+            for change in said["rotations"]:
+                seq, old, new = change["seq"], change["old"], change["new"]
+                following = parse_vkey(new)
+                text = (f"interlock key-rotate v1\n{said['origin']}\n{seq}\n{change['link']}\n"
+                        f"{old}\n{new}\n").encode()
+                by_old, by_new = unbase64(change["by_old"]), unbase64(change["by_new"])
+                if (following is None or parse_vkey(old) != current or type(seq) is not int or seq <= last
+                        or not re.fullmatch("[0-9a-f]{64}", change["link"])
+                        or by_old is None or not ed25519(current[2], text, by_old)
+                        or by_new is None or not ed25519(following[2], text, by_new)):
+                    raise wrong
+                self.epochs.append((seq, following))
+                current, last = following, seq
+            if type(said["origin"]) is not str:
+                raise wrong
+            return said["origin"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise wrong from None
+
+    def key_for(self, size):
+        return next(key for seq, key in reversed(self.epochs) if seq == 0 or seq < size)
+
+    def checkpoint(self, note):
+        parsed = parse_note(note) if note is not None else None
+        found = parsed and parse_checkpoint(parsed[0])
+        return found if found and signed_by(parsed, self.key_for(found[1])) else None
+
+    def signed_manifest(self, origin):
+        wrong = unsigned_file("manifest.note")
+        data = self.whole("manifest.note", SMALL_BYTES_MAX)
+        text = utf8(data) if data is not None else None
+        note = parse_note(text) if text is not None else None
+        said = note and re.fullmatch("interlock evidence v1\n([^\n]*)\n([^\n]*)\n([0-9a-f]{64})\n", note[0])
+        size = decimal(said[2]) if said else None
+        if size is None or said[1] != origin or not signed_by(note, self.key_for(size)):
+            raise wrong
+        data = self.whole("manifest.json", MANIFEST_BYTES_MAX)
+        if data is None or sha256(data).hex() != said[3]:
+            raise altered_file("manifest.json")
+        try:
+            manifest = json.loads(data)
+            numbers = [manifest["size"], manifest["entries"], *(f["bytes"] for f in manifest["files"])]
+            sound = (
+                manifest["format"] == "interlock-evidence-1" and manifest["origin"] == origin
+                and manifest["size"] == size and manifest["entries"] <= size
+                and len(manifest["files"]) <= FILES_MAX
+                and all(type(n) is int and 0 <= n < 1 << 53 for n in numbers)
+                and all(name_is_safe(f["name"]) and re.fullmatch("[0-9a-f]{64}", f["sha256"])
+                        for f in manifest["files"]))
+        except (ValueError, KeyError, TypeError):
+            sound = False
+        if not sound:
+            raise altered_file("manifest.json")
+        self.manifest = manifest
+        return manifest
+
+    def digests(self, manifest):
+        """Each file that was signed, and no other, as it was signed. Entries come later."""
+        names = {"manifest.json", "manifest.note"}
+        for file in manifest["files"]:
+            name = file["name"]
+            if name not in self.listed:
+                raise Bad(2, f"missing file={name}")
+            if name in names:
+                raise altered_file("manifest.json")
+            names.add(name)
+        for name in sorted(self.listed):
+            if name not in names:
+                raise Bad(1, f"unlisted file={name}")
+        for file in manifest["files"]:
+            name = file["name"]
+            if name == "entries.jsonl":
+                continue
+            digest = hashlib.sha256()
+            sound = self.listed[name] == file["bytes"]
+            for piece in self.files.pieces(name) if sound else ():
+                sound = piece is not None
+                digest.update(piece or b"")
+            if not sound or digest.hexdigest() != file["sha256"]:
+                raise altered_file(name)
+        if "entries.jsonl" not in names:
+            raise Bad(2, "missing file=entries.jsonl")
+        return names
+
+    def small(self, name, names):
+        if name not in names:
+            raise Bad(2, f"missing file={name}")
+        data = self.whole(name, SMALL_BYTES_MAX)
+        if data is None:
+            raise altered_file(name)
+        return data
+
+    def log(self, manifest, names):
+        head = self.checkpoint(utf8(self.small("checkpoint", names)))
+        if head is None:
+            raise unsigned_file("checkpoint")
+        if head[:2] != (manifest["origin"], manifest["size"]):
+            raise altered_file("checkpoint")
+        _, self.size, self.root = head
+        self.past = utf8(self.small("checkpoints.txt", names))
+        self.stretches = utf8(self.small("ranges.csv", names))
+
+    def ranges(self, manifest):
+        """First entry and number of entries of each stretch."""
+        wrong = altered_file("ranges.csv")
+        text = self.stretches
+        if text is None or not text.startswith("first,count\n") or not text.endswith("\n"):
+            raise wrong
+        ranges, following, entries = [], 0, 0
+        for line in text[:-1].split("\n")[1:]:
+            first, comma, count = line.partition(",")
+            first, count = decimal(first), decimal(count)
+            if (not comma or first is None or not count or first < following
+                    or first + count > manifest["size"] or len(ranges) >= RANGES_MAX):
+                raise wrong
+            following, entries = first + count + 1, entries + count
+            ranges.append((first, count))
+        if entries != manifest["entries"]:
+            raise wrong
+        return ranges
+
+    def read_tiles(self, names, size):
+        left = sum(name.startswith("tile/") for name in names)
+        for path, level, index, width, must in wanted_tiles(size):
+            if path in names:
+                data = self.whole(path, width * 32)
+                if data is None or len(data) != width * 32:
+                    raise altered_file(path)
+                self.tiles[level, index] = data
+                left -= 1
+            elif must:
+                raise Bad(2, f"missing file={path}")
+        if left:
+            raise altered_file("manifest.json")
+        for (level, index), data in sorted(self.tiles.items()):
+            if len(data) == TILE * 32:
+                at = index % TILE * 32
+                if self.tiles.get((level + 1, index // TILE), b"")[at : at + 32] != fold(data):
+                    raise altered_file(f"tile/{level}#{index}")
+        if self.root_at(size) != self.root:
+            raise altered_file("tile")
+
+    def node(self, height, number):
+        """The root of the whole subtree of 2**height leaves that has this number, or None."""
+        level, within = divmod(height, 8)
+        index, start = divmod(number << within, TILE)
+        data = self.tiles.get((level, index), b"")[start * 32 : (start + (1 << within)) * 32]
+        return fold(data) if len(data) == 32 << within else None
+
+    def root_at(self, size):
+        """The root of the first entries, or None where the tiles do not reach."""
+        if size == 0:
+            return sha256(b"")
+        root = None
+        for height in range(64):
+            if size >> height & 1:
+                left = self.node(height, (size >> height) - 1)
+                if left is None:
+                    return None
+                root = left if root is None else sha256(b"\x01" + left + root)
+        return root
+
+    def checkpoints(self, origin):
+        """Earlier checkpoints, those enclosed and those from outside."""
+        past = None if self.past is None else history(self.past.encode())
+        if past is None or len(past) > CHECKPOINTS_MAX:
+            raise altered_file("checkpoints.txt")
+        for note in past:
+            earlier = self.checkpoint(note)
+            if earlier is None or earlier[0] != origin or earlier[1] > self.size:
+                raise unsigned_file("checkpoints.txt")
+            if self.root_at(earlier[1]) != earlier[2]:
+                raise altered_file("checkpoints.txt")
+        for note in self.outside:
+            outside = self.checkpoint(note)
+            if outside is None or outside[0] != origin:
+                raise no_trust()
+            _, size, root = outside
+            if size > self.size:
+                raise Bad(2, f"truncated size={self.size} expected={size}")
+            known = self.root_at(size)
+            if known is None:
+                raise Bad(4, f"unchecked checkpoint={size}")
+            if known != root:
+                raise Bad(1, f"altered checkpoint={size}")
+
+    def leaves(self, first, count):
+        """The leaves of so many entries from one on, as one string of bytes; shorter where one is missing."""
+        out = []
+        while count:
+            index, start = divmod(first, TILE)
+            n = min(count, TILE - start)
+            out.append(self.tiles.get((0, index), b"")[start * 32 : (start + n) * 32])
+            if len(out[-1]) != n * 32:
+                break
+            first, count = first + n, count - n
+        return b"".join(out)
+
+    def hold(self, bodies, ranges):
+        """Holds lines against the leaves of the entries that are next; `ranges` shrinks."""
+        digest = hashlib.sha256
+        found = b"".join([digest(b"\0" + body).digest() for body in bodies])
+        while found and ranges:
+            first, count = ranges[-1]
+            count = min(count, len(found) // 32)
+            given, found = found[: count * 32], found[count * 32 :]
+            known = self.leaves(first, count)
+            if given != known:
+                same = next((n for n in range(count)
+                             if given[n * 32 : n * 32 + 32] != known[n * 32 : n * 32 + 32]))
+                raise altered_entry(first + same)
+            ranges[-1] = (first + count, ranges[-1][1] - count)
+            if not ranges[-1][1]:
+                ranges.pop()
+        # More lines than entries.
+        return not found
+
+    def entries(self, manifest, ranges):
+        """Holds each line against its leaf; how many are erasures."""
+        ranges = ranges[::-1]
+        digest, length, rest, redactions, sound = hashlib.sha256(), 0, b"", 0, True
+        for piece in self.files.pieces("entries.jsonl"):
+            if piece is None:
+                sound = False
+                break
+            digest.update(piece)
+            length += len(piece)
+            text = rest + piece
+            end = text.rfind(b"\n") + 1
+            whole, rest = text[:end], text[end:]
+            if whole:
+                sound = self.hold(whole[:-1].split(b"\n"), ranges)
+                redactions += sum(m.end() - m.start() <= 120 for m in ERASURE_RE.finditer(whole))
+            if not sound or len(rest) > 65535:
+                sound = False
+                break
+        if ranges:
+            raise altered_entry(ranges[-1][0])
+        file = next(f for f in manifest["files"] if f["name"] == "entries.jsonl")
+        if (not sound or rest or digest.hexdigest() != file["sha256"] or length != file["bytes"]
+                or self.listed["entries.jsonl"] != length):
+            raise altered_file("entries.jsonl")
+        return redactions
+
+
+def is_bundle(path):
+    """Whether a path is an evidence bundle and no log directory."""
+    return os.path.isfile(path) or (
+        not os.path.isdir(os.path.join(path, "journal")) and os.path.isfile(os.path.join(path, "manifest.json")))
+
+
+def verify_bundle(path, vkeys, checkpoints):
+    """The exit code, the verdict line and what the signed manifest says, for a bundle."""
+    try:
+        verifier = BundleVerifier(
+            Unpacked(path) if os.path.isdir(path) else Zip(path), vkeys, checkpoints)
+    except Bad as bad:
+        return bad.code, bad.line, []
+    return (*verifier.run(), verifier.report())
+
+
 # Proofs (RFC 9162, sections 2.1.3.2 and 2.1.4.2)
 
 PROOF_HASHES_MAX = 64
@@ -759,7 +1302,7 @@ def text_of(path):
 
 def main():
     parser = argparse.ArgumentParser(description="Verify an Interlock log directory or a proof.")
-    parser.add_argument("dir", nargs="?", help="the log directory, <data>/log")
+    parser.add_argument("dir", nargs="?", help="the log directory, <data>/log, or an evidence bundle")
     parser.add_argument("--vkey", action="append", default=[], help="key the log began with")
     parser.add_argument("--checkpoint", action="append", default=[],
                         help="file with a signed checkpoint kept outside")
@@ -786,6 +1329,8 @@ def main():
         if len(checkpoints) != 2:
             parser.error("--grown is between two checkpoints")
         code, line = verify_grown(text_of(options.grown), checkpoints, options.vkey)
+    elif is_bundle(options.dir):
+        code, line, logs = verify_bundle(options.dir, options.vkey, checkpoints)
     else:
         verifier = Verifier(Directory(options.dir), options.vkey, checkpoints)
         code, line = verifier.run()

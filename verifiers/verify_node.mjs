@@ -13,7 +13,18 @@ const context = vm.createContext({
   DecompressionStream, Uint8Array, DataView,
 });
 /** The page's verifier, and files in memory for it to read. */
-export const { Verifier, Files } = vm.runInContext(`${script}\n({ Verifier, Files })`, context);
+export const { Verifier, Files, BundleVerifier, ZipFiles, FolderFiles, Bad } = vm.runInContext(
+  `${script}\n({ Verifier, Files, BundleVerifier, ZipFiles, FolderFiles, Bad })`, context);
+
+/** The verdict on an evidence bundle: the bytes of a zip. */
+export async function verifyBundle(zip, vkeys, checkpoints) {
+  try {
+    return await new BundleVerifier(await ZipFiles.open(new Blob([zip])), vkeys, checkpoints).run();
+  } catch (error) {
+    if (error instanceof Bad) return { code: error.code, line: error.line };
+    throw error;
+  }
+}
 
 /** The files below a folder, by path. */
 export function load(dir) {
@@ -38,7 +49,9 @@ if (process.argv[1] === here) {
     else if (arg === "--checkpoint") checkpoints.push(readFileSync(args.shift(), "utf8"));
     else dir = arg;
   }
-  const verdict = await new Verifier(new Files(load(dir)), vkeys, checkpoints).run();
+  const verdict = statSync(dir).isFile()
+    ? await verifyBundle(readFileSync(dir), vkeys, checkpoints)
+    : await new Verifier(new Files(load(dir)), vkeys, checkpoints).run();
   console.log(verdict.line);
   process.exitCode = verdict.code;
 }

@@ -17,6 +17,7 @@ import { Approvals } from './screens/Approvals';
 import { Audit } from './screens/Audit';
 import { Join } from './screens/Join';
 import { Now } from './screens/Now';
+import { OpenFile } from './screens/OpenFile';
 import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
 import { Runs } from './screens/Runs';
@@ -48,6 +49,7 @@ const SCREENS: readonly Screen[] = [
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts) => <Policies name={parts[1] ?? null} /> },
   { path: 'alerts', name: 'Alerts', letter: 'l', render: () => <Alerts /> },
   { path: 'audit', name: 'Audit', letter: 'u', render: (parts) => <Audit seq={parts[1] ?? null} /> },
+  { path: 'open', name: 'Open file', letter: 'o', render: () => <OpenFile /> },
   { path: 'settings', name: 'Settings', letter: 's', render: () => <Settings /> },
 ];
 
@@ -318,7 +320,8 @@ async function signOut(who: Who) {
 
 export function App() {
   const mark = useSyncExternalStore(session.subscribe, () => session.mark);
-  const joins = usePlace().parts[0] === 'join';
+  const place = usePlace();
+  const joins = place.parts[0] === 'join';
   const who = useQuery(mark === null || joins ? null : `whoami ${mark}`, async () => {
     const key = session.key;
     const found = await api.whoami(key);
@@ -333,6 +336,17 @@ export function App() {
     else session.end(session.key === null ? 'The session is over: it ran out, or was ended.' : 'The server does not accept this key any more.');
   }, [who.error]);
   if (joins) return <Join />;
+  // A file is read without a server, and so without a key.
+  if (mark === null && place.parts[0] === 'open') {
+    return (
+      <main id="main" className="alone">
+        <OpenFile />
+        <p>
+          <Link href="/">Sign in</Link>
+        </p>
+      </main>
+    );
+  }
   if (mark === null) return <SignIn />;
   if (!who.data) {
     return (

@@ -15,8 +15,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("interlock-store", &["interlock-core"]),
     ("interlock-effects", &["interlock-features"]),
     (
+        "interlock-evidence",
+        &["interlock-core", "interlock-features"],
+    ),
+    (
         "interlock-runtime",
-        &["interlock-core", "interlock-policy", "interlock-store"],
+        &[
+            "interlock-core",
+            "interlock-evidence",
+            "interlock-policy",
+            "interlock-store",
+        ],
     ),
     (
         "interlock-python",
@@ -52,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "interlock-core",
             "interlock-deep",
+            "interlock-evidence",
             "interlock-policy",
             "interlock-runtime",
             "interlock-server",

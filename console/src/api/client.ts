@@ -45,6 +45,8 @@ export class JsonText {
 }
 
 const TIMEOUT_MS = 70_000;
+/** How long evidence may take to be gathered and sent. */
+const DOWNLOAD_MS = 3_600_000;
 
 function address(path: string, options: { path?: object; query?: object | undefined }): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -76,8 +78,8 @@ async function failure(response: Response): Promise<ApiFailure> {
   );
 }
 
-async function send(method: string, url: string, body: unknown, signal: AbortSignal | undefined, key: string | null): Promise<Response> {
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+async function send(method: string, url: string, body: unknown, signal: AbortSignal | undefined, key: string | null, timeout = TIMEOUT_MS): Promise<Response> {
+  const limit = AbortSignal.timeout(timeout);
   let response: Response;
   try {
     response = await fetch(url, {
@@ -141,6 +143,23 @@ export const api = {
     const bytes = new Uint8Array(await response.arrayBuffer());
     // One line: the bytes and a line end.
     return bytes.at(-1) === 10 ? bytes.slice(0, -1) : bytes;
+  },
+
+  /** A file that the server makes, and its name; `received` hears how much has come. */
+  async download(method: 'GET' | 'POST', path: string, body: unknown, received: (bytes: number) => void, otherwise = 'download'): Promise<{ blob: Blob; name: string }> {
+    const response = await send(method, path, body, undefined, session.key, DOWNLOAD_MS);
+    const name = /filename="([A-Za-z0-9._-]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1] ?? otherwise;
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    const reader = response.body?.getReader();
+    let bytes = 0;
+    for (;;) {
+      const piece = await reader?.read();
+      if (!piece || piece.done) break;
+      parts.push(piece.value);
+      bytes += piece.value.length;
+      received(bytes);
+    }
+    return { blob: new Blob(parts, { type: response.headers.get('content-type') ?? '' }), name };
   },
 
   /** Who a key is, before it is kept; without one, whose session the browser holds. */

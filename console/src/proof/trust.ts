@@ -43,6 +43,11 @@ export function trustedKey(presented: string): Trusted {
     : { vkey: first, known: true, changed: true, said: 'The server presents another key than the one that this browser met first; the first one was used.' };
 }
 
+/** The key that this browser met first, if it met one. */
+export function knownKey(): string | null {
+  return read(KEY);
+}
+
 /** Takes the presented key as the one to check with. */
 export function trustAnew(presented: string): void {
   write(KEY, presented);

@@ -5,6 +5,7 @@ import { api, explain, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import { Untrusted, UntrustedJson } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
+import { EvidenceExport } from '../parts/EvidenceExport';
 import { ProofPanel, Steps } from '../parts/ProofPanel';
 import { Empty, Facts, Panel, Problem } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
@@ -250,7 +251,7 @@ export function Audit({ seq }: { seq: string | null }) {
         </p>
       </section>
       <section className="split-detail" aria-label="The entry">
-        {open === null ? <article className="detail"><Head /></article> : <Detail key={open} seq={open} verifyRef={verifyRef} />}
+        {open === null ? <article className="detail"><Head /><EvidenceExport /></article> : <Detail key={open} seq={open} verifyRef={verifyRef} />}
       </section>
     </div>
   );

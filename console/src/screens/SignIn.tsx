@@ -3,6 +3,7 @@
 
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { api, explain } from '../api/client';
+import { Link } from '../router';
 import { session } from '../session';
 import { lastWay, rememberWay } from '../way';
 
@@ -164,6 +165,9 @@ export function SignIn() {
           </button>
         </div>
         {way === 'key' ? <ByKey /> : <ByLogin />}
+        <p className="hint">
+          <Link href="/open">Open a file</Link> needs neither.
+        </p>
       </section>
     </main>
   );

@@ -5,6 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+/// How long evidence may take to be gathered and sent.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
+
 /// A connection to a server with one key.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -55,12 +58,32 @@ impl Client {
         self.send_text(self.http.get(format!("{}{path}", self.base)))
     }
 
+    /// `POST path` with a JSON body, for an answer of any length that may take long to begin.
+    pub(crate) fn download(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<reqwest::blocking::Response> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.respond(request.timeout(DOWNLOAD_TIMEOUT))
+    }
+
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
         let body = self.send_text(request)?;
         Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
+        self.respond(request)?
+            .text()
+            .context("the server broke off its answer")
+    }
+
+    /// The answer, when it is one of success.
+    fn respond(
+        &self,
+        request: reqwest::blocking::RequestBuilder,
+    ) -> Result<reqwest::blocking::Response> {
         let response = request
             .header("x-api-key", &self.key)
             .header(
@@ -75,8 +98,8 @@ impl Client {
                 )
             })?;
         let status = response.status();
-        let body = response.text().context("the server broke off its answer")?;
         if !status.is_success() {
+            let body = response.text().context("the server broke off its answer")?;
             let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
             let message = value["message"]
                 .as_str()
@@ -84,6 +107,6 @@ impl Client {
                 .unwrap_or("no message");
             bail!("the server answered {status}: {message}");
         }
-        Ok(body)
+        Ok(response)
     }
 }

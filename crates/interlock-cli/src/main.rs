@@ -49,6 +49,10 @@ enum Command {
     Policy(commands::policy::Args),
     /// Verify, prove, export and follow the record.
     Audit(commands::audit::Args),
+    /// Take a part of the record out with what proves it, and verify it.
+    Evidence(commands::evidence::Args),
+    /// Report what the record proves for the controls of a framework.
+    Report(commands::report::Args),
     /// Create, list, rotate and revoke API keys.
     Keys(commands::keys::Args),
     /// Add people who sign in, and take their access away.
@@ -80,6 +84,8 @@ fn main() -> std::process::ExitCode {
         Command::Explain(args) => commands::explain::run(args, out),
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
+        Command::Evidence(args) => commands::evidence::run(args, out),
+        Command::Report(args) => commands::report::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Users(args) => commands::users::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),

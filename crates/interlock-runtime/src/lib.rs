@@ -14,6 +14,7 @@ mod content;
 mod deep;
 mod draft;
 mod error;
+pub mod evidence;
 mod floor;
 mod fold;
 mod idempotency;

@@ -130,6 +130,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::audit::proof))
         .routes(routes!(api::audit::consistency))
         .routes(routes!(api::audit::export))
+        .routes(routes!(api::evidence::export))
+        .routes(routes!(api::evidence::report))
         .routes(routes!(api::content::get))
         .routes(routes!(api::content::check))
         .routes(routes!(api::content::erase))

@@ -7,7 +7,7 @@ mod show;
 mod tail;
 mod verify;
 
-pub(crate) use self::verify::{LogDirectory, enclosed_vkey};
+pub(crate) use self::verify::{LogDirectory, enclosed_vkey, read_vkey};
 
 use std::path::{Path, PathBuf};
 
@@ -54,19 +54,19 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 
 /// Where the record is read: from a server, or from the data directory of one that is stopped.
 #[derive(Debug, clap::Args)]
-struct From {
+pub(crate) struct From {
     /// A data directory that no server runs on, instead of a server.
     #[arg(long)]
-    data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// The tenant, with --data; a server knows it by the key.
     #[arg(long, default_value = interlock_runtime::DEFAULT_TENANT, requires = "data")]
-    tenant: String,
+    pub(crate) tenant: String,
     #[command(flatten)]
-    server: ServerArgs,
+    pub(crate) server: ServerArgs,
 }
 
 /// Opens everything in a data directory that no server holds.
-fn runtime(data: &Path, tenant: &str) -> Result<Runtime> {
+pub(crate) fn runtime(data: &Path, tenant: &str) -> Result<Runtime> {
     if !data.join("log").join("journal").is_dir() {
         bail!(
             "`{}` is not a data directory: it has no `log/journal`",
@@ -88,7 +88,7 @@ fn runtime(data: &Path, tenant: &str) -> Result<Runtime> {
 }
 
 /// Who acts when it is not a key.
-const OPERATOR: &str = "operator";
+pub(crate) const OPERATOR: &str = "operator";
 
 /// Opens the journal of a data directory that no server holds.
 fn open(data: &Path) -> Result<Journal> {

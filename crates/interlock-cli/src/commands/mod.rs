@@ -9,11 +9,13 @@ pub(crate) mod completions;
 mod deep;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod evidence;
 pub(crate) mod explain;
 pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod tools;
+pub(crate) mod report;
 pub(crate) mod up;
 pub(crate) mod users;
 

@@ -15,7 +15,7 @@ const ACTIONS: usize = 20;
 const RECORD_HEADER_BYTES: usize = 96;
 
 /// A data directory with decisions in it, and its key.
-fn recorded() -> (TempDir, String) {
+pub(crate) fn recorded() -> (TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let (runtime, _) = Runtime::open(Options::on(&directory.path().join("data"))).unwrap();
     for n in 0..ACTIONS {

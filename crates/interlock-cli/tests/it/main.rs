@@ -4,6 +4,7 @@ mod audit;
 mod command;
 mod decide;
 mod doctor;
+mod evidence;
 mod help;
 mod hook;
 mod kill;

@@ -326,7 +326,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When the content was erased or cannot be read.
-    pub(super) fn shown_edit(
+    pub(crate) fn shown_edit(
         &self,
         tenant: &str,
         id: &str,

@@ -9,6 +9,7 @@ mod bundles;
 mod content;
 mod deep;
 mod disk;
+mod evidence;
 mod faults;
 mod gate;
 mod idempotency;

@@ -13,6 +13,7 @@ pub mod content;
 pub mod deliveries;
 pub mod draft;
 pub mod edit_previews;
+pub mod evidence;
 pub mod explained;
 pub mod health;
 pub mod join;

@@ -20,6 +20,7 @@
 //! before the entry is written, and synced before the entry is. **Invariant:** a failed sync is never tried again.
 
 mod error;
+mod evidence;
 pub mod fault;
 mod keyfile;
 mod lock;
@@ -36,6 +37,7 @@ pub mod vfs;
 mod writer;
 
 pub use error::JournalError;
+pub use evidence::Seen;
 pub use interlock_core::audit::body::Body;
 pub use interlock_core::audit::frame::Kind;
 pub use lock::{Held, Holder, take as lock_file};

@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError};
 /// A record where it stands.
 type Found<'a> = (Position, Header, &'a [u8]);
 /// Called with each record; ends the walk by breaking.
-type OnRecord<'a> = dyn FnMut(Position, &Header, &[u8]) -> ControlFlow<()> + 'a;
+pub(super) type OnRecord<'a> = dyn FnMut(Position, &Header, &[u8]) -> ControlFlow<()> + 'a;
 type Tiles = HashMap<(u8, u64), Arc<Vec<Hash>>>;
 
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -218,7 +218,12 @@ impl Shared {
     }
 
     /// Calls `f` with the entries of `log` from `seq` on until it breaks.
-    fn entries(&self, log: usize, seq: u64, f: &mut OnRecord<'_>) -> Result<(), JournalError> {
+    pub(super) fn entries(
+        &self,
+        log: usize,
+        seq: u64,
+        f: &mut OnRecord<'_>,
+    ) -> Result<(), JournalError> {
         let mut walk = self.walk_to(log, seq)?;
         while let Some((position, header, body)) = walk.next()? {
             if header.log as usize == log
@@ -231,7 +236,7 @@ impl Shared {
         Ok(())
     }
 
-    fn log_of(&self, tenant: &str) -> Result<(usize, String, Frontier), JournalError> {
+    pub(super) fn log_of(&self, tenant: &str) -> Result<(usize, String, Frontier), JournalError> {
         let state = self.state();
         let log = state.by_tenant.get(tenant).copied();
         let found = log.and_then(|n| Some((n, state.logs.get(n)?)));

@@ -105,7 +105,8 @@ fn log_directory(dir: &Path) -> Result<PathBuf> {
     )
 }
 
-fn read_vkey(given: &str) -> Result<String> {
+/// A key: the text of a file, or what was given itself.
+pub(crate) fn read_vkey(given: &str) -> Result<String> {
     let path = Path::new(given);
     if path.is_file() {
         let text =

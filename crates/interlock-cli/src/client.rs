@@ -50,12 +50,28 @@ impl Client {
         self.send_text(self.http.get(format!("{}{path}", self.base)))
     }
 
+    /// `GET path` of something that comes in pages: the lines, where the next page begins, and whether
+    /// there is one already.
+    pub(crate) fn get_page(&self, path: &str) -> Result<(String, Option<u64>, bool)> {
+        let (headers, body) = self.ask(self.http.get(format!("{}{path}", self.base)))?;
+        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        let next = header("x-next-after").and_then(|v| v.parse().ok());
+        Ok((body, next, header("x-more") == Some("true")))
+    }
+
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
         let body = self.send_text(request)?;
         Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
+        Ok(self.ask(request)?.1)
+    }
+
+    fn ask(
+        &self,
+        request: reqwest::blocking::RequestBuilder,
+    ) -> Result<(reqwest::header::HeaderMap, String)> {
         let response = request
             .header("x-api-key", &self.key)
             .header(
@@ -70,6 +86,7 @@ impl Client {
                 )
             })?;
         let status = response.status();
+        let headers = response.headers().clone();
         let body = response.text().context("the server broke off its answer")?;
         if !status.is_success() {
             let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
@@ -79,6 +96,6 @@ impl Client {
                 .unwrap_or("no message");
             bail!("the server answered {status}: {message}");
         }
-        Ok(body)
+        Ok((headers, body))
     }
 }

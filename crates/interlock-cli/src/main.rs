@@ -49,6 +49,8 @@ enum Command {
     Policy(commands::policy::Args),
     /// Verify, prove, export and follow the record.
     Audit(commands::audit::Args),
+    /// Write the record as events that a SIEM reads: OCSF, CEF, syslog, JSON lines.
+    Export(commands::export::Args),
     /// Create, list and revoke API keys.
     Keys(commands::keys::Args),
     /// Stop agents, let them go on, and undo what they did.
@@ -74,6 +76,7 @@ fn main() -> std::process::ExitCode {
         Command::Explain(args) => commands::explain::run(args, out),
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
+        Command::Export(args) => commands::export::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),

@@ -45,6 +45,7 @@ struct Inner {
     started: Instant,
     admission: Arc<Admission>,
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
+    exports: std::sync::OnceLock<crate::export::Statuses>,
 }
 
 impl App {
@@ -71,6 +72,7 @@ impl App {
             started: Instant::now(),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
+            exports: std::sync::OnceLock::new(),
         }))
     }
 
@@ -95,6 +97,17 @@ impl App {
     /// How people are reached, if that is configured.
     pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
         self.0.channels.get().map(Arc::clone)
+    }
+
+    /// Says once how the sinks of the record are doing, so that it can be asked for.
+    pub fn set_exports(&self, statuses: crate::export::Statuses) {
+        // The first one stands.
+        let _ = self.0.exports.set(statuses);
+    }
+
+    /// How the sinks of the record are doing, if there are any.
+    pub(crate) fn exports(&self) -> Option<&crate::export::Statuses> {
+        self.0.exports.get()
     }
 
     /// Who is let in.

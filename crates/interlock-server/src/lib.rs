@@ -10,6 +10,7 @@ mod connection;
 mod console;
 mod document;
 mod error;
+pub mod export;
 mod limits;
 mod metrics;
 mod serve;
@@ -114,6 +115,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::audit::proof))
         .routes(routes!(api::audit::consistency))
         .routes(routes!(api::audit::export))
+        .routes(routes!(api::export::events))
+        .routes(routes!(api::export::sinks))
         .routes(routes!(api::content::get))
         .routes(routes!(api::content::check))
         .routes(routes!(api::content::erase))

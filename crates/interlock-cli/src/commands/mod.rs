@@ -9,6 +9,7 @@ mod deep;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;

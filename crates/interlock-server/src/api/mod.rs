@@ -12,6 +12,7 @@ pub mod content;
 pub mod deliveries;
 pub mod draft;
 pub mod explained;
+pub mod export;
 pub mod health;
 pub mod keys;
 pub mod kill;

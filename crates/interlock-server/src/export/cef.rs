@@ -138,6 +138,6 @@ mod tests {
             escaped("a=b\\ c|d\n suser=root \u{202e}", 1_023),
             "a\\=b\\\\ c|d[U+000A] suser\\=root [U+202E]"
         );
-        assert_eq!(escaped(" \t ", 9), "[U+0009]");
+        assert_eq!(escaped(" \t ", 99), "[U+0009]");
     }
 }

@@ -282,6 +282,7 @@ impl Follower {
         if let Some(gap) = self.gap.clone() {
             self.deliver(&[gap])?;
             self.gap = None;
+            self.refused.clear();
         }
         let journal = self.runtime.journal().clone();
         if journal.end() == self.mark.next() {

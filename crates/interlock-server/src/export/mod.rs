@@ -24,6 +24,8 @@ mod rotate;
 mod sink;
 mod status;
 mod syslog;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use config::{Config, Format};

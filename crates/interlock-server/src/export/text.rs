@@ -7,8 +7,9 @@ pub(super) fn bounded(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let mark = format!("…[+{} bytes]", text.len() - max);
-    let keep = max.saturating_sub(mark.len());
+    // No mark is longer than that of the whole text.
+    let longest = format!("…[+{} bytes]", text.len());
+    let keep = max.saturating_sub(longest.len());
     let at = (0..=keep)
         .rev()
         .find(|at| text.is_char_boundary(*at))
@@ -48,6 +49,7 @@ mod tests {
         let cut = bounded(&"é".repeat(100), 61);
         assert!(cut.len() <= 61 && cut.ends_with("bytes]"), "{cut}");
         assert!(bounded("abcdef", 1).contains("+6 bytes"));
+        assert!(bounded(&"x".repeat(1_099), 1_000).len() <= 1_000);
         for max in 0..40 {
             // Shorter than the mark itself it cannot be.
             assert!(bounded(&"日本".repeat(20), max).len() <= max.max(18));

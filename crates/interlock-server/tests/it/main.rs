@@ -10,6 +10,7 @@ mod content;
 mod disk;
 mod distrust;
 mod door;
+mod export;
 mod hardening;
 mod keys;
 mod published;

@@ -60,6 +60,7 @@ tools:
 	@sh scripts/require.sh cargo python3
 	@sh scripts/tools.sh $(VENV)
 	@sh scripts/adapters.sh $(VENV)
+	@sh scripts/siem.sh $(VENV)
 	@sh scripts/node.sh
 	@sh scripts/console.sh
 	@sh scripts/chromium.sh

@@ -384,6 +384,14 @@ def schemathesis(venv, server, examples, report, environment, *options):
     return next((l.strip() for l in result.stdout.splitlines() if re.search(r"\d+ generated", l)), ""), seen
 
 
+def siem(interpreter, binary):
+    ran = subprocess.run(
+        [interpreter, str(ROOT / "scripts" / "verify_siem.py"), binary], capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-4000:]
+    return ran.stdout.strip()
+
+
 def openapi(venv, server, examples):
     with urllib.request.urlopen(server.base + "/openapi.json", timeout=10) as answer:
         served = json.load(answer)
@@ -513,6 +521,13 @@ def main():
             skip("alert, pause, rollback, resume", why)
         else:
             check("alert, pause, rollback, resume", verify_response.drill, binary)
+
+    if wanted("siem"):
+        readers = os.path.join(venv + "-siem", "bin", "python")
+        if os.path.exists(readers):
+            check("events read by parsers of others", siem, os.path.abspath(readers), binary)
+        else:
+            skip("events read by parsers of others", "the readers are not installed (make tools)")
 
     if wanted("openapi"):
         with tempfile.TemporaryDirectory() as directory:

@@ -68,6 +68,17 @@ impl Client {
         self.respond(request.timeout(DOWNLOAD_TIMEOUT))
     }
 
+    /// `GET path` of something that comes in pages: the lines, where the next page begins, and whether
+    /// there is one already.
+    pub(crate) fn get_page(&self, path: &str) -> Result<(String, Option<u64>, bool)> {
+        let response = self.respond(self.http.get(format!("{}{path}", self.base)))?;
+        let headers = response.headers().clone();
+        let body = response.text().context("the server broke off its answer")?;
+        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        let next = header("x-next-after").and_then(|v| v.parse().ok());
+        Ok((body, next, header("x-more") == Some("true")))
+    }
+
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
         let body = self.send_text(request)?;
         Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))

@@ -49,6 +49,8 @@ enum Command {
     Policy(commands::policy::Args),
     /// Verify, prove, export and follow the record.
     Audit(commands::audit::Args),
+    /// Write the record as events that a SIEM reads: OCSF, CEF, syslog, JSON lines.
+    Export(commands::export::Args),
     /// Take a part of the record out with what proves it, and verify it.
     Evidence(commands::evidence::Args),
     /// Report what the record proves for the controls of a framework.
@@ -86,6 +88,7 @@ fn main() -> std::process::ExitCode {
         Command::Audit(args) => commands::audit::run(args, out),
         Command::Evidence(args) => commands::evidence::run(args, out),
         Command::Report(args) => commands::report::run(args, out),
+        Command::Export(args) => commands::export::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Users(args) => commands::users::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),

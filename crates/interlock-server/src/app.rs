@@ -48,6 +48,7 @@ struct Inner {
     admission: Arc<Admission>,
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
     identity: Identity,
+    exports: std::sync::OnceLock<crate::export::Statuses>,
 }
 
 impl App {
@@ -75,6 +76,7 @@ impl App {
             identity: Identity::new(&limits),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
+            exports: std::sync::OnceLock::new(),
         }))
     }
 
@@ -136,6 +138,17 @@ impl App {
             .await?;
         let (session, user) = found.ok_or_else(ApiError::unauthorized)?;
         Ok(Caller::of_session(self, &session, &user))
+    }
+
+    /// Says once how the sinks of the record are doing, so that it can be asked for.
+    pub fn set_exports(&self, statuses: crate::export::Statuses) {
+        // The first one stands.
+        let _ = self.0.exports.set(statuses);
+    }
+
+    /// How the sinks of the record are doing, if there are any.
+    pub(crate) fn exports(&self) -> Option<&crate::export::Statuses> {
+        self.0.exports.get()
     }
 
     /// Who is let in.

@@ -11,6 +11,7 @@ mod console;
 mod document;
 mod error;
 mod identity;
+pub mod export;
 mod limits;
 mod metrics;
 mod serve;
@@ -132,6 +133,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::audit::export))
         .routes(routes!(api::evidence::export))
         .routes(routes!(api::evidence::report))
+        .routes(routes!(api::export::events))
+        .routes(routes!(api::export::sinks))
         .routes(routes!(api::content::get))
         .routes(routes!(api::content::check))
         .routes(routes!(api::content::erase))

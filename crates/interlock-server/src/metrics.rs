@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use interlock_core::model::Effect;
 
 use crate::App;
+use crate::export::SinkStatus;
 
 /// The figures of this process. They name no agent and no content.
 pub(crate) async fn render(State(app): State<App>) -> impl IntoResponse {
@@ -49,6 +50,7 @@ pub(crate) async fn render(State(app): State<App>) -> impl IntoResponse {
     );
     load(&app, &mut out);
     deep(&app, &mut out);
+    exports(&app, &mut out);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }
 
@@ -72,6 +74,62 @@ fn deep(app: &App, out: &mut String) {
         out,
         "# HELP interlock_deep_waiting Actions and results that wait for the deeper model.\n# TYPE interlock_deep_waiting gauge\ninterlock_deep_waiting {}",
         counts.waiting
+    );
+}
+
+/// How far each sink of the record has come.
+fn exports(app: &App, out: &mut String) {
+    let Some(statuses) = app.exports() else {
+        return;
+    };
+    let (sinks, now) = (statuses.now(), app.runtime().now());
+    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&SinkStatus) -> u64| {
+        let _ = writeln!(
+            out,
+            "# HELP interlock_export_{name} {help}\n# TYPE interlock_export_{name} {kind}"
+        );
+        for sink in &sinks {
+            // A name holds letters, digits and `-` only.
+            let _ = writeln!(
+                out,
+                "interlock_export_{name}{{sink=\"{}\"}} {}",
+                sink.name,
+                value(sink)
+            );
+        }
+    };
+    family(
+        "lag_entries",
+        "gauge",
+        "Entries of the record that a sink has not come to.",
+        &|s| s.lag_entries,
+    );
+    family(
+        "lag_seconds",
+        "gauge",
+        "Age of the oldest entry that waits for a sink.",
+        &|s| {
+            let since = s.waiting_since.map_or(0, |at| now.saturating_sub(at));
+            u64::try_from(since / 1_000_000_000).unwrap_or(0)
+        },
+    );
+    family(
+        "delivered_total",
+        "counter",
+        "Events that a receiver took.",
+        &|s| s.delivered,
+    );
+    family(
+        "rejected_total",
+        "counter",
+        "Events that a receiver will never take.",
+        &|s| s.rejected,
+    );
+    family(
+        "failures",
+        "gauge",
+        "Attempts in a row that failed.",
+        &|s| u64::from(s.failures),
     );
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn runtime(data: &Path, tenant: &str) -> Result<Runtime> {
 pub(crate) const OPERATOR: &str = "operator";
 
 /// Opens the journal of a data directory that no server holds.
-fn open(data: &Path) -> Result<Journal> {
+pub(crate) fn open(data: &Path) -> Result<Journal> {
     if !data.join("log").join("journal").is_dir() {
         bail!(
             "`{}` is not a data directory: it has no `log/journal`",

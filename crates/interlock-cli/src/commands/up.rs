@@ -16,7 +16,7 @@ use interlock_runtime::{
 };
 use interlock_server::channels::Notifier;
 use interlock_server::channels::config::Config;
-use interlock_server::{App, AppOptions};
+use interlock_server::{App, AppOptions, export};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
 
@@ -70,6 +70,10 @@ pub(crate) struct Args {
     #[arg(long, env = "INTERLOCK_EXECUTOR_LEASE", value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     executor_lease: u32,
+    /// A file that says which receivers get the record as events or traces: files, syslog, Splunk,
+    /// webhooks, OTLP.
+    #[arg(long, env = "INTERLOCK_EXPORT", value_name = "FILE")]
+    export: Option<PathBuf>,
     /// Run the demo once the server is up.
     #[arg(long)]
     demo: bool,
@@ -158,6 +162,12 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         .map(|path| Config::load(path).map(Arc::new))
         .transpose()
         .map_err(|error| anyhow::anyhow!(error))?;
+    let export = args
+        .export
+        .as_deref()
+        .map(export::Config::load)
+        .transpose()
+        .map_err(|error| anyhow::anyhow!(error))?;
     // Taken before they are read, so that no change falls between.
     let marks = watch::marks(&args.policy);
     let options = Options {
@@ -194,6 +204,13 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
     }
     app.refresh_people().context("cannot read the users")?;
+    let mut exporter = None;
+    if let Some(export) = export {
+        let started = export::Exporter::start(&runtime, &data, &export)
+            .map_err(|error| anyhow::anyhow!(error))?;
+        app.set_exports(started.statuses());
+        exporter = Some(started);
+    }
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -218,6 +235,9 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     watch.stop();
     if let Some(mut notifier) = notifier {
         notifier.stop();
+    }
+    if let Some(mut exporter) = exporter {
+        exporter.stop();
     }
     socket.close();
     runtime.close();

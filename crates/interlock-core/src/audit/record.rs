@@ -129,11 +129,28 @@ pub fn decision_body(
             (!action.idempotency_key.is_empty()).then_some(action.idempotency_key.as_str()),
         )
         .opt_str("approval", meta.approval)
+        .opt_str("traceparent", traceparent(action))
         .opt_str("source", (!meta.source.is_empty()).then_some(meta.source));
     if let Some(reported) = meta.reported {
         body.raw("reported", reported);
     }
     body.finish()
+}
+
+/// The trace that the caller is in, where its metadata says so in the form of W3C Trace Context
+/// (section 3.2): `00-<32 digits>-<16 digits>-<2 digits>`, of which neither id is all zeros. Ids only, so
+/// that it stands in every content mode.
+fn traceparent(action: &Action) -> Option<&str> {
+    let text = action.metadata.get("traceparent")?.as_str()?;
+    let mut parts = text.split('-');
+    let mut part = |bytes: usize| {
+        let part = parts.next()?;
+        let digits = part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        (part.len() == bytes && digits).then_some(part)
+    };
+    let (version, trace, span, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+    let set = |id: &str| id.bytes().any(|b| b != b'0');
+    (version == "00" && set(trace) && set(span) && parts.next().is_none()).then_some(text)
 }
 
 fn list<T>(
@@ -361,4 +378,35 @@ fn readings(out: &mut String, decision: &Decision) {
         });
     }
     out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Value;
+
+    #[test]
+    fn a_trace_parent_is_taken_in_its_own_form_only() {
+        let given = |text: &str| {
+            let mut action = Action::default();
+            action
+                .metadata
+                .insert("traceparent".to_owned(), Value::from(text));
+            traceparent(&action).map(str::to_owned)
+        };
+        let right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(given(right).as_deref(), Some(right));
+        for wrong in [
+            "",
+            "00",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+        ] {
+            assert_eq!(given(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub mod draft;
 pub mod edit_previews;
 pub mod evidence;
 pub mod explained;
+pub mod export;
 pub mod health;
 pub mod join;
 pub mod keys;

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 /// How long one message may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read.
-pub(super) const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// Where systems keep the authorities that they trust.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -164,7 +164,7 @@ impl Resolver for Checked {
 }
 
 /// The authorities that this machine trusts, or those of a file, as PEM.
-pub(super) fn authorities(file: Option<&std::path::Path>) -> Result<Vec<u8>, String> {
+pub(crate) fn authorities(file: Option<&std::path::Path>) -> Result<Vec<u8>, String> {
     let path = match file {
         Some(path) => path.to_owned(),
         None => BUNDLES
@@ -177,7 +177,7 @@ pub(super) fn authorities(file: Option<&std::path::Path>) -> Result<Vec<u8>, Str
 }
 
 /// A client that connects where it may.
-pub(super) fn client(
+pub(crate) fn client(
     guard: &Guard,
     tls: bool,
     ca_file: Option<&std::path::Path>,

@@ -20,11 +20,11 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn text(&self) -> Result<&str, String> {
+    pub(crate) fn text(&self) -> Result<&str, String> {
         std::str::from_utf8(&self.0).map_err(|_| "the secret is not text".to_owned())
     }
 }
@@ -38,13 +38,13 @@ impl fmt::Debug for Secret {
 /// Where a secret is: in a variable of the environment, or in a file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SecretPlace {
+pub(crate) struct SecretPlace {
     env: Option<String>,
     file: Option<PathBuf>,
 }
 
 impl SecretPlace {
-    fn read(&self, what: &str) -> Result<Secret, String> {
+    pub(crate) fn read(&self, what: &str) -> Result<Secret, String> {
         let bytes = match (&self.env, &self.file) {
             (Some(name), None) => std::env::var(name)
                 .map_err(|_| format!("{what}: the variable `{name}` is not set"))?
@@ -60,7 +60,7 @@ impl SecretPlace {
     }
 }
 
-fn read(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
     let wrong = |e: std::io::Error| format!("cannot read `{}`: {e}", path.display());
     let file = std::fs::File::open(path).map_err(wrong)?;
@@ -245,7 +245,7 @@ pub struct Config {
     pub channels: BTreeMap<String, Channel>,
 }
 
-fn networks(what: &str, texts: &[String]) -> Result<Guard, String> {
+pub(crate) fn networks(what: &str, texts: &[String]) -> Result<Guard, String> {
     let allow = texts
         .iter()
         .map(|text| {
@@ -255,7 +255,7 @@ fn networks(what: &str, texts: &[String]) -> Result<Guard, String> {
     Ok(Guard { allow })
 }
 
-fn checked_url(what: &str, url: &str) -> Result<(), String> {
+pub(crate) fn checked_url(what: &str, url: &str) -> Result<(), String> {
     let uri: ureq::http::Uri = url
         .parse()
         .map_err(|_| format!("{what}: `{url}` is not a URL"))?;
@@ -442,7 +442,7 @@ impl ChannelFile {
 }
 
 /// A key as Standard Webhooks writes it: `whsec_` and 24 to 64 bytes in base64.
-fn signing_key(what: &str, place: &SecretPlace) -> Result<Secret, String> {
+pub(crate) fn signing_key(what: &str, place: &SecretPlace) -> Result<Secret, String> {
     let written = place.read(&format!("{what}: a secret"))?;
     let key = written
         .text()

@@ -10,10 +10,10 @@ pub mod address;
 pub mod config;
 mod email;
 pub(crate) mod link;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod slack;
-mod text;
-mod webhook;
+pub(crate) mod text;
+pub(crate) mod webhook;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

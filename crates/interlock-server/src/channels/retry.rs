@@ -30,9 +30,14 @@ pub(super) fn next(failures: u32, wait_s: Option<u64>, now: UnixNanos) -> Option
 
 fn at(failures: u32, wait_s: Option<u64>, now: UnixNanos, random: u16) -> Option<UnixNanos> {
     let pause = *PAUSES.get(usize::try_from(failures).ok()?)?;
-    let spread = pause / 5 * 2 / 1_000 * (i64::from(random) % 1_001);
     let asked = i64::try_from(wait_s.unwrap_or(0).min(3_600)).unwrap_or(0) * SECOND;
-    Some(now.saturating_add((pause - pause / 5 + spread).max(asked)))
+    Some(now.saturating_add(spread(pause, random).max(asked)))
+}
+
+/// A pause, spread by up to a fifth either way, so that many who failed at once do not come again at
+/// once.
+pub(crate) fn spread(pause: i64, random: u16) -> i64 {
+    pause - pause / 5 + pause / 5 * 2 / 1_000 * (i64::from(random) % 1_001)
 }
 
 #[cfg(test)]

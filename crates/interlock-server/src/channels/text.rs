@@ -44,7 +44,7 @@ pub(super) fn html(text: &str, max: usize) -> String {
 }
 
 /// As [`visible`], on one line: for headers and titles.
-pub(super) fn line(text: &str, max: usize) -> String {
+pub(crate) fn line(text: &str, max: usize) -> String {
     visible(text, max).replace('\n', "[U+000A]")
 }
 

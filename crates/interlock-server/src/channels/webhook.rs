@@ -34,7 +34,7 @@ fn mac(key: &[u8], parts: [&[u8]; 3]) -> Vec<u8> {
 }
 
 /// The value of `webhook-signature`: one signature for each key, the current one first.
-fn signatures(keys: &[Secret], id: &str, timestamp: &str, body: &[u8]) -> String {
+pub(crate) fn signatures(keys: &[Secret], id: &str, timestamp: &str, body: &[u8]) -> String {
     let one = |key: &Secret| {
         let parts = [id.as_bytes(), timestamp.as_bytes(), body];
         format!("v1,{}", base64::encode(&mac(key.bytes(), parts)))

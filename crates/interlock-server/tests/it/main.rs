@@ -11,6 +11,7 @@ mod content;
 mod disk;
 mod distrust;
 mod door;
+mod export;
 mod hardening;
 mod keys;
 mod matrix;

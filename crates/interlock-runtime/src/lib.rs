@@ -36,6 +36,7 @@ mod shared;
 mod snapshot;
 mod stats;
 mod timer;
+mod what_if;
 
 pub use approvals::{
     APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, Review, Say, SessionGrant,
@@ -70,6 +71,11 @@ pub use shared::{
 };
 pub use stats::Snapshot;
 pub use timer::Ticked;
+pub use what_if::{
+    Flip, Further, Reviewers, SECONDS_DEFAULT, Sample, SampleGroup, Unevaluated, WHAT_IF_JOBS_MAX,
+    WHAT_IF_RUNNING_MAX, WhatIfBodies, WhatIfDraft, WhatIfJob, WhatIfProgress, WhatIfRange,
+    WhatIfReport, WhatIfState, what_if,
+};
 
 use std::sync::Arc;
 
@@ -120,6 +126,7 @@ pub(crate) struct Inner {
     pub(crate) connection: Option<remote::Connection>,
     pub(crate) received: received::Recent,
     pub(crate) rollbacks: rollbacks::Rollbacks,
+    pub(crate) what_if: what_if::Jobs,
 }
 
 impl Runtime {
@@ -162,6 +169,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.what_if.stop();
         self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();

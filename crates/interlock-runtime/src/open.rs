@@ -207,6 +207,7 @@ impl Runtime {
                 connection: options.connection.map(crate::remote::Connection::new),
                 received: crate::received::Recent::default(),
                 rollbacks: crate::rollbacks::Rollbacks::default(),
+                what_if: crate::what_if::Jobs::default(),
             }),
         };
         for tenant in &options.tenants {

@@ -300,6 +300,12 @@ impl Findings {
         self.items.iter().any(|f| f.code.code == code)
     }
 
+    /// Takes out the findings of that code that are kept.
+    pub(crate) fn remove_code(&mut self, code: &str) {
+        self.items.retain(|f| f.code.code != code);
+        self.retain(|_, _| true);
+    }
+
     /// Says that a detector stopped at a limit before it had looked at everything.
     pub const fn limit_reached(&mut self) {
         self.limited = true;

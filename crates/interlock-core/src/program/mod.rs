@@ -369,28 +369,32 @@ impl Program {
             now: input.now,
         };
         let mut candidates = Vec::new();
-        for (number, rule) in self.candidates(input.action, input.facts, &mut candidates) {
-            if taken.iter().any(|(of, _)| *of == number) || !rule.selects(&select) {
+        self.index
+            .candidates(&lookup(input.action, input.facts), &mut candidates);
+        if !taken.is_empty() {
+            candidates.extend(taken.iter().map(|(number, _)| *number));
+            candidates.sort_unstable();
+            candidates.dedup();
+        }
+        for number in candidates {
+            let Some(rule) = self.parts.rules.get(number as usize) else {
                 continue;
-            }
-            if let Some(ask) = self.ask(number, rule, input, &cx) {
+            };
+            let ask = match taken.iter().find(|(of, _)| *of == number) {
+                None if !rule.selects(&select) => continue,
+                None => self.ask(number, rule, input, &cx),
+                Some((_, Taken::Silent)) => None,
+                Some((_, taken)) => {
+                    let errored = *taken == Taken::Errored;
+                    Some(self.ask_for(number, rule, Cause::Rule(rule), errored))
+                }
+            };
+            if let Some(ask) = ask {
                 if rule.shadow {
                     shadow.push(ask_to_shadow(&ask));
                 } else {
                     asks.push(ask);
                 }
-            }
-        }
-        for (number, taken) in taken {
-            if *taken != Taken::Silent
-                && let Some(rule) = self.parts.rules.get(*number as usize)
-            {
-                asks.push(self.ask_for(
-                    *number,
-                    rule,
-                    Cause::Rule(rule),
-                    *taken == Taken::Errored,
-                ));
             }
         }
         let bands = input
@@ -410,17 +414,7 @@ impl Program {
         facts: &Facts,
         scratch: &'p mut Vec<u32>,
     ) -> impl Iterator<Item = (u32, &'p Rule)> {
-        self.index.candidates(
-            &Lookup {
-                action_type: &action.action_type,
-                tool: &action.tool,
-                agent: &action.agent_id,
-                resource: &action.resource,
-                name: &facts.resource.name,
-                names: &facts.resource.names,
-            },
-            scratch,
-        );
+        self.index.candidates(&lookup(action, facts), scratch);
         scratch.iter().filter_map(|number| {
             let rule = self.parts.rules.get(*number as usize)?;
             Some((*number, rule))
@@ -474,6 +468,17 @@ impl Program {
             .get(number as usize)
             .map_or(VectorSet::ALL, |c| c.redact);
         ask
+    }
+}
+
+fn lookup<'a>(action: &'a Action, facts: &'a Facts) -> Lookup<'a> {
+    Lookup {
+        action_type: &action.action_type,
+        tool: &action.tool,
+        agent: &action.agent_id,
+        resource: &action.resource,
+        name: &facts.resource.name,
+        names: &facts.resource.names,
     }
 }
 

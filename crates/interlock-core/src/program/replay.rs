@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::audit::recorded::Recorded;
+use crate::detectors;
 use crate::facts::{FactId, FactType};
 use crate::model::reason::code;
 use crate::model::{
@@ -313,7 +314,7 @@ impl Replay {
         let settings = recorded
             .settings
             .or_else(|| base.map(|base| base.program.settings(name)));
-        let (findings, dropped) = self.findings(recorded, settings, &mut lack);
+        let (mut findings, mut dropped) = self.findings(recorded, settings, &mut lack);
         let mut risk = recorded.risk.clone();
         risk::combine(&mut risk, &environment.risk);
         if !missing.is_empty() {
@@ -330,6 +331,31 @@ impl Replay {
             ..Principal::local()
         };
         let (readings, charged, unread) = self.limits(recorded, &principal);
+        let scores_as_recorded = !dropped.is_empty();
+        match self.limit_exceeded(recorded, &readings, &unread, base) {
+            Some(now) => {
+                let finding = detectors::limit_exceeded();
+                let then = recorded.findings.has_code(finding.code.code);
+                if now != then {
+                    findings.remove_code(finding.code.code);
+                    dropped.insert(Vector::RateLimit);
+                    if now
+                        && environment
+                            .threshold(Vector::RateLimit)
+                            .is_some_and(|t| finding.confidence >= t)
+                    {
+                        findings.push(finding);
+                    }
+                }
+            }
+            None => {
+                missing.extend(unread.iter().filter_map(|number| {
+                    let rule = draft.rules().get(*number as usize)?;
+                    Some(Missing::new(MissingKind::Counter, &*rule.id))
+                }));
+                return Replayed::Unknown(missing);
+            }
+        }
         let case = Case {
             recorded,
             principal: &principal,
@@ -369,7 +395,7 @@ impl Replay {
         let first = outcome(
             recorded,
             &draft.evaluate_with(&input, &taken),
-            !dropped.is_empty(),
+            scores_as_recorded,
         );
         // Every answer that the undecided rules could have given.
         let answers = [Taken::Silent, Taken::Fired, Taken::Errored];
@@ -493,6 +519,32 @@ impl Replay {
             });
         }
         (readings, charged, unread)
+    }
+
+    /// Whether a limit of some rule is used up under the draft, which is a finding of its own;
+    /// `None` when that is not known.
+    fn limit_exceeded(
+        &self,
+        recorded: &Recorded,
+        readings: &Readings,
+        unread: &BTreeSet<u32>,
+        base: Option<&Base>,
+    ) -> Option<bool> {
+        if readings.limits.iter().any(|l| l.exceeded) {
+            return Some(true);
+        }
+        if unread.is_empty() {
+            return Some(false);
+        }
+        let then = recorded.readings.limits.iter().any(|l| l.exceeded);
+        if recorded.program == self.draft.digest() {
+            return Some(then);
+        }
+        // Limits that were asked then, of which none was used up.
+        let asked_then = |number: &u32| {
+            base.is_some_and(|base| base.unchanged.get(*number as usize) == Some(&true))
+        };
+        (!then && unread.iter().all(asked_then)).then_some(false)
     }
 
     /// The rules whose verdict is the recorded one, and those that nobody can tell, with what is

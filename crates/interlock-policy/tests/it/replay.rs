@@ -303,7 +303,7 @@ proptest! {
             }).collect();
             let truth = engine::decide(&draft.program, &request, &prepared, Readings { state: given.state.clone(), limits });
             // A counter that was never read may not matter; then both answers give this effect.
-            prop_assert_eq!(again.effect, truth.effect, "complete: {}", complete);
+            prop_assert_eq!(again.effect, truth.effect, "complete: {}, {:?} {:?} {:?} risk {:?} then {:?}", complete, again.by, truth.reasons, truth.findings, truth.risk.composite, recorded.risk.composite);
         }
     }
 
@@ -392,5 +392,5 @@ fn drafts_over_the_default_bundle() {
     let bands = |rest: &str| format!("interlock: 1\ndefault: allow\nrisk_bands: [ {{ from: 99, effect: block }} ]\n{rest}");
     check(READ, &[], &bands(""), Ok(Effect::Allow));
     // Another classification makes other facts.
-    check(READ, &[], &bands("resources: { critical: [\"/srv/app/*\"] }\n"), Err(&[MissingKind::SettingsChanged]));
+    check(READ, &[], &bands("classification: { tiers: { critical: [\"/srv/app/*\"] } }\n"), Err(&[MissingKind::SettingsChanged]));
 }

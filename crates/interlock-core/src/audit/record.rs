@@ -195,15 +195,19 @@ fn findings(out: &mut String, decision: &Decision) {
 
 /// Findings that are counted but not kept: vector, number, strongest confidence.
 fn unlisted(out: &mut String, decision: &Decision) {
-    list(out, decision.findings.unlisted(), |out, (vector, count, confidence)| {
-        out.push('[');
-        write_name(out, vector.name());
-        out.push(',');
-        write_int(out, i64::from(count));
-        out.push(',');
-        write_int(out, i64::from(confidence));
-        out.push(']');
-    });
+    list(
+        out,
+        decision.findings.unlisted(),
+        |out, (vector, count, confidence)| {
+            out.push('[');
+            write_name(out, vector.name());
+            out.push(',');
+            write_int(out, i64::from(count));
+            out.push(',');
+            write_int(out, i64::from(confidence));
+            out.push(']');
+        },
+    );
 }
 
 /// What facts, scores and findings were made under: a hash, and the thresholds of the detectors

@@ -184,7 +184,8 @@ impl Recorded {
             present: (engine != env!("CARGO_PKG_VERSION")).then(BTreeSet::new),
         };
         if let Some(settings) = members.0.remove("settings") {
-            recorded.settings = Some(read_settings(&settings).ok_or(DecodeError::Field("settings"))?);
+            recorded.settings =
+                Some(read_settings(&settings).ok_or(DecodeError::Field("settings"))?);
         }
         recorded.read_facts(members.object("facts")?);
         recorded.read_readings(members.object("readings")?, &state)?;
@@ -316,7 +317,10 @@ impl Recorded {
             let Some([vector, count, confidence]) = item.as_array() else {
                 return Err(UNLISTED);
             };
-            let vector = vector.as_str().and_then(Vector::from_name).ok_or(UNLISTED)?;
+            let vector = vector
+                .as_str()
+                .and_then(Vector::from_name)
+                .ok_or(UNLISTED)?;
             // Which one had no place is not known of what follows from the rules.
             if vector != Vector::PolicyViolation {
                 let count = at(count).ok_or(UNLISTED)?;
@@ -348,16 +352,14 @@ impl Recorded {
             self.fired.push(FiredRule {
                 id: Arc::from(id.as_str().ok_or(RULES)?),
                 kind,
-                effect: effect
-                    .as_str()
-                    .and_then(Effect::from_name)
-                    .ok_or(RULES)?,
+                effect: effect.as_str().and_then(Effect::from_name).ok_or(RULES)?,
                 decided: decided.as_i64() == Some(1),
                 errored: errored.as_i64() == Some(1),
             });
         }
         let failed = |rule: &FiredRule| {
-            rule.kind == RuleKind::System && (&*rule.id == code::DETECTOR_PANIC || &*rule.id == "engine")
+            rule.kind == RuleKind::System
+                && (&*rule.id == code::DETECTOR_PANIC || &*rule.id == "engine")
         };
         if self.fired.iter().any(failed) {
             // Which detector failed is told by its finding; without one, all count as failed.
@@ -382,9 +384,10 @@ struct Members(Fields);
 
 /// What is read of a body; the rest is for people or for the chain.
 const NAMES: &[&str] = &[
-    "v", "ts", "kind", "id", "tenant", "agent", "run", "step", "session", "type", "tool", "resource",
-    "asked", "effect", "decided", "risk", "dims", "floor", "findings", "unlisted", "vectors", "rules",
-    "facts", "readings", "program", "settings", "engine", "state", "approval", "reported",
+    "v", "ts", "kind", "id", "tenant", "agent", "run", "step", "session", "type", "tool",
+    "resource", "asked", "effect", "decided", "risk", "dims", "floor", "findings", "unlisted",
+    "vectors", "rules", "facts", "readings", "program", "settings", "engine", "state", "approval",
+    "reported",
 ];
 
 impl Members {

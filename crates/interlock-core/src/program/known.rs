@@ -112,7 +112,9 @@ pub(super) fn known(expr: &Expr, cx: &EvalContext<'_>, lacks: &dyn Fn(&Expr) -> 
         },
         _ => {
             let mut missing = false;
-            each(expr, &mut |part| missing |= read_of_record(part) && lacks(part));
+            each(expr, &mut |part| {
+                missing |= read_of_record(part) && lacks(part)
+            });
             if missing {
                 return Known::Unknown;
             }
@@ -145,12 +147,16 @@ mod tests {
             any::<bool>().prop_map(Expr::Bool),
             Just(Expr::HasArg(["a".into()].into())),
             Just(Expr::Arg(["b".into()].into())),
-            Just(Expr::Less(Box::new(Expr::Composite), Box::new(Expr::Long(50)))),
+            Just(Expr::Less(
+                Box::new(Expr::Composite),
+                Box::new(Expr::Long(50))
+            )),
         ];
         leaf.prop_recursive(depth, 24, 3, |inner| {
             let two = (inner.clone(), inner.clone());
             prop_oneof![
-                two.clone().prop_map(|(a, b)| Expr::And(Box::new(a), Box::new(b))),
+                two.clone()
+                    .prop_map(|(a, b)| Expr::And(Box::new(a), Box::new(b))),
                 two.prop_map(|(a, b)| Expr::Or(Box::new(a), Box::new(b))),
                 inner.clone().prop_map(|a| Expr::Not(Box::new(a))),
                 (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| Expr::If(

@@ -194,7 +194,8 @@ struct RuleReads {
 impl RuleReads {
     fn of(rule: &Rule) -> Self {
         let mut out = Self {
-            selects_names: !rule.select.resources.is_empty() || !rule.select.environments.is_empty(),
+            selects_names: !rule.select.resources.is_empty()
+                || !rule.select.environments.is_empty(),
             ..Self::default()
         };
         if let Some(when) = &rule.when {
@@ -399,7 +400,10 @@ impl Replay {
         );
         // Every answer that the undecided rules could have given.
         let answers = [Taken::Silent, Taken::Fired, Taken::Errored];
-        for combination in 1..answers.len().pow(u32::try_from(undecided.len()).unwrap_or(0)) {
+        for combination in 1..answers
+            .len()
+            .pow(u32::try_from(undecided.len()).unwrap_or(0))
+        {
             let mut rest = combination;
             for (_, answer) in taken.iter_mut().skip(fixed) {
                 *answer = answers
@@ -669,7 +673,11 @@ impl Replay {
 
     fn bands_lack(&self, case: &Case<'_>) -> Vec<Missing> {
         let recorded = case.recorded;
-        if recorded.present.is_none() && recorded.cut.is_empty() && recorded.named && !self.bands_read_arguments(recorded) {
+        if recorded.present.is_none()
+            && recorded.cut.is_empty()
+            && recorded.named
+            && !self.bands_read_arguments(recorded)
+        {
             return Vec::new();
         }
         let cx = EvalContext {
@@ -750,7 +758,12 @@ fn is_text(id: FactId) -> bool {
 /// What the very same rule decided then, where everything else that it reads is as it was.
 fn recorded_verdict(number: u32, rule: &Rule, reads: &RuleReads, case: &Case<'_>) -> Option<Taken> {
     let base = case.base?;
-    if !base.unchanged.get(number as usize).copied().unwrap_or(false) {
+    if !base
+        .unchanged
+        .get(number as usize)
+        .copied()
+        .unwrap_or(false)
+    {
         return None;
     }
     let findings_changed = Vector::ALL

@@ -116,9 +116,7 @@ impl Jobs {
         }
         let own = jobs.iter().filter(|j| j.tenant == job.tenant).count();
         if own >= WHAT_IF_JOBS_MAX
-            && let Some(at) = jobs
-                .iter()
-                .position(|j| j.tenant == job.tenant && !runs(j))
+            && let Some(at) = jobs.iter().position(|j| j.tenant == job.tenant && !runs(j))
         {
             jobs.remove(at);
         }

@@ -22,11 +22,11 @@ use interlock_core::program::rule::Profile;
 use interlock_policy::{Compiled, Source};
 use interlock_store::journal::{Journal, JournalError, Position};
 
+pub(crate) use self::jobs::Jobs;
 pub use self::jobs::{WHAT_IF_JOBS_MAX, WHAT_IF_RUNNING_MAX, WhatIfJob, WhatIfState};
 pub use self::report::{Flip, Further, Sample, SampleGroup, Unevaluated, WhatIfReport};
-pub use self::reviewers::{Reviewers, SECONDS_DEFAULT};
-pub(crate) use self::jobs::Jobs;
 use self::reviewers::Answers;
+pub use self::reviewers::{Reviewers, SECONDS_DEFAULT};
 use self::tally::Tally;
 use crate::error::RuntimeError;
 use crate::{Runtime, rfc3339};
@@ -241,7 +241,11 @@ fn read(
         if progress.is_stopped() {
             return ControlFlow::Break(());
         }
-        if range.tenant.as_deref().is_some_and(|wanted| wanted != tenant) {
+        if range
+            .tenant
+            .as_deref()
+            .is_some_and(|wanted| wanted != tenant)
+        {
             return ControlFlow::Continue(());
         }
         match entry.kind {
@@ -321,7 +325,10 @@ fn one(draft: &WhatIfDraft, range: &WhatIfRange, seq: u64, body: &[u8], tally: &
             }
             tally.add(seq, &recorded, draft.decide(&recorded));
         }
-        Err(error) => tally.unreadable(seq, &Missing::new(MissingKind::Unreadable, error.to_string())),
+        Err(error) => tally.unreadable(
+            seq,
+            &Missing::new(MissingKind::Unreadable, error.to_string()),
+        ),
     }
 }
 
@@ -344,7 +351,8 @@ fn within(body: &[u8], since: Option<&str>, until: Option<&str>) -> bool {
         // Another form; it is read as a whole.
         return true;
     };
-    since.is_none_or(|since| ts >= since.as_bytes()) && until.is_none_or(|until| ts < until.as_bytes())
+    since.is_none_or(|since| ts >= since.as_bytes())
+        && until.is_none_or(|until| ts < until.as_bytes())
 }
 
 impl Runtime {

@@ -152,7 +152,15 @@ pub(super) fn report(tally: Tally, answers: &Answers) -> WhatIfReport {
         })
         .collect();
     flips.sort_by(|a, b| {
-        let key = |f: &Flip| (f.rule.clone(), f.agent.clone(), f.tool.clone(), f.from, f.to);
+        let key = |f: &Flip| {
+            (
+                f.rule.clone(),
+                f.agent.clone(),
+                f.tool.clone(),
+                f.from,
+                f.to,
+            )
+        };
         (b.actions.count.cmp(&a.actions.count)).then_with(|| key(a).cmp(&key(b)))
     });
     let mut unevaluated: Vec<Unevaluated> = tally

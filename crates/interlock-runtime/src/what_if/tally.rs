@@ -116,7 +116,9 @@ impl Tally {
         self.scores_as_recorded += u64::from(again.scores_as_recorded);
         let (from, to) = (recorded.effect, again.effect);
         if from == Effect::RequireApproval {
-            self.held.add(recorded, to, || sample(seq, recorded, Some(to), &why(recorded, &again)));
+            self.held.add(recorded, to, || {
+                sample(seq, recorded, Some(to), &why(recorded, &again))
+            });
         }
         if from == to {
             self.same += 1;

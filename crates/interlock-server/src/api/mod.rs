@@ -12,6 +12,7 @@ pub mod content;
 pub mod deliveries;
 pub mod draft;
 pub mod explained;
+pub mod from_action;
 pub mod health;
 pub mod keys;
 pub mod kill;
@@ -24,6 +25,7 @@ pub mod rollbacks;
 pub mod runs;
 pub mod session_approvals;
 pub mod stats;
+pub mod what_if;
 pub mod whoami;
 
 use interlock_core::model::UnixNanos;

@@ -19,3 +19,4 @@ mod refused;
 mod robust;
 mod rollbacks;
 mod vaikora;
+mod what_if;

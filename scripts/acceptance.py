@@ -25,6 +25,7 @@ import urllib.request
 import browser
 import record
 import verify_console
+import verify_console_whatif
 import verify_page
 import verify_react
 
@@ -474,6 +475,10 @@ def main():
         else:
             server = Server(binary)
             check("the console in Chromium", verify_console.journey, server.base, KEY)
+            server.stop()
+            server.remove()
+            server = Server(binary)
+            check("what-if in Chromium", verify_console_whatif.journey, server.base, KEY)
             server.stop()
             server.remove()
 

@@ -28,6 +28,7 @@ import verify_console
 import verify_console_identity
 import verify_console_alerts
 import verify_console_evidence
+import verify_console_whatif
 import verify_page
 import verify_react
 import verify_response
@@ -229,6 +230,7 @@ CONSOLE = [
     ("people sign in to the console", verify_console_identity.journey),
     ("alerts in the console", verify_console_alerts.journey),
     ("evidence in the console", verify_console_evidence.journey),
+    ("what-if in the console", verify_console_whatif.journey),
 ]
 
 

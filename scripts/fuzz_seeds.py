@@ -101,6 +101,23 @@ def alterations():
     yield b"\xff" + bytes(200)
 
 
+def records():
+    """Bodies of decisions, with and without what may be left out."""
+    head = '{"v":1,"ts":"2026-01-14T10:00:00.000000000Z","kind":"decision","id":"0198c0de-0000-7000-8000-000000000001","tenant":"default","agent":"a","run":"r","run_seq":1,"session":"s"'
+    for kind, facts in (
+        ("file_read", '{"action":{"read":true,"bytes":30,"hour":10,"weekday":3,"can_wait":true},"path":{"present":true,"parsed":true,"name":"/srv/a"}}'),
+        ("message_send", '{"action":{"side_effect":true,"outbound":true,"environment":"prod"},"url":{"present":true,"hosts":["a.example"]}}'),
+    ):
+        yield (
+            head + f',"type":"{kind}","tool":"t","resource":"/srv/a","action_hash":"{"0" * 64}","effect":"allow","decided":"allow",'
+            '"risk":12,"dims":[10,0,0,30,0,0,0],"terms":[],"findings":[["pii.email",80,"arguments.to",0,4]],"vectors":4095,'
+            '"rules":[["r","rule","alert",1,0],["loop","system","block",0,0]],"shadow":[],"reasons":[["rule","x"]],'
+            f'"facts":{facts},"readings":{{"agent_known":true,"limits":[["{"0" * 16}",2,0,0]]}},"program":"{"0" * 64}",'
+            f'"settings":["{"0" * 16}"],"engine":"0.1.0","state":{{"at":1768384800000000000,"type":1,'
+            f'"limits":[["{"0" * 16}","calls",1,5,3600000]]}},"assurance":"cooperative","approval":"x"}}'
+        )
+
+
 def source(*patterns):
     return sorted(f for p in patterns for f in CORE.glob("src/" + p))
 
@@ -129,6 +146,7 @@ TARGETS = {
     "note_checkpoint": (list(notes()), source("audit/*.rs")),
     "path": (list(first_columns(CORE / "tests/cases/facts/paths.txt")), source("facts/path.rs")),
     "policy_yaml": (list(bundles()), policy),
+    "recorded": (list(records()), source("audit/recorded.rs", "program/replay.rs", "facts/*.rs", "facts/*/mod.rs", "state/readings.rs")),
     "scan": (threats + sql + shell, detectors),
     "shell": (shell, source("facts/shell/**/*.rs")),
     "sql": (sql, source("facts/sql/*.rs")),

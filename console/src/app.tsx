@@ -22,6 +22,7 @@ import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
 import { Runs } from './screens/Runs';
 import { Settings } from './screens/Settings';
+import { WhatIf } from './screens/WhatIf';
 import { SignIn } from './screens/SignIn';
 import { session } from './session';
 import { applyTheme } from './theme';
@@ -46,7 +47,8 @@ const SCREENS: readonly Screen[] = [
       parts[1] === undefined ? <Runs /> : <Replay key={parts[1]} run={parts[1]} frame={query.get('frame')} />,
   },
   { path: 'agents', name: 'Agents', letter: 'g', render: (parts) => <Agents id={parts[1] ?? null} /> },
-  { path: 'policies', name: 'Policies', letter: 'p', render: (parts) => <Policies name={parts[1] ?? null} /> },
+  { path: 'policies', name: 'Policies', letter: 'p', render: (parts, query) => <Policies name={parts[1] ?? null} tried={query.get('what-if') !== null} /> },
+  { path: 'what-if', name: 'What if', letter: 'w', render: (parts, query) => <WhatIf key={parts[1] ?? ''} name={parts[1] ?? null} run={query.get('run')} /> },
   { path: 'alerts', name: 'Alerts', letter: 'l', render: () => <Alerts /> },
   { path: 'audit', name: 'Audit', letter: 'u', render: (parts) => <Audit seq={parts[1] ?? null} /> },
   { path: 'open', name: 'Open file', letter: 'o', render: () => <OpenFile /> },

@@ -9,6 +9,7 @@ mod generate;
 mod load;
 mod personal_data;
 mod wake;
+mod whatif;
 
 use anyhow::{Result, bail};
 
@@ -22,8 +23,9 @@ fn main() -> Result<()> {
         Some("fleet") => fleet::run::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
         Some("wake") => wake::run(&args.collect::<Vec<_>>()),
+        Some("whatif") => whatif::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`), `wake` (how soon an agent hears of a person's answer)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`), `wake` (how soon an agent hears of a person's answer), `whatif` (how fast a draft decides recorded actions anew)"
         ),
     }
 }

@@ -7,6 +7,8 @@ import { marks, warning } from '../hostile/marks';
 import { Panel } from '../parts/show';
 import { Untrusted } from '../hostile/Untrusted';
 import { Dialog } from '../parts/Dialog';
+import { drafts } from '../drafts';
+import { WhatIfRun } from '../parts/WhatIfRun';
 
 type Draft = Schema['DraftBody'];
 
@@ -30,10 +32,12 @@ export interface BundleEditorProps {
   text: string;
   revision: number;
   fresh: boolean;
+  /** What the text would have done is shown without being asked for. */
+  tried?: boolean;
   onPublished: () => void;
 }
 
-export function BundleEditor({ name, text: inForce, revision, fresh, onPublished }: BundleEditorProps) {
+export function BundleEditor({ name, text: inForce, revision, fresh, tried = false, onPublished }: BundleEditorProps) {
   const id = useId();
   const area = useRef<HTMLTextAreaElement>(null);
   const gutter = useRef<HTMLPreElement>(null);
@@ -90,6 +94,7 @@ export function BundleEditor({ name, text: inForce, revision, fresh, onPublished
     setBusy(true);
     try {
       const published = await api.post('/api/bundle', { body: { name, text, expected_revision: base.revision } });
+      drafts.drop(name);
       setBase({ text, revision: published.revision });
       setSaid(`In force as bundle ${published.number}, revision ${published.revision}.`);
       onPublished();
@@ -179,6 +184,9 @@ export function BundleEditor({ name, text: inForce, revision, fresh, onPublished
           </ul>
         </Panel>
       )}
+      <Panel title="What if it had been in force for a day">
+        <WhatIfRun name={name} text={text} range="1d" auto={tried} />
+      </Panel>
       {asking && (
         <Dialog title={`Publish ${name}?`} onClose={() => setAsking(false)}>
           <p>It is in force for every agent of this tenant at once; the text before stays in the history.</p>

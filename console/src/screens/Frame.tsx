@@ -7,6 +7,7 @@ import { useQuery } from '../api/query';
 import { Untrusted, UntrustedJson } from '../hostile/Untrusted';
 import { FactDetail, FindingList, Reasons, RiskDetail } from '../parts/Explanation';
 import { Grant } from '../parts/Grant';
+import { FrameRule } from '../parts/FrameRule';
 import { ProofPanel } from '../parts/ProofPanel';
 import { Effect, Facts, Panel, Problem, Risk, Time } from '../parts/show';
 import { Link, to } from '../router';
@@ -97,6 +98,7 @@ export function Frame({ action, verifyRef }: { action: Action; verifyRef?: RefOb
           {action.rolled_back && <strong> undone since</strong>}
         </p>
       </header>
+      <FrameRule id={action.id} />
       <Panel title="Action">
         <Facts
           items={[

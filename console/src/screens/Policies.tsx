@@ -8,6 +8,7 @@ import { Source } from '../parts/Source';
 import { Empty, Facts, Freshness, Panel, Problem, Time } from '../parts/show';
 import { go, Link, to } from '../router';
 import { useMay } from '../who';
+import { drafts } from '../drafts';
 import { BundleEditor } from './BundleEditor';
 
 function Rows() {
@@ -136,7 +137,7 @@ function History({ name, revision, onReverted }: { name: string | null; revision
 const NEW = 'team.yaml';
 const FIRST_TEXT = 'interlock: 1\nname: team\n\nrules:\n  - id: no-mail-at-night\n    description: Nobody reads answers then\n    match: { action: [message_send] }\n    schedule: { hours: "20:00-24:00", tz: UTC }\n    effect: require_approval\n\ntests:\n  - name: a mail at nine in the evening asks\n    action: { agent_id: a, action_type: message_send }\n    given: { now: 2026-01-14T21:00:00Z }\n    expect: { effect: require_approval }\n';
 
-export function Policies({ name }: { name: string | null }) {
+export function Policies({ name, tried = false }: { name: string | null; tried?: boolean }) {
   const may = useMay('edit_policies');
   const query = useQuery('bundle', (signal) => api.get('/api/bundle', { signal }), 5_000);
   const history = useQuery('bundle names', (signal) => api.get('/api/bundle/history', { query: { limit: 1_000 }, signal }), 10_000);
@@ -214,7 +215,8 @@ export function Policies({ name }: { name: string | null }) {
                 <BundleEditor
                   key={name}
                   name={name}
-                  text={source?.text ?? FIRST_TEXT}
+                  text={source?.text ?? (drafts.get(name) ?? FIRST_TEXT)}
+                  tried={tried}
                   revision={bundle.revision}
                   fresh={fresh}
                   onPublished={refresh}

@@ -227,5 +227,6 @@ pub fn decide(
         approvals: evaluation.approvals,
         readings,
         program: program.digest(),
+        settings: program.settings(&facts.action.environment),
     }
 }

@@ -17,6 +17,7 @@ mod error;
 pub mod evidence;
 mod floor;
 mod fold;
+mod from_action;
 mod idempotency;
 mod lease;
 mod members;
@@ -40,6 +41,7 @@ mod snapshot;
 mod stats;
 mod timer;
 mod tool_stops;
+mod what_if;
 
 pub use alerts::finding_code;
 pub use approvals::{
@@ -54,6 +56,7 @@ pub use deep::{DeepCounts, DeepModel};
 pub use draft::{Draft, DraftTest};
 pub use error::RuntimeError;
 pub use floor::{Asks, Floor, RiskFloor};
+pub use from_action::{RuleProposal, Strength};
 pub use open::{OpenError, Options};
 pub use outcome::OutcomeReply;
 pub use people::{Group, People};
@@ -80,6 +83,11 @@ pub use shared::{
 };
 pub use stats::Snapshot;
 pub use timer::Ticked;
+pub use what_if::{
+    Flip, Further, Reviewers, SECONDS_DEFAULT, Sample, SampleGroup, Unevaluated, WHAT_IF_JOBS_MAX,
+    WHAT_IF_RUNNING_MAX, WhatIfBodies, WhatIfDraft, WhatIfJob, WhatIfProgress, WhatIfRange,
+    WhatIfReport, WhatIfState, what_if,
+};
 
 use std::sync::Arc;
 
@@ -134,6 +142,7 @@ pub(crate) struct Inner {
     pub(crate) responses: responses::Responses,
     pub(crate) tool_stops: tool_stops::ToolStops,
     pub(crate) triaging: alerts::Triaging,
+    pub(crate) what_if: what_if::Jobs,
 }
 
 impl Runtime {
@@ -176,6 +185,7 @@ impl Runtime {
     /// Projects what is recorded and stops. Decisions after this are refused by the journal, and
     /// another process may open the data directory at once.
     pub fn close(&self) {
+        self.inner.what_if.stop();
         self.inner.deep.stop();
         self.inner.background.stop();
         self.inner.projector.stop();

@@ -215,6 +215,7 @@ impl Runtime {
                 responses: crate::responses::Responses::default(),
                 tool_stops: crate::tool_stops::ToolStops::default(),
                 triaging: crate::alerts::Triaging::default(),
+                what_if: crate::what_if::Jobs::default(),
             }),
         };
         for tenant in &options.tenants {

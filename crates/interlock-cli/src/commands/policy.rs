@@ -4,9 +4,11 @@ mod check;
 mod condition;
 mod explain;
 mod fmt;
+mod from_action;
 mod publish;
 mod replay;
 mod test;
+mod what_if;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +35,10 @@ enum Command {
     Explain(explain::Args),
     /// Run a draft over recorded decisions.
     Replay(replay::Args),
+    /// Decide recorded actions anew under a draft.
+    WhatIf(what_if::Args),
+    /// Propose a rule that covers a recorded action, with its test.
+    FromAction(from_action::Args),
     /// Tidy the files of a bundle.
     Fmt(fmt::Args),
     /// Publish a file as a bundle of a running server.
@@ -49,6 +55,8 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::Test(args) => test::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Replay(args) => replay::run(args, out),
+        Command::WhatIf(args) => what_if::run(args, out),
+        Command::FromAction(args) => from_action::run(args, out),
         Command::Fmt(args) => fmt::run(args, out),
         Command::Publish(args) => publish::run(args, out),
         Command::History(args) => publish::history(args, out),

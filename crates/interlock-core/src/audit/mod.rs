@@ -16,6 +16,7 @@ pub mod merkle;
 pub mod note;
 pub mod proof;
 pub mod record;
+pub mod recorded;
 pub mod segment;
 pub mod tiles;
 pub mod verify;

@@ -3,6 +3,7 @@
 
 use super::body::{Body, BodyError, write_hex, write_int, write_name, write_string};
 use super::frame::Kind;
+use crate::detectors::DetectorConfig;
 use crate::engine::Prepared;
 use crate::facts::{FactGroup, FactRef, FactSpec, FactVisitor};
 use crate::model::{Action, Decision, FiredRule, Obligation, Principal, RuleKind};
@@ -65,6 +66,9 @@ pub struct RecordMeta<'a> {
     pub reported: Option<&'a str>,
 }
 
+/// Texts of one fact that a record keeps.
+pub const FACT_ITEMS_MAX: usize = 32;
+
 /// Most records fit in so many bytes; room for them is asked for once.
 const RECORD_BYTES_USUAL: usize = 4_096;
 
@@ -110,8 +114,11 @@ pub fn decision_body(
         .written("terms", |out| terms(out, decision))
         .opt_str("floor", decision.risk.floor.map(Dimension::name))
         .written("findings", |out| findings(out, decision))
-        .int("vectors", decision.vectors_run.bits())
-        .written("rules", |out| rules(out, &decision.fired))
+        .int("vectors", decision.vectors_run.bits());
+    if decision.findings.dropped() > 0 {
+        body.written("unlisted", |out| unlisted(out, decision));
+    }
+    body.written("rules", |out| rules(out, &decision.fired))
         .written("shadow", |out| rules(out, &decision.shadow))
         .written("reasons", |out| reasons(out, decision, named));
     if !decision.obligations.is_empty() {
@@ -120,6 +127,7 @@ pub fn decision_body(
     body.written("facts", |out| facts(out, prepared, named))
         .written("readings", |out| readings(out, decision))
         .opt_hash("program", Some(&decision.program))
+        .written("settings", |out| settings(out, decision))
         .str("engine", env!("CARGO_PKG_VERSION"))
         .written("state", |out| prepared.footprint.write_json(out))
         .opt_str("key", (!meta.key.is_empty()).then_some(meta.key))
@@ -200,6 +208,38 @@ fn findings(out: &mut String, decision: &Decision) {
         write_int(out, i64::from(finding.span.end));
         out.push(']');
     });
+}
+
+/// Findings that are counted but not kept: vector, number, strongest confidence.
+fn unlisted(out: &mut String, decision: &Decision) {
+    list(
+        out,
+        decision.findings.unlisted(),
+        |out, (vector, count, confidence)| {
+            out.push('[');
+            write_name(out, vector.name());
+            out.push(',');
+            write_int(out, i64::from(count));
+            out.push(',');
+            write_int(out, i64::from(confidence));
+            out.push(']');
+        },
+    );
+}
+
+/// What facts, scores and findings were made under: a hash, and the thresholds of the detectors
+/// where one is not the usual.
+fn settings(out: &mut String, decision: &Decision) {
+    out.push_str("[\"");
+    write_hex(out, decision.settings.digest);
+    out.push('"');
+    if decision.settings.thresholds != DetectorConfig::default().threshold {
+        out.push(',');
+        list(out, decision.settings.thresholds, |out, threshold| {
+            write_int(out, i64::from(threshold));
+        });
+    }
+    out.push(']');
 }
 
 fn flag(out: &mut String, on: bool) {
@@ -293,7 +333,7 @@ fn put(out: &mut String, first: bool, spec: &FactSpec, value: FactRef<'_>) {
         FactRef::Bool(b) => out.push_str(if b { "true" } else { "false" }),
         FactRef::Long(n) => write_int(out, n),
         FactRef::String(s) => write_string(out, s),
-        FactRef::Strings(items) => list(out, items.iter().take(32), |out, item| {
+        FactRef::Strings(items) => list(out, items.iter().take(FACT_ITEMS_MAX), |out, item| {
             write_string(out, item);
         }),
     }

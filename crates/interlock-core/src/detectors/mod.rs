@@ -25,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
 pub use context::{DetectContext, DetectorConfig, Phase};
+pub(crate) use rate_limit::limit_exceeded;
 
 use crate::facts::Facts;
 use crate::model::{

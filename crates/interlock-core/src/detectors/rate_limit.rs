@@ -34,6 +34,11 @@ const BUDGET_FULL: i64 = 1_000;
 #[derive(Debug)]
 pub(super) struct RateLimit;
 
+/// The finding for a limit of a rule that is used up.
+pub(crate) const fn limit_exceeded() -> Finding {
+    Finding::whole(&LIMIT, 95)
+}
+
 impl Detector for RateLimit {
     fn vector(&self) -> Vector {
         Vector::RateLimit
@@ -61,7 +66,7 @@ impl Detector for RateLimit {
         };
         let state = &readings.state;
         if readings.limits.iter().any(|l| l.exceeded) {
-            out.push(Finding::whole(&LIMIT, 95));
+            out.push(limit_exceeded());
         }
         if state.actions_last_minute >= FLOOD_PER_MINUTE {
             out.push(Finding::whole(&FLOOD, 80));

@@ -125,4 +125,6 @@ pub struct Decision {
     pub readings: Readings,
     /// The digest of the program that decided.
     pub program: [u8; 32],
+    /// What facts, scores and findings were made under.
+    pub settings: crate::program::Settings,
 }

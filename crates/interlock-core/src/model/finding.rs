@@ -101,6 +101,12 @@ impl VectorSet {
         self.0
     }
 
+    /// The set of which these are the bits; bits past the twelfth mean nothing.
+    #[must_use]
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
     /// Whether none is in.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -256,6 +262,26 @@ impl Findings {
                 .any(|f| f.path.ends_with([PATH_CUT, PATH_KEY]))
     }
 
+    /// Of each vector that has some: how many are counted but not kept, and the strongest
+    /// confidence of those.
+    pub fn unlisted(&self) -> impl Iterator<Item = (Vector, u32, u8)> {
+        Vector::ALL
+            .into_iter()
+            .zip(self.unlisted)
+            .filter(|(_, (count, _))| *count > 0)
+            .map(|(vector, (count, strongest))| (vector, count, strongest))
+    }
+
+    /// Counts `count` findings without their places, of which `confidence` is the strongest.
+    pub(crate) fn count_many(&mut self, vector: Vector, count: u32, confidence: u8) {
+        if count > 0 {
+            self.count(vector, confidence);
+        }
+        if let Some((have, _)) = self.unlisted.get_mut(vector as usize) {
+            *have = have.saturating_add(count.saturating_sub(1));
+        }
+    }
+
     /// The strongest confidence of `vector`, 0 when it found nothing.
     #[must_use]
     pub fn confidence(&self, vector: Vector) -> u8 {
@@ -272,6 +298,12 @@ impl Findings {
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.items.iter().any(|f| f.code.code == code)
+    }
+
+    /// Takes out the findings of that code that are kept.
+    pub(crate) fn remove_code(&mut self, code: &str) {
+        self.items.retain(|f| f.code.code != code);
+        self.retain(|_, _| true);
     }
 
     /// Says that a detector stopped at a limit before it had looked at everything.

@@ -7,11 +7,14 @@ pub mod eval;
 pub mod expr;
 pub mod glob;
 mod index;
+mod known;
 mod limits;
 mod needs;
 mod profile;
+pub mod replay;
 pub mod rule;
 mod schedule;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +22,9 @@ use std::sync::Arc;
 pub use classification::{Classification, Tier};
 pub use combine::DEFAULT_ID;
 pub use environment::EnvironmentConfig;
+pub use known::{Read, each, fact_name, state_name};
 pub use needs::{Needs, each_operand};
+pub use settings::Settings;
 
 use crate::facts::Facts;
 use crate::model::{
@@ -71,6 +76,8 @@ pub struct Program {
     index: RuleIndex,
     needs: Needs,
     default_id: Arc<str>,
+    /// Those of the base, then those of each environment.
+    settings: Vec<Settings>,
 }
 
 /// What is worked out once per rule.
@@ -217,7 +224,12 @@ impl Program {
         ) {
             check_bands(bands, &mut needs)?;
         }
+        let environments = parts.environments.iter().map(|(_, e)| e);
         Ok(Self {
+            settings: std::iter::once(&parts.base)
+                .chain(environments)
+                .map(|e| Settings::of(&parts.classification, e))
+                .collect(),
             index: RuleIndex::new(&parts.rules),
             compiled,
             needs,
@@ -279,6 +291,18 @@ impl Program {
             .map_or(&self.parts.base, |(_, config)| config)
     }
 
+    /// What facts, scores and findings of an action in that environment are made under.
+    #[must_use]
+    pub fn settings(&self, environment: &str) -> Settings {
+        let at = self
+            .parts
+            .environments
+            .iter()
+            .position(|(glob, _)| glob.matches(environment))
+            .map_or(0, |at| at + 1);
+        self.settings.get(at).copied().unwrap_or_default()
+    }
+
     /// The limits to reserve before a decision on this action, each with its rule.
     ///
     /// These are the limits of the rules that select the action as far as that is known before the
@@ -312,6 +336,11 @@ impl Program {
     /// Decides.
     #[must_use]
     pub fn evaluate(&self, input: &EvalInput<'_>) -> Evaluation {
+        self.evaluate_with(input, &[])
+    }
+
+    /// Decides where the verdicts of some rules are given instead of found.
+    fn evaluate_with(&self, input: &EvalInput<'_>, taken: &[(u32, Taken)]) -> Evaluation {
         let mut asks = Vec::new();
         let mut shadow = Vec::new();
         system(input, &mut asks);
@@ -340,11 +369,27 @@ impl Program {
             now: input.now,
         };
         let mut candidates = Vec::new();
-        for (number, rule) in self.candidates(input.action, input.facts, &mut candidates) {
-            if !rule.selects(&select) {
+        self.index
+            .candidates(&lookup(input.action, input.facts), &mut candidates);
+        if !taken.is_empty() {
+            candidates.extend(taken.iter().map(|(number, _)| *number));
+            candidates.sort_unstable();
+            candidates.dedup();
+        }
+        for number in candidates {
+            let Some(rule) = self.parts.rules.get(number as usize) else {
                 continue;
-            }
-            if let Some(ask) = self.ask(number, rule, input, &cx) {
+            };
+            let ask = match taken.iter().find(|(of, _)| *of == number) {
+                None if !rule.selects(&select) => continue,
+                None => self.ask(number, rule, input, &cx),
+                Some((_, Taken::Silent)) => None,
+                Some((_, taken)) => {
+                    let errored = *taken == Taken::Errored;
+                    Some(self.ask_for(number, rule, Cause::Rule(rule), errored))
+                }
+            };
+            if let Some(ask) = ask {
                 if rule.shadow {
                     shadow.push(ask_to_shadow(&ask));
                 } else {
@@ -369,17 +414,7 @@ impl Program {
         facts: &Facts,
         scratch: &'p mut Vec<u32>,
     ) -> impl Iterator<Item = (u32, &'p Rule)> {
-        self.index.candidates(
-            &Lookup {
-                action_type: &action.action_type,
-                tool: &action.tool,
-                agent: &action.agent_id,
-                resource: &action.resource,
-                name: &facts.resource.name,
-                names: &facts.resource.names,
-            },
-            scratch,
-        );
+        self.index.candidates(&lookup(action, facts), scratch);
         scratch.iter().filter_map(|number| {
             let rule = self.parts.rules.get(*number as usize)?;
             Some((*number, rule))
@@ -400,6 +435,19 @@ impl Program {
             Verdict::Fired(cause) => (cause, false),
             Verdict::Errored(cause) => (cause, true),
         };
+        let mut ask = self.ask_for(number, rule, cause, errored);
+        ask.retry_after_ms = retry_after_ms;
+        Some(ask)
+    }
+
+    /// What a rule asks for that fired or could not be evaluated.
+    fn ask_for<'a>(
+        &'a self,
+        number: u32,
+        rule: &'a Rule,
+        cause: Cause<'a>,
+        errored: bool,
+    ) -> Ask<'a> {
         let (place, kind) = if rule.mandatory {
             (Place::Floor, RuleKind::Mandatory)
         } else if errored {
@@ -419,8 +467,18 @@ impl Program {
             .compiled
             .get(number as usize)
             .map_or(VectorSet::ALL, |c| c.redact);
-        ask.retry_after_ms = retry_after_ms;
-        Some(ask)
+        ask
+    }
+}
+
+fn lookup<'a>(action: &'a Action, facts: &'a Facts) -> Lookup<'a> {
+    Lookup {
+        action_type: &action.action_type,
+        tool: &action.tool,
+        agent: &action.agent_id,
+        resource: &action.resource,
+        name: &facts.resource.name,
+        names: &facts.resource.names,
     }
 }
 
@@ -444,6 +502,14 @@ impl<'a> EvalInput<'a> {
             state: &self.readings.state,
         }
     }
+}
+
+/// The verdict of a rule that is given instead of found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Silent,
+    Fired,
+    Errored,
 }
 
 enum Verdict<'a> {

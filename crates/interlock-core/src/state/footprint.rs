@@ -502,7 +502,7 @@ fn unhex(value: &Value) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-fn limit_of(value: &Value) -> Option<LimitCharge> {
+pub(crate) fn limit_of(value: &Value) -> Option<LimitCharge> {
     let [key, kind, amount, max, window_ms] = value.as_array()? else {
         return None;
     };

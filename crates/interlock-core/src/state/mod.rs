@@ -41,6 +41,7 @@ pub use baseline::{AGE_READY_NS, Baseline, SAMPLES_READY, SAMPLES_READY_AT_ONCE}
 pub use breaker::{BREAKER_OPEN_NS, BREAKER_WINDOW_NS};
 pub use budget::{BUDGETS_MAX, BudgetCharge, BudgetPeriod, Budgets};
 pub use decay::Decayed;
+pub(crate) use footprint::limit_of;
 pub use footprint::{Flags, Footprint, FootprintError, LIMITS_MAX, tool_key};
 pub use hash::StableHash;
 pub use loops::{LOOP_CALLS_MAX, LOOP_WINDOW_NS};

@@ -4,4 +4,5 @@ mod bundles;
 mod cedar;
 mod diagnostics;
 mod oracle;
+mod replay;
 mod robust;

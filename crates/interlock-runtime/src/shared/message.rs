@@ -28,7 +28,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of the first message of each side.
 pub(crate) const GREETING_BYTES_MAX: usize = 1_024;
 /// The version of everything below; another one is refused in the greeting.
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 
 /// The first message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use interlock_core::model::{
     FiredRule, Object, Obligation, Outcome, OutcomeStatus, Principal, Reason, Role, RuleKind, Span,
     Value, Vector, VectorSet, limits,
 };
+use interlock_core::program::Settings;
 use interlock_core::program::glob::Glob;
 use interlock_core::program::rule::{Profile, ProfileBudget};
 use interlock_core::risk::{Dimension, DimensionScore, RiskReport, Term, Terms};
@@ -131,7 +132,9 @@ structure!(Decision {
     approvals,
     readings,
     program,
+    settings,
 });
+structure!(Settings { digest, thresholds });
 structure!(Outcome {
     status,
     latency_ms,

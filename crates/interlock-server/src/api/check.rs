@@ -374,6 +374,7 @@ impl CheckResponse {
         (status = 200, description = "The decision", body = CheckResponse,
             links(
                 ("outcome" = (operation_id = "report_outcome", parameters(("id" = "$response.body#/id")))),
+                ("rule" = (operation_id = "propose_rule", parameters(("id" = "$response.body#/id")))),
                 ("decide" = (operation_id = "decide_approval", parameters(("id" = "$response.body#/approval_id")))),
                 ("wait" = (operation_id = "wait_for_approval", parameters(("id" = "$response.body#/approval_id")))),
                 ("proof" = (operation_id = "get_inclusion_proof", parameters(("seq" = "$response.body#/record/seq")))),

@@ -16,6 +16,7 @@ pub mod edit_previews;
 pub mod evidence;
 pub mod explained;
 pub mod export;
+pub mod from_action;
 pub mod health;
 pub mod join;
 pub mod keys;
@@ -34,6 +35,7 @@ pub mod session_approvals;
 pub mod stats;
 pub mod users;
 pub mod tool_stops;
+pub mod what_if;
 pub mod whoami;
 
 use interlock_core::model::UnixNanos;

@@ -23,3 +23,4 @@ mod robust;
 mod rollbacks;
 mod sessions;
 mod vaikora;
+mod what_if;

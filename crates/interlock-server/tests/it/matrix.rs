@@ -28,6 +28,7 @@ report_outcome          action   200    +     -        -      -       +      404
 list_actions            action   200    -     +        +      +       +      .        .
 get_action              action   200    -     +        +      +       +      .        404
 list_runs               action   200    -     +        +      +       +      .        .
+diff_runs               action   200    -     +        +      +       +      .        404
 list_agents             agent    200    -     +        +      +       +      .        .
 register_agent          name     201    -     -        -      -       +      .        .
 update_agent            agent    200    -     -        -      -       +      .        404
@@ -40,6 +41,18 @@ claim_rollback          rollback 200    +     -        -      -       +      404
 end_rollback            claimed  200    +     -        -      -       +      404      404
 list_alerts             alert    200    -     +        +      +       +      .        .
 acknowledge_alert       alert    200    -     +        -      -       +      .        404
+list_alert_groups       alert_group 200 -     +        +      +       +      .        .
+get_alert_group         alert_group 200 -     +        +      +       +      .        404
+update_alert_group      alert_group 200 -     +        -      -       +      .        404
+list_mutes              mute     200    -     +        +      +       +      .        .
+create_mute             name     201    -     +        -      -       +      .        .
+end_mute                mute     200    -     +        -      -       +      .        404
+list_responses          .        200    -     +        +      +       +      .        .
+get_response_rules      .        200    -     +        +      +       +      .        .
+set_response_rules      .        200    -     -        -      -       +      .        .
+list_tool_stops         tool_stop 200   -     +        +      +       +      .        .
+stop_tool               name     201    -     -        -      -       +      .        .
+start_tool              tool_stop 200   -     -        -      -       +      .        404
 list_policies           policy   200    -     +        +      +       +      .        .
 create_policy           name     201    -     -        +      -       +      .        .
 update_policy           policy   200    -     -        +      -       +      .        404
@@ -48,6 +61,10 @@ get_bundle              .        200    +     +        +      +       +      .  
 publish_bundle          name     200    -     -        +      -       +      .        .
 list_bundle_revisions   .        200    -     +        +      +       +      .        .
 check_bundle            .        200    -     -        +      -       +      .        .
+propose_rule            action   200    -     -        +      -       +      .        404
+start_what_if           .        200    -     -        +      -       +      .        .
+get_what_if             what_if  200    -     +        +      +       +      .        404
+cancel_what_if          what_if  200    -     -        +      -       +      .        404
 get_lease               .        200    +     -        -      -       +      .        .
 send_records            agent    200    +     -        -      -       +      .        .
 mask                    .        200    +     -        -      -       +      .        .
@@ -57,6 +74,7 @@ get_approval            approval 200    -     +        +      +       +      .  
 wait_for_approval       approval 200    +     +        +      +       +      404      404
 decide_approval         approval 200    -     +        -      -       +      .        404
 decide_approvals        approval 200    -     +        -      -       +      .        each
+preview_edit            approval 200    -     +        -      -       +      .        404
 cancel_approval         approval 200    +     +        -      -       +      404      404
 resolve_approval        approval 409    -     +        -      -       +      .        404
 list_session_approvals  session  200    -     +        +      +       +      .        .
@@ -69,6 +87,10 @@ get_checkpoint          entry    200    -     -        -      +       +      .  
 get_inclusion_proof     entry    200    -     -        -      +       +      .        404
 get_consistency_proof   entry    200    -     -        -      +       +      .        .
 export_entries          entry    200    -     -        -      +       +      .        .
+export_evidence         action   200    -     -        -      +       +      .        404
+get_report              entry    200    -     -        -      +       +      .        .
+export_events           entry    200    -     -        -      +       +      .        .
+list_export_sinks       .        200    -     -        -      +       +      .        .
 get_content             entry    200    -     -        -      +       +      .        404
 check_content           entry    200    -     -        -      +       +      .        404
 erase_subject           agent    200    -     -        -      -       +      .        own
@@ -264,6 +286,28 @@ impl Tenant<'_> {
                         .map(|row| text(&row["id"]))
                 })
             }
+            "alert_group" => {
+                self.make("alert");
+                self.until("/api/alert-groups?limit=1000", |rows| {
+                    let last = format!("{}bot-{}", self.mark, MADE.load(Ordering::Relaxed) - 1);
+                    rows.as_array()?
+                        .iter()
+                        .find(|row| row["agent_id"] == last.as_str())
+                        .map(|row| text(&row["id"]))
+                })
+            }
+            "mute" => {
+                let body = json!({"agent_id": agent, "reason": self.mark.to_owned() + "noise", "seconds": 600});
+                text(&self.post("/api/mutes", &body)["id"])
+            }
+            "tool_stop" => {
+                let body = json!({"tool": agent, "seconds": 600});
+                text(&self.post("/api/tool-stops", &body)["id"])
+            }
+            "what_if" => {
+                let body = json!({"name": format!("{agent}.yaml"), "text": "interlock: 1\ndefault: allow\n"});
+                text(&self.post("/api/what-if", &body)["id"])
+            }
             "policy" => {
                 let body = json!({"name": agent, "action_type": "never", "effect": "block"});
                 text(&self.post("/api/policies", &body)["id"])
@@ -351,6 +395,11 @@ impl Tenant<'_> {
             "/api/alerts?limit=1000",
             "/api/approvals?limit=1000",
             "/api/session-approvals",
+            "/api/alert-groups?limit=1000",
+            "/api/mutes",
+            "/api/responses",
+            "/api/response-rules",
+            "/api/tool-stops",
             "/api/policies",
             "/api/bundle/history",
             "/api/rollbacks",
@@ -372,6 +421,7 @@ impl Tenant<'_> {
 /// The path and the body of an operation about a thing.
 fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
     let (agent, id) = (&thing.agent, &thing.id);
+    let run = format!("{}run", agent.split("bot-").next().unwrap_or_default());
     let action = json!({"agent_id": agent, "action_type": "file_read", "resource": "/srv/a"});
     let body = match operation.id.as_str() {
         "check" => action,
@@ -387,6 +437,16 @@ fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
         "end_rollback" => {
             json!({"log": "log-1", "state": "undone", "undone": 1, "irreversible": 0})
         }
+        "update_alert_group" => json!({"version": 0, "state": "acknowledged"}),
+        "create_mute" => json!({"agent_id": id, "reason": "noise", "seconds": 600}),
+        "set_response_rules" => json!({"version": 0, "agents_per_hour": 5, "rules": []}),
+        "stop_tool" => json!({"tool": id, "seconds": 600}),
+        "propose_rule" => json!({"effect": "block"}),
+        "start_what_if" => {
+            json!({"name": "team.yaml", "text": "interlock: 1\ndefault: allow\n", "wait_ms": 10_000})
+        }
+        "preview_edit" => json!({"arguments": {"amount": 5}}),
+        "export_evidence" => json!({"action": id}),
         "create_policy" => json!({"name": id, "action_type": "never", "effect": "block"}),
         "publish_bundle" => {
             let name = format!("b{}", id.replace(|c: char| !c.is_ascii_alphanumeric(), ""));
@@ -416,8 +476,10 @@ fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
         .path
         .replace("{id}", id)
         .replace("{seq}", id)
-        .replace("{kind}", "agent");
+        .replace("{kind}", "agent")
+        .replace("{framework}", "soc2");
     let query = match operation.id.as_str() {
+        "diff_runs" => return (format!("{path}?a={run}&b={run}"), body),
         "wait_for_approval" => "?hold=0",
         "get_lease" => "?nonce=9f86d081884c7d65",
         "get_consistency_proof" => "?old=1&new=2",

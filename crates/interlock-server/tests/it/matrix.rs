@@ -287,12 +287,11 @@ impl Tenant<'_> {
                 })
             }
             "alert_group" => {
-                self.make("alert");
+                let of = self.make("alert").agent;
                 self.until("/api/alert-groups?limit=1000", |rows| {
-                    let last = format!("{}bot-{}", self.mark, MADE.load(Ordering::Relaxed) - 1);
                     rows.as_array()?
                         .iter()
-                        .find(|row| row["agent_id"] == last.as_str())
+                        .find(|row| row["agent_id"] == of.as_str())
                         .map(|row| text(&row["id"]))
                 })
             }

@@ -270,9 +270,11 @@ mod tests {
         let head = format!("| role | {} |", names.join(" | "));
         assert!(guide.contains(&head), "the guide has no table `{head}`");
         for role in Role::ALL {
-            let cells = Permission::ALL.map(|(permission, _)| {
-                if permits(role, permission) { "yes" } else { "" }
-            });
+            let cells = Permission::ALL.map(
+                |(permission, _)| {
+                    if permits(role, permission) { "yes" } else { "" }
+                },
+            );
             let line = format!("| `{}` | {} |", role.name(), cells.join(" | "));
             let line = line.replace("|  |", "| |").replace("|  |", "| |");
             assert!(guide.contains(&line), "the guide lacks `{line}`");

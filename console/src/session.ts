@@ -11,6 +11,8 @@ let key: string | null = read();
 let why: string | null = null;
 /** Whether the server knows this browser by its cookie; null until it was asked. */
 let cookie: boolean | null = key === null ? null : false;
+/** Counts sessions, so that what was said of the last one is not taken for news of the next. */
+let round = 0;
 
 function read(): string | null {
   try {
@@ -30,7 +32,7 @@ export const session = {
   /** Changes with whoever is signed in; null when nobody is. */
   get mark(): string | null {
     if (key !== null) return `key ${key}`;
-    return cookie === false ? null : 'cookie';
+    return cookie === false ? null : `cookie ${round}`;
   },
   /** Why the person has to sign in again, or null. */
   get why() {
@@ -58,6 +60,7 @@ export const session = {
     if (key === null && cookie === false && why === reason) return;
     key = null;
     cookie = false;
+    round += 1;
     why = reason;
     try {
       sessionStorage.removeItem(NAME);

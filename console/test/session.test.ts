@@ -45,8 +45,16 @@ describe('a session that the server keeps', () => {
   it('is not over because somebody mistyped a password', async () => {
     answers(401, { code: 'session.refused', message: 'm' });
     const error: unknown = await api.post('/api/session', { body: { login: 'a', password: 'b', code: 'c' } }).catch((e: unknown) => e);
-    expect(session.mark).toBe('cookie');
+    expect(session.mark).toContain('cookie');
     expect(explain(error)).toContain('The login, the password or the code is wrong');
+  });
+
+  it('is another one after it ended', () => {
+    const first = session.mark;
+    session.end();
+    expect(session.mark).toBeNull();
+    session.beginCookie();
+    expect(session.mark).not.toBe(first);
   });
 
   it('ends without an answer that has a body', async () => {

@@ -179,6 +179,15 @@ pub struct Peer {
     pub agent: String,
 }
 
+impl Peer {
+    /// The address where it tells who asks. Behind a loopback address may be a TLS proxy, and so
+    /// everybody: what one of them does must not be held against all.
+    pub(crate) fn telling_address(&self) -> Option<IpAddr> {
+        self.address
+            .filter(|address| !address.to_canonical().is_loopback())
+    }
+}
+
 impl FromRequestParts<App> for Peer {
     type Rejection = std::convert::Infallible;
 
@@ -270,9 +279,11 @@ mod tests {
         let head = format!("| role | {} |", names.join(" | "));
         assert!(guide.contains(&head), "the guide has no table `{head}`");
         for role in Role::ALL {
-            let cells = Permission::ALL.map(|(permission, _)| {
-                if permits(role, permission) { "yes" } else { "" }
-            });
+            let cells = Permission::ALL.map(
+                |(permission, _)| {
+                    if permits(role, permission) { "yes" } else { "" }
+                },
+            );
             let line = format!("| `{}` | {} |", role.name(), cells.join(" | "));
             let line = line.replace("|  |", "| |").replace("|  |", "| |");
             assert!(guide.contains(&line), "the guide lacks `{line}`");

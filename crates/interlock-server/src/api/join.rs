@@ -53,9 +53,7 @@ pub struct OfferBody {
 )]
 pub async fn look(State(app): State<App>, peer: Peer, body: Bytes) -> ApiResult<Json<OfferBody>> {
     let request: InvitationRequest = json(&body)?;
-    let offer = app
-        .look_at_invitation(request.token.0, peer.address)
-        .await?;
+    let offer = app.look_at_invitation(request.token.0, &peer).await?;
     Ok(Json(OfferBody {
         secret: totp::base32(&offer.secret),
         uri: totp::uri(&offer.user.login, &offer.secret),

@@ -199,9 +199,9 @@ pub async fn create(
                 enrolled: false,
                 provider: None,
             };
-            user.check()?;
-            runtime.record_identity(caller.tenant(), &caller.subject, "user-added", &user.id)?;
+            // Nobody can sign in as it before there is an invitation.
             runtime.store().insert_user(&user)?;
+            runtime.record_identity(caller.tenant(), &caller.subject, "user-added", &user.id)?;
             shared.refresh_people()?;
             invite(&shared, runtime, &caller, &user.id, false)
         })

@@ -1,6 +1,5 @@
 //! Signing in with a password and a one-time code, and taking up an invitation.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::http::StatusCode;
@@ -133,19 +132,19 @@ impl App {
         let login = given.login.trim().to_ascii_lowercase();
         let account = self.account(&login);
         let now = Instant::now();
-        if let Some(address) = given.peer.address
+        let address = given.peer.telling_address();
+        if let Some(address) = address
             && let Some(wait) = self.admission().wrong_keys.wait(address, now)
         {
             return Err(too_many(wait));
         }
         let identity = self.identity();
-        let place = identity.place(account, given.peer.address);
+        let place = identity.place(account, address);
         let last = identity.accounts.take(place, now).map_err(too_many)?;
         let turn = tokio::time::timeout(HASH_WAIT, identity.hashes.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(busy());
         };
-        let address = given.peer.address;
         let app = self.clone();
         let outcome = self
             .blocking(move |runtime| app.verify(runtime, &login, &given, last))
@@ -282,9 +281,10 @@ impl App {
     pub(crate) async fn look_at_invitation(
         &self,
         token: Zeroizing<String>,
-        address: Option<IpAddr>,
+        peer: &Peer,
     ) -> ApiResult<Offer> {
         let now = Instant::now();
+        let address = peer.telling_address();
         let wrong_keys = &self.admission().wrong_keys;
         if let Some(wait) = address.and_then(|address| wrong_keys.wait(address, now)) {
             return Err(too_many(wait));
@@ -309,7 +309,7 @@ impl App {
     /// As [`Self::look_at_invitation`]; `400` when the password may not be chosen or the code is wrong.
     pub(crate) async fn join(&self, given: Join) -> ApiResult<Joined> {
         let token = given.token.clone();
-        let Offer { user, secret } = self.look_at_invitation(token, given.peer.address).await?;
+        let Offer { user, secret } = self.look_at_invitation(token, &given.peer).await?;
         if let Some(objection) = password::objection(&given.password, &user.login) {
             return Err(ApiError::field("password", "password.weak", objection));
         }

@@ -162,8 +162,9 @@ fn roomy() -> Server {
 fn record(server: &Server) -> String {
     let mut all = String::new();
     for tenant in ["default", "other"] {
+        // A tenant without a record has no log.
         let entries = server.runtime.journal().read(tenant, 0, 10_000);
-        for entry in entries.expect("entries") {
+        for entry in entries.unwrap_or_default() {
             all.push_str(&String::from_utf8_lossy(&entry.body));
             all.push('\n');
         }
@@ -530,7 +531,7 @@ fn a_person_answers_once_however_they_come() {
     let id = asked("ana");
     let path = format!("/api/approvals/{id}/decide");
     let own = ana.browser.call("POST", &path, &approve);
-    assert_eq!(own.status, 403, "{}", own.text);
+    assert_eq!(own.status, 409, "{}", own.text);
 }
 
 #[test]

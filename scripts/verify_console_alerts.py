@@ -13,6 +13,10 @@ RULES = {"rules": [{
 }]}
 
 
+# Below where a loop is suspected, which is another cause.
+MANY = 4
+
+
 def eventually(what, holds, seconds=20):
     end = time.monotonic() + seconds
     while not (found := holds()):
@@ -47,14 +51,14 @@ def tab(page, name):
 
 
 def work_by_keyboard(page, base, api):
-    # Forty alerts of one agent for one cause are one line; another agent's is not hidden by them.
+    # Alerts of one agent for one cause are one line; another agent's is not hidden by them.
     blocked(api, "billing-bot")
-    blocked(api, HOSTILE[:60], 40)
-    eventually("forty alerts", lambda: group_of(api, HOSTILE[:60])["count"] == 40)
+    blocked(api, HOSTILE[:60], MANY)
+    eventually("many alerts", lambda: group_of(api, HOSTILE[:60])["count"] == MANY)
     page.open(base + "/alerts")
     until(page, "document.querySelectorAll('[role=option]').length === 2", 20)
     shown = rows(page)
-    assert "40 ×" in shown[0] and "billing-bot" in shown[1], shown
+    assert f"{MANY} ×" in shown[0] and "billing-bot" in shown[1], shown
     assert page.evaluate("document.querySelectorAll('[role=option] img, [role=option] a').length") == 0
     accessible(page, "alerts")
     narrow(page, "alerts")
@@ -132,7 +136,7 @@ def respond(page, base, api):
     eventually("it is answered to", lambda: [r for r in api("GET", "/api/responses") if r["result"] == "done"])
     tab(page, "Responses")
     heard(page, "[role=option]", "runaway-bot")
-    heard(page, "ul", "3 alerts of level low or worse of one agent within 300 s")
+    heard(page, ".response-rules", "3 alerts of level low or worse of one agent within 300 s")
     accessible(page, "responses")
     narrow(page, "responses")
     assert group_of(api, "runaway-bot", kind="response")["level"] == "critical"
@@ -170,7 +174,7 @@ def journey(base, key):
         respond(page, base, api)
         stop_a_tool(page, base, api)
         assert not page.complaints(), page.complaints()
-    return "43 alerts of two agents in two lines"
+    return f"{MANY + 1} alerts of two agents in two lines"
 
 
 if __name__ == "__main__":

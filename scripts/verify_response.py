@@ -57,8 +57,12 @@ def say(text):
 
 
 def permitted(il):
-    time.sleep(0.2)
-    return il.check("file_read", f"/srv/{time.monotonic_ns()}").allowed
+    # An agent that asks on and on while it is stopped is taken for one that is stuck.
+    time.sleep(1)
+    asked = il.check("file_read", f"/srv/{time.monotonic_ns()}")
+    if not asked.allowed:
+        say(f"denied: {asked.code}")
+    return asked.allowed
 
 
 with Interlock(data, agent="clerk", server=url, api_key=key, durability="strict") as il, il.monitor():
@@ -199,6 +203,10 @@ def run(binary, made, processes, say):
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
+    # What the guide shows is taken as it stands there.
+    guide = (ROOT / "docs" / "guides" / "alerts.md").read_text()
+    (made / "guide.json").write_text(guide.split("```json\n", 1)[1].split("```", 1)[0])
+    interlock("alerts", "rules", "--set", str(made / "guide.json"))
     interlock("alerts", "rules", "--set", str(made / "rules.json"))
     say("The rule is set: three alerts of one agent within 5 minutes pause it and undo its last 3 steps.")
 
@@ -251,7 +259,10 @@ def run(binary, made, processes, say):
     interlock("alerts", "assign", group["id"], "ann")
     interlock("agents", "resume", "clerk")
     say("A person has looked at it and lets the agent go on.")
-    until("the agent goes on", lambda: heard("went on"))
+    try:
+        until("the agent goes on", lambda: heard("went on"), 60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it said {''.join(said[-5:])}") from None
     assert agent.wait(30) == 0, agent.stderr.read()[-3000:]
     assert (work / "four").read_text() == "after it"
     assert [(work / name).read_text() for name in ("one", "two", "three")] == ["as it was"] * 3

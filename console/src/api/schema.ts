@@ -1088,6 +1088,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists groups of alerts, the one that happened last first. */
         get: operations["list_alert_groups"];
         put?: never;
         post?: never;
@@ -1104,12 +1105,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** A group of alerts with its newest alerts and its history. */
         get: operations["get_alert_group"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
+        /**
+         * Acknowledges, resolves, reopens, assigns or comments a group of alerts, if nobody else has
+         *     changed it meanwhile.
+         */
         patch: operations["update_alert_group"];
         trace?: never;
     };
@@ -1120,8 +1126,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists mutes, the newest first. */
         get: operations["list_mutes"];
         put?: never;
+        /** Keeps people from being told of groups of alerts for a time. */
         post: operations["create_mute"];
         delete?: never;
         options?: never;
@@ -1139,6 +1147,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /** Ends a mute before it expires; the first end stands. */
         delete: operations["end_mute"];
         options?: never;
         head?: never;
@@ -1152,7 +1161,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The rules of automatic responses. */
         get: operations["get_response_rules"];
+        /** Replaces the rules of automatic responses; they answer to alerts from now on. */
         put: operations["set_response_rules"];
         post?: never;
         delete?: never;
@@ -1168,6 +1179,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists automatic responses, the newest first. */
         get: operations["list_responses"];
         put?: never;
         post?: never;
@@ -1184,8 +1196,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists stops of tools, the newest first. */
         get: operations["list_tool_stops"];
         put?: never;
+        /** Stops a tool at once, here and in connected clients within a second or two. */
         post: operations["stop_tool"];
         delete?: never;
         options?: never;
@@ -1203,6 +1217,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /** Lets a stopped tool go on; the first end stands. */
         delete: operations["start_tool"];
         options?: never;
         head?: never;
@@ -2956,207 +2971,281 @@ export interface components {
             /** @description The user who signed in, or whose key it is. */
             user_id?: string | null;
         };
+        /** @description Alerts of one agent for one cause. */
         AlertGroupBody: {
-            /** @description Its id. */
-            id: string;
-            /** @description What its alerts have in common; a mute may name it. */
-            fingerprint: string;
             /** @description The agent; empty when the group stands for those past the limit of groups of one key. */
             agent_id: string;
-            /** @description `decision`, `stopped` (a denial because something is stopped already), `deep-model` or `response`; empty for one past the limit. */
-            kind: string;
-            /** @description The rule that decided. */
-            rule: string;
-            /** @description The threat vector of the strongest finding. */
-            detector: string;
-            /** @description The code of that finding in the group's first alert. */
-            code: string;
-            /** @description Tags of that finding: OWASP ASI, MITRE ATLAS, CWE. */
-            tags: string[];
+            /** @description Who looks after it; empty for nobody. */
+            assignee: string;
+            /** @description When somebody changed it last. */
+            changed_at?: string | null;
+            /** @description Who did. */
+            changed_by?: string | null;
             /** @description The type of the actions. */
             class: string;
-            /** @description The worst level: `low`, `medium`, `high` or `critical`. */
-            level: string;
-            /** @description The message of the first alert of that level. It may hold what an agent wrote. */
-            message: string;
+            /** @description The code of that finding in the group's first alert. */
+            code: string;
             /**
              * Format: int64
              * @description How many alerts.
              */
             count: number;
-            /** @description Whether it stands for groups past the limit of one key. */
-            overflow: boolean;
-            /** @description When the first alert was raised. */
-            first_seen: string;
-            /** @description When the last one was. */
-            last_seen: string;
+            /** @description The threat vector of the strongest finding. */
+            detector: string;
+            /** @description What its alerts have in common; a mute may name it. */
+            fingerprint: string;
             /** @description The first alert. */
             first_alert: string;
+            /** @description When the first alert was raised. */
+            first_seen: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * @description `decision`, `stopped` (a denial because something is stopped already), `deep-model` or
+             *     `response`; empty for one past the limit.
+             */
+            kind: string;
             /** @description The last alert. */
             last_alert: string;
+            /** @description When the last one was. */
+            last_seen: string;
             /**
              * Format: int64
              * @description The place of the last alert in the order of alerts; to be sent back as `seen_seq`.
              */
             last_seq: number;
-            /** @description `open`, `acknowledged` or `resolved`. */
-            state: string;
+            /** @description The worst level: `low`, `medium`, `high` or `critical`. */
+            level: string;
+            /** @description The message of the first alert of that level. It may hold what an agent wrote. */
+            message: string;
+            /** @description The mute that silences it. */
+            muted_by?: string | null;
+            /** @description Whether it stands for groups past the limit of one key. */
+            overflow: boolean;
             /** @description Whether it was resolved and happened again. */
             reopened: boolean;
-            /** @description Who looks after it; empty for nobody. */
-            assignee: string;
+            /** @description The rule that decided. */
+            rule: string;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state: string;
+            /** @description Tags of that finding: OWASP ASI, MITRE ATLAS, CWE. */
+            tags: string[];
             /**
              * Format: int64
              * @description To be sent back with a change.
              */
             version: number;
-            /** @description When somebody changed it last. */
-            changed_at?: string | null;
-            /** @description Who did. */
-            changed_by?: string | null;
-            /** @description The mute that silences it. */
-            muted_by?: string | null;
         };
-        GroupedAlertBody: {
-            /** @description Its id. */
-            id: string;
-            /** @description The agent. */
-            agent_id: string;
-            /** @description The action. */
-            action_id?: string | null;
-            /** @description The tool, as the agent named it. */
-            tool: string;
-            /** @description The level. */
-            level: string;
-            /** @description What happened. It may hold what an agent wrote. */
-            message: string;
-            /** @description When it was raised. */
-            created_at: string;
+        /** @description What to do about a group. */
+        AlertGroupChange: {
+            /** @description Who looks after it from now on; empty for nobody. */
+            assignee?: string | null;
+            /** @description What there is to say. */
+            comment?: string | null;
+            /**
+             * Format: int64
+             * @description The last alert that was seen (`last_seq`): later ones are not covered by a new state. All that
+             *     are there when absent.
+             */
+            seen_seq?: number | null;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             * @example 0
+             */
+            version: number;
         };
+        /** @description A group with its newest alerts and its history. */
+        AlertGroupDetail: {
+            /** @description Its newest alerts. */
+            alerts: components["schemas"]["GroupedAlertBody"][];
+            /** @description The group. */
+            group: components["schemas"]["AlertGroupBody"];
+            /** @description What people did, the oldest first. */
+            notes: components["schemas"]["GroupNoteBody"][];
+        };
+        /** @description One thing that a person did about a group. */
         GroupNoteBody: {
             /** @description When. */
             at: string;
             /** @description Who. */
             by: string;
-            /** @description `open`, `acknowledged`, `resolved`, `assigned` or `comment`. */
-            what: string;
             /** @description The comment, or the new assignee. */
             text: string;
+            /** @description `open`, `acknowledged`, `resolved`, `assigned` or `comment`. */
+            what: string;
         };
-        AlertGroupDetail: {
-            group: components["schemas"]["AlertGroupBody"];
-            /** @description Its newest alerts. */
-            alerts: components["schemas"]["GroupedAlertBody"][];
-            /** @description What people did, the oldest first. */
-            notes: components["schemas"]["GroupNoteBody"][];
-        };
-        AlertGroupChange: {
-            /**
-             * Format: int64
-             * @description The version that was seen.
-             */
-            version: number;
-            /**
-             * Format: int64
-             * @description The last alert that was seen (`last_seq`): later ones are not covered by a new state. All that are there when absent.
-             */
-            seen_seq?: number | null;
-            /** @description `open`, `acknowledged` or `resolved`. */
-            state?: string | null;
-            /** @description Who looks after it from now on; empty for nobody. */
-            assignee?: string | null;
-            /** @description What there is to say. */
-            comment?: string | null;
-        };
-        MuteBody: {
+        /** @description One alert of a group. */
+        GroupedAlertBody: {
+            /** @description The action. */
+            action_id?: string | null;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description When it was raised. */
+            created_at: string;
             /** @description Its id. */
             id: string;
-            /** @description Only groups with this fingerprint; empty for any. */
-            fingerprint: string;
+            /** @description The level. */
+            level: string;
+            /** @description What happened. It may hold what an agent wrote. */
+            message: string;
+            /** @description The tool, as the agent named it. */
+            tool: string;
+        };
+        /** @description A mute. It changes no decision and no response; what it silences is counted all the same. */
+        MuteBody: {
             /** @description Only of this agent; empty for any. */
             agent_id: string;
-            /** @description Only of this rule; empty for any. */
-            rule: string;
-            /** @description Only of this detector; empty for any. */
-            detector: string;
-            /** @description Why. */
-            reason: string;
             /** @description Who. */
             by: string;
             /** @description When. */
             created_at: string;
-            /** @description Until when. */
-            expires_at: string;
+            /** @description Only of this detector; empty for any. */
+            detector: string;
             /** @description When somebody ended it. */
             ended_at?: string | null;
             /** @description Who did. */
             ended_by?: string | null;
+            /** @description Until when. */
+            expires_at: string;
+            /** @description Only groups with this fingerprint; empty for any. */
+            fingerprint: string;
+            /** @description Its id. */
+            id: string;
             /** @description Whether it holds now. */
             live: boolean;
-        };
-        MuteRequest: {
-            /** @description Only groups with this fingerprint. */
-            fingerprint?: string | null;
-            /** @description Only of this agent. */
-            agent_id?: string | null;
-            /** @description Only of this rule. */
-            rule?: string | null;
-            /** @description Only of this detector. */
-            detector?: string | null;
             /** @description Why. */
             reason: string;
+            /** @description Only of this rule; empty for any. */
+            rule: string;
+        };
+        /**
+         * @description What to mute. At least one of `fingerprint`, `agent_id`, `rule` and `detector` is needed; what is
+         *     given must all hold.
+         */
+        MuteRequest: {
+            /** @description Only of this agent. */
+            agent_id?: string | null;
+            /** @description Only of this detector. */
+            detector?: string | null;
+            /**
+             * @description Only groups with this fingerprint.
+             * @example 0123456789abcdef0123456789abcdef
+             */
+            fingerprint?: string | null;
+            /**
+             * @description Why.
+             * @example known, fixed on Monday
+             */
+            reason: string;
+            /** @description Only of this rule. */
+            rule?: string | null;
             /**
              * Format: int32
              * @description For how long, in seconds, at most 90 days.
+             * @example 3600
              */
             seconds: number;
         };
-        ResponseRuleBody: {
-            /** @description Its name. */
+        /** @description An automatic response and what came of it. */
+        ResponseBody: {
+            /** @description `alert`, `pause` or `rollback`. */
+            action: string;
+            /** @description The agent that it is about. */
+            agent_id: string;
+            /** @description Alerts that set it off, the newest first; at most 20. */
+            alerts: string[];
+            /** @description When. */
+            at: string;
+            /** @description Whether it was not carried out because too many agents were stopped within the hour. */
+            capped: boolean;
+            /** @description Whether it only said what it would do. */
+            dry_run: boolean;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description Its id; a rollback that it ordered has the same. */
             id: string;
-            /** @description Whether it is in force; it is when absent. */
-            enabled?: boolean;
-            /** @description Whose alerts are counted together: those of one `agent`, with one `tool`, or of one `detector`. */
-            scope: string;
-            /** @description The level from which an alert counts. */
-            level: string;
+            /**
+             * Format: int32
+             * @description Steps to undo.
+             */
+            last: number;
+            /** @description What was done, or why not. */
+            message: string;
+            /** @description `under-way`, `done`, `dry-run`, `capped` or `failed`. */
+            result: string;
+            /** @description The rule. */
+            rule: string;
+            /**
+             * Format: int64
+             * @description The sequence number of its record.
+             */
+            seq: number;
+            /** @description What was counted: `agent:…`, `tool:…` or `detector:…`. It may hold what an agent wrote. */
+            subject: string;
+        };
+        /** @description When something is done by itself, and what. */
+        ResponseRuleBody: {
+            /**
+             * @description `alert` tells people, `pause` also pauses the agent of the last alert, `rollback` also undoes
+             *     its last steps.
+             * @example pause
+             */
+            action: string;
+            /** @description Only alerts of agents that match; `*` stands for any characters. */
+            agent?: string | null;
+            /**
+             * Format: int32
+             * @description How long it does not answer to the same subject again, in seconds; an hour when absent.
+             * @example 3600
+             */
+            cool_down_s?: number;
             /**
              * Format: int32
              * @description How many.
+             * @example 3
              */
             count: number;
-            /**
-             * Format: int32
-             * @description Within how many seconds.
-             */
-            window_s: number;
-            /** @description Only alerts of agents that match; `*` stands for any characters. */
-            agent?: string | null;
             /** @description Only alerts of this detector. */
             detector?: string | null;
-            /** @description `alert` tells people, `pause` also pauses the agent of the last alert, `rollback` also undoes its last steps. */
-            action: string;
+            /** @description Whether it only says what it would do. */
+            dry_run?: boolean;
+            /** @description Whether it is in force; it is when absent. */
+            enabled?: boolean;
+            /**
+             * @description Its name.
+             * @example runaway
+             */
+            id: string;
             /**
              * Format: int32
              * @description Steps that a rollback undoes; for a rollback only.
              */
             last?: number;
+            /**
+             * @description The level from which an alert counts.
+             * @example high
+             */
+            level: string;
             /** @description Groups of people that are told. */
             notify?: string[];
             /**
-             * Format: int32
-             * @description How long it does not answer to the same subject again, in seconds; an hour when absent.
+             * @description Whose alerts are counted together: those of one `agent`, with one `tool`, or of one
+             *     `detector`.
+             * @example agent
              */
-            cool_down_s?: number;
-            /** @description Whether it only says what it would do. */
-            dry_run?: boolean;
-        };
-        ResponseRulesBody: {
+            scope: string;
             /**
-             * Format: int64
-             * @description The version that was seen; it goes up with each change.
+             * Format: int32
+             * @description Within how many seconds.
+             * @example 300
              */
-            version: number;
+            window_s: number;
+        };
+        /** @description The rules of automatic responses. */
+        ResponseRulesBody: {
             /**
              * Format: int32
              * @description Agents that responses may stop within an hour; past that they only tell. 10 when absent.
@@ -3164,68 +3253,38 @@ export interface components {
             agents_per_hour?: number;
             /** @description The rules. */
             rules: components["schemas"]["ResponseRuleBody"][];
-        };
-        ResponseBody: {
-            /** @description Its id; a rollback that it ordered has the same. */
-            id: string;
-            /** @description The rule. */
-            rule: string;
-            /** @description What was counted: `agent:…`, `tool:…` or `detector:…`. It may hold what an agent wrote. */
-            subject: string;
-            /** @description The agent that it is about. */
-            agent_id: string;
-            /** @description `alert`, `pause` or `rollback`. */
-            action: string;
-            /**
-             * Format: int32
-             * @description Steps to undo.
-             */
-            last: number;
-            /** @description Whether it only said what it would do. */
-            dry_run: boolean;
-            /** @description Whether it was not carried out because too many agents were stopped within the hour. */
-            capped: boolean;
-            /** @description Alerts that set it off, the newest first; at most 20. */
-            alerts: string[];
             /**
              * Format: int64
-             * @description The sequence number of its record.
+             * @description The version that was seen; it goes up with each change.
+             * @example 0
              */
-            seq: number;
-            /** @description When. */
-            at: string;
-            /** @description `under-way`, `done`, `dry-run`, `capped` or `failed`. */
-            result: string;
-            /** @description What was done, or why not. */
-            message: string;
-            /** @description When it ended. */
-            ended_at?: string | null;
+            version: number;
         };
+        /** @description That a tool may not be used. */
         ToolStopBody: {
-            /** @description Its id. */
-            id: string;
-            /** @description The tool or type of action; with a `*` at its end all that begin so. */
-            tool: string;
             /** @description Only for this agent; empty for all. */
             agent_id: string;
-            /** @description Why. */
-            reason: string;
             /** @description Who. */
             by: string;
             /** @description When. */
             created_at: string;
-            /** @description Until when; until somebody ends it when absent. */
-            expires_at?: string | null;
             /** @description When somebody ended it. */
             ended_at?: string | null;
             /** @description Who did. */
             ended_by?: string | null;
+            /** @description Until when; until somebody ends it when absent. */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
             /** @description Whether it holds now. */
             live: boolean;
-        };
-        ToolStopRequest: {
-            /** @description The tool or type of action, in any case of its letters; with a `*` at its end all that begin so. */
+            /** @description Why. */
+            reason: string;
+            /** @description The tool or type of action; with a `*` at its end all that begin so. */
             tool: string;
+        };
+        /** @description What to stop. */
+        ToolStopRequest: {
             /** @description Only for this agent. */
             agent_id?: string | null;
             /** @description Why. */
@@ -3235,6 +3294,12 @@ export interface components {
              * @description For how long, in seconds; until somebody ends it when absent.
              */
             seconds?: number | null;
+            /**
+             * @description The tool or type of action, in any case of its letters; with a `*` at its end all that begin
+             *     so.
+             * @example send_email
+             */
+            tool: string;
         };
     };
     responses: never;
@@ -8975,15 +9040,27 @@ export interface operations {
     list_alert_groups: {
         parameters: {
             query?: {
-                state?: string | null;
-                muted?: boolean | null;
-                agent_id?: string | null;
-                rule?: string | null;
-                detector?: string | null;
-                assignee?: string | null;
-                level?: string | null;
-                before?: string | null;
-                limit?: number | null;
+                /** @description Only those that are `open`, `acknowledged` or `resolved`. */
+                state?: string;
+                /** @description Only muted ones, or only those that are not. */
+                muted?: boolean;
+                /** @description Only of this agent. */
+                agent_id?: string;
+                /** @description Only of this rule. */
+                rule?: string;
+                /** @description Only of this detector. */
+                detector?: string;
+                /** @description Only those that this person looks after. */
+                assignee?: string;
+                /** @description Only of this level or worse. */
+                level?: string;
+                /**
+                 * @description Only those after this one in the list: `last_seq` and `id` of the last one of a page, joined
+                 *     by a dot.
+                 */
+                before?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -9000,6 +9077,51 @@ export interface operations {
                     "application/json": components["schemas"]["AlertGroupBody"][];
                 };
             };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_alert_group: {
@@ -9007,6 +9129,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group's id */
                 id: string;
             };
             cookie?: never;
@@ -9022,6 +9145,51 @@ export interface operations {
                     "application/json": components["schemas"]["AlertGroupDetail"];
                 };
             };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     update_alert_group: {
@@ -9029,6 +9197,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group's id */
                 id: string;
             };
             cookie?: never;
@@ -9048,13 +9217,96 @@ export interface operations {
                     "application/json": components["schemas"]["AlertGroupBody"];
                 };
             };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else has changed it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     list_mutes: {
         parameters: {
             query?: {
-                live?: boolean | null;
-                limit?: number | null;
+                /** @description Only those that hold now. */
+                live?: boolean;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -9071,6 +9323,51 @@ export interface operations {
                     "application/json": components["schemas"]["MuteBody"][];
                 };
             };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     create_mute: {
@@ -9082,6 +9379,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agent_id": "billing",
+                 *       "detector": "pii",
+                 *       "reason": "known, fixed on Monday",
+                 *       "seconds": 3600
+                 *     }
+                 */
                 "application/json": components["schemas"]["MuteRequest"];
             };
         };
@@ -9095,6 +9400,69 @@ export interface operations {
                     "application/json": components["schemas"]["MuteBody"];
                 };
             };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     end_mute: {
@@ -9102,6 +9470,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The mute's id */
                 id: string;
             };
             cookie?: never;
@@ -9115,6 +9484,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MuteBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such mute */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -9137,6 +9551,42 @@ export interface operations {
                     "application/json": components["schemas"]["ResponseRulesBody"];
                 };
             };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     set_response_rules: {
@@ -9148,6 +9598,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rules": [
+                 *         {
+                 *           "action": "pause",
+                 *           "count": 3,
+                 *           "id": "runaway",
+                 *           "level": "high",
+                 *           "scope": "agent",
+                 *           "window_s": 300
+                 *         }
+                 *       ],
+                 *       "version": 0
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResponseRulesBody"];
             };
         };
@@ -9161,12 +9626,85 @@ export interface operations {
                     "application/json": components["schemas"]["ResponseRulesBody"];
                 };
             };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else has changed them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     list_responses: {
         parameters: {
             query?: {
-                limit?: number | null;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -9183,13 +9721,60 @@ export interface operations {
                     "application/json": components["schemas"]["ResponseBody"][];
                 };
             };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     list_tool_stops: {
         parameters: {
             query?: {
-                live?: boolean | null;
-                limit?: number | null;
+                /** @description Only those that hold now. */
+                live?: boolean;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -9204,6 +9789,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ToolStopBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -9230,6 +9860,69 @@ export interface operations {
                     "application/json": components["schemas"]["ToolStopBody"];
                 };
             };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     start_tool: {
@@ -9237,6 +9930,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The stop's id */
                 id: string;
             };
             cookie?: never;
@@ -9250,6 +9944,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ToolStopBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such stop */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -67,7 +67,17 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
   const [said, setSaid] = useState('');
   const [asking, setAsking] = useState<{ what: 'mute' | 'assign' | 'comment'; group: Group } | null>(null);
   const query = useQuery(`alert groups ${view}`, (signal) => api.get('/api/alert-groups', { query: queryOf(view), signal }), 3_000);
-  const all = useMemo(() => query.data ?? [], [query.data]);
+  // What this person has just changed is newer than the list.
+  const [own, setOwn] = useState<ReadonlyMap<string, Group>>(new Map());
+  const all = useMemo(
+    () =>
+      (query.data ?? []).map((g) => {
+        const mine = own.get(g.id);
+        return mine && mine.version > g.version ? mine : g;
+      }),
+    [query.data, own],
+  );
+  const changed = (group: Group) => setOwn((before) => new Map(before).set(group.id, group));
   const shown = useFiltered(all, filter, FIELDS);
   const index = Math.min(selected, shown.length - 1);
   const group = shown[index];
@@ -76,7 +86,7 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
     if (!of || !mayAnswer) return;
     try {
       // What came since it was shown is not covered.
-      await api.patch('/api/alert-groups/{id}', { path: { id: of.id }, body: { version: of.version, seen_seq: of.last_seq, ...body } });
+      changed(await api.patch('/api/alert-groups/{id}', { path: { id: of.id }, body: { version: of.version, seen_seq: of.last_seq, ...body } }));
       setSaid(done);
     } catch (error) {
       setSaid(explain(error));
@@ -186,7 +196,8 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
         <Ask
           {...asking}
           onClose={() => setAsking(null)}
-          onDone={(text) => {
+          onDone={(text, group) => {
+            if (group) changed(group);
             setAsking(null);
             setSaid(text);
             query.refresh();
@@ -222,7 +233,7 @@ interface AskProps {
   what: 'mute' | 'assign' | 'comment';
   group: Group;
   onClose: () => void;
-  onDone: (said: string) => void;
+  onDone: (said: string, group?: Group) => void;
 }
 
 const TITLES = { mute: 'Mute these alerts?', assign: 'Who looks after it?', comment: 'What is there to say?' };
@@ -245,8 +256,8 @@ function Ask({ what, group, onClose, onDone }: AskProps) {
         onDone('Muted; it is counted all the same.');
       } else {
         const body = what === 'assign' ? { assignee: text } : { comment: text };
-        await api.patch('/api/alert-groups/{id}', { path: { id: group.id }, body: { version: group.version, ...body } });
-        onDone(what === 'assign' ? (text === '' ? 'Nobody looks after it.' : `${text} looks after it.`) : 'Written down.');
+        const after = await api.patch('/api/alert-groups/{id}', { path: { id: group.id }, body: { version: group.version, ...body } });
+        onDone(what === 'assign' ? (text === '' ? 'Nobody looks after it.' : `${text} looks after it.`) : 'Written down.', after);
       }
     } catch (error) {
       setProblem(explain(error));

@@ -28,7 +28,7 @@ export function Responses({ tabs }: { tabs: ReactNode }) {
         <Freshness query={query} />
       </header>
       {rules.data && (
-        <ul className="quiet">
+        <ul className="quiet response-rules">
           {rules.data.rules.length === 0 && <li>No rule answers to alerts; `interlock alerts rules --set FILE` makes some.</li>}
           {rules.data.rules.map((rule) => (
             <li key={rule.id}>

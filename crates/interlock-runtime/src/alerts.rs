@@ -7,7 +7,7 @@ use interlock_core::audit::frame::Kind;
 use interlock_core::detectors::DETECTORS;
 use interlock_core::model::reason::code;
 use interlock_core::model::{ActionType, FindingCode, UnixNanos, Value};
-use interlock_store::{AlertCause, AlertGroup, Mute, NOTIFY_MAX, StoreError, Triage};
+use interlock_store::{AlertCause, AlertGroup, GroupState, Mute, NOTIFY_MAX, StoreError, Triage};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::new_id;
@@ -150,7 +150,7 @@ impl Runtime {
             .str("id", id)
             .str("agent", &group.agent_id)
             .int("version", triage.version + 1)
-            .opt_str("state", triage.state.map(|state| state.name()))
+            .opt_str("state", triage.state.map(GroupState::name))
             .opt_str("assignee", triage.assignee.as_deref())
             .opt_hash("comment_hash", triage.comment.as_deref().map(hash).as_ref());
         // What quietens is on record before it holds.

@@ -214,7 +214,7 @@ enum Write {
     Outcome(String, String, ActionOutcome),
     Erased(String, u32),
     RolledBack(String, String, Rollback),
-    Alert(String, AlertRow),
+    Alert(String, Box<AlertRow>),
     Response(String, Box<ResponseRow>),
     ResponseEnded(String, String, ResponseEnd),
     Idempotency(String, IdempotencyRow, UnixNanos),
@@ -255,7 +255,8 @@ impl Projection for Batch {
     }
 
     fn alert(&mut self, tenant: &str, row: &AlertRow) -> Result<()> {
-        self.0.push(Write::Alert(tenant.to_owned(), row.clone()));
+        self.0
+            .push(Write::Alert(tenant.to_owned(), Box::new(row.clone())));
         Ok(())
     }
 
@@ -306,7 +307,7 @@ impl ProjectionStore for MemoryStore {
                     write_rollback(&mut tables, &tenant, &id, &rollback);
                 }
                 Write::Alert(tenant, row) => {
-                    super::triage::put(&mut tables, &tenant, row);
+                    super::triage::put(&mut tables, &tenant, *row);
                 }
                 Write::Response(tenant, row) => {
                     tables

@@ -8,6 +8,7 @@ import { Dialog } from '../parts/Dialog';
 import { Facts, Panel, Problem, Time } from '../parts/show';
 import { applyTheme, theme, type Theme } from '../theme';
 import { NotYours, useMay, useWho } from '../who';
+import { Sinks } from './Sinks';
 
 type Key = Schema['KeyBody'];
 const ROLES = ['agent', 'approver', 'policy_author', 'auditor', 'admin'] as const;
@@ -222,6 +223,7 @@ export function Settings() {
           ))}
         </div>
       </Panel>
+      {may && <Sinks />}
       {may ? <Keys /> : <NotYours what="administer" verb="see and make keys" />}
     </div>
   );

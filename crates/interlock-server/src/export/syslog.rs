@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use interlock_core::model::Effect;
+
 use super::event::{SecurityEvent, Severity};
 use super::text::shown;
 
@@ -123,7 +125,7 @@ impl Header {
         put("run", &event.run);
         if let Some(asked) = &event.asked {
             put("decision", &asked.id);
-            put("effect", asked.effect.map_or("", |e| e.name()));
+            put("effect", asked.effect.map_or("", Effect::name));
             put(
                 "risk",
                 &asked.risk.map_or_else(String::new, |r| r.to_string()),

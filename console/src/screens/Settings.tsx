@@ -9,6 +9,7 @@ import { Facts, Panel, Problem, Time } from '../parts/show';
 import { applyTheme, theme, type Theme } from '../theme';
 import { NotYours, useMay, useWho } from '../who';
 import { Sessions, Users } from './People';
+import { Sinks } from './Sinks';
 
 type Key = Schema['KeyBody'];
 const ROLES = ['agent', 'approver', 'policy_author', 'auditor', 'admin'] as const;
@@ -241,6 +242,7 @@ export function Settings() {
           ))}
         </div>
       </Panel>
+      {may && <Sinks />}
       {who.session && <Sessions />}
       {may ? (
         <>

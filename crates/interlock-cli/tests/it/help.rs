@@ -69,6 +69,7 @@ const COMMANDS: &[&str] = &[
     "approvals resolve",
     "approvals sessions",
     "approvals revoke",
+    "export",
     "demo",
     "doctor",
     "completions",

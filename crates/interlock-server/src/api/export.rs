@@ -14,7 +14,7 @@ use super::{page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::export::{self, Bounds, Format, SecurityEvent, SinkStatus};
+use crate::export::{self, Bounds, Format, SecurityEvent, SinkStatus, Statuses};
 
 /// Entries that are read in one go.
 const READ: usize = 256;
@@ -259,6 +259,6 @@ pub async fn sinks(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec
     if caller.tenant() != interlock_runtime::DEFAULT_TENANT {
         return Ok(Json(Vec::new()));
     }
-    let statuses = app.exports().map(|e| e.now()).unwrap_or_default();
+    let statuses = app.exports().map(Statuses::now).unwrap_or_default();
     Ok(Json(statuses.into_iter().map(SinkBody::from).collect()))
 }

@@ -189,7 +189,7 @@ pub struct SecurityEvent {
     pub success: Option<bool>,
     /// One sentence.
     pub message: String,
-    /// Who did it: a person or a key; empty for an agent and for the program itself.
+    /// Who did it: a person, or what a key is called; empty for an agent and for the program itself.
     pub actor: String,
     /// The agent concerned.
     pub agent: String,
@@ -662,7 +662,7 @@ impl SecurityEvent {
             .ok()
             .and_then(|ts| i64::try_from(ts.as_nanosecond()).ok())
             .unwrap_or(0);
-        let actor = ["actor", "approver", "key"]
+        let actor = ["actor", "approver"]
             .into_iter()
             .map(|key| reader.text(key))
             .find(|text| !text.is_empty())

@@ -1,5 +1,6 @@
 //! One JSON object a line, in the product's own names.
 
+use interlock_core::model::Effect;
 use serde_json::{Map, Value, json};
 
 use super::event::SecurityEvent;
@@ -43,7 +44,7 @@ pub(super) fn object(event: &SecurityEvent) -> Value {
             "action",
             json!({
                 "id": asked.id, "type": asked.action_type, "tool": asked.tool,
-                "resource": asked.resource, "effect": asked.effect.map(|e| e.name()),
+                "resource": asked.resource, "effect": asked.effect.map(Effect::name),
                 "risk": asked.risk, "step": asked.step, "traceparent": asked.traceparent,
             }),
         );

@@ -244,7 +244,17 @@ fn attacks(findings: &[Found]) -> Vec<Value> {
     tags(findings)
         .into_iter()
         .filter(|tag| tag.starts_with("AML.T"))
-        .map(|uid| json!({"technique": {"uid": uid}}))
+        .map(|uid| {
+            // `AML.T0051.000` is a part of the technique `AML.T0051`.
+            let rest = uid.get(4..).unwrap_or_default();
+            match rest.split_once('.') {
+                Some((technique, _)) => json!({
+                    "technique": {"uid": format!("AML.{technique}")},
+                    "sub_technique": {"uid": uid},
+                }),
+                None => json!({"technique": {"uid": uid}}),
+            }
+        })
         .collect()
 }
 

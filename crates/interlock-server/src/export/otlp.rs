@@ -234,7 +234,7 @@ impl Sender {
             .text("gen_ai.conversation.id", &decision.session)
             .text("interlock.decision.id", &asked.id)
             .text("interlock.action.type", &asked.action_type)
-            .text("interlock.effect", asked.effect.map_or("", |e| e.name()))
+            .text("interlock.effect", asked.effect.map_or("", Effect::name))
             .text("interlock.run", &decision.run)
             .text("interlock.tenant", &decision.tenant);
         if let Some(risk) = asked.risk {

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use interlock_core::model::Effect;
+
 use super::event::{SecurityEvent, Severity};
 use super::text::shown;
 
@@ -49,10 +51,22 @@ fn printable(text: &str, max: usize) -> String {
     }
 }
 
-/// A value of the structured data: `"`, `\` and `]` have escapes (RFC 5424, section 6.3.3).
+/// A value of the structured data as readers find it. A backslash at its end is spelt out: its escape
+/// before the closing quote is right, and yet taken by some readers for that of the quote, so that what
+/// follows would not be read, or be read as the agent wants.
+pub(super) fn value(text: &str) -> String {
+    let mut value = shown(text, VALUE_BYTES_MAX);
+    if value.ends_with('\\') {
+        value.pop();
+        value.push_str("[U+005C]");
+    }
+    value
+}
+
+/// [`value`] with its escapes: `"`, `\` and `]` have some (RFC 5424, section 6.3.3).
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in shown(text, VALUE_BYTES_MAX).chars() {
+    for c in value(text).chars() {
         if matches!(c, '"' | '\\' | ']') {
             out.push('\\');
         }
@@ -111,7 +125,7 @@ impl Header {
         put("run", &event.run);
         if let Some(asked) = &event.asked {
             put("decision", &asked.id);
-            put("effect", asked.effect.map_or("", |e| e.name()));
+            put("effect", asked.effect.map_or("", Effect::name));
             put(
                 "risk",
                 &asked.risk.map_or_else(String::new, |r| r.to_string()),
@@ -172,6 +186,7 @@ mod tests {
             escaped("a\"] b\\ \n<13>1 - evil"),
             "a\\\"\\] b\\\\ [U+000A\\]<13>1 - evil"
         );
+        assert_eq!(escaped("C:\\"), "C:[U+005C\\]");
         assert!(escaped(&"]".repeat(9_000)).len() <= 2 * VALUE_BYTES_MAX);
         assert_eq!(printable("a b\nc", 9), "abc");
         assert_eq!(printable("\u{e9}\n", 9), "-");

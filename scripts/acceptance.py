@@ -25,6 +25,7 @@ import urllib.request
 import browser
 import record
 import verify_console
+import verify_console_approvals
 import verify_page
 import verify_react
 
@@ -475,6 +476,14 @@ def main():
         else:
             server = Server(binary)
             check("the console in Chromium", verify_console.journey, server.base, KEY)
+            server.stop()
+            server.remove()
+        why = why or verify_console_approvals.missing()
+        if why:
+            skip("approvals in the console", why)
+        else:
+            server = Server(binary)
+            check("approvals in the console", verify_console_approvals.journey, server.base, KEY)
             server.stop()
             server.remove()
 

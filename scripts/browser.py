@@ -15,6 +15,8 @@ FLAGS = (
     "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-default-apps", "--disable-extensions", "--remote-debugging-pipe",
+    # Keys that come before the first frame is drawn are lost otherwise.
+    "--allow-pre-commit-input",
 )
 
 
@@ -34,6 +36,7 @@ class Page:
     def __init__(self, width=1000, height=1200):
         self.profile = tempfile.mkdtemp(prefix="interlock-browser-")
         self.events, self.next_id, self.session, self.buffer = [], 0, None, b""
+        self.painted = False
         # The browser reads commands from descriptor 3 and writes to 4; ours lie above these.
         pipes = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (*os.pipe(), *os.pipe())]
         theirs_in, self.out, self.into, theirs_out = pipes
@@ -104,6 +107,13 @@ class Page:
         if answer.get("errorText"):
             raise BrowserError(f"{url}: {answer['errorText']}")
         self.until("document.readyState === 'complete'")
+        self.painted = False
+
+    def wait_for_paint(self):
+        """A person presses nothing before there is something to see."""
+        if not self.painted:
+            self.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
+            self.painted = True
 
     def evaluate(self, expression):
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True,
@@ -134,6 +144,7 @@ class Page:
             " return [r.x + r.width / 2, r.y + r.height / 2]; })()")
 
     def click(self, selector):
+        self.wait_for_paint()
         x, y = self.middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -148,6 +159,7 @@ class Page:
 
     def press(self, *keys):
         """Presses keys one after the other, as a person at a keyboard."""
+        self.wait_for_paint()
         for key in keys:
             press = {"key": key, "modifiers": 8 if len(key) == 1 and key.isupper() else 0}
             code = {"Enter": 13, "Escape": 27, "Tab": 9, "End": 35, "Home": 36, "ArrowLeft": 37,

@@ -106,6 +106,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 status, found = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, found = error.code, error.read()
+        except urllib.error.URLError:
+            status, found = 503, b"{}"  # The page outlived the server.
         try:
             self.answer(status, "application/json", found)
         except (BrokenPipeError, ConnectionResetError):

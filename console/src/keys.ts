@@ -1,7 +1,7 @@
 // Keys that do something on a screen. They are silent while somebody types and while a dialog is
 // open, so that a letter in a reason never approves anything.
 
-import { useEffect, useRef } from 'react';
+import { useLayoutEffect, useRef } from 'react';
 
 export type Bindings = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
@@ -20,7 +20,8 @@ function isControl(target: EventTarget | null): boolean {
 export function useKeys(bindings: Bindings, enabled = true): void {
   const latest = useRef(bindings);
   latest.current = bindings;
-  useEffect(() => {
+  // Before it is painted: a key that is shown works.
+  useLayoutEffect(() => {
     if (!enabled) return undefined;
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;

@@ -141,7 +141,10 @@ export function Policies({ name }: { name: string | null }) {
   const query = useQuery('bundle', (signal) => api.get('/api/bundle', { signal }), 5_000);
   const history = useQuery('bundle names', (signal) => api.get('/api/bundle/history', { query: { limit: 1_000 }, signal }), 10_000);
   const bundle = query.data;
-  const own = useMemo(() => new Set((history.data ?? []).map((h) => h.name)), [history.data]);
+  // What this page began is the team's own: the bundle may say that it is published before the list of names,
+  // or the answer to the publication, does.
+  const [written, setWritten] = useState<readonly string[]>([]);
+  const own = useMemo(() => new Set([...(history.data ?? []).map((h) => h.name), ...written]), [history.data, written]);
   const source = bundle?.sources.find((s) => s.name === name);
   const refresh = () => {
     query.refresh();
@@ -149,6 +152,7 @@ export function Policies({ name }: { name: string | null }) {
   };
   if (!bundle) return <Problem error={query.error} retry={query.refresh} />;
   const fresh = name !== null && !source;
+  if (fresh && !written.includes(name)) setWritten([...written, name]);
   return (
     <div className="split" data-open={name !== null}>
       <section className="split-list" aria-label="Policies">
@@ -166,7 +170,7 @@ export function Policies({ name }: { name: string | null }) {
             </li>
           ))}
         </ul>
-        {may && !own.has(NEW) && (
+        {may && !bundle.sources.some((s) => s.name === NEW) && (
           <p>
             <button type="button" onClick={() => go(to('policies', NEW))}>
               Write {NEW}
@@ -220,7 +224,7 @@ export function Policies({ name }: { name: string | null }) {
               ) : (
                 <Empty>There is no such policy.</Empty>
               )}
-              {own.has(name) && <History name={name} revision={bundle.revision} onReverted={refresh} />}
+              {own.has(name) && !fresh && <History name={name} revision={bundle.revision} onReverted={refresh} />}
             </>
           )}
         </article>

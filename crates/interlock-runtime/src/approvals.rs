@@ -11,6 +11,7 @@ pub use review::Review;
 pub use session::{ArgumentRule, SessionGrant};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use interlock_core::approval::{EXCLUDED_MAX, Event, Recheck, Request as Asked, State, Verdict};
 use interlock_core::audit::frame::Kind;
@@ -32,8 +33,8 @@ use crate::people::People;
 
 /// How long an approval waits when the rule does not say: 24 hours, in nanoseconds.
 const WAIT_NS_DEFAULT: i64 = 24 * 3_600 * 1_000_000_000;
-/// How long an executor that claimed a grant is believed alive: 10 minutes, in nanoseconds.
-const LEASE_NS: i64 = 600 * 1_000_000_000;
+/// How long an executor that claimed a grant is believed alive, unless said otherwise.
+pub(crate) const EXECUTOR_LEASE: Duration = Duration::from_secs(600);
 
 /// The field in which a caller names the approval that it uses.
 pub const APPROVAL_FIELD: &str = "approval_id";
@@ -141,7 +142,7 @@ impl Runtime {
             digest: found.grant.digest,
             policy_rev: loaded.revision,
             fence,
-            lease_ns: LEASE_NS,
+            lease_ns: i64::try_from(self.inner.executor_lease.as_nanos()).unwrap_or(i64::MAX),
             recheck: if holds {
                 Recheck::Holds
             } else {

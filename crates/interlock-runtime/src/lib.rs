@@ -111,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) background: background::Background,
     /// Held while the state of an approval is read, recorded and advanced.
     pub(crate) deciding: Arc<std::sync::Mutex<()>>,
+    pub(crate) executor_lease: std::time::Duration,
     pub(crate) people: arc_swap::ArcSwap<People>,
     pub(crate) changed: settings::Changed,
     pub(crate) stats: stats::Stats,

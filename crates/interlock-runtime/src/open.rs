@@ -40,6 +40,9 @@ pub struct Options {
     pub connection: Option<crate::ConnectionOptions>,
     /// For how long decisions are gathered before rows for lists are made of them.
     pub gather: Duration,
+    /// For how long whoever runs an approved action is believed alive without a word of it; at most 24
+    /// hours.
+    pub executor_lease: Duration,
 }
 
 impl Options {
@@ -58,6 +61,7 @@ impl Options {
             reserve_bytes: journal.reserve_bytes,
             connection: None,
             gather: projector::GATHER,
+            executor_lease: crate::approvals::EXECUTOR_LEASE,
         }
     }
 }
@@ -199,6 +203,7 @@ impl Runtime {
                 thread: Mutex::default(),
                 background: crate::background::Background::default(),
                 deciding: Arc::default(),
+                executor_lease: options.executor_lease,
                 people: arc_swap::ArcSwap::default(),
                 changed: crate::settings::Changed::default(),
                 stats: crate::stats::Stats::default(),

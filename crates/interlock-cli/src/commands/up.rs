@@ -5,6 +5,7 @@ mod watch;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use interlock_core::audit::record::ContentMode;
@@ -64,6 +65,11 @@ pub(crate) struct Args {
     /// or a webhook.
     #[arg(long, env = "INTERLOCK_PEOPLE", value_name = "FILE")]
     people: Option<PathBuf>,
+    /// For how many seconds whoever runs an approved action may say nothing of it, before a person is
+    /// asked whether it happened; up to 24 hours.
+    #[arg(long, env = "INTERLOCK_EXECUTOR_LEASE", value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    executor_lease: u32,
     /// Run the demo once the server is up.
     #[arg(long)]
     demo: bool,
@@ -158,6 +164,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         durability: durability(&args.durability),
         content: ContentMode::from_name(&args.content).unwrap_or_default(),
         clock: Arc::new(SystemClock::default()),
+        executor_lease: Duration::from_secs(args.executor_lease.into()),
         ..Options::on(&data)
     };
     let (runtime, recovery) = Runtime::open(options).map_err(|error| in_use(error, &data))?;

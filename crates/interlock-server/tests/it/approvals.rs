@@ -23,7 +23,8 @@ pub(crate) fn asking() -> Server {
 
 pub(crate) fn payment(amount: u32) -> Value {
     json!({
-        "agent_id": format!("bot-{}", amount % 50), "action_type": "payment", "run_id": "r1",
+        // Many agents: hundreds of payments by one of them would look wrong, and be denied for that.
+        "agent_id": format!("bot-{}", amount % 1_000), "action_type": "payment", "run_id": "r1",
         "tool": "pay", "resource": format!("accounts/{amount}"),
         "arguments": {"amount": amount, "to": "eve@example.com"},
         "context": {"prompt": "pay the bill of ann@example.com"},
@@ -570,13 +571,7 @@ fn deciders_race_over_rest_and_who_waits_hears_of_it() {
                 .map(|u| usize::from(u.join().expect("no panic")))
                 .sum()
         });
-        // Thousands of payments in a minute may look wrong by then, and be denied for that: at most
-        // once is what must hold, and none of what was refused.
-        assert!(runs <= usize::from(state == "approved"), "{id} {state}");
-        assert!(
-            soak || runs == usize::from(state == "approved"),
-            "{id} {state}"
-        );
+        assert_eq!(runs, usize::from(state == "approved"), "{id} {state}");
         approved += runs;
     }
     waits.sort_unstable();

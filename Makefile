@@ -2,13 +2,19 @@
 CARGO ?= cargo
 VENV  ?= target/venv
 
-.PHONY: run console test lint fmt bench soak fuzz deny tools generate train eval clean-venv
+.PHONY: run console pictures test lint fmt bench soak fuzz deny tools generate train eval clean-venv
 
 run:
 	@sh scripts/require.sh cargo
 	@sh scripts/console.sh
 	$(CARGO) build --quiet --workspace --bin interlock
 	target/debug/interlock up --demo
+
+pictures:
+	@sh scripts/require.sh cargo node npm python3
+	@sh scripts/console.sh
+	$(CARGO) build --quiet -p interlock-cli --bin interlock
+	python3 scripts/screenshots.py
 
 console:
 	@sh scripts/require.sh node npm

@@ -29,6 +29,7 @@ import verify_console_identity
 import verify_console_alerts
 import verify_console_evidence
 import verify_console_whatif
+import verify_console_approvals
 import verify_page
 import verify_react
 import verify_response
@@ -225,13 +226,14 @@ def call(server, method, path, body=None):
         return json.load(answer)
 
 # What is done with the console in a browser, each with a server of its own.
-CONSOLE = [
-    ("the console in Chromium", verify_console.journey),
-    ("people sign in to the console", verify_console_identity.journey),
-    ("alerts in the console", verify_console_alerts.journey),
-    ("evidence in the console", verify_console_evidence.journey),
-    ("what-if in the console", verify_console_whatif.journey),
-]
+CONSOLE = {
+    "the console in Chromium": verify_console,
+    "approvals in the console": verify_console_approvals,
+    "people sign in to the console": verify_console_identity,
+    "alerts in the console": verify_console_alerts,
+    "evidence in the console": verify_console_evidence,
+    "what-if in the console": verify_console_whatif,
+}
 
 
 class Unwilling(http.server.BaseHTTPRequestHandler):
@@ -505,15 +507,15 @@ def main():
         else:
             skip("@interlock/react in Next.js", "340 MB to download; INTERLOCK_SOAK=1 builds it")
 
-    why = verify_console.missing()
-    for name, journey in CONSOLE:
+    for name, module in CONSOLE.items():
         if not wanted(name):
             continue
+        why = verify_console.missing() or (module.missing() if hasattr(module, "missing") else None)
         if why:
             skip(name, why)
             continue
         server = Server(binary)
-        check(name, journey, server.base, KEY)
+        check(name, module.journey, server.base, KEY)
         server.stop()
         server.remove()
 

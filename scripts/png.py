@@ -7,6 +7,9 @@ import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 256
+# Of these the commonest are taken as they are.
+COMMON = 128
+CANDIDATES = 1_500
 
 
 def chunks(data):
@@ -42,6 +45,23 @@ def unfilter(raw, stride, height, step):
     return out
 
 
+def chosen(seen):
+    """The commonest colours, and of the others those that are farthest from all that are chosen."""
+    common = [c for c, _ in seen.most_common(CANDIDATES)]
+    if len(common) <= COLOURS:
+        return common
+    palette, rest = common[:COMMON], common[COMMON:]
+    far = lambda a, b: (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2
+    apart = [min(far(c, p) for p in palette) for c in rest]
+    while len(palette) < COLOURS:
+        at = max(range(len(rest)), key=lambda i: apart[i] * seen[rest[i]] ** 0.5)
+        if apart[at] == 0:
+            break
+        palette.append(rest[at])
+        apart = [min(d, far(c, rest[at])) for c, d in zip(rest, apart)]
+    return palette
+
+
 def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -58,7 +78,7 @@ def smaller(data):
     pixels = unfilter(zlib.decompress(parts[b"IDAT"]), width * step, height, step)
     flat = [bytes(pixels[i::step]) for i in range(3)]
     seen = collections.Counter(zip(*flat))
-    palette = [c for c, _ in seen.most_common(COLOURS)]
+    palette = chosen(seen)
     index = {c: i for i, c in enumerate(palette)}
     for c in seen:
         if c not in index:

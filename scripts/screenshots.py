@@ -43,10 +43,6 @@ rules:
     effect: require_approval
     approvers: { group: finance, quorum: 2, timeout: 24h }
     description: payouts need two people
-  - id: production-access
-    match: { action: [permission_change], resource: ["k8s://prod/*"] }
-    effect: require_approval
-    approvers: { group: security, quorum: 2, timeout: 1h }
   - id: mail-outside
     match: { action: [message_send], resource: ["smtp://*"] }
     effect: require_approval
@@ -126,6 +122,8 @@ def seed(api, base):
     for agent in ("billing-bot", "support-bot", "research-agent"):
         api("POST", "/api/keys", {"role": "agent", "agent_id": agent})
 
+    for agent, day in (("billing-bot", "50"), ("research-agent", "20")):
+        api("PATCH", f"/api/agents/{agent}/profile", {"budget_usd": {"day": day}})
     research = Run(api, "research-agent", "market report", environment="production")
     for n in range(14):
         research.do("network_request", "fetch", f"https://news.example.com/articles/{2100 + n}", {"page": n}, ms=90 + 7 * n, cost="0.004")
@@ -164,10 +162,10 @@ def seed(api, base):
     billing.do("file_read", "read_file", "/srv/policies/refunds.md", {"path": "/srv/policies/refunds.md"}, ms=2, result="Refund at most what was paid.")
     billing.do("database_write", "sql.execute", "postgres://prod/invoices", {"sql": "UPDATE invoices SET status = 'refunded'"})
     shown = billing.ask("payment", "refund", "stripe://refunds", {"amount": 1240, "currency": "USD", "to": HOSTILE, "invoice": 9127, "note": "to sam@example.com, came broken"}, cost_usd="0.35")
-    Run(api, "payroll-bot", "payouts of November", user={"id": "ann"}).ask(
-        "payment", "payout", "bank://payroll", {"amount": 18_500, "currency": "EUR", "to": "DE89 3704 0044 0532 0130 00", "purpose": "November"})
-    access = Run(api, "deploy-agent", "release 4.12").ask("permission_change", "kubectl", "k8s://prod/cluster-admin", {"verb": "bind", "role": "cluster-admin", "subject": "ci-runner"})
-    bo("POST", f"/api/approvals/{access[1]['approval_id']}/decide", {"decision": "approve", "reason": "for the migration, until six"})
+    two = Run(api, "payroll-bot", "expenses of November", user={"id": "ann"}).ask(
+        "payment", "payout", "bank://payroll", {"amount": 480, "currency": "EUR", "to": "DE89 3704 0044 0532 0130 00", "purpose": "train, 3 November"})
+    bo("POST", f"/api/approvals/{two[1]['approval_id']}/decide", {"decision": "approve", "reason": "matches the receipts"})
+    Run(api, "deploy-agent", "release 4.12").ask("permission_change", "kubectl", "k8s://prod/cluster-admin", {"verb": "bind", "role": "cluster-admin", "subject": "ci-runner"})
     support = Run(api, "support-bot", "tickets of today")
     for n in (9127, 9131, 9140):
         support.do("database_query", "crm.get", f"crm://tickets/{n}", {"id": n}, ms=9)
@@ -190,10 +188,8 @@ def seed(api, base):
     for n in (9002, 9003):
         nightly.do("payment", "refund", "stripe://refunds", {"amount": 15, "currency": "USD", "to": f"customer {n}"})
     api("PATCH", "/api/agents/data-agent", {"paused": True})
-    for agent, day in (("billing-bot", "50"), ("research-agent", "20")):
-        api("PATCH", f"/api/agents/{agent}", {"budget_usd": {"day": day}})
     time.sleep(1.5)
-    return {"approval": shown[1]["approval_id"], "two": access[1]["approval_id"], "edited": asked[1]["approval_id"]}
+    return {"approval": shown[1]["approval_id"], "two": two[1]["approval_id"], "edited": asked[1]["approval_id"]}
 
 
 # What is opened on a screen of the navigation, by its name: a path, or what is done there.
@@ -209,6 +205,7 @@ def replayed(page, base, seeded):
     done = next(a for a in api("GET", "/api/actions?agent_id=billing-bot&limit=200") if a["run_id"] == "refunds of October" and a["outcome"] == "succeeded" and a["action_type"] == "payment")
     page.open(f"{base}/runs/refunds%20of%20October?frame={done['seq']}")
     until(page, "document.querySelector('[data-frame] [data-edited]')", 20)
+    page.evaluate("document.querySelector('[data-frame] [data-edited]').closest('.panel').scrollIntoView()")
 
 
 def proven(page, base, seeded):

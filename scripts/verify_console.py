@@ -5,7 +5,6 @@ replay and its proof is verified in the browser.
 
     verify_console.py BASE KEY                      the journey
     verify_console.py BASE KEY --fixtures FILE      writes what the tests of the proofs read
-    verify_console.py BASE KEY --screenshots DIR    every screen, light and dark, on what the server has
 
 BASE is the address of the server, KEY a key of role admin. The server is best a fresh one.
 """
@@ -51,8 +50,13 @@ class Api:
         request = urllib.request.Request(
             self.base + path, method=method, data=None if body is None else json.dumps(body).encode(),
             headers={"x-api-key": self.key, "content-type": "application/json", "user-agent": "console"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            # What it says is worth more than its number.
+            error.msg = f"{method} {path}: {error.read()[:600].decode(errors='replace')}"
+            raise
 
     def __call__(self, method, path, body=None):
         return json.loads(self.raw(method, path, body))
@@ -178,8 +182,12 @@ def approve(page, base, agent, action, asked):
     until(page, "document.activeElement?.type === 'submit'", 10)
     accessible(page, "the question")
     assert agent.answer is None, "nothing is sent before the person says so"
-    begun = time.monotonic()
     page.press("Enter")
+    # It can be taken back for five seconds; who is sure sends it.
+    until(page, "document.querySelector('[data-outgoing=waiting]')", 10)
+    assert agent.answer is None, "nothing is sent while it can be taken back"
+    begun = time.monotonic()
+    page.press("U")
     agent.thread.join(20)
     assert agent.answer and agent.answer["state"] == "approved", agent.answer
     heard(page, "[data-said]", "You approved it. The agent may run exactly this action, once.")
@@ -444,61 +452,14 @@ def fixtures(base, key, path):
     return f"{len(entries)} entries, {len(grown)} pairs of checkpoints"
 
 
-def screenshots(base, key, directory):
-    out = pathlib.Path(directory)
-    out.mkdir(parents=True, exist_ok=True)
-    api = Api(base, key)
-    first = api("GET", "/api/approvals")
-    run = next((r for r in api("GET", "/api/runs") if r["blocked"] > 0 and r["held"] > 0), None) or api("GET", "/api/runs")[0]
-    blocked = [a for a in api("GET", f"/api/actions?limit=1000&run_id={run['run_id']}") if a["effect"] == "block"]
-    shots = [
-        ("now", "/"), ("approvals", f"/approvals/{first[0]['id']}" if first else "/approvals"), ("runs", "/runs"),
-        ("replay", f"/runs/{run['run_id']}?frame={blocked[-1]['seq']}" if blocked else f"/runs/{run['run_id']}"),
-        ("agents", f"/agents/{run['agent_id']}"), ("policies", "/policies/team.yaml"), ("alerts", "/alerts"), ("audit", "/audit"),
-        ("settings", "/settings"),
-    ]
-    count = 0
-    with browser.Page(1180, 760) as page:
-        def shoot(name):
-            nonlocal count
-            for dark in (False, True):
-                page.dark(dark)
-                page.evaluate("new Promise((r) => setTimeout(r, 400))")
-                page.screenshot(out / f"{name}-{'dark' if dark else 'light'}.png", dark=dark)
-                count += 1
-
-        page.open(base + "/")
-        until(page, "document.querySelector('.sign-in input')", 20)
-        shoot("sign-in")
-        sign_in(page, base, key)
-        until(page, "document.querySelector('nav')", 20)
-        for name, path in shots:
-            page.open(base + path)
-            until(page, "document.querySelector('main h1, main h2')", 20)
-            page.evaluate("new Promise((r) => setTimeout(r, 1500))")
-            if name == "replay":
-                page.evaluate("document.querySelector('[aria-label=Proof]')?.closest('.split-detail') && 0")
-                page.press("v")
-                page.evaluate("new Promise((r) => setTimeout(r, 1000))")
-            shoot(name)
-        page.size(390, 844, mobile=True)
-        page.open(base + shots[1][1])
-        page.evaluate("new Promise((r) => setTimeout(r, 1500))")
-        shoot("approvals-phone")
-    return f"{count} files, {sum(f.stat().st_size for f in out.glob('*.png')) // 1024} KB"
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("base")
     parser.add_argument("key")
     parser.add_argument("--fixtures", metavar="FILE")
-    parser.add_argument("--screenshots", metavar="DIR")
     options = parser.parse_args()
     if options.fixtures:
         sys.exit(print(fixtures(options.base, options.key, options.fixtures)))
     if missing():
         sys.exit(missing())
-    if options.screenshots:
-        sys.exit(print(screenshots(options.base, options.key, options.screenshots)))
     print(journey(options.base, options.key))

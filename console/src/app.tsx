@@ -36,7 +36,7 @@ interface Screen {
   render: (parts: string[], query: URLSearchParams) => ReactNode;
 }
 
-const SCREENS: readonly Screen[] = [
+export const SCREENS: readonly Screen[] = [
   { path: '', name: 'Now', letter: 'n', render: () => <Now /> },
   { path: 'approvals', name: 'Approvals', letter: 'a', render: (parts, query) => <Approvals id={parts[1] ?? null} show={query.get('show')} /> },
   {
@@ -79,14 +79,15 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
     'Approvals',
     [
       ['a', 'approve'],
-      ['d, r', 'deny, with a reason'],
+      ['d, r', 'deny and say why'],
       ['e', 'edit the arguments, and approve'],
       ['s', 'approve for a while'],
       ['o', 'open the run'],
       ['x', 'choose for a batch'],
       ['J', 'choose, and go down'],
       ['X', 'choose all that is listed, or none'],
-      ['A, D', 'approve, deny the chosen ones'],
+      ['A', 'approve the chosen ones'],
+      ['D', 'deny the chosen ones'],
     ],
   ],
   [
@@ -131,7 +132,8 @@ function Help({ onClose }: { onClose: () => void }) {
 }
 
 /** As if somebody had pressed it. */
-function press(key: string): void {
+function press(name: string): void {
+  const key = name === '\u2192' ? 'ArrowRight' : name === '\u2190' ? 'ArrowLeft' : name;
   document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
 }
 
@@ -140,7 +142,7 @@ function commandsOf(screen: Screen | undefined, open: { help: () => void }): Com
   const here = HELP.filter(([where]) => where === screen?.name || (screen?.path === 'runs' && where === 'Replay')).flatMap(([, keys]) => keys);
   return [
     ...here.flatMap(([keys, does]) => {
-      // `d, r` are two ways to do one thing, `A, D` two things.
+      // `d, r` are two ways to do one thing, `b, B` two things.
       const [names, words] = [keys.split(', '), does.split(', ')];
       return names.length > 1 && words.length === names.length
         ? names.map((key, i) => ({ name: `${screen?.name}: ${words[i] ?? does}`, keys: key, run: () => press(key) }))

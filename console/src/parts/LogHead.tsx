@@ -60,7 +60,7 @@ export function LogHead() {
           </span>
         </>
       ) : (
-        <span className="quiet">{query.error ? ': cannot be read now' : ': asking'}</span>
+        <span className="quiet">{query.error ? ': no checkpoint yet' : ': asking'}</span>
       )}
     </p>
   );

@@ -212,7 +212,8 @@ export function ApprovalDetail({ id, heading, onDecided }: ApprovalDetailProps) 
   // What the person sees is what is agreed to: what cannot be shown is not.
   const shown = review !== undefined && (review.proposed_hash === review.action_hash || (review.edit !== null && review.edit !== undefined));
   const canApprove = can && shown && mine === null;
-  const canEdit = canApprove && review !== undefined && !askedOf(review.detail).erased;
+  // Whoever agreed before agreed to what was asked.
+  const canEdit = canApprove && review !== undefined && review.agreed === 0 && !askedOf(review.detail).erased;
   const canSession = canApprove && review !== undefined && noSession(review) === null && review.proposed_hash === review.action_hash;
   const ask = (what: Asked | 'edit' | 'session') => {
     if (!review) return;

@@ -116,6 +116,7 @@ export function Now() {
       <header className="screen-head">
         <h1>Now</h1>
         <Freshness query={stats} />
+        <span className="quiet">{health.data ? `server up ${span(health.data.uptime_s * 1_000)}` : ''}</span>
         <span className="grow" />
         <KillSwitch />
       </header>
@@ -131,11 +132,10 @@ export function Now() {
         <Tile name="open alerts" value={number(s?.alerts_open)} href="/alerts" />
         <Tile name="actions decided" value={number(s?.total_actions)} />
         <Tile name="decisions per second" value={pace === null ? '\u2013' : pace.toFixed(1)} />
-        <Tile name="to decide, half of them" value={within(s?.decide_p50_us)} />
-        <Tile name="to decide, 99 of 100" value={within(s?.decide_p99_us)} />
+        <Tile name="p50 to decide" value={within(s?.decide_p50_us)} />
+        <Tile name="p99 to decide" value={within(s?.decide_p99_us)} />
         {spent !== null && <Tile name="USD today, of budgets" value={spent.toFixed(2)} href="/agents" />}
         <Tile name={s?.agents_paused ? `agents, ${s.agents_paused} paused` : 'agents'} value={number(s?.agents)} href="/agents" />
-        <Tile name="server up" value={health.data ? span(health.data.uptime_s * 1_000) : '\u2013'} />
       </div>
       <LogHead />
       {s?.total_actions === 0 && <FirstSteps onTried={actions.refresh} />}

@@ -4,6 +4,7 @@ use interlock_core::approval::{Event, Refusal};
 use interlock_core::model::UnixNanos;
 
 use crate::error::StoreError;
+use crate::search::{Page, Search};
 use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentProfile, Alert, AlertCursor,
     AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Epochs, IdempotencyRow,
@@ -303,6 +304,20 @@ pub trait ActionStore {
     /// # Errors
     /// [`StoreError::Invalid`] when `limit` is out of range.
     fn actions(&self, tenant: &str, filter: &ActionFilter, limit: usize) -> Result<Vec<ActionRow>>;
+
+    /// A page of the actions that are what a filter and a search say, newest first. When the
+    /// search's time is over, the page holds what was found by then, and where to go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when `limit` is out of range, or when the search asks for approvers
+    /// and there are more answers than can be looked through.
+    fn search_actions(
+        &self,
+        tenant: &str,
+        filter: &ActionFilter,
+        search: &Search<'_>,
+        limit: usize,
+    ) -> Result<Page<ActionRow>>;
 
     /// A page of runs, the one that acted last first; the next page is before the `last_seq` of the
     /// last one.

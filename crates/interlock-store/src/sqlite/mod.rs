@@ -15,6 +15,7 @@ mod review;
 mod rows;
 mod runs;
 mod schema;
+mod search;
 mod settings;
 
 use std::fs::OpenOptions;

@@ -9,6 +9,7 @@ import { KillBanner } from './parts/KillSwitch';
 import { Problem } from './parts/show';
 import { Untrusted } from './hostile/Untrusted';
 import { Link, go, usePlace } from './router';
+import { Actions } from './screens/Actions';
 import { Agents } from './screens/Agents';
 import { Alerts } from './screens/Alerts';
 import { Approvals } from './screens/Approvals';
@@ -16,6 +17,7 @@ import { Audit } from './screens/Audit';
 import { Now } from './screens/Now';
 import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
+import { RunDiff } from './screens/RunDiff';
 import { Runs } from './screens/Runs';
 import { Settings } from './screens/Settings';
 import { SignIn } from './screens/SignIn';
@@ -33,12 +35,19 @@ interface Screen {
 const SCREENS: readonly Screen[] = [
   { path: '', name: 'Now', letter: 'n', render: () => <Now /> },
   { path: 'approvals', name: 'Approvals', letter: 'a', render: (parts) => <Approvals id={parts[1] ?? null} /> },
+  { path: 'actions', name: 'Actions', letter: 'f', render: () => <Actions /> },
   {
     path: 'runs',
     name: 'Runs',
     letter: 'r',
     render: (parts, query) =>
-      parts[1] === undefined ? <Runs /> : <Replay key={parts[1]} run={parts[1]} frame={query.get('frame')} />,
+      parts[1] === undefined ? (
+        <Runs />
+      ) : parts[2] === 'diff' ? (
+        <RunDiff key={parts.join('/')} a={parts[1]} b={parts[3] ?? null} />
+      ) : (
+        <Replay key={parts[1]} run={parts[1]} frame={query.get('frame')} />
+      ),
   },
   { path: 'agents', name: 'Agents', letter: 'g', render: (parts) => <Agents id={parts[1] ?? null} /> },
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts) => <Policies name={parts[1] ?? null} /> },
@@ -80,6 +89,7 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
       ['Home, End', 'first, last frame'],
       ['v', 'verify the record'],
       ['c', 'copy the address of the frame'],
+      ['d', 'compare with another run'],
     ],
   ],
 ];

@@ -1,43 +1,45 @@
 // What somebody should look at.
 
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { api, explain, type Schema } from '../api/client';
-import { useQuery } from '../api/query';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useGoodFilter, useKnown } from '../parts/FilterBox';
+import { Further } from '../parts/Further';
+import { useSearched } from '../parts/searched';
 import { Empty, Freshness, Problem, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go } from '../router';
+import { go, useFilterText } from '../router';
 import { NotYours, useMay } from '../who';
 import { placeOf } from './Now';
 
 type Alert = Schema['AlertBody'];
 
-const FIELDS: Fields<Alert> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'the agent' },
-  level: { kind: 'text', read: (a) => a.level, about: 'low, medium, high or critical' },
-  message: { kind: 'text', read: (a) => a.message, about: 'what happened' },
-  by: { kind: 'text', read: (a) => a.acknowledged_by, about: 'who acknowledged it' },
-  since: { kind: 'time', read: (a) => a.created_at, about: 'not older than 24h, 30m, 7d or a time' },
+const keyOf = (a: Alert) => a.id;
+
+/** Only for what is offered while somebody types: the server searches. */
+const READING: Reading<Alert> = {
+  texts: (a, field) => (field === 'agent' ? [a.agent_id] : []),
+  number: () => null,
+  name: () => false,
+  at: (a) => a.created_at,
 };
 
-const PAGE = 1_000;
+const PAGE = 200;
 
 export function Alerts() {
   const mayAnswer = useMay('decide');
   const [open, setOpen] = useState(true);
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(0);
   const [said, setSaid] = useState('');
-  const query = useQuery(
-    `alerts ${String(open)}`,
-    (signal) => api.get('/api/alerts', { query: { ...(open ? { acknowledged: false } : {}), limit: PAGE }, signal }),
-    3_000,
+  const { text: q } = useGoodFilter(filter, 'alerts');
+  const found = useSearched(`alerts ${String(open)} ${q}`, keyOf, (from, signal) =>
+    api.page('/api/alerts', { query: { ...(open ? { acknowledged: false } : {}), limit: PAGE, q, ...(from === null ? {} : { before: from }) }, signal }),
   );
-  const all = useMemo(() => query.data ?? [], [query.data]);
-  const shown = useFiltered(all, filter, FIELDS);
+  const { query, rows: shown } = found;
+  const known = useKnown(shown, READING);
   const index = Math.min(selected, shown.length - 1);
 
   const acknowledge = async (alert: Alert | undefined) => {
@@ -89,20 +91,21 @@ export function Alerts() {
         </button>
       </header>
       {!mayAnswer && <NotYours what="decide" verb="acknowledge alerts" />}
-      <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="level:high agent:billing*" />
+      <FilterBox value={filter} onChange={setFilter} resource="alerts" known={known} placeholder="level:high agent:billing*" />
       <p className="said" role="status">
         {said !== '' && <Untrusted text={said} oneLine />}
       </p>
       {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
-      {query.data && shown.length === 0 ? (
-        <Empty>{all.length === 0 ? (open ? 'No alert is open.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
+      <Problem error={found.problem} />
+      {query.data && shown.length === 0 && found.next === null ? (
+        <Empty>{q === '' ? (open ? 'No alert is open.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
       ) : (
         <VirtualList
           items={shown}
           rowHeight={56}
           label="Alerts of agents"
           className="fill"
-          keyOf={(a) => a.id}
+          keyOf={keyOf}
           selected={index}
           onSelect={setSelected}
           onOpen={(i) => void follow(shown[i])}
@@ -126,10 +129,7 @@ export function Alerts() {
           )}
         />
       )}
-      <p className="quiet count">
-        {shown.length} of {all.length}
-        {all.length === PAGE && `; only the newest ${PAGE} are listed`}
-      </p>
+      <Further found={found} what="alerts" />
     </div>
   );
 }

@@ -3,27 +3,41 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { Empty, Freshness, Problem, Risk, span, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, to } from '../router';
+import { go, keepFilter, to, useFilterText } from '../router';
 import { ApprovalDetail } from './ApprovalDetail';
 
 export type Approval = Schema['ApprovalBody'];
 
-const FIELDS: Fields<Approval> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'the agent' },
-  type: { kind: 'text', read: (a) => a.action_type, about: 'the type of the action' },
-  tool: { kind: 'text', read: (a) => a.tool, about: 'the tool' },
-  resource: { kind: 'text', read: (a) => a.resource, about: 'what is acted on' },
-  group: { kind: 'text', read: (a) => a.group, about: 'the group that is asked' },
-  state: { kind: 'text', read: (a) => a.state, about: 'pending, approved, denied, expired, claimed' },
-  risk: { kind: 'number', read: (a) => a.risk, about: '0 to 100, also with < and >' },
-  run: { kind: 'text', read: (a) => a.run_id, about: 'the run' },
-  since: { kind: 'time', read: (a) => a.requested_at, about: 'not older than 24h, 30m, 7d or a time' },
+const READING: Reading<Approval> = {
+  texts: (a, field) => {
+    switch (field) {
+      case 'agent':
+        return [a.agent_id];
+      case 'type':
+        return [a.action_type];
+      case 'tool':
+        return [a.tool];
+      case 'resource':
+        return [a.resource];
+      case 'group':
+        return [a.group];
+      case 'run':
+        return [a.run_id];
+      case 'reason':
+        return [a.reason];
+      default:
+        return a.votes.map((v) => v.approver);
+    }
+  },
+  number: (a) => a.risk,
+  name: () => false,
+  at: (a) => a.requested_at,
 };
 
 /** Each brings the arguments that it is about: a page is asked for every three seconds. */
@@ -54,7 +68,7 @@ function Row({ approval, now }: { approval: Approval; now: number }) {
 
 export function Approvals({ id }: { id: string | null }) {
   const [which, setWhich] = useState<'pending' | 'all'>('pending');
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const heading = useRef<HTMLHeadingElement>(null);
   const now = useNow();
   const query = useQuery(
@@ -67,7 +81,8 @@ export function Approvals({ id }: { id: string | null }) {
     // What waits longest is first; of what is over, the newest is.
     return which === 'pending' ? found : [...found].reverse();
   }, [query.data, which]);
-  const shown = useFiltered(all, filter, FIELDS);
+  const shown = useFiltered(all, filter, 'approvals', READING);
+  const known = useKnown(all, READING);
   const at = shown.findIndex((a) => a.id === id);
   // Where the open one stood before it left the list.
   const stood = useRef(0);
@@ -77,14 +92,14 @@ export function Approvals({ id }: { id: string | null }) {
 
   const open = useCallback((index: number) => {
     const next = shown[Math.min(shown.length - 1, Math.max(0, index))];
-    if (next) go(to('approvals', next.id), id !== null);
+    if (next) go(keepFilter(to('approvals', next.id)), id !== null);
   }, [shown, id]);
 
   useKeys({
     j: () => open(id === null ? 0 : at < 0 ? stood.current : at + 1),
     k: () => open(id === null ? 0 : at < 0 ? stood.current - 1 : at - 1),
     Enter: () => (id === null ? open(0) : heading.current?.focus()),
-    Escape: () => go('/approvals'),
+    Escape: () => go(keepFilter('/approvals')),
   });
 
   return (
@@ -101,7 +116,7 @@ export function Approvals({ id }: { id: string | null }) {
           </div>
           <Freshness query={query} />
         </header>
-        <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="risk:>60 -type:file_read" />
+        <FilterBox value={filter} onChange={setFilter} resource="approvals" known={known} placeholder="risk:>60 -type:file_read" />
         {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
         {shown.length === 0 && query.data ? (
           <Empty>{all.length === 0 ? (which === 'pending' ? 'Nobody waits for an answer.' : 'Nobody has asked for one yet.') : 'The filter lets none through.'}</Empty>

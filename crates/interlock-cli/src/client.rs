@@ -5,6 +5,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) body: Value,
+    /// Where the next page begins; `None` after the last.
+    pub(crate) next: Option<String>,
+    /// How far was looked, when the server's time for one request was over.
+    pub(crate) searched_to: Option<String>,
+}
+
 /// A connection to a server with one key.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -50,12 +60,36 @@ impl Client {
         self.send_text(self.http.get(format!("{}{path}", self.base)))
     }
 
+    /// A page of a list, with where the next one begins.
+    pub(crate) fn page(&self, path: &str) -> Result<Page> {
+        let response = self.answer(self.http.get(format!("{}{path}", self.base)))?;
+        let header = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().ok()?.to_owned())
+        };
+        let (next, searched_to) = (header("interlock-next"), header("interlock-searched-to"));
+        let body = response.text().context("the server broke off its answer")?;
+        Ok(Page {
+            body: serde_json::from_str(&body).context("the server's answer is no JSON")?,
+            next,
+            searched_to,
+        })
+    }
+
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
         let body = self.send_text(request)?;
         Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
+        let response = self.answer(request)?;
+        response.text().context("the server broke off its answer")
+    }
+
+    fn answer(
+        &self,
+        request: reqwest::blocking::RequestBuilder,
+    ) -> Result<reqwest::blocking::Response> {
         let response = request
             .header("x-api-key", &self.key)
             .header(
@@ -70,8 +104,8 @@ impl Client {
                 )
             })?;
         let status = response.status();
-        let body = response.text().context("the server broke off its answer")?;
         if !status.is_success() {
+            let body = response.text().context("the server broke off its answer")?;
             let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
             let message = value["message"]
                 .as_str()
@@ -79,6 +113,6 @@ impl Client {
                 .unwrap_or("no message");
             bail!("the server answered {status}: {message}");
         }
-        Ok(body)
+        Ok(response)
     }
 }

@@ -51,6 +51,10 @@ enum Command {
     Audit(commands::audit::Args),
     /// Create, list and revoke API keys.
     Keys(commands::keys::Args),
+    /// Look for actions.
+    Actions(commands::actions::Args),
+    /// List the runs of agents, show one, and compare two.
+    Runs(commands::runs::Args),
     /// Stop agents, let them go on, and undo what they did.
     Agents(commands::agents::Args),
     /// List and decide approvals.
@@ -75,6 +79,8 @@ fn main() -> std::process::ExitCode {
         Command::Policy(args) => commands::policy::run(args, out),
         Command::Audit(args) => commands::audit::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
+        Command::Actions(args) => commands::actions::run(args, out),
+        Command::Runs(args) => commands::runs::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),
         Command::Hook(args) => commands::hook::run(args),

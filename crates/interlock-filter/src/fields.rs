@@ -40,7 +40,7 @@ pub struct Field {
 /// A list that can be filtered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// `actions`, `runs`, `alerts` or `approvals`.
+    /// `actions`, `runs`, `alerts`, `approvals` or `agents`.
     pub name: &'static str,
     /// Its fields.
     pub fields: &'static [Field],
@@ -198,8 +198,23 @@ pub const APPROVALS: Resource = Resource {
     free: &["agent", "type", "tool", "resource", "reason"],
 };
 
+/// Agents, which the console lists.
+pub const AGENTS: Resource = Resource {
+    name: "agents",
+    fields: &[
+        text("agent", "its id"),
+        text("name", "its name"),
+        number("actions", "how many it asked for"),
+        number("flagged", "how many somebody should look at"),
+        names("is", &["paused"], "whether it may act"),
+        SINCE,
+        UNTIL,
+    ],
+    free: &["agent", "name"],
+};
+
 /// All of them.
-pub const RESOURCES: [&Resource; 4] = [&ACTIONS, &RUNS, &ALERTS, &APPROVALS];
+pub const RESOURCES: [&Resource; 5] = [&ACTIONS, &RUNS, &ALERTS, &APPROVALS, &AGENTS];
 
 impl Resource {
     /// The field of that name, or of which it is another name.

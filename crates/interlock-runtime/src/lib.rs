@@ -29,6 +29,7 @@ mod reload;
 mod remote;
 mod rollbacks;
 mod run_journal;
+pub mod run_diff;
 mod runs;
 mod settings;
 mod settled;

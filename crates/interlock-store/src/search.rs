@@ -8,7 +8,7 @@ use interlock_core::model::UnixNanos;
 use interlock_filter::{Filter, Number, Record, fold};
 
 use crate::error::StoreError;
-use crate::model::{ActionRow, Alert, ApprovalRow, Cursor, RunRow};
+use crate::model::{ActionRow, Alert, ApprovalRow, Cursor, PAGE_ROWS_MAX, RunRow};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -50,38 +50,36 @@ impl<T, C> Default for Page<T, C> {
 /// Looks through a list page by page, until so many rows are found, the list is at its end or the
 /// time is over.
 ///
-/// `read` reads a page of at most the given number of rows from a place on; `place` tells the place
-/// of a row, and `at` its time.
+/// `read` reads a page of at most [`PAGE_ROWS_MAX`] rows from a place on; `place` tells the place of
+/// a row and its time.
 ///
 /// # Errors
 /// What `read` returns.
 pub fn sift<T, C: Clone, E>(
     from: Option<C>,
     limit: usize,
-    page_rows: usize,
     budget: Duration,
-    mut read: impl FnMut(Option<&C>, usize) -> std::result::Result<Vec<T>, E>,
-    place: impl Fn(&T) -> C,
-    at: impl Fn(&T) -> UnixNanos,
+    mut read: impl FnMut(Option<&C>) -> std::result::Result<Vec<T>, E>,
+    place: impl Fn(&T) -> (C, UnixNanos),
     keep: impl Fn(&T) -> bool,
 ) -> std::result::Result<Page<T, C>, E> {
     let started = Instant::now();
     let mut page = Page::default();
     let mut from = from;
     loop {
-        let rows = read(from.as_ref(), page_rows)?;
-        let over = rows.len() < page_rows;
+        let rows = read(from.as_ref())?;
+        let over = rows.len() < PAGE_ROWS_MAX;
         let mut last = None;
         for row in rows {
-            let (here, when) = (place(&row), at(&row));
+            let here = place(&row);
             if keep(&row) {
                 page.rows.push(row);
                 if page.rows.len() == limit {
-                    page.next = Some(here);
+                    page.next = Some(here.0);
                     return Ok(page);
                 }
             }
-            last = Some((here, when));
+            last = Some(here);
         }
         let Some((here, when)) = last.filter(|_| !over) else {
             return Ok(page);

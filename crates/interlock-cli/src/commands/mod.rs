@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod actions;
 pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod audit;
@@ -12,6 +13,8 @@ pub(crate) mod explain;
 pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;
+pub(crate) mod runs;
+mod search;
 pub(crate) mod up;
 
 use std::path::PathBuf;

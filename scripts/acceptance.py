@@ -25,6 +25,7 @@ import urllib.request
 import browser
 import record
 import verify_console
+import verify_console_search
 import verify_page
 import verify_react
 
@@ -299,6 +300,7 @@ def things(server, reached):
         time.sleep(0.05)
     return {
         "ACTION_ID": done["id"],
+        "RUN_ID": "r",
         "APPROVAL_ID": approvals[0],
         "DECIDED_ID": approvals[1],
         "UNWANTED_ID": approvals[2],
@@ -474,6 +476,7 @@ def main():
         else:
             server = Server(binary)
             check("the console in Chromium", verify_console.journey, server.base, KEY)
+            check("search in the console", verify_console_search.journey, server.base, KEY)
             server.stop()
             server.remove()
 

@@ -21,6 +21,22 @@ export function nextStopped(frames: readonly Action[], from: number, step: 1 | -
   return -1;
 }
 
+const keyOf = (a: Action) => a.id;
+const row = (a: Action) => (
+  <>
+    <span className="row-main">
+      <span className="quiet">{a.step ?? a.seq}</span> <Untrusted text={a.tool || a.action_type} oneLine />{' '}
+      <span className="quiet">
+        <Untrusted text={a.resource} oneLine />
+      </span>
+    </span>
+    <span className="row-side">
+      <Risk risk={a.risk} />
+      <Effect effect={a.effect} />
+    </span>
+  </>
+);
+
 export function Replay({ run, frame }: { run: string; frame: string | null }) {
   const [filter, setFilter] = useFilterText();
   const [said, setSaid] = useState('');
@@ -139,23 +155,10 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
               items={shown}
               rowHeight={44}
               label="Frames of the run"
-              keyOf={(a) => a.id}
+              keyOf={keyOf}
               selected={index}
               onSelect={show}
-              render={(a) => (
-                <>
-                  <span className="row-main">
-                    <span className="quiet">{a.step ?? a.seq}</span> <Untrusted text={a.tool || a.action_type} oneLine />{' '}
-                    <span className="quiet">
-                      <Untrusted text={a.resource} oneLine />
-                    </span>
-                  </span>
-                  <span className="row-side">
-                    <Risk risk={a.risk} />
-                    <Effect effect={a.effect} />
-                  </span>
-                </>
-              )}
+              render={row}
             />
           )}
         </section>

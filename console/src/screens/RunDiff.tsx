@@ -7,21 +7,11 @@ import { useQuery } from '../api/query';
 import { Untrusted, UntrustedJson } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { Effect, Empty, Problem, Risk } from '../parts/show';
+import { under } from '../pointer';
 import { go, Link, to } from '../router';
 
 type Diff = Schema['RunDiffBody'];
 type Line = Schema['DiffLineBody'];
-
-/** What stands under a JSON pointer; undefined when nothing does. */
-export function under(value: unknown, pointer: string): unknown {
-  let here = value;
-  for (const part of pointer.split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (here === null || typeof here !== 'object' || !Object.hasOwn(here, name)) return undefined;
-    here = (here as Record<string, unknown>)[name];
-  }
-  return here;
-}
 
 function Other({ run }: { run: string }) {
   const id = useId();

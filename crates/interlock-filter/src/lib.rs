@@ -9,7 +9,7 @@
 //!
 //! **Invariant:** parsing takes time linear in the text, and a text of more than
 //! [`TEXT_CHARS_MAX`] characters or [`TERMS_MAX`] terms is refused. **Invariant:** the canonical text
-//! of a filter parses to the same filter.
+//! of a filter parses to the same filter, where the quotes that it needs do not make it too long.
 
 #![cfg_attr(
     not(test),

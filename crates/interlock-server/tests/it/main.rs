@@ -18,4 +18,5 @@ mod records;
 mod refused;
 mod robust;
 mod rollbacks;
+mod search;
 mod vaikora;

@@ -26,22 +26,11 @@ impl Pattern {
         &self.parts
     }
 
-    /// The whole folded text that matches, when only one does.
+    /// The longest folded text that whatever matches holds; empty when everything does.
     #[must_use]
-    pub fn exact(&self) -> Option<&str> {
-        match self.folded.as_slice() {
-            [whole] => Some(whole),
-            _ => None,
-        }
-    }
-
-    /// The text as written that matches, when only one does.
-    #[must_use]
-    pub fn exact_as_written(&self) -> Option<&str> {
-        match self.parts.as_slice() {
-            [whole] => Some(whole),
-            _ => None,
-        }
+    pub fn needle(&self) -> &str {
+        let longest = self.folded.iter().max_by_key(|part| part.len());
+        longest.map_or("", String::as_str)
     }
 
     /// Whether a folded text is like this. An empty one is a text that is not there: nothing is

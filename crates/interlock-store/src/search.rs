@@ -110,12 +110,12 @@ impl Approvers {
             ));
         }
         self.count += 1;
-        let of = self.of.entry(approval.to_owned()).or_default();
+        let of = self.of.entry(fold(approval)).or_default();
         of.push(fold(approver));
         Ok(())
     }
 
-    /// Who answered an approval, folded.
+    /// Who answered an approval of this folded id, folded.
     pub(crate) fn of(&self, approval: &str) -> &[String] {
         self.of.get(approval).map_or(&[], Vec::as_slice)
     }
@@ -140,7 +140,10 @@ impl Record for Searched<'_> {
             "rule" => return facets.rules.iter().for_each(|text| see(text)),
             "detector" => return facets.findings.iter().for_each(|text| see(text)),
             "asi" => return facets.asi.iter().for_each(|text| see(text)),
-            "approver" => return self.1.of(&facets.approval).iter().for_each(|text| see(text)),
+            "approver" => {
+                let approvers = self.1.of(&fold(&facets.approval));
+                return approvers.iter().for_each(|text| see(text));
+            }
             _ => return,
         };
         see(one);

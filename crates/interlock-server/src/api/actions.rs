@@ -205,7 +205,7 @@ impl From<ActionRow> for ActionBody {
             risk: row.risk,
             risk_breakdown: parse(&row.risk_breakdown),
             flagged: row.flagged,
-            flag_reason: row.flagged.then_some(row.reason),
+            flag_reason: row.flagged.then(|| row.reason.clone()),
             source: (!row.source.is_empty()).then_some(row.source),
             cost_usd: row
                 .outcome
@@ -220,7 +220,7 @@ impl From<ActionRow> for ActionBody {
             approval_id: Some(row.facets.approval).filter(|id| !id.is_empty()),
             degraded: row.facets.degraded,
             reported: row.claimed.is_some(),
-            reason: row.reason.clone(),
+            reason: row.reason,
             environment: Some(row.facets.environment).filter(|name| !name.is_empty()),
             rolled_back: row.rollback.is_some(),
             timestamp: time(row.at),

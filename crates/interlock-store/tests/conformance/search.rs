@@ -84,6 +84,8 @@ const FILTERS: &[&str] = &[
     "outcome:succeeded cost:>1",
     "cost:<2.5 latency:>=10",
     "latency:<5",
+    "outcome:unknown cost:>8999",
+    "latency:<0",
     "since:90m",
     "until:70h",
     "since:80h until:79h",
@@ -135,6 +137,21 @@ fn later(store: &dyn Store) {
                 batch.rolled_back("t", &format!("d{n}"), &undone)?;
             }
             batch.erased("t", 7)
+        })
+        .unwrap();
+    // Few of a block are changed one by one.
+    store
+        .apply_batch(&mut |batch| {
+            for n in [9, 17, 3_000] {
+                let outcome = ActionOutcome {
+                    status: "unknown".to_owned(),
+                    at: NOW,
+                    cost_nano_usd: Some(9_000_000_000_000),
+                    latency_ms: Some(-5),
+                };
+                batch.outcome("t", &format!("d{n}"), &outcome)?;
+            }
+            Ok(())
         })
         .unwrap();
 }

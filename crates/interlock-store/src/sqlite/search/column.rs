@@ -139,6 +139,41 @@ impl Texts {
             .map(|(begin, end)| self.text.get(begin..*end).unwrap_or_default())
     }
 
+    /// Marks those that hold a text and of which `like` is true. The places where the text stands
+    /// are looked for in all of them at once.
+    pub(super) fn mark(&self, needle: &str, like: impl Fn(&str) -> bool, hits: &mut [bool]) {
+        if needle.is_empty() {
+            for (hit, text) in hits.iter_mut().zip(self.distinct()) {
+                *hit = *hit || like(text);
+            }
+            return;
+        }
+        let finder = memchr::memmem::Finder::new(needle);
+        let (mut from, mut place) = (0, 0);
+        while let Some(found) = self.text.as_bytes().get(from..).and_then(|t| finder.find(t)) {
+            let at = from + found;
+            while self.ends.get(place).is_some_and(|end| *end <= at) {
+                place += 1;
+            }
+            let Some(end) = self.ends.get(place).copied() else {
+                return;
+            };
+            let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+            if at + needle.len() > end {
+                // It stands across two texts.
+                from = at + 1;
+                continue;
+            }
+            hits[place] = hits[place] || like(self.text.get(begin..end).unwrap_or_default());
+            from = end;
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Which one each row has.
     pub(super) fn codes(&self) -> &[u16] {
         &self.codes
@@ -302,6 +337,31 @@ impl Column {
         Ok(Self::Text(texts))
     }
 
+    /// Gives a row the value of the only row of another column of the same field.
+    pub(super) fn replace(&mut self, row: usize, with: &Self) -> Result<()> {
+        match (self, with) {
+            (Self::Numbers(numbers), Self::Numbers(one)) => {
+                *numbers.get_mut(row).ok_or_else(damaged)? = *one.first().ok_or_else(damaged)?;
+            }
+            (Self::Text(texts), Self::Text(one)) => {
+                let text = one.distinct().next().ok_or_else(damaged)?;
+                let place = texts.distinct().position(|known| known == text);
+                let code = match place {
+                    Some(code) => code,
+                    None => {
+                        texts.text.push_str(text);
+                        texts.ends.push(texts.text.len());
+                        texts.ends.len() - 1
+                    }
+                };
+                *texts.codes.get_mut(row).ok_or_else(damaged)? =
+                    u16::try_from(code).map_err(|_| damaged())?;
+            }
+            _ => return Err(damaged()),
+        }
+        Ok(())
+    }
+
     /// Reads a field of a block.
     pub(super) fn sealed(
         connection: &Connection,
@@ -338,6 +398,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn texts_are_found(rows in proptest::collection::vec("[ab]{0,4}", 0..40), needle in "[ab]{0,3}") {
+            let Column::Text(texts) = texts(&rows) else { unreachable!() };
+            let mut hits = vec![false; texts.len()];
+            texts.mark(&needle, |text| text.len() != 3, &mut hits);
+            let expected: Vec<bool> = texts.distinct().map(|t| t.contains(&needle) && t.len() != 3).collect();
+            prop_assert_eq!(hits, expected);
+        }
+
         #[test]
         fn numbers_come_back(numbers in proptest::collection::vec(proptest::option::of(
             prop_oneof![0..=300_i64, -70_000..=70_000_i64, (i64::MIN / 2)..(i64::MAX / 2)]), 0..50)) {

@@ -1,11 +1,14 @@
 //! Which rows of a block are what the terms of a search say.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use interlock_core::model::UnixNanos;
 use interlock_filter::{ACTIONS, Compare, Number, Pattern, Term, Test};
 
 use super::super::Result;
 use super::BLOCK_ROWS;
-use super::column::{Column, Field, Texts, bits};
+use super::column::{Column, Field, bits};
 use crate::error::StoreError;
 use crate::model::ActionFilter;
 use crate::search::Approvers;
@@ -86,33 +89,77 @@ pub(super) struct Rows<'a> {
     /// When the first and the last of them happened, at the earliest and at the latest.
     pub(super) at: (UnixNanos, UnixNanos),
     /// Reads a column of them.
-    pub(super) column: &'a mut dyn FnMut(Field) -> Result<Column>,
+    column: &'a mut dyn FnMut(Field) -> Result<Column>,
+    /// Those that were read: terms may ask for the same.
+    read: HashMap<Field, Rc<Column>>,
 }
 
-impl Rows<'_> {
-    fn texts(&mut self, field: Field) -> Result<Texts> {
-        match (self.column)(field)? {
-            Column::Text(texts) => Ok(texts),
-            Column::Numbers(_) => Err(StoreError::damaged("action_column", "texts are numbers")),
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        count: usize,
+        at: (UnixNanos, UnixNanos),
+        column: &'a mut dyn FnMut(Field) -> Result<Column>,
+    ) -> Self {
+        Self {
+            count,
+            at,
+            column,
+            read: HashMap::new(),
         }
     }
 
-    pub(super) fn numbers(&mut self, field: Field) -> Result<Vec<Option<i64>>> {
-        match (self.column)(field)? {
-            Column::Numbers(numbers) => Ok(numbers),
+    fn column(&mut self, field: Field) -> Result<Rc<Column>> {
+        if let Some(known) = self.read.get(&field) {
+            return Ok(Rc::clone(known));
+        }
+        let column = Rc::new((self.column)(field)?);
+        self.read.insert(field, Rc::clone(&column));
+        Ok(column)
+    }
+
+    /// What of the numbers of a field is so.
+    fn of_numbers(&mut self, field: Field, holds: impl Fn(&Option<i64>) -> bool) -> Result<Mask> {
+        let rows = self.count;
+        match &*self.column(field)? {
+            Column::Numbers(numbers) => Ok(Mask::of(rows, numbers.iter().map(holds))),
             Column::Text(_) => Err(StoreError::damaged("action_column", "numbers are texts")),
         }
     }
 
-    /// The rows of which a text is so; a column of which none is so is not gone through.
+    /// The sequence numbers.
+    pub(super) fn seqs(&mut self) -> Result<Vec<Option<i64>>> {
+        match &*self.column(Field::Seq)? {
+            Column::Numbers(numbers) => Ok(numbers.clone()),
+            Column::Text(_) => Err(StoreError::damaged("action_column", "numbers are texts")),
+        }
+    }
+
+    /// The rows of which a text is so.
     fn like(&mut self, field: Field, like: impl Fn(&str) -> bool) -> Result<Mask> {
-        let texts = self.texts(field)?;
-        let hits: Vec<bool> = texts.distinct().map(like).collect();
+        self.holding(field, [("", like)])
+    }
+
+    /// The rows of which a text holds a needle and is so, for one of these; a column of which none is
+    /// so is not gone through.
+    fn holding<'t, F: Fn(&str) -> bool>(
+        &mut self,
+        field: Field,
+        wanted: impl IntoIterator<Item = (&'t str, F)>,
+    ) -> Result<Mask> {
+        let rows = self.count;
+        let column = self.column(field)?;
+        let Column::Text(texts) = &*column else {
+            return Err(StoreError::damaged("action_column", "texts are numbers"));
+        };
+        let mut hits = vec![false; texts.len()];
+        for (needle, like) in wanted {
+            texts.mark(needle, like, &mut hits);
+        }
         if hits.iter().all(|hit| !hit) {
-            return Ok(Mask::none(self.count));
+            return Ok(Mask::none(rows));
         }
         let of = |code: &u16| hits.get(usize::from(*code)).copied().unwrap_or(false);
-        Ok(Mask::of(self.count, texts.codes().iter().map(of)))
+        Ok(Mask::of(rows, texts.codes().iter().map(of)))
     }
 
     fn compared(
@@ -122,15 +169,11 @@ impl Rows<'_> {
         compare: Compare,
         wanted: &[Number],
     ) -> Result<Mask> {
-        let numbers = self.numbers(field)?;
-        let holds = |n: &Option<i64>| n.is_some_and(|n| compare.holds(scale(n), wanted));
-        Ok(Mask::of(self.count, numbers.iter().map(holds)))
+        self.of_numbers(field, |n| n.is_some_and(|n| compare.holds(scale(n), wanted)))
     }
 
     fn bit(&mut self, bit: i64) -> Result<Mask> {
-        let numbers = self.numbers(Field::Bits)?;
-        let holds = |n: &Option<i64>| n.unwrap_or(0) & bit != 0;
-        Ok(Mask::of(self.count, numbers.iter().map(holds)))
+        self.of_numbers(Field::Bits, |n| n.unwrap_or(0) & bit != 0)
     }
 
     /// The rows from a time on.
@@ -141,9 +184,7 @@ impl Rows<'_> {
         if since > self.at.1 {
             return Ok(Mask::none(self.count));
         }
-        let numbers = self.numbers(Field::At)?;
-        let holds = |n: &Option<i64>| n.is_some_and(|at| at >= since);
-        Ok(Mask::of(self.count, numbers.iter().map(holds)))
+        self.of_numbers(Field::At, |n| n.is_some_and(|at| at >= since))
     }
 
     fn until(&mut self, until: UnixNanos) -> Result<Mask> {
@@ -238,7 +279,8 @@ impl<'a> Asked<'a> {
         ] {
             if let Some(wanted) = wanted {
                 let wanted = interlock_filter::fold(wanted);
-                if !narrow(&mut mask, &rows.like(field, |text| text == wanted)?) {
+                let same = rows.holding(field, [(wanted.as_str(), |text: &str| text == wanted)])?;
+                if !narrow(&mut mask, &same) {
                     return Ok(None);
                 }
             }
@@ -255,19 +297,25 @@ impl<'a> Asked<'a> {
         Ok((!mask.is_empty()).then_some(mask))
     }
 
-    fn term(&self, test: &Test, rows: &mut Rows<'_>) -> Result<Mask> {
+    fn term(&self, test: &'a Test, rows: &mut Rows<'_>) -> Result<Mask> {
         match test {
             Test::Since(moment) => rows.since(moment.nanos(self.now)),
             Test::Until(moment) => rows.until(moment.nanos(self.now)),
             Test::Text(field, patterns) => {
-                let like = |text: &str| patterns.iter().any(|p: &Pattern| p.matches_folded(text));
+                let one = |p: &'a Pattern| (p.needle(), |text: &str| p.matches_folded(text));
+                // Lists are kept as lines.
+                let line = |p: &'a Pattern| {
+                    let any = |texts: &str| texts.split('\n').any(|text| p.matches_folded(text));
+                    (p.needle(), any)
+                };
                 match text_field(field.name) {
                     Some(column @ (Field::Rules | Field::Findings | Field::Asi)) => {
-                        rows.like(column, |texts| texts.split('\n').any(like))
+                        rows.holding(column, patterns.iter().map(line))
                     }
-                    Some(column) => rows.like(column, like),
+                    Some(column) => rows.holding(column, patterns.iter().map(one)),
                     None => rows.like(Field::Approval, |approval| {
-                        self.approvers.of(approval).iter().any(|who| like(who))
+                        let like = |who: &String| patterns.iter().any(|p| p.matches_folded(who));
+                        self.approvers.of(approval).iter().any(like)
                     }),
                 }
             }
@@ -290,7 +338,8 @@ impl<'a> Asked<'a> {
             Test::Free(pattern) => {
                 let mut mask = Mask::none(rows.count);
                 for column in ACTIONS.free.iter().filter_map(|name| text_field(name)) {
-                    mask.or(&rows.like(column, |text| pattern.within_folded(text))?);
+                    let within = |text: &str| pattern.within_folded(text);
+                    mask.or(&rows.holding(column, [(pattern.needle(), within)])?);
                 }
                 Ok(mask)
             }

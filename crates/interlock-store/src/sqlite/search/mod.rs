@@ -22,7 +22,7 @@ use super::rows::{one, to_i64, unsigned};
 use super::{Result, SqliteStore};
 use crate::model::{ActionFilter, ActionRow, Cursor, check_page};
 use crate::search::{Approvers, Page, Search, Searched};
-use column::{Column, Field};
+use column::Column;
 use mask::{Asked, Rows};
 
 /// Rows of a block.
@@ -140,13 +140,9 @@ impl SqliteStore {
                 Some(block) => Column::sealed(&snapshot, field, block, part.rows),
                 None => Column::read(&snapshot, field, tenant, part.first - 1, part.last + 1, part.rows),
             };
-            let mut rows = Rows {
-                count: part.rows,
-                at: part.at,
-                column: &mut column,
-            };
+            let mut rows = Rows::new(part.rows, part.at, &mut column);
             if let Some(mask) = asked.of(&mut rows)? {
-                let seqs = rows.numbers(Field::Seq)?;
+                let seqs = rows.seqs()?;
                 for row in mask.backwards() {
                     let seq = seqs.get(row).copied().flatten().unwrap_or(i64::MAX);
                     if seq >= before {

@@ -11,6 +11,9 @@ use super::column::{Column, Field};
 use super::{BLOCK_ROWS, NEWEST_ROWS};
 use crate::error::StoreError;
 
+/// Rows of a block that are changed one by one; of more, the columns are read anew.
+const ONE_BY_ONE_MAX: usize = 64;
+
 /// What a batch of the projector touched, by tenant.
 #[derive(Debug, Default)]
 pub(in super::super) struct Touched(BTreeMap<String, Rows>);
@@ -34,9 +37,6 @@ impl Touched {
     }
 
     fn of(&mut self, tenant: &str) -> &mut Rows {
-        if !self.0.contains_key(tenant) {
-            self.0.insert(tenant.to_owned(), Rows::default());
-        }
         self.0.entry(tenant.to_owned()).or_default()
     }
 
@@ -142,29 +142,42 @@ fn unseal(tx: &Transaction<'_>, tenant: &str, from: i64) -> Result<()> {
     Ok(())
 }
 
-/// Reads anew, in the blocks of these rows, what can change.
+/// Brings the blocks of these rows, which rise, after what can change of them.
 fn change(tx: &Transaction<'_>, tenant: &str, rows: &[i64]) -> Result<()> {
-    let mut done = -1;
-    for seq in rows.iter().copied() {
-        if seq <= done {
-            continue;
-        }
+    let mut rows = rows;
+    while let Some(first) = rows.first() {
         let block = one(
             tx,
             "SELECT id, first_seq, last_seq, rows FROM action_block
              WHERE tenant = ?1 AND last_seq >= ?2 ORDER BY last_seq LIMIT 1",
-            params![tenant, seq],
+            params![tenant, first],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?)),
         )?;
-        let Some((block, first, last, count)): Option<(i64, i64, i64, i64)> = block else {
+        let Some((block, begin, end, count)): Option<(i64, i64, i64, i64)> = block else {
             return Ok(());
         };
         let count = usize::try_from(count).unwrap_or(0);
+        let (mine, others) = rows.split_at(rows.partition_point(|seq| *seq <= end));
+        rows = others;
+        let seqs = match Column::sealed(tx, Field::Seq, block, count)? {
+            Column::Numbers(seqs) if mine.len() <= ONE_BY_ONE_MAX => seqs,
+            _ => Vec::new(),
+        };
         for field in Field::LATE {
-            let column = Column::read(tx, field, tenant, first - 1, last + 1, count)?;
+            if seqs.is_empty() {
+                let column = Column::read(tx, field, tenant, begin - 1, end + 1, count)?;
+                put(tx, block, field, &column)?;
+                continue;
+            }
+            let mut column = Column::sealed(tx, field, block, count)?;
+            for seq in mine {
+                let one = Column::read(tx, field, tenant, seq - 1, seq + 1, 1)?;
+                if let Ok(row) = seqs.binary_search(&Some(*seq)) {
+                    column.replace(row, &one)?;
+                }
+            }
             put(tx, block, field, &column)?;
         }
-        done = last;
     }
     Ok(())
 }

@@ -35,7 +35,10 @@ const FILTERS: &[(&str, usize)] = &[
     ("agent:agent-07 decision:block", 0),
     ("decision:block,redact risk:>70", 0),
     ("-decision:allow", 0),
-    ("-decision:allow,alert,block,redact,require_approval,sandbox", 0),
+    (
+        "-decision:allow,alert,block,redact,require_approval,sandbox",
+        0,
+    ),
     ("risk:>99", 0),
     ("tool:db.query rule:pii-* since:24h", 0),
     ("rule:rare-rule", 0),
@@ -94,11 +97,22 @@ fn row(n: u64, of: u64, random: &mut Random) -> ActionRow {
         ("file_read", ""),
     ][usize::try_from(random.below(6)).unwrap_or(0)];
     let resource = match kind {
-        "database_query" => format!("postgres://prod/crm/customer_{}/row_{}", random.below(9_000), random.below(90)),
-        "api_call" => format!("https://api.stripe.com/v1/refunds/re_{:012x}", random.below(1 << 40)),
+        "database_query" => format!(
+            "postgres://prod/crm/customer_{}/row_{}",
+            random.below(9_000),
+            random.below(90)
+        ),
+        "api_call" => format!(
+            "https://api.stripe.com/v1/refunds/re_{:012x}",
+            random.below(1 << 40)
+        ),
         "message_send" => format!("mailto:person{}@example.com", random.below(50_000)),
         "network_request" => format!("https://example.org/page/{}", random.below(20_000)),
-        _ => format!("/srv/data/{}/report-{}.csv", random.below(40), random.below(2_000)),
+        _ => format!(
+            "/srv/data/{}/report-{}.csv",
+            random.below(40),
+            random.below(2_000)
+        ),
     };
     let effect = match random.below(100) {
         0..80 => Effect::Allow,
@@ -112,7 +126,10 @@ fn row(n: u64, of: u64, random: &mut Random) -> ActionRow {
     let reason = if effect == Effect::Allow {
         String::new()
     } else {
-        format!("`amount` of the transfer is over {}", random.below(50) * 100)
+        format!(
+            "`amount` of the transfer is over {}",
+            random.below(50) * 100
+        )
     };
     let mut rules = Vec::new();
     if effect != Effect::Allow {
@@ -121,7 +138,9 @@ fn row(n: u64, of: u64, random: &mut Random) -> ActionRow {
     if random.below(100_000) == 0 {
         rules.push("rare-rule".to_owned());
     }
-    let at = NOW - SPAN_NS + i64::try_from(u128::from(n) * SPAN_NS.unsigned_abs() as u128 / u128::from(of.max(1))).unwrap_or(0);
+    let at = NOW - SPAN_NS
+        + i64::try_from(u128::from(n) * SPAN_NS.unsigned_abs() as u128 / u128::from(of.max(1)))
+            .unwrap_or(0);
     ActionRow {
         id: format!("0199d0c0-{n:08x}-7000-8000-000000000000"),
         seq: n * 2,
@@ -175,7 +194,9 @@ fn fill(store: &SqliteStore, count: u64) -> Result<Vec<Duration>> {
                 let outcome = ActionOutcome {
                     status: if failed { "failed" } else { "succeeded" }.to_owned(),
                     at: row.at + 1_000_000,
-                    cost_nano_usd: Some(i64::try_from(random.skewed(5_000)).unwrap_or(0) * 1_000_000),
+                    cost_nano_usd: Some(
+                        i64::try_from(random.skewed(5_000)).unwrap_or(0) * 1_000_000,
+                    ),
                     latency_ms: Some(i64::try_from(random.skewed(1_000)).unwrap_or(0)),
                 };
                 (row.id.clone(), outcome)
@@ -203,11 +224,7 @@ struct Done {
 }
 
 /// One whole search: requests until the page is full or the list is at its end.
-fn search(
-    store: &SqliteStore,
-    text: &str,
-    filter: &mut ActionFilter,
-) -> Result<Done> {
+fn search(store: &SqliteStore, text: &str, filter: &mut ActionFilter) -> Result<Done> {
     let terms = match parse(text, &ACTIONS) {
         Ok(terms) => terms,
         Err(error) => bail!("{text}: {error}"),
@@ -290,7 +307,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         println!("  {:>5}  {:>8}  {text}{page}", told.0, told.1);
     }
     print(&mut all, &mut all_computed);
-    println!("  all {} filters, {ROUNDS} times each, pages of {PAGE}", FILTERS.len());
+    println!(
+        "  all {} filters, {ROUNDS} times each, pages of {PAGE}",
+        FILTERS.len()
+    );
     Ok(())
 }
 

@@ -59,11 +59,7 @@ const fn text(name: &'static str, about: &'static str) -> Field {
     }
 }
 
-const fn names(
-    name: &'static str,
-    names: &'static [&'static str],
-    about: &'static str,
-) -> Field {
+const fn names(name: &'static str, names: &'static [&'static str], about: &'static str) -> Field {
     Field {
         name,
         kind: Kind::Names(names),
@@ -109,8 +105,14 @@ pub const ACTIONS: Resource = Resource {
         text("type", "the type of the action"),
         text("resource", "what is acted on"),
         text("rule", "a rule that fired"),
-        text("detector", "what a detector found, such as `sql-injection*`"),
-        text("asi", "the OWASP agentic risk of a finding, such as `ASI02`"),
+        text(
+            "detector",
+            "what a detector found, such as `sql-injection*`",
+        ),
+        text(
+            "asi",
+            "the OWASP agentic risk of a finding, such as `ASI02`",
+        ),
         text("session", "the session"),
         text("run", "the run"),
         number("step", "the position in the run"),
@@ -164,11 +166,7 @@ pub const ALERTS: Resource = Resource {
     name: "alerts",
     fields: &[
         text("agent", "the agent"),
-        names(
-            "level",
-            &["low", "medium", "high", "critical"],
-            "how grave",
-        ),
+        names("level", &["low", "medium", "high", "critical"], "how grave"),
         text("message", "what happened"),
         text("action", "the id of the action"),
         names("is", &["open", "acknowledged"], "whether it is dealt with"),
@@ -230,7 +228,9 @@ impl Resource {
     /// The field whose name is nearest, if one is near.
     pub(crate) fn nearest(&self, name: &str) -> Option<&'static str> {
         let all = self.fields.iter().map(|field| field.name);
-        let best = all.map(|other| (distance(name, other), other)).min_by_key(|(d, _)| *d)?;
+        let best = all
+            .map(|other| (distance(name, other), other))
+            .min_by_key(|(d, _)| *d)?;
         (best.0 * 2 <= best.1.chars().count().max(2)).then_some(best.1)
     }
 }
@@ -244,7 +244,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (above, to) in row.iter().skip(1).zip(&b) {
-            left = (diagonal + usize::from(from != *to)).min(above + 1).min(left + 1);
+            left = (diagonal + usize::from(from != *to))
+                .min(above + 1)
+                .min(left + 1);
             diagonal = *above;
             next.push(left);
         }

@@ -136,9 +136,17 @@ impl Reader<'_> {
 
     fn compare(&mut self) -> Option<Compare> {
         if self.eat('>') {
-            Some(if self.eat('=') { Compare::AtLeast } else { Compare::Greater })
+            Some(if self.eat('=') {
+                Compare::AtLeast
+            } else {
+                Compare::Greater
+            })
         } else if self.eat('<') {
-            Some(if self.eat('=') { Compare::AtMost } else { Compare::Less })
+            Some(if self.eat('=') {
+                Compare::AtMost
+            } else {
+                Compare::Less
+            })
         } else {
             None
         }
@@ -173,7 +181,10 @@ impl Reader<'_> {
                 break;
             }
             if c == '"' {
-                return self.fail(self.at, "a quote stands within a word; it must be around all of it");
+                return self.fail(
+                    self.at,
+                    "a quote stands within a word; it must be around all of it",
+                );
             }
             text.push(c);
             if c == '*' {
@@ -238,8 +249,7 @@ impl Reader<'_> {
                 for value in values {
                     let Some(name) = names.iter().find(|name| **name == value.text) else {
                         let allowed = names.join("`, `");
-                        let message =
-                            format!("`{}` is none of `{allowed}`", shown(&value.text));
+                        let message = format!("`{}` is none of `{allowed}`", shown(&value.text));
                         return self.fail(value.at, message);
                     };
                     known.push(*name);

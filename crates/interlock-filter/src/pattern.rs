@@ -63,13 +63,16 @@ impl Pattern {
     pub fn within_folded(&self, text: &str) -> bool {
         let mut left = text;
         !text.is_empty()
-            && self.folded.iter().all(|part| match left.split_once(part.as_str()) {
-                Some((_, after)) => {
-                    left = after;
-                    true
-                }
-                None => false,
-            })
+            && self
+                .folded
+                .iter()
+                .all(|part| match left.split_once(part.as_str()) {
+                    Some((_, after)) => {
+                        left = after;
+                        true
+                    }
+                    None => false,
+                })
     }
 }
 
@@ -97,7 +100,11 @@ mod tests {
             ("ab*ba", "aba", false),
             ("äÖ*", "ÄÖX", true),
         ] {
-            assert_eq!(pattern(p).matches_folded(&fold(text)), expected, "{p} {text}");
+            assert_eq!(
+                pattern(p).matches_folded(&fold(text)),
+                expected,
+                "{p} {text}"
+            );
         }
         assert!(pattern("b*d").within_folded("abcde"));
         assert!(!pattern("d*b").within_folded("abcde"));

@@ -23,7 +23,9 @@ const SPAN_DIGITS_MAX: usize = 6;
 
 impl Moment {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let meant = span(text).map(Meant::Ago).or_else(|| at(text).map(Meant::At))?;
+        let meant = span(text)
+            .map(Meant::Ago)
+            .or_else(|| at(text).map(Meant::At))?;
         Some(Self {
             text: text.to_owned(),
             meant,
@@ -177,9 +179,23 @@ mod tests {
         let moment = Moment::parse("1970-01-01T00:00:00.25Z").unwrap();
         assert_eq!(moment.nanos(now), NANO / 4);
         for text in [
-            "", "h", "1y", "1234567h", "-1h", "yesterday", "2026-13-01", "2026-02-29", "2026-1-1",
-            "2026-11-21T25:00Z", "2026-11-21T12:00", "2026-11-21T12:00:00.Z", "2026-11-21 12:00Z",
-            "1969-12-31", "2026-11-21T12:00:00+1:00", "1ä", "2026-11-21T12:00:00Zx",
+            "",
+            "h",
+            "1y",
+            "1234567h",
+            "-1h",
+            "yesterday",
+            "2026-13-01",
+            "2026-02-29",
+            "2026-1-1",
+            "2026-11-21T25:00Z",
+            "2026-11-21T12:00",
+            "2026-11-21T12:00:00.Z",
+            "2026-11-21 12:00Z",
+            "1969-12-31",
+            "2026-11-21T12:00:00+1:00",
+            "1ä",
+            "2026-11-21T12:00:00Zx",
         ] {
             assert!(Moment::parse(text).is_none(), "{text}");
         }

@@ -688,9 +688,8 @@ pub struct ActionFilter {
 impl ActionFilter {
     /// Whether an action is one of these; the place of the page is not asked.
     pub(crate) fn holds(&self, row: &ActionRow) -> bool {
-        let same = |wanted: &Option<String>, found: &String| {
-            wanted.as_ref().is_none_or(|w| w == found)
-        };
+        let same =
+            |wanted: &Option<String>, found: &String| wanted.as_ref().is_none_or(|w| w == found);
         // A row without a session or run belongs to none.
         let named = |wanted: &Option<String>, found: &String| {
             wanted

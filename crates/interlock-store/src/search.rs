@@ -106,7 +106,9 @@ impl Approvers {
         if self.count == ANSWERS_MAX {
             return Err(StoreError::invalid(
                 "approver",
-                format!("more than {ANSWERS_MAX} answers would be looked through; look for approvals instead"),
+                format!(
+                    "more than {ANSWERS_MAX} answers would be looked through; look for approvals instead"
+                ),
             ));
         }
         self.count += 1;

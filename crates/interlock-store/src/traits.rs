@@ -4,13 +4,13 @@ use interlock_core::approval::{Event, Refusal};
 use interlock_core::model::UnixNanos;
 
 use crate::error::StoreError;
-use crate::search::{Page, Search};
 use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentProfile, Alert, AlertCursor,
     AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Epochs, IdempotencyRow,
     KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, RunRow,
     Stats,
 };
+use crate::search::{Page, Search};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

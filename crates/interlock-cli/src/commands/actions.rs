@@ -84,7 +84,14 @@ fn line(row: &Value) -> String {
         row["effect"].as_str().unwrap_or_default(),
         row["risk"].as_u64().unwrap_or(0),
         shown(&row["agent_id"], 20),
-        shown(if row["tool"] == "" { &row["action_type"] } else { &row["tool"] }, 18),
+        shown(
+            if row["tool"] == "" {
+                &row["action_type"]
+            } else {
+                &row["tool"]
+            },
+            18
+        ),
         shown(&row["resource"], 60),
     );
     if let Some(run) = row["run_id"].as_str().filter(|run| !run.is_empty()) {

@@ -134,7 +134,14 @@ fn step(row: &Value) -> String {
         "{place:>8}  {:<16} {:>3}  {} {}",
         row["effect"].as_str().unwrap_or_default(),
         number(row, "risk"),
-        shown(if row["tool"] == "" { &row["action_type"] } else { &row["tool"] }, 24),
+        shown(
+            if row["tool"] == "" {
+                &row["action_type"]
+            } else {
+                &row["tool"]
+            },
+            24
+        ),
         shown(&row["resource"], 60),
     );
     if let Some(outcome) = row["outcome"].as_str() {
@@ -145,18 +152,27 @@ fn step(row: &Value) -> String {
 
 fn diff(args: &Diff, out: Output) -> Result<u8> {
     let client = args.server.client()?;
-    let path = format!("/api/runs/diff?a={}&b={}", encoded(&args.a), encoded(&args.b));
+    let path = format!(
+        "/api/runs/diff?a={}&b={}",
+        encoded(&args.a),
+        encoded(&args.b)
+    );
     let mut all = client.get(&path)?;
     while let Some(next) = all["next"].as_u64() {
         let mut more = client.get(&format!("{path}&from={next}"))?;
-        if let (Some(lines), Some(more)) = (all["lines"].as_array_mut(), more["lines"].as_array_mut())
+        if let (Some(lines), Some(more)) =
+            (all["lines"].as_array_mut(), more["lines"].as_array_mut())
         {
             lines.append(more);
         }
         all["next"] = more["next"].take();
     }
     out.print(&all, || told(&all));
-    Ok(u8::from(all["lines"].as_array().is_some_and(|lines| !lines.is_empty())))
+    Ok(u8::from(
+        all["lines"]
+            .as_array()
+            .is_some_and(|lines| !lines.is_empty()),
+    ))
 }
 
 fn told(diff: &Value) -> String {
@@ -200,7 +216,11 @@ fn told(diff: &Value) -> String {
                 let _ = writeln!(out, "- {}\n+ {}", step(&line["a"]), step(&line["b"]));
                 let _ = writeln!(out, "           differ: {}", names("differ").join(", "));
                 if !names("arguments").is_empty() {
-                    let _ = writeln!(out, "           arguments at {}", names("arguments").join(" "));
+                    let _ = writeln!(
+                        out,
+                        "           arguments at {}",
+                        names("arguments").join(" ")
+                    );
                 }
             }
         }

@@ -37,7 +37,10 @@ pub(super) fn align(a: &[u64], b: &[u64]) -> (Vec<(usize, usize)>, bool) {
 }
 
 fn at(list: &[u64], place: i64) -> Option<u64> {
-    usize::try_from(place).ok().and_then(|i| list.get(i)).copied()
+    usize::try_from(place)
+        .ok()
+        .and_then(|i| list.get(i))
+        .copied()
 }
 
 /// The furthest place in `a` that is reached on each diagonal, after each number of edits.
@@ -172,7 +175,9 @@ mod tests {
     fn as_many_pairs_as_there_can_be() {
         let mut state = 3_u64;
         let mut pick = move |of: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) % of
         };
         for _ in 0..3_000 {
@@ -188,7 +193,9 @@ mod tests {
     #[test]
     fn runs_with_little_in_common_are_paired_more_simply() {
         let a: Vec<u64> = (0..4_000).collect();
-        let b: Vec<u64> = (0..4_000).map(|n| if n % 3 == 0 { n } else { n + 10_000 }).collect();
+        let b: Vec<u64> = (0..4_000)
+            .map(|n| if n % 3 == 0 { n } else { n + 10_000 })
+            .collect();
         let (pairs, exact) = align(&a, &b);
         assert!(!exact);
         sound(&a, &b, &pairs);

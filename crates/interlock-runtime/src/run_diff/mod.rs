@@ -91,7 +91,10 @@ impl Step {
         let arguments = self.arguments.zip(other.arguments);
         [
             (Difference::Resource, self.resource != other.resource),
-            (Difference::Arguments, arguments.is_some_and(|(a, b)| a != b)),
+            (
+                Difference::Arguments,
+                arguments.is_some_and(|(a, b)| a != b),
+            ),
             (Difference::Decision, self.effect != other.effect),
             (Difference::Risk, self.risk != other.risk),
             (Difference::Outcome, self.outcome != other.outcome),

@@ -217,7 +217,11 @@ mod tests {
             (json!({"a": 1}), json!({"b": 1}), vec!["/a", "/b"]),
             (json!({"a": [1, 2]}), json!({"a": [1, 3]}), vec!["/a/1"]),
             (json!({"a": [1]}), json!({"a": [1, 3]}), vec!["/a"]),
-            (json!({"a/b~": {"c": 1}}), json!({"a/b~": {"c": 2}}), vec!["/a~1b~0/c"]),
+            (
+                json!({"a/b~": {"c": 1}}),
+                json!({"a/b~": {"c": 2}}),
+                vec!["/a~1b~0/c"],
+            ),
             (json!(1), json!(null), vec![""]),
         ] {
             let mut found = Vec::new();

@@ -14,7 +14,10 @@ use crate::traits::ActionStore;
 
 /// A list that is kept as lines.
 fn lines(text: &str) -> Vec<String> {
-    text.split('\n').filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    text.split('\n')
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 pub(super) fn read_action(row: &Row<'_>) -> Result<ActionRow> {
@@ -48,14 +51,12 @@ pub(super) fn read_action(row: &Row<'_>) -> Result<ActionRow> {
         vault_key: get(row, "vault_key")?,
         erased: get(row, "erased")?,
         at: get(row, "at")?,
-        outcome: status
-            .zip(outcome_at)
-            .map(|(status, at)| ActionOutcome {
-                status,
-                at,
-                cost_nano_usd,
-                latency_ms,
-            }),
+        outcome: status.zip(outcome_at).map(|(status, at)| ActionOutcome {
+            status,
+            at,
+            cost_nano_usd,
+            latency_ms,
+        }),
         rollback: rollback_at
             .zip(rollback_reason)
             .map(|(at, reason)| Rollback { at, reason }),

@@ -20,30 +20,54 @@ const LONG: Duration = Duration::from_secs(600);
 fn rows() -> Vec<ActionRow> {
     let mut state = 7_u64;
     let mut pick = move |of: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % of
     };
     (1..=ROWS)
         .map(|n| {
-            let agent = ["billing-bot", "Support", "ops", "Ünïcode"][usize::try_from(pick(4)).unwrap()];
+            let agent =
+                ["billing-bot", "Support", "ops", "Ünïcode"][usize::try_from(pick(4)).unwrap()];
             let at = NOW - i64::try_from(ROWS - n).unwrap() * 60_000_000_000;
             let mut row = action(&format!("d{n}"), n * 2, agent, at);
             row.effect = Effect::ALL[usize::try_from(pick(Effect::ALL.len() as u64)).unwrap()];
             row.risk = u16::try_from(pick(101)).unwrap();
             row.flagged = pick(5) == 0;
             row.resource = format!("postgres://prod/table_{}", pick(300));
-            row.tool = if pick(3) == 0 { String::new() } else { format!("tool.{}", pick(6)) };
-            row.run_id = if pick(2) == 0 { String::new() } else { format!("Run-{}", pick(40)) };
+            row.tool = if pick(3) == 0 {
+                String::new()
+            } else {
+                format!("tool.{}", pick(6))
+            };
+            row.run_id = if pick(2) == 0 {
+                String::new()
+            } else {
+                format!("Run-{}", pick(40))
+            };
             row.step = (pick(4) > 0).then(|| i64::try_from(pick(900)).unwrap() - 400);
-            row.reason = ["", "a \"quoted\" reason", "rate of 5/min"][usize::try_from(pick(3)).unwrap()].to_owned();
+            row.reason = ["", "a \"quoted\" reason", "rate of 5/min"]
+                [usize::try_from(pick(3)).unwrap()]
+            .to_owned();
             row.claimed = (pick(9) == 0).then(|| "BLOCK".to_owned());
             row.vault_key = Some(u32::try_from(pick(50)).unwrap());
             row.facets = Facets {
-                approval: if n == 3 || n == 5_990 { "p".to_owned() } else { String::new() },
-                environment: ["", "production", "staging"][usize::try_from(pick(3)).unwrap()].to_owned(),
+                approval: if n == 3 || n == 5_990 {
+                    "p".to_owned()
+                } else {
+                    String::new()
+                },
+                environment: ["", "production", "staging"][usize::try_from(pick(3)).unwrap()]
+                    .to_owned(),
                 rules: (0..pick(3)).map(|_| format!("rule-{}", pick(5))).collect(),
-                findings: (0..pick(2)).map(|_| format!("sql-injection.c{}", pick(3))).collect(),
-                asi: if pick(6) == 0 { vec!["ASI02".to_owned()] } else { Vec::new() },
+                findings: (0..pick(2))
+                    .map(|_| format!("sql-injection.c{}", pick(3)))
+                    .collect(),
+                asi: if pick(6) == 0 {
+                    vec!["ASI02".to_owned()]
+                } else {
+                    Vec::new()
+                },
                 degraded: pick(400) == 0,
             };
             row
@@ -98,7 +122,13 @@ const FILTERS: &[&str] = &[
     "decision:block -decision:block",
 ];
 
-fn found(store: &dyn Store, filter: &ActionFilter, text: &str, limit: usize, budget: Duration) -> Vec<ActionRow> {
+fn found(
+    store: &dyn Store,
+    filter: &ActionFilter,
+    text: &str,
+    limit: usize,
+    budget: Duration,
+) -> Vec<ActionRow> {
     let terms = parse(text, &ACTIONS).unwrap();
     let search = Search {
         terms: &terms,
@@ -113,7 +143,10 @@ fn found(store: &dyn Store, filter: &ActionFilter, text: &str, limit: usize, bud
         assert!(page.searched_to.is_none() || page.next.is_some());
         all.extend(page.rows);
         let Some(next) = page.next else { return all };
-        assert!(filter.before.is_none_or(|before| next.0 < before.0), "it goes on");
+        assert!(
+            filter.before.is_none_or(|before| next.0 < before.0),
+            "it goes on"
+        );
         filter.before = Some(next);
     }
 }
@@ -133,7 +166,10 @@ fn later(store: &dyn Store) {
                 batch.outcome("t", &format!("d{n}"), &outcome)?;
             }
             for n in [2, 4_000, 5_999] {
-                let undone = Rollback { at: NOW, reason: "wrong".to_owned() };
+                let undone = Rollback {
+                    at: NOW,
+                    reason: "wrong".to_owned(),
+                };
                 batch.rolled_back("t", &format!("d{n}"), &undone)?;
             }
             batch.erased("t", 7)
@@ -172,15 +208,40 @@ fn compare(store: &dyn Store, oracle: &dyn Store) {
         }
     }
     for filter in [
-        ActionFilter { agent_id: Some("Support".into()), ..none.clone() },
-        ActionFilter { agent_id: Some("support".into()), ..none.clone() },
-        ActionFilter { run_id: Some("Run-7".into()), effect: Some(Effect::Block), ..none.clone() },
-        ActionFilter { run_id: Some(String::new()), ..none.clone() },
-        ActionFilter { flagged: Some(false), since: Some(NOW - 3_600_000_000_000), ..none.clone() },
-        ActionFilter { until: Some(NOW - 300_000_000_000_000), before: Some(Cursor(4_001)), ..none.clone() },
+        ActionFilter {
+            agent_id: Some("Support".into()),
+            ..none.clone()
+        },
+        ActionFilter {
+            agent_id: Some("support".into()),
+            ..none.clone()
+        },
+        ActionFilter {
+            run_id: Some("Run-7".into()),
+            effect: Some(Effect::Block),
+            ..none.clone()
+        },
+        ActionFilter {
+            run_id: Some(String::new()),
+            ..none.clone()
+        },
+        ActionFilter {
+            flagged: Some(false),
+            since: Some(NOW - 3_600_000_000_000),
+            ..none.clone()
+        },
+        ActionFilter {
+            until: Some(NOW - 300_000_000_000_000),
+            before: Some(Cursor(4_001)),
+            ..none.clone()
+        },
     ] {
         let expected = found(oracle, &filter, "risk:>50", 1_000, LONG);
-        assert_eq!(found(store, &filter, "risk:>50", 1_000, LONG), expected, "{filter:?}");
+        assert_eq!(
+            found(store, &filter, "risk:>50", 1_000, LONG),
+            expected,
+            "{filter:?}"
+        );
     }
 }
 
@@ -212,12 +273,18 @@ pub(crate) fn all(make: Make<'_>) {
     let mut late = action("late", 777, "latecomer", NOW);
     late.facets.rules = vec!["late".to_owned()];
     for store in both {
-        store.apply_batch(&mut |batch| batch.action("t", &late)).unwrap();
+        store
+            .apply_batch(&mut |batch| batch.action("t", &late))
+            .unwrap();
     }
     assert_eq!(found(&*store, &none, "rule:late", 10, LONG), [late]);
     compare(&*store, &oracle);
     let terms = parse("", &ACTIONS).unwrap();
-    let search = Search { terms: &terms, now: NOW, budget: LONG };
+    let search = Search {
+        terms: &terms,
+        now: NOW,
+        budget: LONG,
+    };
     refused(store.search_actions("t", &none, &search, 0), "limit");
     store.reset_projection().unwrap();
     assert_eq!(found(&*store, &none, "", 10, LONG), []);

@@ -150,7 +150,12 @@ impl Texts {
         }
         let finder = memchr::memmem::Finder::new(needle);
         let (mut from, mut place) = (0, 0);
-        while let Some(found) = self.text.as_bytes().get(from..).and_then(|t| finder.find(t)) {
+        while let Some(found) = self
+            .text
+            .as_bytes()
+            .get(from..)
+            .and_then(|t| finder.find(t))
+        {
             let at = from + found;
             while self.ends.get(place).is_some_and(|end| *end <= at) {
                 place += 1;

@@ -169,7 +169,9 @@ impl<'a> Rows<'a> {
         compare: Compare,
         wanted: &[Number],
     ) -> Result<Mask> {
-        self.of_numbers(field, |n| n.is_some_and(|n| compare.holds(scale(n), wanted)))
+        self.of_numbers(field, |n| {
+            n.is_some_and(|n| compare.holds(scale(n), wanted))
+        })
     }
 
     fn bit(&mut self, bit: i64) -> Result<Mask> {

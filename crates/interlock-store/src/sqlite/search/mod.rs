@@ -96,9 +96,8 @@ fn approvers(connection: &Connection, tenant: &str, search: &Search<'_>) -> Resu
     let mut approvers = Approvers::default();
     let asks = |test: &Test| matches!(test, Test::Text(field, _) if field.name == "approver");
     if search.terms.terms.iter().any(|term| asks(&term.test)) {
-        let mut statement = connection.prepare_cached(
-            "SELECT approval_id, approver FROM approval_vote WHERE tenant = ?1",
-        )?;
+        let mut statement = connection
+            .prepare_cached("SELECT approval_id, approver FROM approval_vote WHERE tenant = ?1")?;
         let mut rows = statement.query([tenant])?;
         while let Some(row) = rows.next()? {
             let (approval, approver): (String, String) = (row.get(0)?, row.get(1)?);
@@ -138,7 +137,14 @@ impl SqliteStore {
             };
             let mut column = |field| match part.block {
                 Some(block) => Column::sealed(&snapshot, field, block, part.rows),
-                None => Column::read(&snapshot, field, tenant, part.first - 1, part.last + 1, part.rows),
+                None => Column::read(
+                    &snapshot,
+                    field,
+                    tenant,
+                    part.first - 1,
+                    part.last + 1,
+                    part.rows,
+                ),
             };
             let mut rows = Rows::new(part.rows, part.at, &mut column);
             if let Some(mask) = asked.of(&mut rows)? {

@@ -30,6 +30,7 @@ import verify_console_alerts
 import verify_console_evidence
 import verify_console_whatif
 import verify_console_approvals
+import verify_console_search
 import verify_page
 import verify_react
 import verify_response
@@ -233,6 +234,7 @@ CONSOLE = {
     "alerts in the console": verify_console_alerts,
     "evidence in the console": verify_console_evidence,
     "what-if in the console": verify_console_whatif,
+    "search in the console": verify_console_search,
 }
 
 
@@ -332,6 +334,7 @@ def things(server, reached):
         "ALERT_GROUP_ID": group["id"],
         "MUTE_ID": post("/api/mutes", mute)["id"],
         "TOOL_STOP_ID": post("/api/tool-stops", {"tool": "nothing-uses-this", "seconds": 3600})["id"],
+        "RUN_ID": "r",
         "APPROVAL_ID": approvals[0],
         "DECIDED_ID": approvals[1],
         "UNWANTED_ID": approvals[2],

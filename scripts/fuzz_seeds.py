@@ -6,12 +6,14 @@ target reads with. Names of seeds are digests, so that a second run adds what is
 """
 
 import hashlib
+import json
 import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORE = ROOT / "crates/interlock-core"
 POLICY = ROOT / "crates/interlock-policy"
+FILTER = ROOT / "crates/interlock-filter"
 CORPUS = ROOT / "fuzz/corpus"
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 WORD_BYTES_MAX = 24
@@ -82,6 +84,12 @@ def conditions():
             yield found.strip("'\"")
 
 
+def filters():
+    cases = json.loads((FILTER / "tests/cases.json").read_text())
+    yield from (case[1] for key in ("accepted", "refused") for case in cases[key])
+    yield from (case[0] for case in cases["matches"])
+
+
 def notes():
     root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
     line = "\u2014 example.com/log Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8="
@@ -140,6 +148,7 @@ TARGETS = {
     "action_json": (actions, source("model/action.rs", "model/value.rs")),
     "condition": (list(conditions()), policy + source("facts/*.rs", "facts/*/mod.rs")),
     "decode": (threats, source("text/*.rs")),
+    "filter": (list(filters()), [FILTER / "src/fields.rs"]),
     "html": (markup, source("detectors/xss.rs", "detectors/xss/*.rs")),
     "mask": (threats, source("privacy/**/*.rs")),
     "normalise": (threats, source("text/*.rs")),

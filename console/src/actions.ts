@@ -1,24 +1,80 @@
 // Actions as screens need them: how they are filtered, and what the record says of one.
 
 import type { Schema } from './api/client';
-import type { Fields } from './filter/grammar';
+import type { Reading } from './filter/grammar';
 
 export type Action = Schema['ActionBody'];
 export type Explained = Schema['ExplainedBody'];
 
-export const ACTION_FIELDS: Fields<Action> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'the agent' },
-  type: { kind: 'text', read: (a) => a.action_type, about: 'the type of the action' },
-  tool: { kind: 'text', read: (a) => a.tool, about: 'the tool' },
-  resource: { kind: 'text', read: (a) => a.resource, about: 'what is acted on' },
-  effect: { kind: 'text', read: (a) => a.effect, about: 'allow, alert, redact, sandbox, require_approval or block' },
-  risk: { kind: 'number', read: (a) => a.risk, about: '0 to 100, also with < and >' },
-  flagged: { kind: 'flag', read: (a) => a.flagged, about: 'yes or no' },
-  outcome: { kind: 'text', read: (a) => a.outcome, about: 'succeeded, failed, not_run or unknown' },
-  run: { kind: 'text', read: (a) => a.run_id, about: 'the run' },
-  session: { kind: 'text', read: (a) => a.session_id, about: 'the session' },
-  step: { kind: 'number', read: (a) => a.step, about: 'the position in the run' },
-  since: { kind: 'time', read: (a) => a.timestamp, about: 'not older than 24h, 30m, 7d or a time' },
+/** How filters see an action that the browser holds; who answered its approval, the server alone knows. */
+export const ACTION_READING: Reading<Action> = {
+  texts: (a, field) => {
+    switch (field) {
+      case 'agent':
+        return [a.agent_id];
+      case 'type':
+        return [a.action_type];
+      case 'tool':
+        return [a.tool];
+      case 'resource':
+        return [a.resource];
+      case 'rule':
+        return a.rules;
+      case 'detector':
+        return a.findings;
+      case 'asi':
+        return a.asi;
+      case 'session':
+        return [a.session_id];
+      case 'run':
+        return [a.run_id];
+      case 'env':
+        return [a.environment];
+      case 'reason':
+        return [a.reason];
+      case 'source':
+        return [a.source];
+      default:
+        return [];
+    }
+  },
+  number: (a, field) => {
+    switch (field) {
+      case 'risk':
+        return a.risk;
+      case 'step':
+        return a.step;
+      case 'latency':
+        return a.latency_ms;
+      default:
+        return a.cost_usd === null || a.cost_usd === undefined ? null : Number(a.cost_usd);
+    }
+  },
+  name: (a, field, name) => {
+    switch (`${field}:${name}`) {
+      case 'is:flagged':
+        return a.flagged;
+      case 'is:rolled_back':
+        return a.rolled_back;
+      case 'is:erased':
+        return a.erased;
+      case 'is:degraded':
+        return a.degraded;
+      case 'is:reported':
+        return a.reported;
+      case 'has:approval':
+        return a.approval_id !== null && a.approval_id !== undefined;
+      case 'has:finding':
+        return a.findings.length > 0;
+      case 'has:rule':
+        return a.rules.length > 0;
+      case 'has:outcome':
+        return a.outcome !== null && a.outcome !== undefined;
+      default:
+        return field === 'decision' ? a.effect === name : field === 'outcome' && a.outcome === name;
+    }
+  },
+  at: (a) => a.timestamp,
 };
 
 /** Whether an action was stopped, or waits for a person. */

@@ -11,6 +11,7 @@ import { Palette, type Command } from './parts/Palette';
 import { Problem } from './parts/show';
 import { Untrusted } from './hostile/Untrusted';
 import { Link, go, usePlace } from './router';
+import { Actions } from './screens/Actions';
 import { Agents } from './screens/Agents';
 import { Alerts } from './screens/Alerts';
 import { Approvals } from './screens/Approvals';
@@ -20,6 +21,7 @@ import { Now } from './screens/Now';
 import { OpenFile } from './screens/OpenFile';
 import { Policies } from './screens/Policies';
 import { Replay } from './screens/Replay';
+import { RunDiff } from './screens/RunDiff';
 import { Runs } from './screens/Runs';
 import { Settings } from './screens/Settings';
 import { WhatIf } from './screens/WhatIf';
@@ -39,12 +41,19 @@ interface Screen {
 export const SCREENS: readonly Screen[] = [
   { path: '', name: 'Now', letter: 'n', render: () => <Now /> },
   { path: 'approvals', name: 'Approvals', letter: 'a', render: (parts, query) => <Approvals id={parts[1] ?? null} show={query.get('show')} /> },
+  { path: 'actions', name: 'Actions', letter: 'f', render: () => <Actions /> },
   {
     path: 'runs',
     name: 'Runs',
     letter: 'r',
     render: (parts, query) =>
-      parts[1] === undefined ? <Runs /> : <Replay key={parts[1]} run={parts[1]} frame={query.get('frame')} />,
+      parts[1] === undefined ? (
+        <Runs />
+      ) : parts[2] === 'diff' ? (
+        <RunDiff key={parts.join('/')} a={parts[1]} b={parts[3] ?? null} />
+      ) : (
+        <Replay key={parts[1]} run={parts[1]} frame={query.get('frame')} />
+      ),
   },
   { path: 'agents', name: 'Agents', letter: 'g', render: (parts) => <Agents id={parts[1] ?? null} /> },
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts, query) => <Policies name={parts[1] ?? null} tried={query.get('what-if') !== null} /> },
@@ -98,6 +107,7 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
       ['Home, End', 'first, last frame'],
       ['v', 'verify the record'],
       ['c', 'copy the address of the frame'],
+      ['d', 'compare with another run'],
     ],
   ],
 ];

@@ -28,6 +28,19 @@ if (typeof window !== 'undefined') {
   });
 }
 
+/** Where each list stood last, so that whoever comes back finds its filter. */
+const lists = new Map<string, string>();
+
+function remember(): void {
+  const [path = ''] = current.split('?');
+  if (/^\/[a-z]+$/.test(path)) lists.set(path, current);
+}
+
+/** The address of a list as it was left. */
+export function back(list: string): string {
+  return lists.get(list) ?? list;
+}
+
 function subscribe(listener: Listener) {
   listeners.add(listener);
   return () => {
@@ -37,6 +50,7 @@ function subscribe(listener: Listener) {
 
 export function go(to: string, replace = false): void {
   if (to === current) return;
+  remember();
   if (replace) {
     current = to;
     writing ??= setTimeout(write, WRITE_MS);
@@ -76,6 +90,30 @@ export function usePlace(): Place {
     parts: partsOf(at < 0 ? href : href.slice(0, at)),
     query: new URLSearchParams(at < 0 ? '' : href.slice(at)),
   };
+}
+
+/** The current address with some parameters changed; null takes one away. */
+export function withQuery(changes: Readonly<Record<string, string | number | null>>): string {
+  const at = current.indexOf('?');
+  const query = new URLSearchParams(at < 0 ? '' : current.slice(at));
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === '') query.delete(name);
+    else query.set(name, String(value));
+  }
+  const text = query.toString();
+  return (at < 0 ? current : current.slice(0, at)) + (text === '' ? '' : `?${text}`);
+}
+
+/** An address that keeps the filter of the current one. */
+export function keepFilter(to: string): string {
+  const q = new URLSearchParams(current.split('?')[1] ?? '').get('q');
+  return q === null ? to : `${to}${to.includes('?') ? '&' : '?'}${new URLSearchParams({ q }).toString()}`;
+}
+
+/** The filter of the screen, which the address holds, so that a link, going back and another tab keep it. */
+export function useFilterText(): [string, (text: string) => void] {
+  const { query } = usePlace();
+  return [query.get('q') ?? '', useCallback((text: string) => go(withQuery({ q: text }), true), [])];
 }
 
 /** The address of a thing; ids come from agents, so each part is encoded. */

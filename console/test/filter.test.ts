@@ -1,96 +1,81 @@
 import { describe, expect, it } from 'vitest';
-import { globMatches, matches, parse, type Fields } from '../src/filter/grammar';
+import cases from '../../crates/interlock-filter/tests/cases.json';
+import { canonical, like, matches, parse, suggest, type Reading, type Resource, type Term } from '../src/filter/grammar';
 
-interface Item {
-  agent: string;
-  effect: string;
-  risk: number;
-  flagged: boolean;
-  at: string;
-  tool: string | null;
+function terms(text: string, resource: Resource = 'actions'): Term[] {
+  const parsed = parse(text, resource);
+  if (!parsed.ok) throw new Error(`${text}: column ${parsed.error.column}: ${parsed.error.message}`);
+  return parsed.terms;
 }
 
-const FIELDS: Fields<Item> = {
-  agent: { kind: 'text', read: (i) => i.agent, about: '' },
-  effect: { kind: 'text', read: (i) => i.effect, about: '' },
-  risk: { kind: 'number', read: (i) => i.risk, about: '' },
-  flagged: { kind: 'flag', read: (i) => i.flagged, about: '' },
-  since: { kind: 'time', read: (i) => i.at, about: '' },
-  tool: { kind: 'text', read: (i) => i.tool, about: '' },
-};
+const bare = (list: Term[]) => list.map(({ not, test }) => ({ not, test }));
 
-const NOW = Date.parse('2026-11-21T12:00:00Z');
-const ITEM: Item = { agent: 'billing-bot', effect: 'block', risk: 72, flagged: true, at: '2026-11-21T11:30:00Z', tool: null };
-
-function lets(filter: string): boolean {
-  const parsed = parse(filter, FIELDS);
-  if (!parsed.ok) throw new Error(`column ${parsed.error.column}: ${parsed.error.message}`);
-  return matches(parsed.terms, ITEM, FIELDS, NOW);
-}
-
-describe('what a filter lets through', () => {
-  it.each([
-    ['', true],
-    ['agent:billing-bot', true],
-    ['agent:billing*', true],
-    ['agent:BILLING*', true],
-    ['agent:bot', false],
-    ['agent:*bot', true],
-    ['-agent:billing*', false],
-    ['risk:>70', true],
-    ['risk:>=72', true],
-    ['risk:<72', false],
-    ['risk:72', true],
-    ['flagged:yes', true],
-    ['flagged:no', false],
-    ['since:1h', true],
-    ['since:20m', false],
-    ['since:2026-11-21T11:00:00Z', true],
-    ['effect:block risk:>70', true],
-    ['effect:block risk:>80', false],
-    ['billing', true],
-    ['"billing-bot"', true],
-    ['-nothing', true],
-    // What an item lacks is neither this nor that.
-    ['tool:*', false],
-    ['-tool:*', true],
-  ])('%s', (filter, expected) => expect(lets(filter)).toBe(expected));
+describe('what the server accepts, and how everybody would write it', () => {
+  it.each(cases.accepted as [Resource, string, string][])('%s: %s', (resource, text, expected) => {
+    expect(canonical(terms(text, resource))).toBe(expected);
+    expect(bare(terms(expected, resource))).toEqual(bare(terms(text, resource)));
+  });
 });
 
-describe('what is wrong with a filter is said with its column', () => {
-  it.each([
-    ['agnt:x', 1, 'there is no field `agnt`; did you mean `agent`?'],
-    ['effect:block riks:>7', 14, 'there is no field `riks`; did you mean `risk`?'],
-    ['risk:>high', 7, '`high` is no number'],
-    ['flagged:maybe', 9, '`maybe` is neither `yes` nor `no`'],
-    ['since:yesterday', 7, '`yesterday` is neither a span such as `24h` nor a time'],
-    ['agent:>a', 8, 'only numbers are compared with `<` and `>`'],
-    ['agent:"a', 7, 'the quote is not closed'],
-    ['agent:', 7, '`agent:` has no value'],
-    ['constructor:x', 1, 'there is no field `constructor`'],
-    ['a '.repeat(33), 65, 'more than 32 terms'],
-    ['a'.repeat(1_001), 1_001, 'the filter has more than 1000 characters'],
-  ])('%s', (filter, column, message) => {
-    const parsed = parse(filter, FIELDS);
+describe('what the server refuses, and where', () => {
+  it.each(cases.refused as [Resource, string, number, string][])('%s: %s', (resource, text, column, message) => {
+    const parsed = parse(text, resource);
     expect(parsed.ok ? null : parsed.error).toEqual({ column, message });
+  });
+  it.each([
+    ['a '.repeat(33), 65],
+    ['é'.repeat(1_001), 1_001],
+    ['😀'.repeat(1_001), 1_001],
+    [`risk:${'1,'.repeat(33)}`, 70],
+  ])('too long: %s', (text, column) => {
+    const parsed = parse(text, 'actions');
+    expect(parsed.ok ? null : parsed.error.column).toBe(column);
+  });
+  it('takes as much as is allowed', () => {
+    expect(parse('😀'.repeat(1_000), 'actions').ok).toBe(true);
+    expect(parse('a '.repeat(32), 'actions').ok).toBe(true);
+  });
+});
+
+type Item = typeof cases.item;
+const reading: Reading<Item> = {
+  texts: (item, field) => {
+    const have: unknown = Object.entries(item).find(([name]) => name === field)?.[1];
+    return Array.isArray(have) ? (have as string[]) : [];
+  },
+  number: (item, field) => (field === 'risk' ? item.risk : field === 'cost' ? item.cost : null),
+  name: (item, field, name) => (field === 'decision' ? item.decision === name : field === 'is' && item.is.includes(name)),
+  at: (item) => item.at,
+};
+
+describe('what a filter lets through', () => {
+  it.each(cases.matches as [string, boolean][])('%s', (text, expected) => {
+    expect(matches(terms(text), cases.item, 'actions', reading, Date.parse(cases.now))).toBe(expected);
   });
 });
 
 describe('patterns', () => {
-  it.each([
-    ['*', '', true],
-    ['a*c', 'abc', true],
-    ['a*c', 'ac', true],
-    ['a*c', 'acb', false],
-    ['*a*b*', 'xxaxxbxx', true],
-    ['*a*b*', 'ba', false],
-    ['a*a', 'a', false],
-    ['ab*ba', 'aba', false],
-  ])('%s against %s', (pattern, text, expected) => expect(globMatches(pattern, text)).toBe(expected));
-
   it('takes no longer than the text is long', () => {
     const begun = performance.now();
-    globMatches('*a'.repeat(300), `${'a'.repeat(100_000)}b`);
+    like('*a'.repeat(300).split('*'), `${'a'.repeat(100_000)}b`);
     expect(performance.now() - begun).toBeLessThan(500);
+  });
+});
+
+describe('what could stand at the caret', () => {
+  const at = (text: string) => suggest(text, text.length, 'actions', (field) => (field === 'agent' ? ['billing', 'a b'] : []));
+  it.each([
+    ['ris', 0, ['risk:']],
+    ['risk:>7 -dec', 8, ['-decision:']],
+    ['decision:bl', 0, ['decision:block']],
+    ['decision:block,re', 0, ['decision:block,redact', 'decision:block,require_approval']],
+    ['agent:', 0, ['agent:billing', 'agent:"a b"']],
+    ['nosuch:x', 0, []],
+    ['decision:block ', 15, null],
+  ])('%s', (text, from, expected) => {
+    const found = at(text);
+    expect(found.from).toBe(from);
+    if (expected) expect(found.list.map((s) => s.text)).toEqual(expected);
+    else expect(found.list.length).toBeGreaterThan(10);
   });
 });

@@ -111,6 +111,23 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
   throw failed;
 }
 
+export interface Page<T> {
+  rows: T;
+  /** Where the next page begins; null after the last. */
+  next: string | null;
+  /** How far back was looked, when the server's time for one request was over. */
+  searchedTo: string | null;
+}
+
+async function page<T>(path: string, options: Options<unknown>): Promise<Page<T>> {
+  const response = await send('GET', address(path, options as { path?: object; query?: object }), undefined, options.signal, session.key);
+  return {
+    rows: (await response.json()) as T,
+    next: response.headers.get('interlock-next'),
+    searchedTo: response.headers.get('interlock-searched-to'),
+  };
+}
+
 async function call<T>(method: Method, path: string, options: Options<unknown>): Promise<T> {
   const response = await send(
     method.toUpperCase(),
@@ -127,6 +144,9 @@ async function call<T>(method: Method, path: string, options: Options<unknown>):
 export const api = {
   get: <P extends PathsOf<'get'>>(path: P, options: Options<Operation<P, 'get'>> = {}) =>
     call<Answer<Operation<P, 'get'>>>('get', path, options as Options<unknown>),
+  /** A page of a list that can be searched. */
+  page: <P extends PathsOf<'get'>>(path: P, options: Options<Operation<P, 'get'>> = {}) =>
+    page<Answer<Operation<P, 'get'>>>(path, options as Options<unknown>),
   post: <P extends PathsOf<'post'>>(path: P, options: Options<Operation<P, 'post'>> = {}) =>
     call<Answer<Operation<P, 'post'>>>('post', path, options as Options<unknown>),
   /** As `post`, of a body that somebody else wrote as text. */

@@ -804,6 +804,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares two runs: steps that belong together and differ, and steps that only one has. */
+        get: operations["diff_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -1229,27 +1246,74 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description One action of the list. */
+        DiffLineBody: {
+            a?: components["schemas"]["ActionBody"];
+            /** @description Where the arguments differ, as JSON pointers; at most 20. */
+            arguments: string[];
+            b?: components["schemas"]["ActionBody"];
+            /** @description What differs: `resource`, `arguments`, `decision`, `risk`, `outcome` or `cost`. */
+            differ: string[];
+            /** @description Its place among all lines, from 0. */
+            place: number;
+        };
+        RunDiffBody: {
+            a: components["schemas"]["RunSumsBody"];
+            b: components["schemas"]["RunSumsBody"];
+            exact: boolean;
+            lines: components["schemas"]["DiffLineBody"][];
+            next?: number | null;
+            same: number;
+            total: number;
+        };
+        RunSumsBody: {
+            blocked: number;
+            cost_usd: string;
+            latency_ms: number;
+            run_id: string;
+            steps: number;
+        };
         ActionBody: {
             /** @description The type. */
             action_type: string;
             /** @description The agent. */
             agent_id: string;
+            /** @description The approval that it asked for or ran under. */
+            approval_id?: string | null;
+            /** @description The OWASP agentic risks of what they found. */
+            asi: string[];
+            /** @description What it cost, a decimal of US dollars, if that was said. */
+            cost_usd?: string | null;
             /** @description What the reporting client decided, or the published form of `effect`. */
             decision: string;
+            /** @description Whether a detector or a rule failed. */
+            degraded: boolean;
             /** @description What was decided. */
             effect: string;
+            /** @description The environment, if one was said. */
+            environment?: string | null;
             /** @description Whether its content was erased; the payload is `null` then. */
             erased: boolean;
+            /** @description What the detectors found. */
+            findings: string[];
             /** @description Why it was decided so. */
             flag_reason?: string | null;
             /** @description Whether somebody should look at it. */
             flagged: boolean;
             /** @description The decision's id. */
             id: string;
+            /**
+             * Format: int64
+             * @description How long it ran, if that was said.
+             */
+            latency_ms?: number | null;
             /** @description How it ended, if that was reported. */
             outcome?: string | null;
             /** @description Masked payload or arguments. */
             payload: unknown;
+            /** @description Why it was decided so, also when it is not flagged. */
+            reason: string;
+            /** @description Whether a client decided itself and reported it. */
+            reported: boolean;
             /** @description The resource, as asked. */
             resource: string;
             /**
@@ -1266,6 +1330,8 @@ export interface components {
             risk_score: number;
             /** @description Whether it was undone. */
             rolled_back: boolean;
+            /** @description The rules that fired. */
+            rules: string[];
             /** @description The run. */
             run_id: string;
             /**
@@ -3327,6 +3393,7 @@ export interface operations {
                 flagged?: boolean;
                 /** @description Only those recorded before this sequence number. */
                 before?: number;
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -4118,6 +4185,8 @@ export interface operations {
                 acknowledged?: boolean;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                q?: string;
+                before?: string;
             };
             header?: never;
             path?: never;
@@ -4262,6 +4331,8 @@ export interface operations {
                 after?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                q?: string;
+                after?: string;
             };
             header?: never;
             path?: never;
@@ -7803,6 +7874,75 @@ export interface operations {
             };
         };
     };
+    diff_runs: {
+        parameters: {
+            query: {
+                a: string;
+                b: string;
+                from?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDiffBody"];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_runs: {
         parameters: {
             query?: {
@@ -7810,6 +7950,7 @@ export interface operations {
                 limit?: number;
                 /** @description Only those whose last action was recorded before this sequence number. */
                 before?: number;
+                q?: string;
             };
             header?: never;
             path?: never;

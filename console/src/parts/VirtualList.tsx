@@ -1,7 +1,7 @@
 // A list of which only the rows that are looked at exist, so that a hundred thousand cost no more
 // than fifty. Rows have one height; the selected one is kept in sight.
 
-import { useCallback, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+import { memo, useCallback, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 
 export interface VirtualListProps<T> {
   items: readonly T[];
@@ -13,12 +13,43 @@ export interface VirtualListProps<T> {
   onSelect: (index: number) => void;
   /** Enter, or a second click. */
   onOpen?: (index: number) => void;
+  /** Best the same function each time: rows are drawn anew when it is another one. */
   render: (item: T, index: number) => ReactNode;
   className?: string;
 }
 
 /** Rows beyond the edge, so that scrolling shows no gap. */
 const BEYOND = 8;
+
+interface RowProps<T> {
+  id: string;
+  item: T;
+  index: number;
+  of: number;
+  chosen: boolean;
+  height: number;
+  press: (index: number) => void;
+  render: (item: T, index: number) => ReactNode;
+}
+
+function Row<T>({ id, item, index, of, chosen, height, press, render }: RowProps<T>) {
+  return (
+    <div
+      id={id}
+      role="option"
+      aria-selected={chosen}
+      aria-posinset={index + 1}
+      aria-setsize={of}
+      className="row"
+      style={{ height, top: index * height }}
+      onClick={() => press(index)}
+    >
+      {render(item, index)}
+    </div>
+  );
+}
+
+const DrawnRow = memo(Row) as typeof Row;
 
 export function VirtualList<T>(props: VirtualListProps<T>) {
   const { items, rowHeight, label, keyOf, selected, onSelect, onOpen, render, className = '' } = props;
@@ -64,6 +95,17 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     else if (top + rowHeight > el.scrollTop + el.clientHeight) el.scrollTop = top + rowHeight - el.clientHeight;
   }, [selected, rowHeight]);
 
+  // What rows call is the latest, though they keep what they were given: a step draws the row that is
+  // left and the one that is reached, not all of them.
+  const latest = useRef(props);
+  latest.current = props;
+  const press = useCallback((index: number) => {
+    const now = latest.current;
+    if (index === now.selected && now.onOpen) now.onOpen(index);
+    else now.onSelect(index);
+  }, []);
+
+  const prefix = label.replace(/\W+/g, '-');
   const first = Math.max(0, Math.floor(view.top / rowHeight) - BEYOND);
   const last = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + BEYOND);
   const rows: ReactNode[] = [];
@@ -71,19 +113,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     const item = items[i];
     if (item === undefined) continue;
     rows.push(
-      <div
-        key={keyOf(item, i)}
-        id={`${label.replace(/\W+/g, '-')}-${i}`}
-        role="option"
-        aria-selected={i === selected}
-        aria-posinset={i + 1}
-        aria-setsize={items.length}
-        className="row"
-        style={{ height: rowHeight, top: i * rowHeight }}
-        onClick={() => (i === selected && onOpen ? onOpen(i) : onSelect(i))}
-      >
-        {render(item, i)}
-      </div>,
+      <DrawnRow key={keyOf(item, i)} id={`${prefix}-${i}`} item={item} index={i} of={items.length} chosen={i === selected} height={rowHeight} press={press} render={render} />,
     );
   }
   return (
@@ -93,7 +123,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
       role="listbox"
       aria-label={label}
       tabIndex={0}
-      {...(selected >= first && selected < last ? { 'aria-activedescendant': `${label.replace(/\W+/g, '-')}-${selected}` } : {})}
+      {...(selected >= first && selected < last ? { 'aria-activedescendant': `${prefix}-${selected}` } : {})}
       onScroll={look}
       onKeyDown={(event) => {
         const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -items.length, End: items.length };

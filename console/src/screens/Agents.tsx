@@ -3,27 +3,25 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { api, explain, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { FilterBox, useFiltered } from '../parts/FilterBox';
 import { KillSwitch } from '../parts/KillSwitch';
 import { Effect, Empty, Facts, Freshness, Panel, Problem, Risk, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, Link, to } from '../router';
+import { go, keepFilter, Link, to, useFilterText } from '../router';
 import { NotYours, useMay } from '../who';
 import { placeOf } from './Now';
 import { ProfileForm } from './ProfileForm';
 
 type Agent = Schema['AgentBody'];
 
-const FIELDS: Fields<Agent> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'its id' },
-  name: { kind: 'text', read: (a) => a.name, about: 'its name' },
-  paused: { kind: 'flag', read: (a) => a.paused, about: 'yes or no' },
-  actions: { kind: 'number', read: (a) => a.total_actions, about: 'how many it asked for' },
-  flagged: { kind: 'number', read: (a) => a.flagged_actions, about: 'how many somebody should look at' },
-  seen: { kind: 'time', read: (a) => a.last_seen, about: 'seen not longer ago than 24h, 30m, 7d or a time' },
+const READING: Reading<Agent> = {
+  texts: (a, field) => [field === 'name' ? a.name : a.agent_id],
+  number: (a, field) => (field === 'actions' ? a.total_actions : a.flagged_actions),
+  name: (a) => a.paused,
+  at: (a) => a.last_seen ?? '',
 };
 
 function list(globs: string[] | null | undefined, none: string) {
@@ -153,22 +151,22 @@ function Detail({ agent, onChange }: { agent: Agent; onChange: () => void }) {
 }
 
 export function Agents({ id }: { id: string | null }) {
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const query = useQuery('agents', (signal) => api.get('/api/agents', { signal }), 3_000);
   const all = useMemo(() => query.data ?? [], [query.data]);
-  const shown = useFiltered(all, filter, FIELDS);
+  const shown = useFiltered(all, filter, 'agents', READING);
   const at = shown.findIndex((a) => a.agent_id === id);
   const agent = all.find((a) => a.agent_id === id);
   const detail = useRef<HTMLElement>(null);
   const open = (index: number) => {
     const next = shown[Math.min(shown.length - 1, Math.max(0, index))];
-    if (next) go(to('agents', next.agent_id), id !== null);
+    if (next) go(keepFilter(to('agents', next.agent_id)), id !== null);
   };
   useKeys({
     j: () => open(at + 1),
     k: () => open(at < 0 ? 0 : at - 1),
     Enter: () => (id === null ? open(0) : detail.current?.focus()),
-    Escape: () => go('/agents'),
+    Escape: () => go(keepFilter('/agents')),
   });
   return (
     <div className="split" data-open={id !== null}>
@@ -179,7 +177,7 @@ export function Agents({ id }: { id: string | null }) {
           <span className="grow" />
           <KillSwitch />
         </header>
-        <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="paused:yes flagged:>0" />
+        <FilterBox value={filter} onChange={setFilter} resource="agents" placeholder="is:paused flagged:>0" />
         {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
         {query.data && shown.length === 0 ? (
           <Empty>{all.length === 0 ? 'No agent was seen or registered yet.' : 'The filter lets none through.'}</Empty>

@@ -2,15 +2,14 @@
 
 import { useId, useMemo, useState, type FormEvent } from 'react';
 import { api, explain, type Schema } from '../api/client';
-import { useQuery } from '../api/query';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { Dialog } from '../parts/Dialog';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { Empty, Facts, Freshness, Problem, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go } from '../router';
+import { go, useFilterText } from '../router';
 import { NotYours, useMay } from '../who';
 import { Mutes } from './Mutes';
 import { placeOf } from './Now';
@@ -19,19 +18,28 @@ import { Responses } from './Responses';
 type Group = Schema['AlertGroupBody'];
 type Change = Omit<Schema['AlertGroupChange'], 'version' | 'seen_seq'>;
 
-const FIELDS: Fields<Group> = {
-  agent: { kind: 'text', read: (g) => g.agent_id, about: 'the agent' },
-  level: { kind: 'text', read: (g) => g.level, about: 'the worst level: low, medium, high or critical' },
-  state: { kind: 'text', read: (g) => g.state, about: 'open, acknowledged or resolved' },
-  rule: { kind: 'text', read: (g) => g.rule, about: 'the rule that decided' },
-  detector: { kind: 'text', read: (g) => g.detector, about: 'the threat vector of the strongest finding' },
-  tag: { kind: 'text', read: (g) => g.tags.join(' '), about: 'OWASP ASI, MITRE ATLAS or CWE; `*ASI02*`' },
-  kind: { kind: 'text', read: (g) => g.kind, about: 'decision, stopped, deep-model or response' },
-  message: { kind: 'text', read: (g) => g.message, about: 'what happened' },
-  with: { kind: 'text', read: (g) => g.assignee, about: 'who looks after it' },
-  count: { kind: 'number', read: (g) => g.count, about: 'how many alerts' },
-  muted: { kind: 'flag', read: (g) => g.muted_by !== null && g.muted_by !== undefined, about: 'whether a mute silences it' },
-  since: { kind: 'time', read: (g) => g.last_seen, about: 'the last one not older than 24h, 30m, 7d or a time' },
+const READING: Reading<Group> = {
+  texts: (g, field) => {
+    switch (field) {
+      case 'agent':
+        return [g.agent_id];
+      case 'rule':
+        return [g.rule];
+      case 'detector':
+        return [g.detector];
+      case 'tag':
+        return g.tags;
+      case 'kind':
+        return [g.kind];
+      case 'with':
+        return [g.assignee];
+      default:
+        return [g.message];
+    }
+  },
+  number: (g) => g.count,
+  name: (g, field, name) => (field === 'is' ? g.muted_by !== null && g.muted_by !== undefined : (field === 'level' ? g.level : g.state) === name),
+  at: (g) => g.last_seen,
 };
 
 const PAGE = 1_000;
@@ -62,7 +70,7 @@ function queryOf(view: View) {
 
 function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
   const mayAnswer = useMay('decide');
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(0);
   const [said, setSaid] = useState('');
   const [asking, setAsking] = useState<{ what: 'mute' | 'assign' | 'comment'; group: Group } | null>(null);
@@ -78,7 +86,8 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
     [query.data, own],
   );
   const changed = (group: Group) => setOwn((before) => new Map(before).set(group.id, group));
-  const shown = useFiltered(all, filter, FIELDS);
+  const shown = useFiltered(all, filter, 'alert-groups', READING);
+  const known = useKnown(all, READING);
   const index = Math.min(selected, shown.length - 1);
   const group = shown[index];
 
@@ -147,7 +156,7 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
         </button>
       </header>
       {!mayAnswer && <NotYours what="decide" verb="look after alerts" />}
-      <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="level:high agent:billing* tag:*ASI02*" />
+      <FilterBox value={filter} onChange={setFilter} resource="alert-groups" known={known} placeholder="level:high agent:billing* tag:ASI02*" />
       <p className="said" role="status">
         {said !== '' && <Untrusted text={said} oneLine />}
       </p>

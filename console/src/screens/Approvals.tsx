@@ -6,30 +6,44 @@ import { useQuery } from '../api/query';
 import { batch } from '../approvals/answers';
 import { BatchDialog, single } from '../approvals/BatchDialog';
 import { SessionRules } from '../approvals/SessionRules';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { outbox } from '../outbox';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { useOutbox } from '../parts/Outbox';
 import { Empty, Freshness, Problem, Risk, span, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, Link, to } from '../router';
+import { go, keepFilter, Link, to, useFilterText } from '../router';
 import { useMay } from '../who';
 import { ApprovalDetail } from './ApprovalDetail';
 
 export type Approval = Schema['ApprovalBody'];
 
-const FIELDS: Fields<Approval> = {
-  agent: { kind: 'text', read: (a) => a.agent_id, about: 'the agent' },
-  type: { kind: 'text', read: (a) => a.action_type, about: 'the type of the action' },
-  tool: { kind: 'text', read: (a) => a.tool, about: 'the tool' },
-  resource: { kind: 'text', read: (a) => a.resource, about: 'what is acted on' },
-  group: { kind: 'text', read: (a) => a.group, about: 'the group that is asked' },
-  state: { kind: 'text', read: (a) => a.state, about: 'pending, approved, denied, expired, claimed' },
-  risk: { kind: 'number', read: (a) => a.risk, about: '0 to 100, also with < and >' },
-  run: { kind: 'text', read: (a) => a.run_id, about: 'the run' },
-  since: { kind: 'time', read: (a) => a.requested_at, about: 'not older than 24h, 30m, 7d or a time' },
+const READING: Reading<Approval> = {
+  texts: (a, field) => {
+    switch (field) {
+      case 'agent':
+        return [a.agent_id];
+      case 'type':
+        return [a.action_type];
+      case 'tool':
+        return [a.tool];
+      case 'resource':
+        return [a.resource];
+      case 'group':
+        return [a.group];
+      case 'run':
+        return [a.run_id];
+      case 'reason':
+        return [a.reason];
+      default:
+        return a.votes.map((v) => v.approver);
+    }
+  },
+  number: (a) => a.risk,
+  name: () => false,
+  at: (a) => a.requested_at,
 };
 
 /** Each brings the arguments that it is about. */
@@ -97,9 +111,9 @@ function Row({ approval, now, chosen, leaving, onChoose }: { approval: Approval;
 
 export function Approvals({ id, show }: { id: string | null; show: string | null }) {
   const which: Which = show === 'all' || show === 'rules' ? show : 'pending';
-  const place = useCallback((part: string | null) => `${part === null ? '/approvals' : to('approvals', part)}${which === 'pending' ? '' : `?show=${which}`}`, [which]);
+  const place = useCallback((part: string | null) => keepFilter(`${part === null ? '/approvals' : to('approvals', part)}${which === 'pending' ? '' : `?show=${which}`}`), [which]);
   const mayDecide = useMay('decide');
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [pages, setPages] = useState(1);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState<'approve' | 'deny' | null>(null);
@@ -115,7 +129,8 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
   if (query.data !== undefined) kept.current = { which, data: query.data };
   const data = query.data ?? (kept.current.which === which ? kept.current.data : undefined);
   const all = useMemo(() => data ?? [], [data]);
-  const shown = useFiltered(all, filter, FIELDS);
+  const shown = useFiltered(all, filter, 'approvals', READING);
+  const known = useKnown(all, READING);
   const at = shown.findIndex((a) => a.id === id);
   const more = all.length === PAGE * pages && pages < PAGES_MAX;
   // Where the open one stood before it left the list.
@@ -193,7 +208,7 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
           <SessionRules />
         ) : (
           <>
-            <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="risk:>60 -type:file_read" />
+            <FilterBox value={filter} onChange={setFilter} resource="approvals" known={known} placeholder="risk:>60 -type:file_read" />
             {data === undefined && <Problem error={query.error} retry={query.refresh} />}
             {shown.length === 0 && data ? (
               <Empty>{all.length === 0 ? (which === 'pending' ? 'Nobody waits for an answer.' : 'Nobody has asked for one yet.') : 'The filter lets none through.'}</Empty>

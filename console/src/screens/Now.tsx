@@ -1,18 +1,18 @@
 // What happens now: what waits, what was stopped, what runs.
 
 import { useMemo, useRef, useState } from 'react';
-import { ACTION_FIELDS, type Action } from '../actions';
+import { ACTION_READING, type Action } from '../actions';
 import { api, type Schema } from '../api/client';
 import { useQuery } from '../api/query';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { FirstSteps } from '../parts/FirstSteps';
 import { KillSwitch } from '../parts/KillSwitch';
 import { LogHead } from '../parts/LogHead';
 import { Effect, Empty, Freshness, Panel, Problem, Risk, span, Time, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, Link, to } from '../router';
+import { go, Link, to, useFilterText } from '../router';
 
 type Agent = Schema['AgentBody'];
 
@@ -85,7 +85,7 @@ function spentToday(agents: readonly Agent[] | undefined): number | null {
 }
 
 export function Now() {
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(-1);
   const stats = useQuery('now stats', (signal) => api.get('/api/stats', { signal }), 2_000);
   const waiting = useQuery('now approvals', (signal) => api.get('/api/approvals', { query: { limit: 5 }, signal }), 2_000);
@@ -95,7 +95,8 @@ export function Now() {
   const spent = spentToday(agents.data);
   const health = useQuery('now health', (signal) => api.get('/readyz', { signal }), 5_000);
   const all = useMemo(() => actions.data ?? [], [actions.data]);
-  const shown = useFiltered(all, filter, ACTION_FIELDS);
+  const shown = useFiltered(all, filter, 'actions', ACTION_READING);
+  const known = useKnown(all, ACTION_READING);
   const blocked = (stopped.data ?? []).filter((a) => a.effect === 'block').slice(0, 5);
   const now = useNow();
   const pace = usePace(stats.data?.total_actions, stats.at);
@@ -174,7 +175,7 @@ export function Now() {
       <section className="panel grow-panel" aria-label="Live">
         <header>
           <h2>Live</h2>
-          <FilterBox value={filter} onChange={setFilter} fields={ACTION_FIELDS} placeholder="effect:block agent:billing*" />
+          <FilterBox value={filter} onChange={setFilter} resource="actions" known={known} placeholder="decision:block agent:billing*" />
         </header>
         {actions.data && shown.length === 0 ? (
           <Empty>{all.length === 0 ? 'No agent has asked for anything yet.' : 'The filter lets none through.'}</Empty>

@@ -1,14 +1,14 @@
 // One run, action by action.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { ACTION_FIELDS, isStopped, type Action } from '../actions';
+import { ACTION_READING, isStopped, type Action } from '../actions';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { Effect, Empty, Problem, Risk } from '../parts/show';
 import { Timeline } from '../parts/Timeline';
 import { VirtualList } from '../parts/VirtualList';
-import { go, Link, to } from '../router';
+import { back, go, Link, to, useFilterText, withQuery } from '../router';
 import { Frame } from './Frame';
 import { useFrames } from './frames';
 
@@ -21,11 +21,28 @@ export function nextStopped(frames: readonly Action[], from: number, step: 1 | -
   return -1;
 }
 
+const keyOf = (a: Action) => a.id;
+const row = (a: Action) => (
+  <>
+    <span className="row-main">
+      <span className="quiet">{a.step ?? a.seq}</span> <Untrusted text={a.tool || a.action_type} oneLine />{' '}
+      <span className="quiet">
+        <Untrusted text={a.resource} oneLine />
+      </span>
+    </span>
+    <span className="row-side">
+      <Risk risk={a.risk} />
+      <Effect effect={a.effect} />
+    </span>
+  </>
+);
+
 export function Replay({ run, frame }: { run: string; frame: string | null }) {
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [said, setSaid] = useState('');
   const { frames, done, error, retry } = useFrames(run);
-  const shown = useFiltered(frames, filter, ACTION_FIELDS);
+  const shown = useFiltered(frames, filter, 'actions', ACTION_READING);
+  const known = useKnown(frames, ACTION_READING);
   const wanted = frame === null ? null : Number(frame);
   const index = useMemo(() => {
     if (wanted === null) return shown.length > 0 ? 0 : -1;
@@ -45,9 +62,9 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
     (next: number) => {
       const chosen = shown[Math.min(shown.length - 1, Math.max(0, next))];
       setSaid('');
-      if (chosen) go(`${to('runs', run)}?frame=${chosen.seq}`, true);
+      if (chosen) go(withQuery({ frame: chosen.seq }), true);
     },
-    [shown, run],
+    [shown],
   );
   const jump = useCallback(
     (step: 1 | -1) => {
@@ -77,19 +94,20 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
     End: () => show(shown.length - 1),
     c: () => void copy(),
     v: () => verify.current?.(),
-    Escape: () => go('/runs'),
+    d: () => go(to('runs', run, 'diff')),
+    Escape: () => go(back('/runs')),
   });
 
   useEffect(() => {
     // The first frame gets its address, so that what is copied leads back to it.
     const first = shown[0];
-    if (wanted === null && first && done) go(`${to('runs', run)}?frame=${first.seq}`, true);
-  }, [wanted, shown, run, done]);
+    if (wanted === null && first && done) go(withQuery({ frame: first.seq }), true);
+  }, [wanted, shown, done]);
 
   return (
     <div className="replay">
       <header className="screen-head">
-        <Link href="/runs" className="back-always">
+        <Link href={back('/runs')} className="back-always">
           Runs
         </Link>
         <h1>
@@ -117,6 +135,9 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
         <button type="button" onClick={() => jump(1)}>
           Next block <kbd>b</kbd>
         </button>
+        <button type="button" onClick={() => go(to('runs', run, 'diff'))}>
+          Compare <kbd>d</kbd>
+        </button>
         <button type="button" onClick={() => void copy()}>
           Copy address <kbd>c</kbd>
         </button>
@@ -126,7 +147,7 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
       </div>
       <div className="split replay-split" data-open={current !== undefined}>
         <section className="split-list" aria-label="Frames">
-          <FilterBox value={filter} onChange={setFilter} fields={ACTION_FIELDS} placeholder="effect:block risk:>40" />
+          <FilterBox value={filter} onChange={setFilter} resource="actions" known={known} placeholder="decision:block risk:>40" />
           {done && frames.length === 0 ? (
             <Empty>There is no such run, or nothing of it is kept.</Empty>
           ) : (
@@ -134,23 +155,10 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
               items={shown}
               rowHeight={44}
               label="Frames of the run"
-              keyOf={(a) => a.id}
+              keyOf={keyOf}
               selected={index}
               onSelect={show}
-              render={(a) => (
-                <>
-                  <span className="row-main">
-                    <span className="quiet">{a.step ?? a.seq}</span> <Untrusted text={a.tool || a.action_type} oneLine />{' '}
-                    <span className="quiet">
-                      <Untrusted text={a.resource} oneLine />
-                    </span>
-                  </span>
-                  <span className="row-side">
-                    <Risk risk={a.risk} />
-                    <Effect effect={a.effect} />
-                  </span>
-                </>
-              )}
+              render={row}
             />
           )}
         </section>

@@ -1,59 +1,39 @@
 // The tasks of agents, the one that acted last first.
 
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { api, type Schema } from '../api/client';
-import { useQuery } from '../api/query';
-import type { Fields } from '../filter/grammar';
+import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
-import { FilterBox, useFiltered } from '../parts/FilterBox';
+import { FilterBox, useGoodFilter, useKnown } from '../parts/FilterBox';
+import { Further } from '../parts/Further';
+import { useSearched } from '../parts/searched';
 import { Empty, Freshness, Problem, Risk, span, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, to } from '../router';
+import { go, to, useFilterText } from '../router';
 
 type Run = Schema['RunBody'];
 
-const FIELDS: Fields<Run> = {
-  run: { kind: 'text', read: (r) => r.run_id, about: 'the run' },
-  agent: { kind: 'text', read: (r) => r.agent_id, about: 'the agent of its first action' },
-  actions: { kind: 'number', read: (r) => r.actions, about: 'how many' },
-  blocked: { kind: 'number', read: (r) => r.blocked, about: 'how many were blocked' },
-  held: { kind: 'number', read: (r) => r.held, about: 'how many asked a person' },
-  flagged: { kind: 'number', read: (r) => r.flagged, about: 'how many somebody should look at' },
-  risk: { kind: 'number', read: (r) => r.risk_max, about: 'the highest risk, 0 to 100' },
-  since: { kind: 'time', read: (r) => r.last_at, about: 'acted not longer ago than 24h, 30m, 7d or a time' },
+const PAGE = 100;
+const keyOf = (r: Run) => r.run_id;
+
+/** Only for what is offered while somebody types: the server searches. */
+const READING: Reading<Run> = {
+  texts: (r, field) => [field === 'run' ? r.run_id : r.agent_id],
+  number: () => null,
+  name: () => false,
+  at: (r) => r.last_at,
 };
 
-const PAGE = 100;
-
 export function Runs() {
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(0);
-  const [older, setOlder] = useState<Run[]>([]);
-  const [more, setMore] = useState<'maybe' | 'loading' | 'none'>('maybe');
-  const [problem, setProblem] = useState<unknown>(null);
-  const query = useQuery('runs', (signal) => api.get('/api/runs', { query: { limit: PAGE }, signal }), 3_000);
-  const all = useMemo(() => {
-    const newest = query.data ?? [];
-    const seen = new Set(newest.map((r) => r.run_id));
-    return [...newest, ...older.filter((r) => !seen.has(r.run_id))];
-  }, [query.data, older]);
-  const shown = useFiltered(all, filter, FIELDS);
-
-  const loadOlder = async () => {
-    const last = all.at(-1);
-    if (!last || more === 'loading') return;
-    setMore('loading');
-    setProblem(null);
-    try {
-      const next = await api.get('/api/runs', { query: { limit: PAGE, before: last.last_seq } });
-      setOlder((was) => [...was, ...next]);
-      setMore(next.length < PAGE ? 'none' : 'maybe');
-    } catch (error) {
-      setProblem(error);
-      setMore('maybe');
-    }
-  };
+  const { text: q } = useGoodFilter(filter, 'runs');
+  const found = useSearched(`runs ${q}`, keyOf, (from, signal) =>
+    api.page('/api/runs', { query: { limit: PAGE, q, ...(from === null ? {} : { before: Number(from) }) }, signal }),
+  );
+  const known = useKnown(found.rows, READING);
+  const shown = found.rows;
 
   const open = (index: number) => {
     const run = shown[index];
@@ -69,20 +49,20 @@ export function Runs() {
     <div className="screen">
       <header className="screen-head">
         <h1>Runs</h1>
-        <Freshness query={query} />
+        <Freshness query={found.query} />
       </header>
-      <FilterBox value={filter} onChange={setFilter} fields={FIELDS} placeholder="blocked:>0 agent:billing*" />
-      {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
-      <Problem error={problem} />
-      {query.data && shown.length === 0 ? (
-        <Empty>{all.length === 0 ? 'No agent has named a run yet: give `run_id` with actions.' : 'The filter lets none through.'}</Empty>
+      <FilterBox value={filter} onChange={setFilter} resource="runs" known={known} placeholder="blocked:>0 agent:billing*" />
+      {found.query.data === undefined && <Problem error={found.query.error} retry={found.query.refresh} />}
+      <Problem error={found.problem} />
+      {found.query.data && shown.length === 0 && found.next === null ? (
+        <Empty>{q === '' ? 'No agent has named a run yet: give `run_id` with actions.' : 'The filter lets none through.'}</Empty>
       ) : (
         <VirtualList
           items={shown}
           rowHeight={56}
           label="Runs of agents"
           className="fill"
-          keyOf={(r) => r.run_id}
+          keyOf={keyOf}
           selected={Math.min(selected, shown.length - 1)}
           onSelect={setSelected}
           onOpen={open}
@@ -105,14 +85,7 @@ export function Runs() {
           )}
         />
       )}
-      <p className="quiet count">
-        {shown.length} of {all.length} loaded
-        {(query.data?.length ?? 0) >= PAGE && more !== 'none' && (
-          <button type="button" disabled={more === 'loading'} onClick={() => void loadOlder()}>
-            {more === 'loading' ? 'Loading' : 'Load older runs'}
-          </button>
-        )}
-      </p>
+      <Further found={found} what="runs" />
     </div>
   );
 }

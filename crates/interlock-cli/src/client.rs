@@ -8,6 +8,16 @@ use serde_json::Value;
 /// How long evidence may take to be gathered and sent.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
 
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) body: Value,
+    /// Where the next page begins; `None` after the last.
+    pub(crate) next: Option<String>,
+    /// How far was looked, when the server's time for one request was over.
+    pub(crate) searched_to: Option<String>,
+}
+
 /// A connection to a server with one key.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -77,6 +87,22 @@ impl Client {
         let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
         let next = header("x-next-after").and_then(|v| v.parse().ok());
         Ok((body, next, header("x-more") == Some("true")))
+    }
+
+    /// A page of a list, with where the next one begins.
+    pub(crate) fn page(&self, path: &str) -> Result<Page> {
+        let response = self.respond(self.http.get(format!("{}{path}", self.base)))?;
+        let header = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().ok()?.to_owned())
+        };
+        let (next, searched_to) = (header("interlock-next"), header("interlock-searched-to"));
+        let body = response.text().context("the server broke off its answer")?;
+        Ok(Page {
+            body: serde_json::from_str(&body).context("the server's answer is no JSON")?,
+            next,
+            searched_to,
+        })
     }
 
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {

@@ -59,6 +59,10 @@ enum Command {
     Keys(commands::keys::Args),
     /// Add people who sign in, and take their access away.
     Users(commands::users::Args),
+    /// Look for actions.
+    Actions(commands::actions::Args),
+    /// List the runs of agents, show one, and compare two.
+    Runs(commands::runs::Args),
     /// Stop agents, let them go on, and undo what they did.
     Agents(commands::agents::Args),
     /// Stop tools, and let them go on.
@@ -91,6 +95,8 @@ fn main() -> std::process::ExitCode {
         Command::Export(args) => commands::export::run(args, out),
         Command::Keys(args) => commands::keys::run(args, out),
         Command::Users(args) => commands::users::run(args, out),
+        Command::Actions(args) => commands::actions::run(args, out),
+        Command::Runs(args) => commands::runs::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
         Command::Tools(args) => commands::tools::run(args, out),
         Command::Alerts(args) => commands::alerts::run(args, out),

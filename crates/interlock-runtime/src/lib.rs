@@ -32,6 +32,7 @@ mod reload;
 mod remote;
 mod responses;
 mod rollbacks;
+pub mod run_diff;
 mod run_journal;
 mod runs;
 mod settings;

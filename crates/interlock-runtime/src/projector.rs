@@ -6,11 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use interlock_core::audit::frame::Kind;
+use interlock_core::detectors::DETECTORS;
 use interlock_core::model::{Effect, Value};
 use interlock_core::risk::Dimension;
 use interlock_store::journal::{Entry, Journal, Position};
 use interlock_store::vault::Vault;
-use interlock_store::{ActionOutcome, ActionRow, AlertRow, Store, StoreError};
+use interlock_store::{ActionOutcome, ActionRow, AlertRow, Facets, Store, StoreError};
 
 use crate::content;
 use crate::outcome::record_time;
@@ -232,6 +233,9 @@ fn project(
             &ActionOutcome {
                 status: text(&body, "status").to_owned(),
                 at,
+                // Zero stands for what nobody said.
+                cost_nano_usd: said(&body, "cost_nano_usd"),
+                latency_ms: said(&body, "latency_ms"),
             },
         ),
         Kind::Alert => match crate::responses::told(&body, entry.seq, at) {
@@ -334,7 +338,54 @@ fn action_row(body: &Value, seq: u64, at: i64) -> ActionRow {
         at,
         outcome: None,
         rollback: None,
+        facets: facets(body),
     }
+}
+
+/// A number that was said.
+fn said(body: &Value, key: &str) -> Option<i64> {
+    body.get(key).and_then(Value::as_i64).filter(|n| *n != 0)
+}
+
+/// Items of one list of a row that can be looked for.
+const FACETS_MAX: usize = 64;
+
+/// What an action can be found by, as its record has it.
+fn facets(body: &Value) -> Facets {
+    let items = |key: &str| {
+        let list = body.get(key).and_then(Value::as_array).unwrap_or_default();
+        list.iter().filter_map(Value::as_array).take(FACETS_MAX)
+    };
+    let first = |item: &[Value]| item.first().and_then(Value::as_str).map(str::to_owned);
+    let put = |list: &mut Vec<String>, text: &str| {
+        if !list.iter().any(|known| known == text) {
+            list.push(text.to_owned());
+        }
+    };
+    let mut facets = Facets {
+        approval: text(body, "approval").to_owned(),
+        environment: body
+            .get("facts")
+            .and_then(|facts| facts.get("action"))
+            .map(|action| text(action, "environment").to_owned())
+            .unwrap_or_default(),
+        ..Facets::default()
+    };
+    for item in items("rules") {
+        facets.degraded |= item.get(4).and_then(Value::as_i64) == Some(1);
+        if let Some(id) = first(item) {
+            put(&mut facets.rules, &id);
+        }
+    }
+    for code in items("findings").filter_map(first) {
+        put(&mut facets.findings, &code);
+        if let Some(known) = crate::recorded::finding_code(&code) {
+            let risks = known.tags.iter().filter(|tag| tag.starts_with("ASI"));
+            risks.for_each(|tag| put(&mut facets.asi, tag));
+            facets.degraded |= DETECTORS.iter().any(|d| d.failed().code == code);
+        }
+    }
+    facets
 }
 
 fn alert_row(row: &ActionRow, body: &Value) -> AlertRow {

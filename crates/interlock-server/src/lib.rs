@@ -84,6 +84,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::actions::outcome))
         .routes(routes!(api::explained::get))
         .routes(routes!(api::runs::list))
+        .routes(routes!(api::run_diff::get))
         .routes(routes!(api::agents::list, api::agents::register))
         .routes(routes!(api::agents::update))
         .routes(routes!(api::agents::set_profile))

@@ -15,6 +15,7 @@ pub mod keys;
 mod memory;
 mod model;
 mod review;
+mod search;
 mod sqlite;
 mod traits;
 mod triage;
@@ -25,13 +26,14 @@ pub use memory::MemoryStore;
 pub use model::{
     ActionFilter, ActionOutcome, ActionRow, Agent, AgentChange, AgentCounters, AgentProfile, Alert,
     AlertCursor, AlertRow, ApprovalFilter, ApprovalRequest, ApprovalRow, Bundle, Cursor, Days,
-    Epochs, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
+    Epochs, Facets, IdempotencyRow, InboxCursor, KeyRecord, KillSwitch, KillSwitchMode, NewAgent,
     NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats, StoredKey,
 };
 pub use review::{
     ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,
     SESSION_NS_MAX, SESSION_USES_MAX, SessionApproval,
 };
+pub use search::{Page, Search, sift};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{
     ActionStore, Advanced, AgentStore, AlertStore, ApprovalStore, IdempotencyStore, KeyStore,

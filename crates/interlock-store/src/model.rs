@@ -581,6 +581,27 @@ pub struct ActionOutcome {
     pub status: String,
     /// When it was reported.
     pub at: UnixNanos,
+    /// What it cost, in billionths of a US dollar, if that was said.
+    pub cost_nano_usd: Option<i64>,
+    /// How long it ran, in milliseconds, if that was said.
+    pub latency_ms: Option<i64>,
+}
+
+/// What an action can be found by beyond what a list shows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facets {
+    /// The approval that it asked for or ran under; empty for none.
+    pub approval: String,
+    /// The environment; empty when none was said.
+    pub environment: String,
+    /// The ids of the rules that fired.
+    pub rules: Vec<String>,
+    /// The codes of the findings.
+    pub findings: Vec<String>,
+    /// The OWASP agentic risks of the findings, such as `ASI02`.
+    pub asi: Vec<String>,
+    /// Whether a detector or a rule failed.
+    pub degraded: bool,
 }
 
 /// That an action was undone.
@@ -645,6 +666,8 @@ pub struct ActionRow {
     pub outcome: Option<ActionOutcome>,
     /// Whether it was undone.
     pub rollback: Option<Rollback>,
+    /// What else it can be found by.
+    pub facets: Facets,
 }
 
 /// Where the next page of actions or alerts begins: rows before this sequence number.
@@ -681,6 +704,28 @@ pub struct ActionFilter {
     pub until: Option<UnixNanos>,
     /// Only those with a smaller sequence number.
     pub before: Option<Cursor>,
+}
+
+impl ActionFilter {
+    /// Whether an action is one of these; the place of the page is not asked.
+    pub(crate) fn holds(&self, row: &ActionRow) -> bool {
+        let same =
+            |wanted: &Option<String>, found: &String| wanted.as_ref().is_none_or(|w| w == found);
+        // A row without a session or run belongs to none.
+        let named = |wanted: &Option<String>, found: &String| {
+            wanted
+                .as_ref()
+                .is_none_or(|w| w == found && !found.is_empty())
+        };
+        same(&self.agent_id, &row.agent_id)
+            && named(&self.session_id, &row.session_id)
+            && named(&self.run_id, &row.run_id)
+            && same(&self.action_type, &row.action_type)
+            && self.effect.is_none_or(|effect| effect == row.effect)
+            && self.flagged.is_none_or(|flagged| flagged == row.flagged)
+            && self.since.is_none_or(|since| row.at >= since)
+            && self.until.is_none_or(|until| row.at < until)
+    }
 }
 
 /// The actions of one run together.

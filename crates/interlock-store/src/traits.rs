@@ -11,6 +11,7 @@ use crate::model::{
     Stats, StoredKey,
 };
 use crate::triage::{ResponseEnd, ResponseRow};
+use crate::search::{Page, Search};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -318,6 +319,20 @@ pub trait ActionStore {
     /// # Errors
     /// [`StoreError::Invalid`] when `limit` is out of range.
     fn actions(&self, tenant: &str, filter: &ActionFilter, limit: usize) -> Result<Vec<ActionRow>>;
+
+    /// A page of the actions that are what a filter and a search say, newest first. When the
+    /// search's time is over, the page holds what was found by then, and where to go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when `limit` is out of range, or when the search asks for approvers
+    /// and there are more answers than can be looked through.
+    fn search_actions(
+        &self,
+        tenant: &str,
+        filter: &ActionFilter,
+        search: &Search<'_>,
+        limit: usize,
+    ) -> Result<Page<ActionRow>>;
 
     /// A page of runs, the one that acted last first; the next page is before the `last_seq` of the
     /// last one.

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::ServerArgs;
+use super::search::encoded;
 use crate::output::Output;
 
 /// How often a rollback is looked at while it is waited for.
@@ -63,21 +64,6 @@ struct Rollback {
     server: ServerArgs,
 }
 
-/// A name as a part of a path.
-pub(super) fn segment(name: &str) -> String {
-    use std::fmt::Write as _;
-
-    let mut text = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
-}
-
 pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     match &args.command {
         Command::Pause(args) => pause(args, true, out),
@@ -87,7 +73,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 }
 
 fn pause(args: &Agent, paused: bool, out: Output) -> Result<u8> {
-    let path = format!("/api/agents/{}", segment(&args.agent));
+    let path = format!("/api/agents/{}", encoded(&args.agent));
     let client = args.server.client()?;
     let agent = client.patch(&path, &json!({ "paused": paused }))?;
     out.print(&agent, || {
@@ -103,7 +89,7 @@ fn rollback(args: &Rollback, out: Output) -> Result<u8> {
     if let Some(reason) = &args.reason {
         body["reason"] = json!(reason);
     }
-    let path = format!("/api/agents/{}/rollback", segment(&args.agent));
+    let path = format!("/api/agents/{}/rollback", encoded(&args.agent));
     let mut order = client.post(&path, &body)?;
     let id = text(&order, "id").to_owned();
     let until = Instant::now() + Duration::from_secs(args.wait.into());
@@ -146,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_name_stays_within_its_part_of_a_path() {
-        assert_eq!(segment("my-agent_1.a~"), "my-agent_1.a~");
-        assert_eq!(segment("a/../b?c#ä %"), "a%2F..%2Fb%3Fc%23%C3%A4%20%25");
+        assert_eq!(encoded("my-agent_1.a~"), "my-agent_1.a~");
+        assert_eq!(encoded("a/../b?c#ä %"), "a%2F..%2Fb%3Fc%23%C3%A4%20%25");
     }
 }

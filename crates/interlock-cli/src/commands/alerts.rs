@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::ServerArgs;
-use super::agents::segment;
+use super::search::encoded;
 use super::approvals::visible;
 use crate::output::Output;
 
@@ -204,7 +204,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         }
         Command::Mute(args) => mute(args, out),
         Command::Unmute(args) => {
-            let path = format!("/api/mutes/{}", segment(&args.id));
+            let path = format!("/api/mutes/{}", encoded(&args.id));
             let mute = args.server.client()?.delete(&path)?;
             out.print(&mute, || format!("mute {} is over", args.id));
             Ok(0)
@@ -229,7 +229,7 @@ fn list(args: &List, out: Output) -> Result<u8> {
         ("assignee", &args.assignee),
     ] {
         if let Some(value) = value {
-            let _ = write!(path, "&{name}={}", segment(value));
+            let _ = write!(path, "&{name}={}", encoded(value));
         }
     }
     let groups = args.server.client()?.get(&path)?;
@@ -273,7 +273,7 @@ fn line(group: &Value) -> String {
 }
 
 fn show(args: &One, out: Output) -> Result<u8> {
-    let path = format!("/api/alert-groups/{}", segment(&args.id));
+    let path = format!("/api/alert-groups/{}", encoded(&args.id));
     let detail = args.server.client()?.get(&path)?;
     out.print(&detail, || {
         let group = &detail["group"];
@@ -335,7 +335,7 @@ fn state(args: &Change, state: &str, out: Output) -> Result<u8> {
 /// Changes a group as it stands now; what happens in between is not covered.
 fn change(server: &ServerArgs, id: &str, mut body: Value, out: Output) -> Result<u8> {
     let client = server.client()?;
-    let path = format!("/api/alert-groups/{}", segment(id));
+    let path = format!("/api/alert-groups/{}", encoded(id));
     let seen = client.get(&path)?;
     body["version"] = seen["group"]["version"].clone();
     body["seen_seq"] = seen["group"]["last_seq"].clone();
@@ -348,7 +348,7 @@ fn mute(args: &Mute, out: Output) -> Result<u8> {
     let client = args.server.client()?;
     let mut body = json!({ "seconds": args.time, "reason": args.reason });
     if let Some(id) = &args.group {
-        let seen = client.get(&format!("/api/alert-groups/{}", segment(id)))?;
+        let seen = client.get(&format!("/api/alert-groups/{}", encoded(id)))?;
         body["fingerprint"] = seen["group"]["fingerprint"].clone();
     }
     for (name, value) in [

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod actions;
 pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod approvals;
@@ -17,6 +18,8 @@ pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod tools;
 pub(crate) mod report;
+pub(crate) mod runs;
+mod search;
 pub(crate) mod up;
 pub(crate) mod users;
 

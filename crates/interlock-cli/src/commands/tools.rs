@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::ServerArgs;
-use super::agents::segment;
+use super::search::encoded;
 use super::alerts::seconds;
 use super::approvals::visible;
 use crate::output::Output;
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             out.print(&stop, || line(&stop));
         }
         Command::Start(args) => {
-            let path = format!("/api/tool-stops/{}", segment(&args.id));
+            let path = format!("/api/tool-stops/{}", encoded(&args.id));
             let stop = args.server.client()?.delete(&path)?;
             out.print(&stop, || line(&stop));
         }

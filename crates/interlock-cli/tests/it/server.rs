@@ -90,6 +90,83 @@ fn wait(address: SocketAddr) {
 }
 
 #[test]
+fn actions_and_runs_are_found_and_compared() {
+    let server = Server::start();
+    for (run, step, resource) in [
+        ("r1", 1, "/srv/a"),
+        ("r1", 2, "/srv/b"),
+        ("r2", 1, "/srv/a"),
+    ] {
+        server.check(
+            &json!({"agent_id": "reader\u{202e}", "action_type": "file_read", "tool": "read",
+            "resource": resource, "run_id": run, "step": step}),
+        );
+    }
+    let until = Instant::now() + Duration::from_secs(20);
+    let found = loop {
+        let ran = server.run(&[
+            "actions",
+            "search",
+            "tool:read",
+            "-resource:*b",
+            "--since",
+            "1h",
+            "--json",
+        ]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let rows: Value = serde_json::from_str(&ran.stdout).unwrap();
+        if rows.as_array().unwrap().len() == 2 {
+            break rows;
+        }
+        assert!(Instant::now() < until, "{rows}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(found[0]["run_id"], "r2");
+    let ran = server.run(&["actions", "search", "run:r1", "-n", "1"]);
+    assert!(
+        ran.stdout.contains("/srv/b") && !ran.stdout.contains("/srv/a"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        !ran.stdout.contains('\u{202e}') && ran.stdout.contains("[U+202E]"),
+        "{}",
+        ran.stdout
+    );
+    let ran = server.run(&["actions", "search", "tool:read riks:>7"]);
+    let caret = "tool:read riks:>7\n          ^ actions have no field `riks`; did you mean `risk`?";
+    assert!(
+        ran.code == 1 && ran.stderr.contains(caret),
+        "{}",
+        ran.stderr
+    );
+    let ran = server.run(&["runs", "list", "actions:>1"]);
+    assert!(
+        ran.stdout.contains("r1") && !ran.stdout.contains("r2"),
+        "{}",
+        ran.stdout
+    );
+    let ran = server.run(&["runs", "show", "r1"]);
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    assert_eq!(server.run(&["runs", "show", "none"]).code, 1);
+    let ran = server.run(&["runs", "diff", "r1", "r2"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("  1 steps are the same"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .lines()
+            .any(|l| l.starts_with('-') && l.contains("/srv/b")),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(server.run(&["runs", "diff", "r1", "r1"]).code, 0);
+}
+
+#[test]
 fn keys_approvals_and_the_record_of_a_server() {
     let mut server = Server::start();
     keys(&server);

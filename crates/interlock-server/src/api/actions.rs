@@ -6,11 +6,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use interlock_core::model::{Effect, Outcome, OutcomeStatus, Value};
 use interlock_runtime::Claimed;
-use interlock_store::{ActionFilter, ActionRow, Cursor};
+use interlock_store::{ActionFilter, ActionRow, Cursor, Page, Search};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::check::{CheckRequest, CheckResponse, FindingBody, RiskBody};
+use super::search::{self, Listed};
 use super::{json, page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
@@ -111,6 +112,11 @@ pub struct ActionQuery {
     pub flagged: Option<bool>,
     /// Only those recorded before this sequence number.
     pub before: Option<u64>,
+    /// Only those that a filter lets through: `agent:billing* decision:block risk:>70 since:24h`.
+    /// One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+    /// it came, and `interlock-next` where to go on.
+    #[param(max_length = 1000, example = "decision:block risk:>70")]
+    pub q: Option<String>,
 }
 
 /// One action of the list.
@@ -158,6 +164,26 @@ pub struct ActionBody {
     pub source: Option<String>,
     /// How it ended, if that was reported.
     pub outcome: Option<String>,
+    /// What it cost, a decimal of US dollars, if that was said.
+    pub cost_usd: Option<String>,
+    /// How long it ran, if that was said.
+    pub latency_ms: Option<i64>,
+    /// The rules that fired.
+    pub rules: Vec<String>,
+    /// What the detectors found.
+    pub findings: Vec<String>,
+    /// The OWASP agentic risks of what they found.
+    pub asi: Vec<String>,
+    /// The environment, if one was said.
+    pub environment: Option<String>,
+    /// The approval that it asked for or ran under.
+    pub approval_id: Option<String>,
+    /// Whether a detector or a rule failed.
+    pub degraded: bool,
+    /// Whether a client decided itself and reported it.
+    pub reported: bool,
+    /// Why it was decided so, also when it is not flagged.
+    pub reason: String,
     /// Whether it was undone.
     pub rolled_back: bool,
     /// When, RFC 3339.
@@ -179,9 +205,23 @@ impl From<ActionRow> for ActionBody {
             risk: row.risk,
             risk_breakdown: parse(&row.risk_breakdown),
             flagged: row.flagged,
-            flag_reason: row.flagged.then_some(row.reason),
+            flag_reason: row.flagged.then(|| row.reason.clone()),
             source: (!row.source.is_empty()).then_some(row.source),
+            cost_usd: row
+                .outcome
+                .as_ref()
+                .and_then(|o| o.cost_nano_usd)
+                .map(|nano| interlock_filter::Number(nano).to_string()),
+            latency_ms: row.outcome.as_ref().and_then(|o| o.latency_ms),
             outcome: row.outcome.map(|o| o.status),
+            rules: row.facets.rules,
+            findings: row.facets.findings,
+            asi: row.facets.asi,
+            approval_id: Some(row.facets.approval).filter(|id| !id.is_empty()),
+            degraded: row.facets.degraded,
+            reported: row.claimed.is_some(),
+            reason: row.reason,
+            environment: Some(row.facets.environment).filter(|name| !name.is_empty()),
             rolled_back: row.rollback.is_some(),
             timestamp: time(row.at),
             id: row.id,
@@ -202,7 +242,10 @@ impl From<ActionRow> for ActionBody {
     get, path = "/api/actions", operation_id = "list_actions", tag = "decisions",
     params(ActionQuery),
     responses(
-        (status = 200, description = "The actions", body = Vec<ActionBody>),
+        (status = 200, description = "The actions", body = Vec<ActionBody>, headers(
+            ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
+            ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+        )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
@@ -213,11 +256,12 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     query: Result<Query<ActionQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult<Json<Vec<ActionBody>>> {
+) -> ApiResult<Listed<ActionBody>> {
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 50)?;
+    let terms = search::terms(query.q.as_deref(), &interlock_filter::ACTIONS)?;
     let filter = ActionFilter {
         agent_id: query.agent_id,
         session_id: query.session_id,
@@ -227,10 +271,31 @@ pub async fn list(
         before: query.before.map(Cursor),
         ..ActionFilter::default()
     };
-    let rows = app
-        .blocking(move |runtime| Ok(runtime.store().actions(caller.tenant(), &filter, limit)?))
+    let found = app
+        .blocking(move |runtime| {
+            let store = runtime.store();
+            if terms.terms.is_empty() {
+                let rows = store.actions(caller.tenant(), &filter, limit)?;
+                let full = rows.len() == limit;
+                return Ok(Page {
+                    next: rows.last().filter(|_| full).map(|last| Cursor(last.seq)),
+                    rows,
+                    searched_to: None,
+                });
+            }
+            let search = Search {
+                terms: &terms,
+                now: runtime.now(),
+                budget: search::BUDGET,
+            };
+            Ok(store.search_actions(caller.tenant(), &filter, &search, limit)?)
+        })
         .await?;
-    Ok(Json(rows.into_iter().map(ActionBody::from).collect()))
+    Ok(Listed {
+        rows: found.rows.into_iter().map(ActionBody::from).collect(),
+        next: found.next.map(|cursor| cursor.0.to_string()),
+        searched_to: found.searched_to,
+    })
 }
 
 /// What became of an action.

@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use interlock_store::Alert;
+use interlock_filter::ALERTS;
+use interlock_store::{Alert, AlertCursor, PAGE_ROWS_MAX, sift};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::search::{self, Listed};
 use super::{page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
@@ -20,6 +22,11 @@ pub struct AlertQuery {
     /// How many, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
+    /// Only those that a filter lets through: `level:high,critical agent:billing* since:24h`.
+    #[param(max_length = 1000, example = "level:high,critical")]
+    pub q: Option<String>,
+    /// Only those after the page before: what its header `interlock-next` said.
+    pub before: Option<String>,
 }
 
 /// An alert.
@@ -63,7 +70,10 @@ impl From<Alert> for AlertBody {
     get, path = "/api/alerts", operation_id = "list_alerts", tag = "alerts",
     params(AlertQuery),
     responses(
-        (status = 200, description = "The alerts", body = Vec<AlertBody>),
+        (status = 200, description = "The alerts", body = Vec<AlertBody>, headers(
+            ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
+            ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+        )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
@@ -74,19 +84,41 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     query: Result<Query<AlertQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult<Json<Vec<AlertBody>>> {
+) -> ApiResult<Listed<AlertBody>> {
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 100)?;
-    let alerts = app
+    let terms = search::terms(query.q.as_deref(), &ALERTS)?;
+    let before = match query.before.as_deref() {
+        None => None,
+        Some(text) => {
+            let (seq, id) = search::cursor("before", text)?;
+            let seq = u64::try_from(seq).unwrap_or(0);
+            Some(AlertCursor { seq, id })
+        }
+    };
+    let found = app
         .blocking(move |runtime| {
-            Ok(runtime
-                .store()
-                .alerts(caller.tenant(), query.acknowledged, None, limit)?)
+            let (store, now) = (runtime.store(), runtime.now());
+            let all = terms.terms.is_empty();
+            let read = |before: Option<&AlertCursor>| {
+                let rows = if all { limit } else { PAGE_ROWS_MAX };
+                store.alerts(caller.tenant(), query.acknowledged, before, rows)
+            };
+            let place = |alert: &Alert| {
+                let (seq, id) = (alert.row.seq, alert.row.id.clone());
+                (AlertCursor { seq, id }, alert.row.created)
+            };
+            let keep = |alert: &Alert| terms.matches(alert, &ALERTS, now);
+            Ok(sift(before, limit, search::BUDGET, read, place, keep)?)
         })
         .await?;
-    Ok(Json(alerts.into_iter().map(AlertBody::from).collect()))
+    Ok(Listed {
+        rows: found.rows.into_iter().map(AlertBody::from).collect(),
+        next: found.next.map(|c| format!("{}:{}", c.seq, c.id)),
+        searched_to: found.searched_to,
+    })
 }
 
 /// Acknowledges an alert; the first acknowledgement stands.

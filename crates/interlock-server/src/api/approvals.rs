@@ -8,11 +8,13 @@ use axum::extract::{Path, Query, State};
 use interlock_core::approval::State as ApprovalState;
 use interlock_core::model::patch::Patch;
 use interlock_core::model::{ActionDigest, Value};
+use interlock_filter::APPROVALS;
 use interlock_runtime::{Answer, Answered, Change, Edit, Runtime, RuntimeError, Say};
-use interlock_store::{ApprovalFilter, ApprovalRow, InboxCursor};
+use interlock_store::{ApprovalFilter, ApprovalRow, InboxCursor, PAGE_ROWS_MAX, sift};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::search::{self, Listed};
 use super::{json, page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
@@ -142,6 +144,11 @@ pub struct ApprovalQuery {
     /// How many, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
+    /// Only those that a filter lets through: `group:finance risk:>50 agent:billing*`.
+    #[param(max_length = 1000, example = "risk:>50")]
+    pub q: Option<String>,
+    /// Only those after the page before: what its header `interlock-next` said.
+    pub after: Option<String>,
 }
 
 /// Lists approvals, the oldest first, or the newest.
@@ -149,7 +156,10 @@ pub struct ApprovalQuery {
     get, path = "/api/approvals", operation_id = "list_approvals", tag = "approvals",
     params(ApprovalQuery),
     responses(
-        (status = 200, description = "The approvals", body = Vec<ApprovalBody>),
+        (status = 200, description = "The approvals", body = Vec<ApprovalBody>, headers(
+            ("interlock-next" = String, description = "Where the next page begins; give it as `after`"),
+            ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+        )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
@@ -160,7 +170,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     query: Result<Query<ApprovalQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult<Json<Vec<ApprovalBody>>> {
+) -> ApiResult<Listed<ApprovalBody>> {
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
@@ -176,24 +186,46 @@ pub async fn list(
             )
         })?),
     };
-    let after = query.after.as_deref().map(str::parse).transpose();
+    let terms = search::terms(query.q.as_deref(), &APPROVALS)?;
+    let after: Option<InboxCursor> = match query.after.as_deref().map(str::parse).transpose() {
+        Ok(after) => after,
+        Err(_) => {
+            return Err(ApiError::field(
+                "after",
+                "field.invalid",
+                "`after` must be the `cursor` of an approval",
+            ));
+        }
+    };
     let filter = ApprovalFilter {
         state,
         agent_id: query.agent_id,
         newest: query.newest == Some(true),
-        after: after.map_err(|_| {
-            ApiError::field(
-                "after",
-                "field.invalid",
-                "`after` must be the `cursor` of an approval",
-            )
-        })?,
         ..ApprovalFilter::default()
     };
-    let rows = app
-        .blocking(move |runtime| Ok(runtime.store().approvals(caller.tenant(), &filter, limit)?))
+    let found = app
+        .blocking(move |runtime| {
+            let (store, now) = (runtime.store(), runtime.now());
+            let all = terms.terms.is_empty();
+            let read = |after: Option<&InboxCursor>| {
+                let rows = if all { limit } else { PAGE_ROWS_MAX };
+                let mut filter = filter.clone();
+                filter.after = after.cloned();
+                store.approvals(caller.tenant(), &filter, rows)
+            };
+            let place = |row: &ApprovalRow| {
+                let (requested_at, id) = (row.approval.requested_at, row.asked.id.clone());
+                (InboxCursor { requested_at, id }, requested_at)
+            };
+            let keep = |row: &ApprovalRow| terms.matches(row, &APPROVALS, now);
+            Ok(sift(after, limit, search::BUDGET, read, place, keep)?)
+        })
         .await?;
-    Ok(Json(rows.into_iter().map(|row| body(row, false)).collect()))
+    Ok(Listed {
+        rows: found.rows.into_iter().map(|row| body(row, false)).collect(),
+        next: found.next.map(|c| c.to_string()),
+        searched_to: found.searched_to,
+    })
 }
 
 /// A person's answer.

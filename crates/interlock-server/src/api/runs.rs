@@ -1,11 +1,12 @@
 //! `/api/runs`: the actions of agents' tasks, task by task.
 
-use axum::Json;
 use axum::extract::{Query, State};
-use interlock_store::{Cursor, RunRow};
+use interlock_filter::RUNS;
+use interlock_store::{Cursor, PAGE_ROWS_MAX, RunRow, sift};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::search::{self, Listed};
 use super::{page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
@@ -20,6 +21,9 @@ pub struct RunQuery {
     pub limit: Option<usize>,
     /// Only those whose last action was recorded before this sequence number.
     pub before: Option<u64>,
+    /// Only those that a filter lets through: `blocked:>0 agent:billing* since:24h`.
+    #[param(max_length = 1000, example = "blocked:>0")]
+    pub q: Option<String>,
 }
 
 /// The runs of a page: each is summed up, so that there are fewer than rows of other lists.
@@ -78,7 +82,10 @@ impl From<RunRow> for RunBody {
     get, path = "/api/runs", operation_id = "list_runs", tag = "decisions",
     params(RunQuery),
     responses(
-        (status = 200, description = "The runs", body = Vec<RunBody>),
+        (status = 200, description = "The runs", body = Vec<RunBody>, headers(
+            ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
+            ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+        )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
@@ -89,7 +96,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     query: Result<Query<RunQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult<Json<Vec<RunBody>>> {
+) -> ApiResult<Listed<RunBody>> {
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
@@ -101,9 +108,25 @@ pub async fn list(
             format!("`limit` must be 1 to {RUNS_MAX}"),
         ));
     }
+    let terms = search::terms(query.q.as_deref(), &RUNS)?;
     let before = query.before.map(Cursor);
-    let rows = app
-        .blocking(move |runtime| Ok(runtime.store().runs(caller.tenant(), before, limit)?))
+    let found = app
+        .blocking(move |runtime| {
+            let (store, now) = (runtime.store(), runtime.now());
+            let all = terms.terms.is_empty();
+            let read = |before: Option<&Cursor>| {
+                // Without a filter, what is read is what is shown.
+                let rows = if all { limit } else { PAGE_ROWS_MAX };
+                store.runs(caller.tenant(), before.copied(), rows)
+            };
+            let place = |run: &RunRow| (Cursor(run.last_seq), run.last);
+            let keep = |run: &RunRow| terms.matches(run, &RUNS, now);
+            Ok(sift(before, limit, search::BUDGET, read, place, keep)?)
+        })
         .await?;
-    Ok(Json(rows.into_iter().map(RunBody::from).collect()))
+    Ok(Listed {
+        rows: found.rows.into_iter().map(RunBody::from).collect(),
+        next: found.next.map(|cursor| cursor.0.to_string()),
+        searched_to: found.searched_to,
+    })
 }

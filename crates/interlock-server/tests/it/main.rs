@@ -22,5 +22,6 @@ mod refused;
 mod robust;
 mod rollbacks;
 mod sessions;
+mod search;
 mod vaikora;
 mod what_if;

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use interlock_core::model::{Effect, UnixNanos};
+use interlock_filter::ACTIONS;
 
 use super::control::{fresh_agent, put_idempotency};
 use super::{AgentEntry, MemoryStore, Result, Tables, key, of_tenant};
@@ -11,6 +12,7 @@ use crate::model::{
     ActionFilter, ActionOutcome, ActionRow, AgentCounters, Alert, AlertCursor, AlertRow, Cursor,
     IdempotencyRow, Rollback, RunRow, Stats, check_id, check_page,
 };
+use crate::search::{Approvers, Page, Search, Searched};
 use crate::traits::{ActionStore, AlertStore, ApprovalStore as _, Projection, ProjectionStore};
 use crate::triage::{ResponseEnd, ResponseRow};
 
@@ -65,24 +67,6 @@ impl AlertStore for MemoryStore {
     }
 }
 
-fn matches(filter: &ActionFilter, row: &ActionRow) -> bool {
-    let same = |wanted: &Option<String>, found: &String| wanted.as_ref().is_none_or(|w| w == found);
-    // A row without a session or run belongs to none.
-    let named = |wanted: &Option<String>, found: &String| {
-        wanted
-            .as_ref()
-            .is_none_or(|w| w == found && !found.is_empty())
-    };
-    same(&filter.agent_id, &row.agent_id)
-        && named(&filter.session_id, &row.session_id)
-        && named(&filter.run_id, &row.run_id)
-        && same(&filter.action_type, &row.action_type)
-        && filter.effect.is_none_or(|effect| effect == row.effect)
-        && filter.flagged.is_none_or(|flagged| flagged == row.flagged)
-        && filter.since.is_none_or(|since| row.at >= since)
-        && filter.until.is_none_or(|until| row.at < until)
-}
-
 impl ActionStore for MemoryStore {
     fn action(&self, tenant: &str, id: &str) -> Result<ActionRow> {
         let tables = self.tables();
@@ -103,10 +87,43 @@ impl ActionStore for MemoryStore {
             .range((tenant.to_owned(), 0)..(tenant.to_owned(), before))
             .rev()
             .map(|(_, row)| row)
-            .filter(|row| matches(filter, row))
+            .filter(|row| filter.holds(row))
             .take(limit)
             .cloned()
             .collect())
+    }
+
+    fn search_actions(
+        &self,
+        tenant: &str,
+        filter: &ActionFilter,
+        search: &Search<'_>,
+        limit: usize,
+    ) -> Result<Page<ActionRow>> {
+        check_page(limit)?;
+        let before = filter.before.map_or(u64::MAX, |cursor| cursor.0);
+        let tables = self.tables();
+        let mut approvers = Approvers::default();
+        for (id, approval) in of_tenant(&tables.approvals, tenant) {
+            for vote in &approval.approval.votes {
+                approvers.add(id, &vote.approver)?;
+            }
+        }
+        let mut page = Page::default();
+        let rows = tables
+            .actions
+            .range((tenant.to_owned(), 0)..(tenant.to_owned(), before));
+        for (_, row) in rows.rev() {
+            if page.rows.len() == limit {
+                page.next = page.rows.last().map(|last: &ActionRow| Cursor(last.seq));
+                break;
+            }
+            let shown = Searched(row, &approvers);
+            if filter.holds(row) && search.terms.matches(&shown, &ACTIONS, search.now) {
+                page.rows.push(row.clone());
+            }
+        }
+        Ok(page)
     }
 
     fn runs(&self, tenant: &str, before: Option<Cursor>, limit: usize) -> Result<Vec<RunRow>> {

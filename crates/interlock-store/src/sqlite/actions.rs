@@ -7,12 +7,23 @@ use super::rows::{Query, effect, get, one, to_i64, unsigned};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
 use crate::model::{
-    ActionFilter, ActionOutcome, ActionRow, Cursor, Rollback, RunRow, Stats, check_page,
+    ActionFilter, ActionOutcome, ActionRow, Cursor, Facets, Rollback, RunRow, Stats, check_page,
 };
+use crate::search::{Page, Search};
 use crate::traits::ActionStore;
 
-fn read(row: &Row<'_>) -> Result<ActionRow> {
+/// A list that is kept as lines.
+fn lines(text: &str) -> Vec<String> {
+    text.split('\n')
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+pub(super) fn read_action(row: &Row<'_>) -> Result<ActionRow> {
+    let text = |name: &str| get::<String>(row, name);
     let status: Option<String> = get(row, "outcome_status")?;
+    let (cost_nano_usd, latency_ms) = (get(row, "cost_nano_usd")?, get(row, "latency_ms")?);
     let outcome_at: Option<i64> = get(row, "outcome_at")?;
     let rollback_at: Option<i64> = get(row, "rollback_at")?;
     let rollback_reason: Option<String> = get(row, "rollback_reason")?;
@@ -40,12 +51,23 @@ fn read(row: &Row<'_>) -> Result<ActionRow> {
         vault_key: get(row, "vault_key")?,
         erased: get(row, "erased")?,
         at: get(row, "at")?,
-        outcome: status
-            .zip(outcome_at)
-            .map(|(status, at)| ActionOutcome { status, at }),
+        outcome: status.zip(outcome_at).map(|(status, at)| ActionOutcome {
+            status,
+            at,
+            cost_nano_usd,
+            latency_ms,
+        }),
         rollback: rollback_at
             .zip(rollback_reason)
             .map(|(at, reason)| Rollback { at, reason }),
+        facets: Facets {
+            approval: text("approval")?,
+            environment: text("environment")?,
+            rules: lines(&text("rules")?),
+            findings: lines(&text("findings")?),
+            asi: lines(&text("asi")?),
+            degraded: get(row, "degraded")?,
+        },
     })
 }
 
@@ -55,7 +77,7 @@ impl ActionStore for SqliteStore {
             &self.reader(),
             "SELECT * FROM action WHERE tenant = ?1 AND id = ?2",
             params![tenant, id],
-            read,
+            read_action,
         )?
         .ok_or_else(|| StoreError::not_found("action", id))
     }
@@ -93,7 +115,17 @@ impl ActionStore for SqliteStore {
         }
         query.then("ORDER BY seq DESC");
         query.limit(limit);
-        query.rows(&self.reader(), read)
+        query.rows(&self.reader(), read_action)
+    }
+
+    fn search_actions(
+        &self,
+        tenant: &str,
+        filter: &ActionFilter,
+        search: &Search<'_>,
+        limit: usize,
+    ) -> Result<Page<ActionRow>> {
+        self.page_of_search(tenant, filter, search, limit)
     }
 
     fn runs(&self, tenant: &str, before: Option<Cursor>, limit: usize) -> Result<Vec<RunRow>> {

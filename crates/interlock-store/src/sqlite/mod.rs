@@ -15,6 +15,7 @@ mod review;
 mod rows;
 mod runs;
 mod schema;
+mod search;
 mod settings;
 mod users;
 mod triage;

@@ -3,13 +3,20 @@
 use interlock_core::model::{Effect, UnixNanos};
 use rusqlite::{Transaction, params};
 
-use super::rows::{get, list_to_text, one, to_i64};
+use super::rows::{all, get, list_to_text, one, to_i64};
+use super::search::Touched;
 use super::{Result, SqliteStore, idempotency, triage};
 use crate::model::{ActionOutcome, ActionRow, AlertRow, IdempotencyRow, Rollback};
 use crate::traits::{Projection, ProjectionStore};
 use crate::triage::{ResponseEnd, ResponseRow};
 
-struct Batch<'a>(&'a Transaction<'a>);
+struct Batch<'a>(&'a Transaction<'a>, Touched);
+
+/// A list as lines. A line break within an item would make two of it.
+fn lines(items: &[String]) -> String {
+    let whole: Vec<String> = items.iter().map(|item| item.replace('\n', " ")).collect();
+    whole.join("\n")
+}
 
 impl Projection for Batch<'_> {
     fn action(&mut self, tenant: &str, row: &ActionRow) -> Result<()> {
@@ -19,9 +26,11 @@ impl Projection for Batch<'_> {
                 "INSERT INTO action (tenant, seq, id, agent_id, agent_name, session_id, run_id,
                  step, action_type, resource, tool, effect, decided, risk, risk_milli,
                  risk_breakdown, flagged, reason, source, payload, at, outcome_status, outcome_at,
-                 rollback_at, rollback_reason, claimed, vault_key, erased)
+                 rollback_at, rollback_reason, claimed, vault_key, erased, approval, environment,
+                 rules, findings, asi, degraded, cost_nano_usd, latency_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT DO NOTHING",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,
+                 ?33, ?34, ?35, ?36) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 tenant,
@@ -51,11 +60,20 @@ impl Projection for Batch<'_> {
                 row.rollback.as_ref().map(|r| r.reason.as_str()),
                 row.claimed,
                 row.vault_key,
-                row.erased
+                row.erased,
+                row.facets.approval,
+                row.facets.environment,
+                lines(&row.facets.rules),
+                lines(&row.facets.findings),
+                lines(&row.facets.asi),
+                row.facets.degraded,
+                row.outcome.as_ref().and_then(|o| o.cost_nano_usd),
+                row.outcome.as_ref().and_then(|o| o.latency_ms)
             ])?;
         if written == 0 {
             return Ok(());
         }
+        self.1.written(tenant, to_i64("seq", row.seq)?);
         // An agent is known from its first action on, a deleted one again from its next.
         self.0
             .prepare_cached(
@@ -86,12 +104,23 @@ impl Projection for Batch<'_> {
     }
 
     fn outcome(&mut self, tenant: &str, action_id: &str, outcome: &ActionOutcome) -> Result<()> {
-        self.0
-            .prepare_cached(
-                "UPDATE action SET outcome_status = ?3, outcome_at = ?4
-                 WHERE tenant = ?1 AND id = ?2",
-            )?
-            .execute(params![tenant, action_id, outcome.status, outcome.at])?;
+        let seq = one(
+            self.0,
+            "UPDATE action SET outcome_status = ?3, outcome_at = ?4, cost_nano_usd = ?5,
+             latency_ms = ?6 WHERE tenant = ?1 AND id = ?2 RETURNING seq",
+            params![
+                tenant,
+                action_id,
+                outcome.status,
+                outcome.at,
+                outcome.cost_nano_usd,
+                outcome.latency_ms
+            ],
+            |row| get(row, "seq"),
+        )?;
+        if let Some(seq) = seq {
+            self.1.changed(tenant, seq);
+        }
         Ok(())
     }
 
@@ -103,12 +132,16 @@ impl Projection for Batch<'_> {
                  (SELECT id FROM action WHERE tenant = ?1 AND vault_key = ?2)",
             )?
             .execute(params![tenant, vault_key])?;
-        self.0
-            .prepare_cached(
-                "UPDATE action SET payload = 'null', erased = 1
-                 WHERE tenant = ?1 AND vault_key = ?2",
-            )?
-            .execute(params![tenant, vault_key])?;
+        let erased = all(
+            self.0,
+            "UPDATE action SET payload = 'null', erased = 1
+             WHERE tenant = ?1 AND vault_key = ?2 RETURNING seq",
+            params![tenant, vault_key],
+            |row| get(row, "seq"),
+        )?;
+        for seq in erased {
+            self.1.changed(tenant, seq);
+        }
         Ok(())
     }
 
@@ -116,11 +149,15 @@ impl Projection for Batch<'_> {
         let agent = one(
             self.0,
             "UPDATE action SET rollback_at = ?3, rollback_reason = ?4
-             WHERE tenant = ?1 AND id = ?2 AND rollback_at IS NULL RETURNING agent_id, at",
+             WHERE tenant = ?1 AND id = ?2 AND rollback_at IS NULL RETURNING agent_id, at, seq",
             params![tenant, action_id, rollback.at, rollback.reason],
-            |row| Ok((get::<String>(row, "agent_id")?, get::<i64>(row, "at")?)),
+            |row| {
+                let seq: i64 = get(row, "seq")?;
+                Ok((get::<String>(row, "agent_id")?, get::<i64>(row, "at")?, seq))
+            },
         )?;
-        if let Some((agent_id, at)) = agent {
+        if let Some((agent_id, at, seq)) = agent {
+            self.1.changed(tenant, seq);
             self.0
                 .prepare_cached(
                     "UPDATE agent SET rolled_back = rolled_back + 1
@@ -199,7 +236,11 @@ impl Projection for Batch<'_> {
 
 impl ProjectionStore for SqliteStore {
     fn apply_batch(&self, write: &mut dyn FnMut(&mut dyn Projection) -> Result<()>) -> Result<()> {
-        self.write(|tx| write(&mut Batch(tx)))
+        self.write(|tx| {
+            let mut batch = Batch(tx, Touched::default());
+            write(&mut batch)?;
+            batch.1.settle(tx)
+        })
     }
 
     fn forget_traces(&self) -> Result<()> {
@@ -221,7 +262,8 @@ impl ProjectionStore for SqliteStore {
     fn reset_projection(&self) -> Result<()> {
         self.write(|tx| {
             tx.execute_batch(
-                "DELETE FROM action; DELETE FROM alert; DELETE FROM alert_group;
+                "DELETE FROM action; DELETE FROM action_block; DELETE FROM action_column;
+                 DELETE FROM alert; DELETE FROM alert_group;
                  DELETE FROM response; DELETE FROM projection;
                  UPDATE agent SET total = 0, flagged = 0, blocked = 0, held = 0, rolled_back = 0,
                  risk_milli_sum = 0, last_seen = NULL;",

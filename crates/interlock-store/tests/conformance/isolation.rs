@@ -132,6 +132,8 @@ fn foreign_ids_are_not_found(store: &dyn Store, owner: &str, foreign: &str) {
             let outcome = ActionOutcome {
                 status: "failed".into(),
                 at: 1,
+                cost_nano_usd: None,
+                latency_ms: None,
             };
             batch.outcome(foreign, "d", &outcome)?;
             let undone = Rollback {

@@ -7,6 +7,7 @@ mod isolation;
 mod keys;
 mod projection;
 mod race;
+mod search;
 mod soak;
 mod sqlite;
 mod users;
@@ -29,6 +30,7 @@ fn conformance(make: Make<'_>) {
     users::all(make);
     approvals::all(make);
     projection::all(make);
+    search::all(make);
     isolation::all(make);
     triage::all(make);
 }
@@ -131,5 +133,6 @@ fn action(id: &str, seq: u64, agent_id: &str, at: i64) -> ActionRow {
         at,
         outcome: None,
         rollback: None,
+        facets: interlock_store::Facets::default(),
     }
 }

@@ -164,6 +164,8 @@ fn every_field_is_kept(store: &dyn Store) {
     let outcome = |status: &str, at| ActionOutcome {
         status: status.into(),
         at,
+        cost_nano_usd: Some(1_500_000_000),
+        latency_ms: None,
     };
     let rollback = |reason: &str, at| Rollback {
         reason: reason.into(),

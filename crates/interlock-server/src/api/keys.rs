@@ -130,6 +130,7 @@ fn lifetime(days: Option<i64>) -> ApiResult<i64> {
         (status = 400, description = "A field is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not administer", body = ErrorBody),
+        (status = 404, description = "The tenant has no such user", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))

@@ -39,7 +39,9 @@ pub const RESPONSE_COOL_DOWN_S: std::ops::RangeInclusive<u32> = 10..=604_800;
 /// Agents that responses may stop within an hour, where nothing else is set.
 pub const AGENTS_PER_HOUR: u32 = 10;
 /// What that may be set to at most.
-pub const AGENTS_PER_HOUR_MAX: u32 = 1_000;
+pub const AGENTS_PER_HOUR_MAX: u32 = 500;
+/// Responses of a tenant that stop nobody, within an hour: whoever names ever new agents gets no more.
+const QUIET_PER_HOUR: usize = 100;
 const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 /// How long an order of a rollback waits for a client, in seconds: a day.
@@ -324,6 +326,8 @@ struct Look {
     last: HashMap<(String, String), Option<UnixNanos>>,
     /// Agents that were stopped within the hour.
     stopped: Option<BTreeSet<String>>,
+    /// Responses within the hour that stopped nobody.
+    quiet: usize,
     begun: usize,
 }
 
@@ -551,6 +555,18 @@ impl Runtime {
         look.last.insert(key, Some(now));
         let stops = rule.action != ResponseAction::Alert && !rule.dry_run;
         let capped = stops && self.is_capped(tenant, of, &alert.agent_id, look, now)?;
+        if !stops || capped {
+            self.count_recent(tenant, look, now)?;
+            if look.quiet >= QUIET_PER_HOUR {
+                tracing::warn!(
+                    tenant,
+                    rule = rule.id,
+                    "too many responses within the hour: this one is left out"
+                );
+                return Ok(None);
+            }
+            look.quiet += 1;
+        }
         Ok(Some(ResponseRow {
             id: response_id(&rule.id, &named, &alert.id),
             seq: 0,
@@ -576,16 +592,7 @@ impl Runtime {
         look: &mut Look,
         now: UnixNanos,
     ) -> Result<bool, RuntimeError> {
-        if look.stopped.is_none() {
-            let rows = self.inner.store.responses(tenant, false, PAGE_ROWS_MAX)?;
-            let recent = rows.into_iter().filter(|row| {
-                !row.dry_run
-                    && !row.capped
-                    && row.action != ResponseAction::Alert.name()
-                    && row.at > now.saturating_sub(HOUR_NS)
-            });
-            look.stopped = Some(recent.map(|row| row.agent_id).collect());
-        }
+        self.count_recent(tenant, look, now)?;
         let stopped = look.stopped.get_or_insert_default();
         if stopped.contains(agent) {
             return Ok(false);
@@ -595,6 +602,29 @@ impl Runtime {
         }
         stopped.insert(agent.to_owned());
         Ok(false)
+    }
+
+    /// Reads once in a look what responses did within the hour. One page has them all, as both kinds
+    /// are bounded.
+    fn count_recent(
+        &self,
+        tenant: &str,
+        look: &mut Look,
+        now: UnixNanos,
+    ) -> Result<(), RuntimeError> {
+        if look.stopped.is_some() {
+            return Ok(());
+        }
+        let rows = self.inner.store.responses(tenant, false, PAGE_ROWS_MAX)?;
+        let recent = rows
+            .into_iter()
+            .filter(|row| row.at > now.saturating_sub(HOUR_NS));
+        let (quiet, stops): (Vec<_>, Vec<_>) = recent.partition(|row| {
+            row.dry_run || row.capped || row.action == ResponseAction::Alert.name()
+        });
+        look.quiet = quiet.len();
+        look.stopped = Some(stops.into_iter().map(|row| row.agent_id).collect());
+        Ok(())
     }
 
     fn begin_response(

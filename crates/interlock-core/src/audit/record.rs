@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn a_trace_parent_is_taken_in_its_own_form_only() {
         let given = |text: &str| {
-            let mut action = Action::default();
+            let mut action = Action::new("a", crate::model::ActionType::FILE_READ);
             action
                 .metadata
                 .insert("traceparent".to_owned(), Value::from(text));

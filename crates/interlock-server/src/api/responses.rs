@@ -146,7 +146,7 @@ pub struct ResponseRulesBody {
     pub version: u64,
     /// Agents that responses may stop within an hour; past that they only tell. 10 when absent.
     #[serde(default = "agents_per_hour")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 500)]
     pub agents_per_hour: u32,
     /// The rules.
     #[schema(max_items = 50)]

@@ -39,7 +39,7 @@ export function Alerts() {
     api.page('/api/alerts', { query: { ...(open ? { acknowledged: false } : {}), limit: PAGE, q, ...(from === null ? {} : { before: from }) }, signal }),
   );
   const { query, rows: shown } = found;
-  const known = useKnown(shown, READING);
+  const known = useKnown(shown, 'alerts', READING);
   const index = Math.min(selected, shown.length - 1);
 
   const acknowledge = async (alert: Alert | undefined) => {

@@ -82,7 +82,7 @@ export function Approvals({ id }: { id: string | null }) {
     return which === 'pending' ? found : [...found].reverse();
   }, [query.data, which]);
   const shown = useFiltered(all, filter, 'approvals', READING);
-  const known = useKnown(all, READING);
+  const known = useKnown(all, 'approvals', READING);
   const at = shown.findIndex((a) => a.id === id);
   // Where the open one stood before it left the list.
   const stood = useRef(0);

@@ -729,23 +729,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/runs/diff": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Compares two runs: steps that belong together and differ, and steps that only one has. */
-        get: operations["diff_runs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -755,6 +738,23 @@ export interface paths {
         };
         /** Lists runs, the one that acted last first. */
         get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares two runs: steps that belong together and differ, and steps that only one has. */
+        get: operations["diff_runs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -895,32 +895,6 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description One action of the list. */
-        DiffLineBody: {
-            a?: components["schemas"]["ActionBody"];
-            /** @description Where the arguments differ, as JSON pointers; at most 20. */
-            arguments: string[];
-            b?: components["schemas"]["ActionBody"];
-            /** @description What differs: `resource`, `arguments`, `decision`, `risk`, `outcome` or `cost`. */
-            differ: string[];
-            /** @description Its place among all lines, from 0. */
-            place: number;
-        };
-        RunDiffBody: {
-            a: components["schemas"]["RunSumsBody"];
-            b: components["schemas"]["RunSumsBody"];
-            exact: boolean;
-            lines: components["schemas"]["DiffLineBody"][];
-            next?: number | null;
-            same: number;
-            total: number;
-        };
-        RunSumsBody: {
-            blocked: number;
-            cost_usd: string;
-            latency_ms: number;
-            run_id: string;
-            steps: number;
-        };
         ActionBody: {
             /** @description The type. */
             action_type: string;
@@ -1503,6 +1477,20 @@ export interface components {
              * @description How many characters are meant.
              */
             width: number;
+        };
+        /** @description A step of one run, of the other, or two that belong together and differ. */
+        DiffLineBody: {
+            a?: components["schemas"]["ActionBody"] | null;
+            /** @description Where the arguments differ, as JSON pointers; at most 20. */
+            arguments: string[];
+            b?: components["schemas"]["ActionBody"] | null;
+            /** @description What differs: `resource`, `arguments`, `decision`, `risk`, `outcome` or `cost`. */
+            differ: string[];
+            /**
+             * @description Its place among all lines, from 0; between two lines whose places do not follow one another,
+             *     steps are the same.
+             */
+            place: number;
         };
         /** @description The score of one dimension. */
         DimensionBody: {
@@ -2224,6 +2212,42 @@ export interface components {
             /** @description When its first action was decided. */
             started_at: string;
         };
+        /** @description What differs between two runs. */
+        RunDiffBody: {
+            /** @description The first run. */
+            a: components["schemas"]["RunSumsBody"];
+            /** @description The second run. */
+            b: components["schemas"]["RunSumsBody"];
+            /**
+             * @description Whether as many steps are paired as can be; runs with very little in common are paired more
+             *     simply.
+             */
+            exact: boolean;
+            /** @description What is not the same, at most 500 lines. */
+            lines: components["schemas"]["DiffLineBody"][];
+            /** @description The place to give as `from` for the lines that follow. */
+            next?: number | null;
+            /** @description Steps that are the same in both. */
+            same: number;
+            /** @description Lines in all, the same ones included. */
+            total: number;
+        };
+        /** @description Sums over the steps of a run. */
+        RunSumsBody: {
+            /** @description Steps blocked. */
+            blocked: number;
+            /** @description What they cost together, a decimal of US dollars. */
+            cost_usd: string;
+            /**
+             * Format: int64
+             * @description How long they ran together.
+             */
+            latency_ms: number;
+            /** @description The run. */
+            run_id: string;
+            /** @description Steps. */
+            steps: number;
+        };
         /** @description One record of a client's log. */
         SentRecordBody: {
             /** @description Its stored bytes: this record commits to their leaf hash. */
@@ -2492,6 +2516,12 @@ export interface operations {
                 flagged?: boolean;
                 /** @description Only those recorded before this sequence number. */
                 before?: number;
+                /**
+                 * @description Only those that a filter lets through: `agent:billing* decision:block risk:>70 since:24h`.
+                 *     One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+                 *     it came, and `interlock-next` where to go on.
+                 * @example decision:block risk:>70
+                 */
                 q?: string;
             };
             header?: never;
@@ -2503,6 +2533,10 @@ export interface operations {
             /** @description The actions */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3284,7 +3318,12 @@ export interface operations {
                 acknowledged?: boolean;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                /**
+                 * @description Only those that a filter lets through: `level:high,critical agent:billing* since:24h`.
+                 * @example level:high,critical
+                 */
                 q?: string;
+                /** @description Only those after the page before: what its header `interlock-next` said. */
                 before?: string;
             };
             header?: never;
@@ -3296,6 +3335,10 @@ export interface operations {
             /** @description The alerts */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3426,7 +3469,12 @@ export interface operations {
                 agent_id?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                /**
+                 * @description Only those that a filter lets through: `group:finance risk:>50 agent:billing*`.
+                 * @example risk:>50
+                 */
                 q?: string;
+                /** @description Only those after the page before: what its header `interlock-next` said. */
                 after?: string;
             };
             header?: never;
@@ -3438,6 +3486,10 @@ export interface operations {
             /** @description The approvals */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `after` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6588,12 +6640,18 @@ export interface operations {
             };
         };
     };
-    diff_runs: {
+    list_runs: {
         parameters: {
-            query: {
-                a: string;
-                b: string;
-                from?: number;
+            query?: {
+                /** @description How many, 1 to 200; 50 by default. */
+                limit?: number;
+                /** @description Only those whose last action was recorded before this sequence number. */
+                before?: number;
+                /**
+                 * @description Only those that a filter lets through: `blocked:>0 agent:billing* since:24h`.
+                 * @example blocked:>0
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -6604,10 +6662,14 @@ export interface operations {
             /** @description The runs */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunDiffBody"];
+                    "application/json": components["schemas"]["RunBody"][];
                 };
             };
             /** @description A parameter is out of range */
@@ -6657,14 +6719,15 @@ export interface operations {
             };
         };
     };
-    list_runs: {
+    diff_runs: {
         parameters: {
-            query?: {
-                /** @description How many, 1 to 200; 50 by default. */
-                limit?: number;
-                /** @description Only those whose last action was recorded before this sequence number. */
-                before?: number;
-                q?: string;
+            query: {
+                /** @description The first run. */
+                a: string;
+                /** @description The second run. */
+                b: string;
+                /** @description Lines that are left out at the beginning: `next` of the answer before. */
+                from?: number;
             };
             header?: never;
             path?: never;
@@ -6672,16 +6735,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The runs */
+            /** @description What differs */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunBody"][];
+                    "application/json": components["schemas"]["RunDiffBody"];
                 };
             };
-            /** @description A parameter is out of range */
+            /** @description A run is too long to compare */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6701,6 +6764,15 @@ export interface operations {
             };
             /** @description The key may not read */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such run */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

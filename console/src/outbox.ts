@@ -124,7 +124,7 @@ export const outbox = {
 };
 
 session.subscribe(() => {
-  if (session.key === null) outbox.drop();
+  if (session.mark === null) outbox.drop();
 });
 
 if (typeof window !== 'undefined') {

@@ -145,14 +145,21 @@ export function useFiltered<T>(items: readonly T[], text: string, resource: Reso
   }, [items, terms, resource, reading]);
 }
 
-/** Values of a field among some items, each once. */
-export function useKnown<T>(items: readonly T[], reading: Reading<T>): (field: string) => readonly string[] {
+const VALUES_MAX = 500;
+const LOOKED_AT = 2_000;
+
+/** Values of a text field that some items had, also those that a narrower filter hides by now. */
+export function useKnown<T>(items: readonly T[], resource: Resource, reading: Reading<T>): (field: string) => readonly string[] {
+  const seen = useRef(new Map<string, Set<string>>());
   return useMemo(() => {
-    const LOOKED_AT = 2_000;
-    return (field: string) => {
-      const found = new Set<string>();
-      for (const item of items.slice(0, LOOKED_AT)) for (const text of reading.texts(item, field)) if (text) found.add(text);
-      return [...found].sort();
-    };
-  }, [items, reading]);
+    for (const field of fieldsOf(resource)) {
+      if (field.kind !== 'text') continue;
+      const values = seen.current.get(field.name) ?? new Set<string>();
+      seen.current.set(field.name, values);
+      for (const item of items.slice(0, LOOKED_AT)) {
+        for (const text of reading.texts(item, field.name)) if (text && values.size < VALUES_MAX) values.add(text);
+      }
+    }
+    return (field: string) => [...(seen.current.get(field) ?? [])].sort();
+  }, [items, resource, reading]);
 }

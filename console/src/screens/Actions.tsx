@@ -23,7 +23,7 @@ export function Actions() {
   const found = useSearched(`actions ${q}`, keyOf, (from, signal) =>
     api.page('/api/actions', { query: { limit: PAGE, q, ...(from === null ? {} : { before: Number(from) }) }, signal }),
   );
-  const known = useKnown(found.rows, ACTION_READING);
+  const known = useKnown(found.rows, 'actions', ACTION_READING);
   const index = Math.min(selected, found.rows.length - 1);
   const open = (at: number) => {
     const action = found.rows[at];

@@ -87,7 +87,7 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
   );
   const changed = (group: Group) => setOwn((before) => new Map(before).set(group.id, group));
   const shown = useFiltered(all, filter, 'alert-groups', READING);
-  const known = useKnown(all, READING);
+  const known = useKnown(all, 'alert-groups', READING);
   const index = Math.min(selected, shown.length - 1);
   const group = shown[index];
 

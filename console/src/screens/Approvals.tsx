@@ -130,7 +130,7 @@ export function Approvals({ id, show }: { id: string | null; show: string | null
   const data = query.data ?? (kept.current.which === which ? kept.current.data : undefined);
   const all = useMemo(() => data ?? [], [data]);
   const shown = useFiltered(all, filter, 'approvals', READING);
-  const known = useKnown(all, READING);
+  const known = useKnown(all, 'approvals', READING);
   const at = shown.findIndex((a) => a.id === id);
   const more = all.length === PAGE * pages && pages < PAGES_MAX;
   // Where the open one stood before it left the list.

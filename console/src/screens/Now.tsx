@@ -96,7 +96,7 @@ export function Now() {
   const health = useQuery('now health', (signal) => api.get('/readyz', { signal }), 5_000);
   const all = useMemo(() => actions.data ?? [], [actions.data]);
   const shown = useFiltered(all, filter, 'actions', ACTION_READING);
-  const known = useKnown(all, ACTION_READING);
+  const known = useKnown(all, 'actions', ACTION_READING);
   const blocked = (stopped.data ?? []).filter((a) => a.effect === 'block').slice(0, 5);
   const now = useNow();
   const pace = usePace(stats.data?.total_actions, stats.at);

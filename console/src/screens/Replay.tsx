@@ -42,7 +42,7 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
   const [said, setSaid] = useState('');
   const { frames, done, error, retry } = useFrames(run);
   const shown = useFiltered(frames, filter, 'actions', ACTION_READING);
-  const known = useKnown(frames, ACTION_READING);
+  const known = useKnown(frames, 'actions', ACTION_READING);
   const wanted = frame === null ? null : Number(frame);
   const index = useMemo(() => {
     if (wanted === null) return shown.length > 0 ? 0 : -1;

@@ -38,7 +38,13 @@ function Other({ run }: { run: string }) {
 }
 
 function Step({ run, action, side }: { run: string; action: Action | null | undefined; side: string }) {
-  if (!action) return <div className="diff-none" aria-label={`not in ${side}`} />;
+  if (!action) {
+    return (
+      <div className="diff-none">
+        <span className="sr">not in {side}</span>
+      </div>
+    );
+  }
   return (
     <div className="diff-step">
       <Link href={`${to('runs', run)}?frame=${action.seq}`}>

@@ -32,7 +32,7 @@ export function Runs() {
   const found = useSearched(`runs ${q}`, keyOf, (from, signal) =>
     api.page('/api/runs', { query: { limit: PAGE, q, ...(from === null ? {} : { before: Number(from) }) }, signal }),
   );
-  const known = useKnown(found.rows, READING);
+  const known = useKnown(found.rows, 'runs', READING);
   const shown = found.rows;
 
   const open = (index: number) => {

@@ -16,7 +16,9 @@ const PAGE_ROWS: usize = 500;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FilterArgs {
     /// What to look for: `agent:billing* decision:block risk:>70 "free text"`.
-    #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+    ///
+    /// One that begins with a minus comes after `--`.
+    #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Not before: `24h`, `30m`, `7d` back from now, or a time.
     #[arg(long, value_name = "WHEN")]

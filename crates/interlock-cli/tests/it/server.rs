@@ -107,8 +107,7 @@ fn actions_and_runs_are_found_and_compared() {
         let ran = server.run(&[
             "actions",
             "search",
-            "tool:read",
-            "-resource:*b",
+            "tool:read -resource:*b",
             "--since",
             "1h",
             "--json",

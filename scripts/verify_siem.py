@@ -267,6 +267,7 @@ def config(directory, web, tcp, tls, udp, rsyslog):
 
 
 def spans(web):
+    from google.protobuf.unknown_fields import UnknownFieldSet
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     found = {}
@@ -280,7 +281,7 @@ def spans(web):
             assert names["service.name"] == "interlock", names
             for scope in resource.scope_spans:
                 for span in scope.spans:
-                    assert not span.UnknownFields() if hasattr(span, "UnknownFields") else True
+                    assert not len(UnknownFieldSet(span)), span
                     found[span.span_id.hex()] = span
     return list(found.values())
 

@@ -106,10 +106,16 @@ fn every_command_has_help_and_leaf_commands_an_example() {
     for command in COMMANDS {
         let text = help(command);
         let leaf = !text.contains("\nCommands:\n");
-        let shares = ["agents ", "keys ", "approvals ", "users "]
-        let shares = ["agents ", "keys ", "approvals ", "tools ", "alerts "]
-            .iter()
-            .any(|p| command.starts_with(p));
+        let shares = [
+            "agents ",
+            "keys ",
+            "approvals ",
+            "users ",
+            "tools ",
+            "alerts ",
+        ]
+        .iter()
+        .any(|p| command.starts_with(p));
         assert!(
             !leaf || shares || text.contains("interlock "),
             "{command}\n{text}"

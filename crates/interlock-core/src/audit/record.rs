@@ -423,15 +423,14 @@ fn readings(out: &mut String, decision: &Decision) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Value;
 
     #[test]
     fn a_trace_parent_is_taken_in_its_own_form_only() {
         let given = |text: &str| {
-            let mut action = Action::new("a", crate::model::ActionType::FILE_READ);
-            action
-                .metadata
-                .insert("traceparent".to_owned(), Value::from(text));
+            let json = format!(
+                r#"{{"agent_id":"a","action_type":"file_read","metadata":{{"traceparent":"{text}"}}}}"#
+            );
+            let action = Action::from_json(json.as_bytes()).unwrap();
             traceparent(&action).map(str::to_owned)
         };
         let right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

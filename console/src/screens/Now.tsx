@@ -72,7 +72,7 @@ function usePace(total: number | undefined, at: number): number | null {
   return pace.current;
 }
 
-/** An upper bound of a time in words. */
+/** A time in words; the server says the upper bound of its class. */
 function within(us: number | null | undefined): string {
   if (us === null || us === undefined) return '\u2013';
   return us < 1_000 ? `${us} \u00b5s` : `${us / 1_000} ms`;
@@ -132,8 +132,8 @@ export function Now() {
         <Tile name="open alerts" value={number(s?.alerts_open)} href="/alerts" />
         <Tile name="actions decided" value={number(s?.total_actions)} />
         <Tile name="decisions per second" value={pace === null ? '\u2013' : pace.toFixed(1)} />
-        <Tile name="p50, decided within" value={within(s?.decide_p50_us)} />
-        <Tile name="p99, decided within" value={within(s?.decide_p99_us)} />
+        <Tile name="p50 to decide" value={within(s?.decide_p50_us)} />
+        <Tile name="p99 to decide" value={within(s?.decide_p99_us)} />
         {spent !== null && <Tile name="USD today, of budgets" value={spent.toFixed(2)} href="/agents" />}
         <Tile name={s?.agents_paused ? `agents, ${s.agents_paused} paused` : 'agents'} value={number(s?.agents)} href="/agents" />
       </div>

@@ -72,10 +72,10 @@ function usePace(total: number | undefined, at: number): number | null {
   return pace.current;
 }
 
-/** An upper bound of a time in words. */
+/** A time in words; the server says the upper bound of its class. */
 function within(us: number | null | undefined): string {
   if (us === null || us === undefined) return '\u2013';
-  return us < 1_000 ? `\u2264 ${us} \u00b5s` : `\u2264 ${us / 1_000} ms`;
+  return us < 1_000 ? `${us} \u00b5s` : `${us / 1_000} ms`;
 }
 
 /** What the agents that have a budget spent today, in US dollars; null where none has one. */

@@ -389,7 +389,7 @@ test('people agree to other arguments, and the tool gets those', async (t) => {
   const sync = il.guard(tool, { name: 'refund', sync: true });
   const required = (() => { try { sync({ amount: 7 }); } catch (e) { return e; } })();
   il.decideApproval(required.approvalId, true, ann({ amount: 6 }));
-  assert.equal(il.scope({ approvalId: required.approvalId }, () => sync({ amount: 7 })), 'done');
+  assert.equal(await il.scope({ approvalId: required.approvalId }, () => sync({ amount: 7 })), 'done');
   assert.deepEqual(calls.splice(0), [[{ amount: 6 }]]);
   const life = () => il.run('r', { resume: true }, () => named({ amount: 50 }));
   id = await asks(life);

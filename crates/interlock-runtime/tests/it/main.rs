@@ -18,4 +18,5 @@ mod restart;
 mod review;
 mod socket;
 mod timer;
+mod what_if;
 mod world;

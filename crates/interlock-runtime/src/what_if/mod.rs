@@ -11,7 +11,7 @@ mod tally;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::recorded::Recorded;
@@ -146,12 +146,15 @@ impl WhatIfDraft {
 
 /// The built-in bundles, each by itself.
 fn built_in() -> Vec<Arc<Program>> {
-    interlock_policy::BUILT_IN
-        .iter()
-        .filter_map(|(name, _)| interlock_policy::built_in(name))
-        .filter_map(|source| interlock_policy::compile(&[source], 0).ok())
-        .map(|compiled| Arc::new(compiled.program))
-        .collect()
+    static ALL: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
+        interlock_policy::BUILT_IN
+            .iter()
+            .filter_map(|(name, _)| interlock_policy::built_in(name))
+            .filter_map(|source| interlock_policy::compile(&[source], 0).ok())
+            .map(|compiled| Arc::new(compiled.program))
+            .collect()
+    });
+    ALL.clone()
 }
 
 /// One entry on its way to a worker.

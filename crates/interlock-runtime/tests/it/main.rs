@@ -20,4 +20,5 @@ mod restart;
 mod review;
 mod socket;
 mod timer;
+mod what_if;
 mod world;

@@ -203,6 +203,8 @@ GET    /api/approvals/x/wait?hold=0         +      +          +          +      
 GET    /api/audit/entries                   -      -          -          +      +
 GET    /api/audit/checkpoint                -      -          -          +      +
 GET    /api/audit/proof/0                   -      -          -          +      +
+POST   /api/evidence                        -      -          -          +      +
+GET    /api/reports/soc2                    -      -          -          +      +
 GET    /api/keys                            -      -          -          -      +
 POST   /api/keys                            -      -          -          -      +
 DELETE /api/keys/x                          -      -          -          -      +

@@ -340,10 +340,11 @@ fn a_selection_shows_nothing_of_other_entries() {
         ..Scope::default()
     };
     let (zip, exported) = export(&runtime, &one);
-    assert_eq!(exported.entries, 1);
+    // The decision, and that evidence of it was taken.
+    assert_eq!(exported.entries, 2);
     assert_eq!(verdict(&zip, &vkeys, &[]).code(), 0);
     let files = unzip(&zip);
-    assert!(shown(&files, &id) == 1);
+    assert_eq!(shown(&files, &id), 2);
     assert!(
         files
             .iter()

@@ -1,5 +1,5 @@
-// Against bundles that `verify.py` wrote its verdict on: `scripts/verify_console_evidence.py --fixtures` makes the
-// files anew, from what a real server exported.
+// Against a bundle and alterations of it, with what `verify.py` says of each.
+// `scripts/verify_console_evidence.py BASE KEY --fixtures FILE` makes the file anew from a running server.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -75,7 +75,7 @@ async function line(blob: Blob, vkey: string): Promise<string> {
   }
 }
 
-describe('a bundle of a real server, and altered ones', () => {
+describe('a bundle, and altered ones', () => {
   it.each(FIXTURE.cases.map((c) => [c.name, c] as const))('%s', async (_, c) => {
     expect(await line(await altered(c.ops), FIXTURE.vkey)).toBe(c.line);
   });

@@ -29,6 +29,8 @@ interface Member {
   packed: number;
   at: number;
   deflated: boolean;
+  /** Where the next file begins. */
+  limit: number;
 }
 
 export class Zip {
@@ -76,6 +78,11 @@ export class Zip {
     let place = 0;
     for (; count > 0; count--) place = this.member(view, place);
     if (place !== view.byteLength) throw new Refused();
+    // Not every reader minds what follows a deflated stream.
+    const sorted = [...this.members.values()].sort((a, b) => a.at - b.at);
+    sorted.forEach((member, n) => {
+      member.limit = sorted[n + 1]?.at ?? this.end;
+    });
   }
 
   private member(view: DataView<ArrayBuffer>, place: number): number {
@@ -110,7 +117,7 @@ export class Zip {
     if (!plain || (method === 0 && size !== packed) || !nameIsSafe(name) || !inside || this.members.has(name)) {
       throw new Refused(name.slice(0, 100).replace(/[^A-Za-z0-9._/-]/g, '?'));
     }
-    this.members.set(name, { size, packed, at, deflated: method === 8 });
+    this.members.set(name, { size, packed, at, deflated: method === 8, limit: 0 });
     return end;
   }
 
@@ -132,7 +139,7 @@ export class Zip {
     const named = new Uint8Array((await this.view(member.at + 30, length)).buffer);
     const expected = utf8(name);
     const same = named.length === expected.length && named.every((byte, i) => byte === expected[i]);
-    if (head.getUint32(0, true) !== 0x04034b50 || !same || start + member.packed > this.end) {
+    if (head.getUint32(0, true) !== 0x04034b50 || !same || start + member.packed > member.limit) {
       yield null;
       return;
     }

@@ -69,11 +69,7 @@ impl Client {
     }
 
     /// `POST path` with a JSON body, for an answer of any length that may take long to begin.
-    pub(crate) fn download(
-        &self,
-        path: &str,
-        body: &Value,
-    ) -> Result<reqwest::blocking::Response> {
+    pub(crate) fn download(&self, path: &str, body: &Value) -> Result<reqwest::blocking::Response> {
         let request = self.http.post(format!("{}{path}", self.base)).json(body);
         self.respond(request.timeout(DOWNLOAD_TIMEOUT))
     }

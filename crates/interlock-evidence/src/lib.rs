@@ -76,7 +76,18 @@ mod tests {
             assert!(name_is_valid(good), "{good}");
         }
         for bad in [
-            "", "/a", "a/", "a//b", "../a", "a/../b", ".", "a/.", "C:\\a", "a b", "ü", "a\0",
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            ".",
+            "a/.",
+            "C:\\a",
+            "a b",
+            "ü",
+            "a\0",
             &"a".repeat(201),
         ] {
             assert!(!name_is_valid(bad), "{bad}");

@@ -74,7 +74,10 @@ impl Builder {
     pub fn finish(self, on: &mut OnTile<'_>) -> std::io::Result<Hash> {
         for (level, growing) in self.levels.iter().enumerate() {
             if !growing.hashes.is_empty() {
-                on(path(level, growing.index, growing.hashes.len()), &growing.hashes)?;
+                on(
+                    path(level, growing.index, growing.hashes.len()),
+                    &growing.hashes,
+                )?;
             }
         }
         Ok(self.frontier.root())

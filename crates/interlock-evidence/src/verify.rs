@@ -240,7 +240,8 @@ fn walk(
     depth: usize,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), Verdict> {
-    let entries = std::fs::read_dir(root.join(below)).map_err(|_| Verdict::Refused { file: None })?;
+    let entries =
+        std::fs::read_dir(root.join(below)).map_err(|_| Verdict::Refused { file: None })?;
     for entry in entries.flatten() {
         let raw = entry.file_name();
         let bytes = raw.as_encoded_bytes();
@@ -249,9 +250,14 @@ fn walk(
             Some(name) => format!("{below}/{name}"),
             None => printable(bytes),
         };
-        let kind = entry.file_type().map_err(|_| Verdict::Refused { file: None })?;
+        let kind = entry
+            .file_type()
+            .map_err(|_| Verdict::Refused { file: None })?;
         // A link may lead anywhere.
-        if !name_is_valid(&name) || depth > DEPTH_MAX || files.len() >= FILES_MAX || kind.is_symlink()
+        if !name_is_valid(&name)
+            || depth > DEPTH_MAX
+            || files.len() >= FILES_MAX
+            || kind.is_symlink()
         {
             return Err(Verdict::Refused {
                 file: Some(printable(name.as_bytes())),
@@ -458,7 +464,9 @@ fn check(
     if tiles.root(head.size) != Some(head.root) {
         return Err(altered("tile"));
     }
-    let past = text(&past).and_then(history).ok_or_else(|| altered(CHECKPOINTS))?;
+    let past = text(&past)
+        .and_then(history)
+        .ok_or_else(|| altered(CHECKPOINTS))?;
     for note in past {
         let earlier = checkpoint(note, &epochs)
             .filter(|c| c.origin == head.origin && c.size <= head.size)
@@ -545,11 +553,7 @@ fn read_ranges(text: &str, manifest: &Manifest) -> Option<Vec<(u64, u64)>> {
     (entries == manifest.entries).then_some(ranges)
 }
 
-fn read_tiles(
-    files: &mut dyn Files,
-    signed: &BTreeSet<&str>,
-    size: u64,
-) -> Result<Tiles, Verdict> {
+fn read_tiles(files: &mut dyn Files, signed: &BTreeSet<&str>, size: u64) -> Result<Tiles, Verdict> {
     let mut tiles = Tiles::new(size);
     let mut left = signed.iter().filter(|n| n.starts_with("tile/")).count();
     for (path, level, index, width, must) in Tiles::wanted(size) {
@@ -579,10 +583,12 @@ fn is_erasure(body: &[u8]) -> bool {
         let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
         rest.get(digits..).unwrap_or_default()
     });
-    let rest = rest.and_then(|rest| rest.strip_prefix(b",\"ts\":\"")).map(|rest| {
-        let time = rest.iter().take_while(|b| **b != b'"').count();
-        rest.get(time..).unwrap_or_default()
-    });
+    let rest = rest
+        .and_then(|rest| rest.strip_prefix(b",\"ts\":\""))
+        .map(|rest| {
+            let time = rest.iter().take_while(|b| **b != b'"').count();
+            rest.get(time..).unwrap_or_default()
+        });
     rest.is_some_and(|rest| rest.starts_with(b"\",\"kind\":\"erasure\""))
 }
 
@@ -594,7 +600,9 @@ fn check_entries(
     file: &FileEntry,
     length: Option<&u64>,
 ) -> Result<u64, Verdict> {
-    let mut seqs = ranges.iter().flat_map(|(first, count)| *first..first + count);
+    let mut seqs = ranges
+        .iter()
+        .flat_map(|(first, count)| *first..first + count);
     let mut expected = seqs.next();
     let mut bad = None;
     let mut redactions = 0;
@@ -604,7 +612,11 @@ fn check_entries(
         let Some(seq) = expected else {
             return false;
         };
-        let leaf: Hash = Sha256::new().chain_update([0]).chain_update(body).finalize().into();
+        let leaf: Hash = Sha256::new()
+            .chain_update([0])
+            .chain_update(body)
+            .finalize()
+            .into();
         if tiles.leaf(seq) != Some(&leaf) {
             bad = Some(seq);
             return false;
@@ -652,7 +664,9 @@ mod tests {
 
     #[test]
     fn erasures_are_told_by_their_head() {
-        assert!(is_erasure(b"{\"v\":1,\"ts\":\"2026-01-01T00:00:00Z\",\"kind\":\"erasure\",\"a\":1}"));
+        assert!(is_erasure(
+            b"{\"v\":1,\"ts\":\"2026-01-01T00:00:00Z\",\"kind\":\"erasure\",\"a\":1}"
+        ));
         for not in [
             &b"{\"v\":1,\"ts\":\"2026\",\"kind\":\"decision\",\"x\":{\"kind\":\"erasure\"}}"[..],
             b"{\"ts\":\"2026\",\"kind\":\"erasure\"}",

@@ -129,10 +129,18 @@ fn main() -> Result<(), Failure> {
         journal.append("default", Kind::Decision, body.into_bytes())?;
         appended += 1;
     }
-    println!("{appended} entries written in {:.1} s", started.elapsed().as_secs_f64());
+    println!(
+        "{appended} entries written in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
 
     let path = dir.path().join("evidence.zip");
-    let mut out = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+    let mut out = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)?;
     let sources = Sources {
         journal: &journal,
         tenant: "default",
@@ -158,19 +166,35 @@ fn main() -> Result<(), Failure> {
         exported.files
     );
     let vkeys = [exported.vkey];
-    let trust = Trust { vkeys: &vkeys, checkpoints: &[] };
+    let trust = Trust {
+        vkeys: &vkeys,
+        checkpoints: &[],
+    };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verifiers/verify.py");
     let damaged = dir.path().join("altered.zip");
     altered(&path, &damaged, entries / 2)?;
     for path in [&path, &damaged] {
         let started = Instant::now();
         let report = verify_path(path, trust)?;
-        println!("interlock: {:.1} s, {}", started.elapsed().as_secs_f64(), report.verdict);
+        println!(
+            "interlock: {:.1} s, {}",
+            started.elapsed().as_secs_f64(),
+            report.verdict
+        );
         let started = Instant::now();
-        let python = Command::new("python3").arg(script).arg(path).arg("--vkey").arg(&vkeys[0]).output()?;
+        let python = Command::new("python3")
+            .arg(script)
+            .arg(path)
+            .arg("--vkey")
+            .arg(&vkeys[0])
+            .output()?;
         let mut line = String::new();
         Cursor::new(python.stdout).read_to_string(&mut line)?;
-        println!("verify.py: {:.1} s, {}", started.elapsed().as_secs_f64(), line.trim_end());
+        println!(
+            "verify.py: {:.1} s, {}",
+            started.elapsed().as_secs_f64(),
+            line.trim_end()
+        );
         if line.trim_end() != report.verdict.to_string() {
             return Err("the verifiers disagree".into());
         }

@@ -63,7 +63,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
             for (name, value) in [("from", &scope.from), ("to", &scope.to)] {
                 if let Some(value) = value {
                     // What a time consists of, but for the sign of its zone, needs no escape.
-                    if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-:.+".contains(&b)) {
+                    if !value
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-:.+".contains(&b))
+                    {
                         bail!("`{value}` is no time");
                     }
                     path.push_str(&format!("&{name}={}", value.replace('+', "%2B")));

@@ -19,20 +19,42 @@ fn evidence_is_taken_verified_and_what_was_altered_is_named() {
     assert!(!path.join("evidence-default-begin-now.zip.part").exists());
 
     let verify = |args: &[&str]| {
-        let mut all = vec!["evidence", "verify", "evidence-default-begin-now.zip", "--vkey"];
+        let mut all = vec![
+            "evidence",
+            "verify",
+            "evidence-default-begin-now.zip",
+            "--vkey",
+        ];
         all.extend(args);
         run(&all, path)
     };
     let ran = verify(&[&vkey]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let entries = said["entries"].as_u64().unwrap();
-    assert!(ran.stdout.starts_with(&format!("ok entries={entries} size={entries} root=")), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .starts_with(&format!("ok entries={entries} size={entries} root=")),
+        "{}",
+        ran.stdout
+    );
     // Another key.
     let ran = verify(&["PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"]);
-    assert_eq!((ran.code, ran.stdout.trim()), (4, "signature file=keys/keys.json"));
+    assert_eq!(
+        (ran.code, ran.stdout.trim()),
+        (4, "signature file=keys/keys.json")
+    );
     // That it was taken is on record; the next one has that entry too.
-    let ran = run(&["evidence", "export", "--data", "data", "-o", "next.zip", "--json"], path);
-    assert!(ran.json()["entries"].as_u64().unwrap() > entries, "{}", ran.stdout);
+    let ran = run(
+        &[
+            "evidence", "export", "--data", "data", "-o", "next.zip", "--json",
+        ],
+        path,
+    );
+    assert!(
+        ran.json()["entries"].as_u64().unwrap() > entries,
+        "{}",
+        ran.stdout
+    );
 
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
@@ -48,12 +70,46 @@ fn what_is_asked_wrongly_is_named() {
     let (directory, vkey) = recorded();
     let path = directory.path();
     for (args, said) in [
-        (vec!["evidence", "export", "--data", "data", "--from", "yesterday"], "`from` must be a day"),
-        (vec!["evidence", "export", "--data", "data", "--from", "2026-02-01", "--to", "2026-01-01"], "`to` must be after `from`"),
-        (vec!["evidence", "export", "--data", "data", "--run", "nobody"], "no such entry"),
-        (vec!["evidence", "export", "--data", "nowhere"], "not a data directory"),
-        (vec!["evidence", "verify", "nowhere.zip", "--vkey", &vkey], "is not there"),
-        (vec!["report", "soc2", "--data", "data", "--to", "1999-01-01"], "no such entry"),
+        (
+            vec![
+                "evidence",
+                "export",
+                "--data",
+                "data",
+                "--from",
+                "yesterday",
+            ],
+            "`from` must be a day",
+        ),
+        (
+            vec![
+                "evidence",
+                "export",
+                "--data",
+                "data",
+                "--from",
+                "2026-02-01",
+                "--to",
+                "2026-01-01",
+            ],
+            "`to` must be after `from`",
+        ),
+        (
+            vec!["evidence", "export", "--data", "data", "--run", "nobody"],
+            "no such entry",
+        ),
+        (
+            vec!["evidence", "export", "--data", "nowhere"],
+            "not a data directory",
+        ),
+        (
+            vec!["evidence", "verify", "nowhere.zip", "--vkey", &vkey],
+            "is not there",
+        ),
+        (
+            vec!["report", "soc2", "--data", "data", "--to", "1999-01-01"],
+            "no such entry",
+        ),
     ] {
         let ran = run(&args, path);
         assert_eq!(ran.code, 1, "{args:?}");
@@ -61,7 +117,10 @@ fn what_is_asked_wrongly_is_named() {
     }
     // Nothing half is left behind.
     let left = fs::read_dir(path).unwrap().map(|e| e.unwrap().file_name());
-    assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("evidence")));
+    assert!(
+        left.into_iter()
+            .all(|name| !name.to_string_lossy().contains("evidence"))
+    );
 }
 
 #[test]
@@ -76,9 +135,23 @@ fn reports_say_what_is_not_evidenced() {
     }
     let ran = run(&["report", "soc2", "--data", "data", "--json"], path);
     let report = ran.json();
-    assert!(report["controls"][0]["evidenced"][0]["count"].as_u64().unwrap() >= 20);
+    assert!(
+        report["controls"][0]["evidenced"][0]["count"]
+            .as_u64()
+            .unwrap()
+            >= 20
+    );
     assert!(!report["proofs"].as_object().unwrap().is_empty());
-    let ran = run(&["report", "gdpr", "--data", "data", "--format", "csv", "-o", "gdpr.csv"], path);
+    let ran = run(
+        &[
+            "report", "gdpr", "--data", "data", "--format", "csv", "-o", "gdpr.csv",
+        ],
+        path,
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(fs::read_to_string(path.join("gdpr.csv")).unwrap().starts_with("\"control\",\"title\""));
+    assert!(
+        fs::read_to_string(path.join("gdpr.csv"))
+            .unwrap()
+            .starts_with("\"control\",\"title\"")
+    );
 }

@@ -219,17 +219,16 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn each(
-        &mut self,
-        member: &Member,
-        f: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> io::Result<bool> {
+    pub fn each(&mut self, member: &Member, f: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<bool> {
         self.from.seek(SeekFrom::Start(member.at))?;
         let mut header = [0; 30];
         self.from.read_exact(&mut header)?;
         let mut fields = Fields(&header);
         let mark = fields.u32();
-        let (name, extra) = match fields.bytes(22).and_then(|_| fields.u16().zip(fields.u16())) {
+        let (name, extra) = match fields
+            .bytes(22)
+            .and_then(|_| fields.u16().zip(fields.u16()))
+        {
             Some(lengths) => lengths,
             None => return Ok(false),
         };
@@ -238,7 +237,9 @@ impl<R: Read + Seek> Archive<R> {
         let start = member.at + 30 + u64::from(name) + u64::from(extra);
         if mark != Some(LOCAL)
             || named != member.name.as_bytes()
-            || start.checked_add(member.packed).is_none_or(|end| end > self.length)
+            || start
+                .checked_add(member.packed)
+                .is_none_or(|end| end > self.length)
         {
             return Ok(false);
         }

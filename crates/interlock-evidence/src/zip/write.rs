@@ -85,7 +85,10 @@ fn push64(out: &mut Vec<u8>, n: u64) {
 }
 
 fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, "a file of the bundle is too large")
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        "a file of the bundle is too large",
+    )
 }
 
 impl Member {
@@ -176,7 +179,10 @@ impl<W: Write + Seek> Zip<W> {
         if !crate::name_is_valid(name) || self.members.len() >= crate::FILES_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("`{}` cannot be in a bundle", crate::printable(name.as_bytes())),
+                format!(
+                    "`{}` cannot be in a bundle",
+                    crate::printable(name.as_bytes())
+                ),
             ));
         }
         let member = Member {
@@ -197,9 +203,10 @@ impl<W: Write + Seek> Zip<W> {
                 Vec::new(),
                 Compression::default(),
             ))),
-            Packing::Large => {
-                Body::Deflated(Box::new(DeflateEncoder::new(Vec::new(), Compression::fast())))
-            }
+            Packing::Large => Body::Deflated(Box::new(DeflateEncoder::new(
+                Vec::new(),
+                Compression::fast(),
+            ))),
         };
         Ok(File {
             zip: self,

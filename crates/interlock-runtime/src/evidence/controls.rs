@@ -138,7 +138,10 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(frameworks: &[Framework]) -> Result<Self, RuntimeError> {
         let mut queries: Vec<(Terms, Count)> = Vec::new();
-        let all = frameworks.iter().flat_map(|f| &f.controls).flat_map(|c| &c.counts);
+        let all = frameworks
+            .iter()
+            .flat_map(|f| &f.controls)
+            .flat_map(|c| &c.counts);
         for Query { query, .. } in all {
             if queries.iter().any(|(_, count)| count.query == *query) {
                 continue;

@@ -10,7 +10,10 @@ pub(super) fn row<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str
             out.push(b',');
         }
         out.push(b'"');
-        let first = cell.trim_start_matches([' ', '\u{a0}', '\u{3000}']).chars().next();
+        let first = cell
+            .trim_start_matches([' ', '\u{a0}', '\u{3000}'])
+            .chars()
+            .next();
         if first.is_some_and(|c| "=+-@|%＝＋－＠\t\r\n".contains(c)) {
             out.push(b'\'');
         }

@@ -93,7 +93,9 @@ fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>, RuntimeError> {
 #[must_use]
 pub fn file_name(tenant: &str, scope: &Scope) -> String {
     let plain = |text: &str| -> String {
-        let kept = text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c));
+        let kept = text
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c));
         kept.take(64).collect()
     };
     let day = |text: &Option<String>, open: &str| {
@@ -180,7 +182,9 @@ impl Pass {
         edit: &dyn Fn(&str) -> String,
     ) -> Result<(), RuntimeError> {
         if self.oldest.is_empty() {
-            time(entry.body).unwrap_or_default().clone_into(&mut self.oldest);
+            time(entry.body)
+                .unwrap_or_default()
+                .clone_into(&mut self.oldest);
         }
         let said = (chosen || entry.kind == Kind::PolicyChange)
             .then(|| Said::read(entry.body))
@@ -231,10 +235,13 @@ impl Pass {
 impl Sources<'_> {
     /// The signed head of the tenant's log: note, origin, size, root.
     fn head(&self) -> Result<(String, Checkpoint), RuntimeError> {
-        let note = self.journal.checkpoint(self.tenant).map_err(|error| match error {
-            JournalError::UnknownTenant(_) => RuntimeError::NotFound("record of this tenant"),
-            other => unreadable(other),
-        })?;
+        let note = self
+            .journal
+            .checkpoint(self.tenant)
+            .map_err(|error| match error {
+                JournalError::UnknownTenant(_) => RuntimeError::NotFound("record of this tenant"),
+                other => unreadable(other),
+            })?;
         let head = Note::parse(&note)
             .ok()
             .and_then(|n| Checkpoint::parse(n.text))
@@ -335,21 +342,30 @@ impl Sources<'_> {
                 file.finish()
             });
             let mut chunk = Vec::with_capacity(CHUNK_BYTES + (64 << 10));
-            let read = self.pass(scope, head.size, &mut pass, progress, &mut |entry, chosen| {
-                builder
-                    .push(*entry.leaf, chosen, &mut on_tile)
-                    .map_err(|e| failed(&e))?;
-                if chosen {
-                    chunk.extend_from_slice(entry.body);
-                    chunk.push(b'\n');
-                    if chunk.len() >= CHUNK_BYTES {
-                        let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_BYTES + (64 << 10)));
-                        send.send(full)
-                            .map_err(|_| unreadable("the entries cannot be written"))?;
+            let read = self.pass(
+                scope,
+                head.size,
+                &mut pass,
+                progress,
+                &mut |entry, chosen| {
+                    builder
+                        .push(*entry.leaf, chosen, &mut on_tile)
+                        .map_err(|e| failed(&e))?;
+                    if chosen {
+                        chunk.extend_from_slice(entry.body);
+                        chunk.push(b'\n');
+                        if chunk.len() >= CHUNK_BYTES {
+                            let full = std::mem::replace(
+                                &mut chunk,
+                                Vec::with_capacity(CHUNK_BYTES + (64 << 10)),
+                            );
+                            send.send(full)
+                                .map_err(|_| unreadable("the entries cannot be written"))?;
+                        }
                     }
-                }
-                Ok(())
-            });
+                    Ok(())
+                },
+            );
             let read = read.and_then(|()| {
                 send.send(chunk)
                     .map_err(|_| unreadable("the entries cannot be written"))
@@ -370,10 +386,14 @@ impl Sources<'_> {
         }
         self.write_proof(&note, &head, &pass, &mut zip, &mut files)?;
         write_tiles(tiles, &paths, &mut zip, &mut files)?;
-        (self.policies)(scope.is_selective(), &pass.programs, &mut |name, content| {
-            files.push(zip.whole(name, Packing::Deflated, content)?);
-            Ok(())
-        })?;
+        (self.policies)(
+            scope.is_selective(),
+            &pass.programs,
+            &mut |name, content| {
+                files.push(zip.whole(name, Packing::Deflated, content)?);
+                Ok(())
+            },
+        )?;
 
         // What people read.
         let created = rfc3339(self.now);
@@ -386,7 +406,15 @@ impl Sources<'_> {
             files.push(file.map_err(|e| failed(&e))?);
             reports.push(report);
         }
-        let page = page::readme(&created, self.by, scope, &head, &self.journal.vkey(), &pass, &reports);
+        let page = page::readme(
+            &created,
+            self.by,
+            scope,
+            &head,
+            &self.journal.vkey(),
+            &pass,
+            &reports,
+        );
         let Pass { rows, ranges, .. } = pass;
         for (name, table) in [
             ("approvals.csv", rows.approvals),
@@ -457,7 +485,10 @@ impl Sources<'_> {
         let epochs = journal.key_epochs(self.tenant);
         let mut keys = Keys {
             origin: head.origin.clone(),
-            first: epochs.first().map(|(_, key)| key.clone()).unwrap_or_default(),
+            first: epochs
+                .first()
+                .map(|(_, key)| key.clone())
+                .unwrap_or_default(),
             rotations: Vec::new(),
         };
         for (seq, _) in epochs.iter().skip(1) {
@@ -467,7 +498,8 @@ impl Sources<'_> {
             let [before, entry] = &read[..] else {
                 return Err(unreadable("a change of the key cannot be read"));
             };
-            let said: serde_json::Value = serde_json::from_slice(&entry.body).map_err(unreadable)?;
+            let said: serde_json::Value =
+                serde_json::from_slice(&entry.body).map_err(unreadable)?;
             let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
             keys.rotations.push(Rotation {
                 seq: *seq,
@@ -496,18 +528,15 @@ impl Sources<'_> {
     }
 
     /// Published checkpoints that the tiles of the bundle reach, evenly thinned out.
-    fn earlier_checkpoints(
-        &self,
-        head: &Checkpoint,
-        pass: &Pass,
-    ) -> Result<String, RuntimeError> {
+    fn earlier_checkpoints(&self, head: &Checkpoint, pass: &Pass) -> Result<String, RuntimeError> {
         let reaches = |size: u64| {
             let (tile, partial) = (size / 256, size % 256);
             partial == 0
                 || tile == head.size / 256
-                || pass.ranges.iter().any(|(first, count)| {
-                    (first / 256..=(first + count - 1) / 256).contains(&tile)
-                })
+                || pass
+                    .ranges
+                    .iter()
+                    .any(|(first, count)| (first / 256..=(first + count - 1) / 256).contains(&tile))
         };
         let mut kept: Vec<String> = Vec::new();
         let (mut step, mut seen) = (1u64, 0u64);

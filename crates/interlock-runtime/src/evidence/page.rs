@@ -53,7 +53,11 @@ fn begin(title: &str) -> String {
     )
 }
 
-fn table<'a>(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<(bool, String)>> + 'a) {
+fn table<'a>(
+    out: &mut String,
+    head: &[&str],
+    rows: impl Iterator<Item = Vec<(bool, String)>> + 'a,
+) {
     out.push_str("<table><thead><tr>");
     for cell in head {
         let _ = write!(out, "<th>{}</th>", text(cell));
@@ -167,24 +171,54 @@ pub(super) fn readme(
     }
     out.push_str("<h2>Files</h2>\n");
     let files = [
-        ("entries.jsonl, ranges.csv", "the entries as stored, one a line, and their numbers"),
-        ("tile/, checkpoint, checkpoints.txt", "the tree (c2sp.org/tlog-tiles) and its signed roots"),
-        ("keys/keys.json", "the key that the log began with, and each change of it"),
-        ("policies/", "changes in the range; texts of every kept revision; what is in force. Texts of base policies that were replaced are not kept: entries name them by digest"),
-        ("approvals.csv", "who answered what, when, by which way, and after how many seconds"),
-        ("controls/", "for each framework: control, query, count, and the first and last entry counted"),
-        ("erasures.csv, gaps.csv", "contents that were erased; starts, stops, cuts and clock steps"),
+        (
+            "entries.jsonl, ranges.csv",
+            "the entries as stored, one a line, and their numbers",
+        ),
+        (
+            "tile/, checkpoint, checkpoints.txt",
+            "the tree (c2sp.org/tlog-tiles) and its signed roots",
+        ),
+        (
+            "keys/keys.json",
+            "the key that the log began with, and each change of it",
+        ),
+        (
+            "policies/",
+            "changes in the range; texts of every kept revision; what is in force. Texts of base policies that were replaced are not kept: entries name them by digest",
+        ),
+        (
+            "approvals.csv",
+            "who answered what, when, by which way, and after how many seconds",
+        ),
+        (
+            "controls/",
+            "for each framework: control, query, count, and the first and last entry counted",
+        ),
+        (
+            "erasures.csv, gaps.csv",
+            "contents that were erased; starts, stops, cuts and clock steps",
+        ),
         ("anchors/", "time-stamps from outside; none here"),
-        ("manifest.json, manifest.note", "the digest of every file, signed with the log's key"),
+        (
+            "manifest.json, manifest.note",
+            "the digest of every file, signed with the log's key",
+        ),
     ];
     table(
         &mut out,
         &["file", "what it is"],
-        files.iter().map(|(file, what)| vec![word(*file), word(*what)]),
+        files
+            .iter()
+            .map(|(file, what)| vec![word(*file), word(*what)]),
     );
     out.push_str("<h2>Frameworks</h2>\n");
     for report in reports {
-        let silent = report.controls.iter().filter(|c| c.evidenced.is_empty()).count();
+        let silent = report
+            .controls
+            .iter()
+            .filter(|c| c.evidenced.is_empty())
+            .count();
         let _ = write!(
             out,
             "<p><b>{}</b> (<code>controls/{}.json</code>): {} controls with counts, {silent} not evidenced \
@@ -203,7 +237,14 @@ fn reviews(out: &mut String, sums: &super::Sums) {
     out.push_str("<h2>Agents</h2>\n");
     table(
         out,
-        &["agent", "decisions", "blocked", "held for a person", "reported after they ran", "last"],
+        &[
+            "agent",
+            "decisions",
+            "blocked",
+            "held for a person",
+            "reported after they ran",
+            "last",
+        ],
         sums.agents.iter().map(|(name, a)| {
             vec![
                 word(name.clone()),
@@ -218,10 +259,19 @@ fn reviews(out: &mut String, sums: &super::Sums) {
     out.push_str("<h2>People</h2>\n");
     table(
         out,
-        &["person", "agreed", "changed", "refused", "mean seconds to decide", "quickest", "own requests"],
+        &[
+            "person",
+            "agreed",
+            "changed",
+            "refused",
+            "mean seconds to decide",
+            "quickest",
+            "own requests",
+        ],
         sums.people.iter().map(|(name, p)| {
             let mean = p.seconds.checked_div(p.timed);
-            let timed = |n: Option<u64>| (true, n.map_or_else(|| "-".to_owned(), |n| n.to_string()));
+            let timed =
+                |n: Option<u64>| (true, n.map_or_else(|| "-".to_owned(), |n| n.to_string()));
             vec![
                 word(name.clone()),
                 number(p.approved),
@@ -284,7 +334,8 @@ pub(super) fn report(report: &Report) -> String {
             .evidenced
             .iter()
             .map(|e| {
-                let at = |n: Option<u64>| (true, n.map_or_else(|| "-".to_owned(), |n| n.to_string()));
+                let at =
+                    |n: Option<u64>| (true, n.map_or_else(|| "-".to_owned(), |n| n.to_string()));
                 vec![
                     word(label.clone()),
                     word(e.what.clone()),
@@ -298,14 +349,24 @@ pub(super) fn report(report: &Report) -> String {
         if !control.not_evidenced.is_empty() {
             rows.push(vec![
                 word(label.clone()),
-                word(format!("Not evidenced by this log: {}", control.not_evidenced)),
+                word(format!(
+                    "Not evidenced by this log: {}",
+                    control.not_evidenced
+                )),
             ]);
         }
         rows
     });
     table(
         &mut out,
-        &["control", "what", "query", "count", "first entry", "last entry"],
+        &[
+            "control",
+            "what",
+            "query",
+            "count",
+            "first entry",
+            "last entry",
+        ],
         rows,
     );
     let _ = write!(

@@ -187,7 +187,16 @@ impl Report {
         let mut out = Vec::new();
         csv::row(
             &mut out,
-            ["control", "title", "what", "query", "count", "first_seq", "last_seq", "not_evidenced"],
+            [
+                "control",
+                "title",
+                "what",
+                "query",
+                "count",
+                "first_seq",
+                "last_seq",
+                "not_evidenced",
+            ],
         );
         for control in &self.controls {
             for e in &control.evidenced {
@@ -209,7 +218,16 @@ impl Report {
             if control.evidenced.is_empty() {
                 csv::row(
                     &mut out,
-                    [&*control.id, &control.title, "", "", "", "", "", &control.not_evidenced],
+                    [
+                        &*control.id,
+                        &control.title,
+                        "",
+                        "",
+                        "",
+                        "",
+                        "",
+                        &control.not_evidenced,
+                    ],
                 );
             }
         }

@@ -40,7 +40,10 @@ impl Spill {
 
     /// Hands what was written to `f`, piece by piece.
     pub(super) fn pour(self, f: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut file = self.0.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut file = self
+            .0
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         let mut piece = vec![0; 64 * 1024];
         loop {
@@ -178,7 +181,14 @@ impl Rows {
             "edit",
         ])?;
         rows.erasures.row([
-            "seq", "at", "by", "subject", "subject_hash", "keys", "records", "basis",
+            "seq",
+            "at",
+            "by",
+            "subject",
+            "subject_hash",
+            "keys",
+            "records",
+            "basis",
         ])?;
         rows.gaps.row(["log", "seq", "at", "kind", "what"])?;
         rows.policies
@@ -257,7 +267,8 @@ impl Rows {
     ) -> io::Result<()> {
         let asked = self.asked.get(&*said.id);
         let seconds = asked.map(|(_, at, _)| (milliseconds(&said.ts) - at).max(0) / 1_000);
-        let own = asked.is_some_and(|(.., agent)| !said.approver.is_empty() && **agent == *said.approver);
+        let own =
+            asked.is_some_and(|(.., agent)| !said.approver.is_empty() && **agent == *said.approver);
         let edited = if said.edited_hash.is_empty() {
             String::new()
         } else {

@@ -23,17 +23,21 @@ pub(super) fn checked(scope: &Scope) -> Result<Scope, RuntimeError> {
     let at = |field: &'static str, text: &Option<String>| {
         text.as_deref()
             .map(|text| {
-                let day = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10);
+                let day = text
+                    .parse::<jiff::civil::Date>()
+                    .ok()
+                    .filter(|_| text.len() == 10);
                 let stamp = match day {
                     Some(day) => day
                         .to_zoned(jiff::tz::TimeZone::UTC)
                         .map(|zoned| zoned.timestamp()),
                     None => text.parse::<jiff::Timestamp>(),
                 };
+                // What is before or after all that the record can say, is its beginning or its end.
                 let ns = stamp
                     .ok()
-                    .and_then(|stamp| i64::try_from(stamp.as_nanosecond()).ok())
-                    .filter(|ns| *ns >= 0);
+                    .map(|stamp| stamp.as_nanosecond().clamp(0, i128::from(i64::MAX)))
+                    .and_then(|ns| i64::try_from(ns).ok());
                 ns.map(rfc3339).ok_or_else(|| {
                     RuntimeError::Invalid(
                         field,
@@ -44,7 +48,10 @@ pub(super) fn checked(scope: &Scope) -> Result<Scope, RuntimeError> {
             .transpose()
     };
     for (field, id) in [("run", &scope.run), ("action", &scope.action)] {
-        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES_MAX) {
+        if id
+            .as_ref()
+            .is_some_and(|id| id.is_empty() || id.len() > ID_BYTES_MAX)
+        {
             return Err(RuntimeError::Invalid(
                 field,
                 format!("must have 1 to {ID_BYTES_MAX} bytes"),
@@ -65,7 +72,10 @@ pub(super) fn checked(scope: &Scope) -> Result<Scope, RuntimeError> {
     if let (Some(from), Some(to)) = (&checked.from, &checked.to)
         && from >= to
     {
-        return Err(RuntimeError::Invalid("to", "must be after `from`".to_owned()));
+        return Err(RuntimeError::Invalid(
+            "to",
+            "must be after `from`".to_owned(),
+        ));
     }
     Ok(checked)
 }
@@ -97,12 +107,15 @@ impl Selection {
         // Most entries are decisions of others: those are not read further.
         if entry.kind == Kind::Decision {
             let text = core::str::from_utf8(entry.body).unwrap_or_default();
-            let named = self.scope.run.as_deref().is_some_and(|run| text.contains(run));
-            let escaped = self
+            let named = self
                 .scope
                 .run
                 .as_deref()
-                .is_some_and(|run| run.contains(|c: char| c == '"' || c == '\\' || c.is_control()));
+                .is_some_and(|run| text.contains(run));
+            let escaped =
+                self.scope.run.as_deref().is_some_and(|run| {
+                    run.contains(|c: char| c == '"' || c == '\\' || c.is_control())
+                });
             if !named && !escaped && self.scope.run.is_some() && !text.contains("\"approval\":\"") {
                 return false;
             }
@@ -110,7 +123,11 @@ impl Selection {
         let Some(said) = Said::read(entry.body) else {
             return false;
         };
-        let of_run = self.scope.run.as_deref().is_some_and(|run| *said.run == *run);
+        let of_run = self
+            .scope
+            .run
+            .as_deref()
+            .is_some_and(|run| *said.run == *run);
         let related = [&said.id, &said.approval]
             .iter()
             .any(|id| !id.is_empty() && self.ids.contains(&***id));
@@ -146,7 +163,6 @@ mod tests {
             ("2026-11-02", "2026-11-01"),
             ("yesterday", "2026-11-01"),
             ("2026-11-01", ""),
-            ("1969-01-01", "2026-11-01"),
             ("2026-13-01", "2026-11-01"),
         ] {
             assert!(checked(&scope(from, to)).is_err(), "{from} {to}");

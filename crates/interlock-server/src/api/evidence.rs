@@ -99,7 +99,7 @@ async fn pass<T: Send + 'static>(
         return Err(ApiError {
             retry_after_s: Some(RETRY_S),
             ..ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::TOO_MANY_REQUESTS,
                 "busy",
                 "others take evidence just now; try again soon",
             )
@@ -122,7 +122,7 @@ async fn pass<T: Send + 'static>(
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read the record", body = ErrorBody),
         (status = 404, description = "No entry is in what was asked for", body = ErrorBody),
-        (status = 503, description = "Others take evidence just now", body = ErrorBody),
+        (status = 429, description = "Others take evidence just now", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -181,12 +181,14 @@ pub struct ReportQuery {
         ReportQuery,
     ),
     responses(
-        (status = 200, description = "The report", body = String, content_type = "application/json"),
+        (status = 200, description = "The report", content(
+            (serde_json::Value = "application/json"), (String = "text/html"), (String = "text/csv")
+        )),
         (status = 400, description = "A parameter is out of its limits", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read the record", body = ErrorBody),
         (status = 404, description = "There is no such framework, or nothing to count", body = ErrorBody),
-        (status = 503, description = "Others take evidence just now", body = ErrorBody),
+        (status = 429, description = "Others take evidence just now", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

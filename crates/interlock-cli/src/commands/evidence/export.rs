@@ -102,7 +102,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     value["written"] = json!(file.display().to_string());
     out.print(&value, || {
         let vkey = value["vkey"].as_str().map_or_else(String::new, |vkey| {
-            format!("\nVerify with: interlock evidence verify {} --vkey '{vkey}'", file.display())
+            format!(
+                "\nVerify with: interlock evidence verify {} --vkey '{vkey}'",
+                file.display()
+            )
         });
         let entries = value["entries"].as_u64().map_or_else(String::new, |n| {
             format!(": {n} of {} entries", value["size"])
@@ -121,8 +124,13 @@ fn write(args: &Args, scope: &Scope, to: &Path, out: Output) -> Result<serde_jso
     let mut file = File::create(to).with_context(cannot)?;
     if let Some(data) = &args.source.data {
         let runtime = runtime(data, &args.source.tenant)?;
-        let exported =
-            runtime.export_evidence(&args.source.tenant, OPERATOR, scope, &mut file, &teller(out));
+        let exported = runtime.export_evidence(
+            &args.source.tenant,
+            OPERATOR,
+            scope,
+            &mut file,
+            &teller(out),
+        );
         runtime.close();
         let exported = exported?;
         file.sync_all().with_context(cannot)?;

@@ -68,7 +68,11 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     out.print(&value, || {
         let mut text = report.verdict.to_string();
         if let Some(m) = &report.manifest {
-            text.push_str(&format!("\n  signed {} of tenant {}", m.created, m.tenant.escape_debug()));
+            text.push_str(&format!(
+                "\n  signed {} of tenant {}",
+                m.created,
+                m.tenant.escape_debug()
+            ));
         }
         text
     });

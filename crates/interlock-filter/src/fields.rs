@@ -241,14 +241,8 @@ pub const AGENTS: Resource = Resource {
 };
 
 /// All of them.
-pub const RESOURCES: [&Resource; 6] = [
-    &ACTIONS,
-    &RUNS,
-    &ALERTS,
-    &ALERT_GROUPS,
-    &APPROVALS,
-    &AGENTS,
-];
+pub const RESOURCES: [&Resource; 6] =
+    [&ACTIONS, &RUNS, &ALERTS, &ALERT_GROUPS, &APPROVALS, &AGENTS];
 
 impl Resource {
     /// The field of that name, or of which it is another name.

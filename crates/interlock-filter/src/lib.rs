@@ -32,7 +32,9 @@ mod pattern;
 mod time;
 
 pub use error::FilterError;
-pub use fields::{ACTIONS, AGENTS, ALERT_GROUPS, ALERTS, APPROVALS, Field, Kind, RESOURCES, RUNS, Resource};
+pub use fields::{
+    ACTIONS, AGENTS, ALERT_GROUPS, ALERTS, APPROVALS, Field, Kind, RESOURCES, RUNS, Resource,
+};
 pub use matching::Record;
 pub use number::{NANO, Number};
 pub use parse::{TERMS_MAX, TEXT_CHARS_MAX, VALUES_MAX, parse};

@@ -10,8 +10,8 @@ use crate::model::{
     KeyRecord, KillSwitch, NewAgent, NewPolicy, OutboxRow, Policy, PolicyChange, Rollback, RunRow,
     Stats, StoredKey,
 };
-use crate::triage::{ResponseEnd, ResponseRow};
 use crate::search::{Page, Search};
+use crate::triage::{ResponseEnd, ResponseRow};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::ServerArgs;
-use super::search::encoded;
 use super::approvals::visible;
+use super::search::encoded;
 use crate::output::Output;
 
 /// Look after groups of alerts, mute them, and see what was done about them by itself.

@@ -16,10 +16,10 @@ pub(crate) mod export;
 pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod policy;
-pub(crate) mod tools;
 pub(crate) mod report;
 pub(crate) mod runs;
 mod search;
+pub(crate) mod tools;
 pub(crate) mod up;
 pub(crate) mod users;
 

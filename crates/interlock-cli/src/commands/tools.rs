@@ -6,9 +6,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::ServerArgs;
-use super::search::encoded;
 use super::alerts::seconds;
 use super::approvals::visible;
+use super::search::encoded;
 use crate::output::Output;
 
 /// Stop tools, for all agents or for one, and let them go on.

@@ -31,12 +31,12 @@ pub mod reviews;
 pub mod rollbacks;
 pub mod run_diff;
 pub mod runs;
-pub mod session;
 mod search;
+pub mod session;
 pub mod session_approvals;
 pub mod stats;
-pub mod users;
 pub mod tool_stops;
+pub mod users;
 pub mod what_if;
 pub mod whoami;
 

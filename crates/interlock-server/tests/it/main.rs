@@ -21,7 +21,7 @@ mod records;
 mod refused;
 mod robust;
 mod rollbacks;
-mod sessions;
 mod search;
+mod sessions;
 mod vaikora;
 mod what_if;

@@ -5,8 +5,8 @@ mod control;
 mod projection;
 mod review;
 mod runs;
-mod users;
 mod triage;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

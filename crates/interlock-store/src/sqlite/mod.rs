@@ -17,8 +17,8 @@ mod runs;
 mod schema;
 mod search;
 mod settings;
-mod users;
 mod triage;
+mod users;
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

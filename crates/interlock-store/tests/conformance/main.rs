@@ -10,8 +10,8 @@ mod race;
 mod search;
 mod soak;
 mod sqlite;
-mod users;
 mod triage;
+mod users;
 
 use interlock_core::approval::Request;
 use interlock_core::model::{ActionDigest, Effect};

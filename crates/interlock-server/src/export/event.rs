@@ -434,7 +434,7 @@ fn decision(body: &Value) -> Meaning {
         Some(Effect::Redact | Effect::Sandbox) => Severity::Low,
         _ => Severity::Medium,
     };
-    let held = !effect.is_some_and(|e| e == Effect::Allow);
+    let held = effect.is_none_or(|e| e != Effect::Allow);
     let severity = match (held, risk, sure) {
         (true, 90.., _) => Severity::Critical,
         (true, 70.., _) | (true, _, 80..) => Severity::High,

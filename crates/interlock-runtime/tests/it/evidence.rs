@@ -54,6 +54,7 @@ fn recorded(entries: usize) -> (World, Runtime) {
                     interlock_core::model::Value::parse(br#"{"amount":1}"#).unwrap(),
                 ),
                 resource: None,
+                expected: None,
             };
             let say = if n % 100 == 0 {
                 Say::Edit(&edit)

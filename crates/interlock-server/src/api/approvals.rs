@@ -138,7 +138,8 @@ pub struct ApprovalQuery {
     pub agent_id: Option<String>,
     /// The newest first, instead of what waits longest.
     pub newest: Option<bool>,
-    /// Only those that follow the one with this `cursor`, in the same order.
+    /// Only those that follow the one with this `cursor`, in the same order: what the header
+    /// `interlock-next` of the page before said.
     #[param(max_length = 512)]
     pub after: Option<String>,
     /// How many, 1 to 1000; 100 by default.
@@ -147,8 +148,6 @@ pub struct ApprovalQuery {
     /// Only those that a filter lets through: `group:finance risk:>50 agent:billing*`.
     #[param(max_length = 1000, example = "risk:>50")]
     pub q: Option<String>,
-    /// Only those after the page before: what its header `interlock-next` said.
-    pub after: Option<String>,
 }
 
 /// Lists approvals, the oldest first, or the newest.

@@ -24,10 +24,10 @@ const ARGUMENTS_MAX: usize = 8;
 const TEST_BYTES_MAX: usize = 4_096;
 
 macro_rules! strengths {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
+    ($($(#[$meta:meta])* $variant:ident = $name:literal;)*) => {
         /// How much a rule covers beside the action that it is made of.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Strength { $($(#[doc = $doc])* $variant,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum Strength { $($(#[$meta])* $variant,)* }
 
         impl Strength {
             /// All of them, the narrowest first.
@@ -46,15 +46,10 @@ strengths! {
     /// This agent, tool and resource, and what it does to it.
     Exact = "exact";
     /// This tool on the same host, table or directory, by any agent.
+    #[default]
     Target = "target";
     /// This tool doing the same kind of thing, to whatever.
     Tool = "tool";
-}
-
-impl Default for Strength {
-    fn default() -> Self {
-        Self::Target
-    }
 }
 
 impl Strength {
@@ -223,10 +218,10 @@ fn rule_text(
     if let Some(tool) = exactly(&action.tool) {
         selects.push(format!("tool: [{tool}]"));
     }
-    if strength == Strength::Exact {
-        if let Some(agent) = exactly(&action.agent_id) {
-            selects.push(format!("agent: [{agent}]"));
-        }
+    if strength == Strength::Exact
+        && let Some(agent) = exactly(&action.agent_id)
+    {
+        selects.push(format!("agent: [{agent}]"));
     }
     let mut when = conditions(recorded, effect, strength);
     if !facts.action.environment.is_empty()

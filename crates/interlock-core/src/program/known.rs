@@ -113,7 +113,7 @@ pub(super) fn known(expr: &Expr, cx: &EvalContext<'_>, lacks: &dyn Fn(&Expr) -> 
         _ => {
             let mut missing = false;
             each(expr, &mut |part| {
-                missing |= read_of_record(part) && lacks(part)
+                missing |= read_of_record(part) && lacks(part);
             });
             if missing {
                 return Known::Unknown;

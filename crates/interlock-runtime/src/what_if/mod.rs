@@ -81,6 +81,9 @@ impl WhatIfProgress {
     }
 }
 
+/// What an administrator set for an agent.
+type Configured = Box<dyn Fn(&str) -> Option<Profile> + Send + Sync>;
+
 /// A draft with everything that is known of what it would replace.
 pub struct WhatIfDraft {
     replay: Replay,
@@ -88,7 +91,7 @@ pub struct WhatIfDraft {
     /// What is in force, for the profiles that it sets.
     in_force: Option<Arc<crate::Loaded>>,
     /// What an administrator set, by agent.
-    configured: Box<dyn Fn(&str) -> Option<Profile> + Send + Sync>,
+    configured: Configured,
 }
 
 impl std::fmt::Debug for WhatIfDraft {

@@ -1,6 +1,6 @@
 //! What one worker gathers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use interlock_core::audit::recorded::Recorded;
@@ -18,7 +18,7 @@ pub(super) const MISSING_MAX: usize = 200;
 pub(super) const SAMPLES_MAX: usize = 5;
 
 /// What tells flips apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FlipKey {
     pub(super) rule: Arc<str>,
     pub(super) agent: String,
@@ -60,7 +60,7 @@ pub(super) struct Tally {
     pub(super) scores_as_recorded: u64,
     /// From, to; in the order of [`Effect::ALL`].
     pub(super) pairs: [[u64; 6]; 6],
-    pub(super) flips: HashMap<FlipKey, Group>,
+    pub(super) flips: BTreeMap<FlipKey, Group>,
     /// Flips of further kinds.
     pub(super) further: u64,
     pub(super) missing: BTreeMap<Missing, Group>,

@@ -234,7 +234,7 @@ fn a_replay_is_its_tenants_own() {
             "{method}"
         );
     }
-    let viewer = server.key("default", Role::Viewer, None);
+    let viewer = server.key("default", Role::Approver, None);
     assert_eq!(server.call("GET", &path, &viewer, "").status, 200);
     assert_eq!(server.call("DELETE", &path, &viewer, "").status, 403);
     assert_eq!(
@@ -352,7 +352,7 @@ fn a_frame_becomes_a_rule_with_its_test() {
         404
     );
     assert_eq!(
-        ask(&server.key("default", Role::Viewer, None), first, good),
+        ask(&server.key("default", Role::Approver, None), first, good),
         403
     );
     let admin = server.key("default", Role::Admin, None);

@@ -108,9 +108,9 @@ pub(super) fn readme(
     reports: &[Report],
 ) -> String {
     let mut out = begin("Evidence of what agents did");
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<p>This bundle holds {} of the log <code>{}</code>: {} of its {} entries, made {} for {}.</p>\n",
+        "<p>This bundle holds {} of the log <code>{}</code>: {} of its {} entries, made {} for {}.</p>",
         text(&scope_text(scope)),
         text(&head.origin),
         pass.entries,
@@ -161,9 +161,9 @@ pub(super) fn readme(
     if let Some(before) = &pass.before
         && !scope.is_selective()
     {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p class=\"soft\">In force when it begins: revision {} since entry {}, {}.</p>\n",
+            "<p class=\"soft\">In force when it begins: revision {} since entry {}, {}.</p>",
             before.revision,
             before.seq,
             text(&before.at)
@@ -219,10 +219,10 @@ pub(super) fn readme(
             .iter()
             .filter(|c| c.evidenced.is_empty())
             .count();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<p><b>{}</b> (<code>controls/{}.json</code>): {} controls with counts, {silent} not evidenced \
-             by this log. {}</p>\n",
+             by this log. {}</p>",
             text(&report.title),
             text(&report.framework),
             report.controls.len() - silent,
@@ -305,7 +305,7 @@ fn reviews(out: &mut String, sums: &super::Sums) {
     );
     let more = sums.policies.len().saturating_sub(200) as u64 + sums.policies_more;
     if more > 0 {
-        let _ = write!(out, "<p class=\"soft\">and {more} more</p>\n");
+        let _ = writeln!(out, "<p class=\"soft\">and {more} more</p>");
     }
 }
 

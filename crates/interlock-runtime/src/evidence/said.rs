@@ -185,7 +185,7 @@ impl<'a> Said<'a> {
     /// The member of that name as a text, with `*` for a list or an object that is not empty; `None` if
     /// queries know no such member.
     pub(super) fn member(name: &str) -> Option<for<'x, 'y> fn(&'x Said<'y>) -> &'x str> {
-        fn raw<'x>(value: Option<&'x RawValue>) -> &'x str {
+        fn raw(value: Option<&RawValue>) -> &str {
             match value.map(RawValue::get) {
                 None | Some("[]" | "{}" | "null" | "\"\"") => "",
                 Some(_) => "*",

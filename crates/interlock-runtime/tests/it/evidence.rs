@@ -16,6 +16,9 @@ use interlock_runtime::{Answer, Change, Edit, Runtime, Say};
 
 use crate::world::{MINUTE, SECOND, TENANT, World, check, end, outcome, principal};
 
+/// Names and contents of the files of a bundle.
+type Members = Vec<(String, Vec<u8>)>;
+
 const POLICY: &str = "interlock: 1\ndefault: allow\nrules:\n  - id: refunds\n    match: { tool: [refund] }\n    effect: require_approval\n    approvers: { group: finance, quorum: 1, timeout: 2h }\n  - id: drops\n    match: { tool: [drop] }\n    effect: block\n";
 const VERIFIERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verifiers");
 type Files = BTreeMap<String, Vec<u8>>;
@@ -449,7 +452,7 @@ fn every_alteration_is_named_and_all_verifiers_agree() {
         longer[n].1.extend_from_slice(b"{}\n");
         cases.push((format!("{name} longer"), zipped(&longer), None));
     }
-    let with = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let with = |change: &dyn Fn(&mut Members)| {
         let mut changed = files.clone();
         change(&mut changed);
         zipped(&changed)

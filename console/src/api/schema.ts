@@ -53,6 +53,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/actions/{id}/rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Proposes a rule that covers a recorded action, with a test that reproduces it. The rule goes by
+         *     facts such as tables, hosts and directories, never by an agent's free text. The test holds
+         *     arguments only where it needs them and the key may read content; that they were read goes into
+         *     the record. Publish the text with `POST /api/bundle`.
+         */
+        post: operations["propose_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents": {
         parameters: {
             query?: never;
@@ -124,6 +146,44 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/alert-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists groups of alerts, the one that happened last first. */
+        get: operations["list_alert_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alert-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A group of alerts with its newest alerts and its history. */
+        get: operations["get_alert_group"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Acknowledges, resolves, reopens, assigns or comments a group of alerts, if nobody else has
+         *     changed it meanwhile.
+         */
+        patch: operations["update_alert_group"];
         trace?: never;
     };
     "/api/alerts": {
@@ -527,6 +587,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A bundle of evidence, a zip: entries, proofs, keys, policies, tables and verifiers, signed. That it
+         *     was taken, and by whom, goes into the record first.
+         */
+        post: operations["export_evidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The record as events, one a line: a page that ends after `limit` entries or 4 MiB.
+         * @description `x-next-after` says where the next page begins, `x-more` whether there is one already. A page may
+         *     be empty and have more behind it, when the entries that were passed over are outside the times
+         *     asked for.
+         */
+        get: operations["export_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/export/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sinks of the server's export configuration; they are of the whole server, so that only its own
+         *     tenant is shown them.
+         */
+        get: operations["list_export_sinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/join": {
         parameters: {
             query?: never;
@@ -658,6 +780,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/mutes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists mutes, the newest first. */
+        get: operations["list_mutes"];
+        put?: never;
+        /** Keeps people from being told of groups of alerts for a time. */
+        post: operations["create_mute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mutes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a mute before it expires; the first end stands. */
+        delete: operations["end_mute"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/pii/mask": {
         parameters: {
             query?: never;
@@ -726,6 +883,61 @@ export interface paths {
          *     records, and others are refused.
          */
         post: operations["send_records"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{framework}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the record proves for the controls of a framework, and what it does not: counts of entries, each with
+         *     its query, and in JSON proofs of the first and the last. That it was asked for is recorded.
+         */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/response-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of automatic responses. */
+        get: operations["get_response_rules"];
+        /** Replaces the rules of automatic responses; they answer to alerts from now on. */
+        put: operations["set_response_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists automatic responses, the newest first. */
+        get: operations["list_responses"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -804,23 +1016,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/runs/diff": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Compares two runs: steps that belong together and differ, and steps that only one has. */
-        get: operations["diff_runs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -830,6 +1025,23 @@ export interface paths {
         };
         /** Lists runs, the one that acted last first. */
         get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares two runs: steps that belong together and differ, and steps that only one has. */
+        get: operations["diff_runs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -972,6 +1184,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tool-stops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists stops of tools, the newest first. */
+        get: operations["list_tool_stops"];
+        put?: never;
+        /** Stops a tool at once, here and in connected clients within a second or two. */
+        post: operations["stop_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tool-stops/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lets a stopped tool go on; the first end stands. */
+        delete: operations["start_tool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1047,6 +1294,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decides recorded actions anew under a draft: from the facts, findings, scores and readings of the
+         *     record, no detector runs again. Nothing changes. A short range is answered at once; of a longer
+         *     one `GET /api/what-if/{id}` says how far it is. What cannot be re-evaluated is listed.
+         */
+        post: operations["start_what_if"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/what-if/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a replay is, and what came of it. The latest ones are kept until the server stops. */
+        get: operations["get_what_if"];
+        put?: never;
+        post?: never;
+        /** Ends a replay. One that has ended stays as it is. */
+        delete: operations["cancel_what_if"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/whoami": {
         parameters: {
             query?: never;
@@ -1098,180 +1384,11 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/alert-groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists groups of alerts, the one that happened last first. */
-        get: operations["list_alert_groups"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/alert-groups/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A group of alerts with its newest alerts and its history. */
-        get: operations["get_alert_group"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Acknowledges, resolves, reopens, assigns or comments a group of alerts, if nobody else has
-         *     changed it meanwhile.
-         */
-        patch: operations["update_alert_group"];
-        trace?: never;
-    };
-    "/api/mutes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists mutes, the newest first. */
-        get: operations["list_mutes"];
-        put?: never;
-        /** Keeps people from being told of groups of alerts for a time. */
-        post: operations["create_mute"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/mutes/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Ends a mute before it expires; the first end stands. */
-        delete: operations["end_mute"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/response-rules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The rules of automatic responses. */
-        get: operations["get_response_rules"];
-        /** Replaces the rules of automatic responses; they answer to alerts from now on. */
-        put: operations["set_response_rules"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/responses": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists automatic responses, the newest first. */
-        get: operations["list_responses"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tool-stops": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists stops of tools, the newest first. */
-        get: operations["list_tool_stops"];
-        put?: never;
-        /** Stops a tool at once, here and in connected clients within a second or two. */
-        post: operations["stop_tool"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tool-stops/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Lets a stopped tool go on; the first end stands. */
-        delete: operations["start_tool"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description One action of the list. */
-        DiffLineBody: {
-            a?: components["schemas"]["ActionBody"];
-            /** @description Where the arguments differ, as JSON pointers; at most 20. */
-            arguments: string[];
-            b?: components["schemas"]["ActionBody"];
-            /** @description What differs: `resource`, `arguments`, `decision`, `risk`, `outcome` or `cost`. */
-            differ: string[];
-            /** @description Its place among all lines, from 0. */
-            place: number;
-        };
-        RunDiffBody: {
-            a: components["schemas"]["RunSumsBody"];
-            b: components["schemas"]["RunSumsBody"];
-            exact: boolean;
-            lines: components["schemas"]["DiffLineBody"][];
-            next?: number | null;
-            same: number;
-            total: number;
-        };
-        RunSumsBody: {
-            blocked: number;
-            cost_usd: string;
-            latency_ms: number;
-            run_id: string;
-            steps: number;
-        };
         ActionBody: {
             /** @description The type. */
             action_type: string;
@@ -1436,6 +1553,101 @@ export interface components {
             level: string;
             /** @description What happened. */
             message: string;
+        };
+        /** @description Alerts of one agent for one cause. */
+        AlertGroupBody: {
+            /** @description The agent; empty when the group stands for those past the limit of groups of one key. */
+            agent_id: string;
+            /** @description Who looks after it; empty for nobody. */
+            assignee: string;
+            /** @description When somebody changed it last. */
+            changed_at?: string | null;
+            /** @description Who did. */
+            changed_by?: string | null;
+            /** @description The type of the actions. */
+            class: string;
+            /** @description The code of that finding in the group's first alert. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many alerts.
+             */
+            count: number;
+            /** @description The threat vector of the strongest finding. */
+            detector: string;
+            /** @description What its alerts have in common; a mute may name it. */
+            fingerprint: string;
+            /** @description The first alert. */
+            first_alert: string;
+            /** @description When the first alert was raised. */
+            first_seen: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * @description `decision`, `stopped` (a denial because something is stopped already), `deep-model` or
+             *     `response`; empty for one past the limit.
+             */
+            kind: string;
+            /** @description The last alert. */
+            last_alert: string;
+            /** @description When the last one was. */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description The place of the last alert in the order of alerts; to be sent back as `seen_seq`.
+             */
+            last_seq: number;
+            /** @description The worst level: `low`, `medium`, `high` or `critical`. */
+            level: string;
+            /** @description The message of the first alert of that level. It may hold what an agent wrote. */
+            message: string;
+            /** @description The mute that silences it. */
+            muted_by?: string | null;
+            /** @description Whether it stands for groups past the limit of one key. */
+            overflow: boolean;
+            /** @description Whether it was resolved and happened again. */
+            reopened: boolean;
+            /** @description The rule that decided. */
+            rule: string;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state: string;
+            /** @description Tags of that finding: OWASP ASI, MITRE ATLAS, CWE. */
+            tags: string[];
+            /**
+             * Format: int64
+             * @description To be sent back with a change.
+             */
+            version: number;
+        };
+        /** @description What to do about a group. */
+        AlertGroupChange: {
+            /** @description Who looks after it from now on; empty for nobody. */
+            assignee?: string | null;
+            /** @description What there is to say. */
+            comment?: string | null;
+            /**
+             * Format: int64
+             * @description The last alert that was seen (`last_seq`): later ones are not covered by a new state. All that
+             *     are there when absent.
+             */
+            seen_seq?: number | null;
+            /** @description `open`, `acknowledged` or `resolved`. */
+            state?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             * @example 0
+             */
+            version: number;
+        };
+        /** @description A group with its newest alerts and its history. */
+        AlertGroupDetail: {
+            /** @description Its newest alerts. */
+            alerts: components["schemas"]["GroupedAlertBody"][];
+            /** @description The group. */
+            group: components["schemas"]["AlertGroupBody"];
+            /** @description What people did, the oldest first. */
+            notes: components["schemas"]["GroupNoteBody"][];
         };
         /** @description An approval. */
         ApprovalBody: {
@@ -1862,6 +2074,20 @@ export interface components {
              */
             width: number;
         };
+        /** @description A step of one run, of the other, or two that belong together and differ. */
+        DiffLineBody: {
+            a?: components["schemas"]["ActionBody"] | null;
+            /** @description Where the arguments differ, as JSON pointers; at most 20. */
+            arguments: string[];
+            b?: components["schemas"]["ActionBody"] | null;
+            /** @description What differs: `resource`, `arguments`, `decision`, `risk`, `outcome` or `cost`. */
+            differ: string[];
+            /**
+             * @description Its place among all lines, from 0; between two lines whose places do not follow one another,
+             *     steps are the same.
+             */
+            place: number;
+        };
         /** @description The score of one dimension. */
         DimensionBody: {
             /**
@@ -1966,6 +2192,30 @@ export interface components {
             /** @description What is wrong and what to do, for a person. */
             message: string;
         };
+        /** @description What to take. */
+        EvidenceBody: {
+            /**
+             * @description Only the entries about this decision; all others are hidden. Not together with `run`.
+             * @default null
+             */
+            action: string | null;
+            /**
+             * @description Entries from this time on: a day, UTC, or a time, RFC 3339; from the beginning by default.
+             * @default null
+             * @example 2026-01-01
+             */
+            from: string | null;
+            /**
+             * @description Only the entries of this run; all others are hidden.
+             * @default null
+             */
+            run: string | null;
+            /**
+             * @description Entries before this time; to the end by default.
+             * @default null
+             */
+            to: string | null;
+        };
         /** @description An action with everything that was decided about it. */
         ExplainedBody: {
             /** @description The action. */
@@ -2017,6 +2267,34 @@ export interface components {
             errored: boolean;
             /** @description Its id. */
             id: string;
+        };
+        /** @description One thing that a person did about a group. */
+        GroupNoteBody: {
+            /** @description When. */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description The comment, or the new assignee. */
+            text: string;
+            /** @description `open`, `acknowledged`, `resolved`, `assigned` or `comment`. */
+            what: string;
+        };
+        /** @description One alert of a group. */
+        GroupedAlertBody: {
+            /** @description The action. */
+            action_id?: string | null;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description When it was raised. */
+            created_at: string;
+            /** @description Its id. */
+            id: string;
+            /** @description The level. */
+            level: string;
+            /** @description What happened. It may hold what an agent wrote. */
+            message: string;
+            /** @description The tool, as the agent named it. */
+            tool: string;
         };
         /** @description The health of the server. */
         Health: {
@@ -2170,6 +2448,61 @@ export interface components {
             masked: string;
             /** @description Whether anything was found. */
             pii_found: boolean;
+        };
+        /** @description A mute. It changes no decision and no response; what it silences is counted all the same. */
+        MuteBody: {
+            /** @description Only of this agent; empty for any. */
+            agent_id: string;
+            /** @description Who. */
+            by: string;
+            /** @description When. */
+            created_at: string;
+            /** @description Only of this detector; empty for any. */
+            detector: string;
+            /** @description When somebody ended it. */
+            ended_at?: string | null;
+            /** @description Who did. */
+            ended_by?: string | null;
+            /** @description Until when. */
+            expires_at: string;
+            /** @description Only groups with this fingerprint; empty for any. */
+            fingerprint: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Whether it holds now. */
+            live: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description Only of this rule; empty for any. */
+            rule: string;
+        };
+        /**
+         * @description What to mute. At least one of `fingerprint`, `agent_id`, `rule` and `detector` is needed; what is
+         *     given must all hold.
+         */
+        MuteRequest: {
+            /** @description Only of this agent. */
+            agent_id?: string | null;
+            /** @description Only of this detector. */
+            detector?: string | null;
+            /**
+             * @description Only groups with this fingerprint.
+             * @example 0123456789abcdef0123456789abcdef
+             */
+            fingerprint?: string | null;
+            /**
+             * @description Why.
+             * @example known, fixed on Monday
+             */
+            reason: string;
+            /** @description Only of this rule. */
+            rule?: string | null;
+            /**
+             * Format: int32
+             * @description For how long, in seconds, at most 90 days.
+             * @example 3600
+             */
+            seconds: number;
         };
         /** @description What an invitation is for. */
         OfferBody: {
@@ -2503,6 +2836,117 @@ export interface components {
             /** @description Whether the effect of the action is there. */
             happened: boolean;
         };
+        /** @description An automatic response and what came of it. */
+        ResponseBody: {
+            /** @description `alert`, `pause` or `rollback`. */
+            action: string;
+            /** @description The agent that it is about. */
+            agent_id: string;
+            /** @description Alerts that set it off, the newest first; at most 20. */
+            alerts: string[];
+            /** @description When. */
+            at: string;
+            /** @description Whether it was not carried out because too many agents were stopped within the hour. */
+            capped: boolean;
+            /** @description Whether it only said what it would do. */
+            dry_run: boolean;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description Its id; a rollback that it ordered has the same. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Steps to undo.
+             */
+            last: number;
+            /** @description What was done, or why not. */
+            message: string;
+            /** @description `under-way`, `done`, `dry-run`, `capped` or `failed`. */
+            result: string;
+            /** @description The rule. */
+            rule: string;
+            /**
+             * Format: int64
+             * @description The sequence number of its record.
+             */
+            seq: number;
+            /** @description What was counted: `agent:…`, `tool:…` or `detector:…`. It may hold what an agent wrote. */
+            subject: string;
+        };
+        /** @description When something is done by itself, and what. */
+        ResponseRuleBody: {
+            /**
+             * @description `alert` tells people, `pause` also pauses the agent of the last alert, `rollback` also undoes
+             *     its last steps.
+             * @example pause
+             */
+            action: string;
+            /** @description Only alerts of agents that match; `*` stands for any characters. */
+            agent?: string | null;
+            /**
+             * Format: int32
+             * @description How long it does not answer to the same subject again, in seconds; an hour when absent.
+             * @example 3600
+             */
+            cool_down_s?: number;
+            /**
+             * Format: int32
+             * @description How many.
+             * @example 3
+             */
+            count: number;
+            /** @description Only alerts of this detector. */
+            detector?: string | null;
+            /** @description Whether it only says what it would do. */
+            dry_run?: boolean;
+            /** @description Whether it is in force; it is when absent. */
+            enabled?: boolean;
+            /**
+             * @description Its name.
+             * @example runaway
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description Steps that a rollback undoes; for a rollback only.
+             */
+            last?: number;
+            /**
+             * @description The level from which an alert counts.
+             * @example high
+             */
+            level: string;
+            /** @description Groups of people that are told. */
+            notify?: string[];
+            /**
+             * @description Whose alerts are counted together: those of one `agent`, with one `tool`, or of one
+             *     `detector`.
+             * @example agent
+             */
+            scope: string;
+            /**
+             * Format: int32
+             * @description Within how many seconds.
+             * @example 300
+             */
+            window_s: number;
+        };
+        /** @description The rules of automatic responses. */
+        ResponseRulesBody: {
+            /**
+             * Format: int32
+             * @description Agents that responses may stop within an hour; past that they only tell. 10 when absent.
+             */
+            agents_per_hour?: number;
+            /** @description The rules. */
+            rules: components["schemas"]["ResponseRuleBody"][];
+            /**
+             * Format: int64
+             * @description The version that was seen; it goes up with each change.
+             * @example 0
+             */
+            version: number;
+        };
         /**
          * @description An approval with its context. Everything in it that an agent wrote is to be shown as hostile
          *     text.
@@ -2646,6 +3090,35 @@ export interface components {
              */
             grace_hours?: number | null;
         };
+        /** @description A proposal; nothing is stored or put in force. */
+        RuleBody: {
+            /** @description What it would be, with everything else that is in force. */
+            draft: components["schemas"]["DraftBody"];
+            /** @description The name for the bundle. */
+            name: string;
+            /** @description What a person should know of it. */
+            notes: string[];
+            /** @description The rule's id. */
+            rule: string;
+            /** @description Whether the text has a test that reproduces the action, and it passes. */
+            tested: boolean;
+            /** @description The bundle's text: the rule and its test. */
+            text: string;
+        };
+        /** @description What the rule is to do. */
+        RuleRequest: {
+            /**
+             * @description `block`, `require_approval` or `allow`.
+             * @example require_approval
+             */
+            effect: string;
+            /**
+             * @description `exact`: this agent, tool and resource. `target`: this tool on the same host, table or
+             *     directory. `tool`: this tool doing the same kind of thing. `target` when absent.
+             * @example target
+             */
+            strength?: string | null;
+        };
         /** @description The actions of one run together. */
         RunBody: {
             /**
@@ -2696,6 +3169,42 @@ export interface components {
             run_id: string;
             /** @description When its first action was decided. */
             started_at: string;
+        };
+        /** @description What differs between two runs. */
+        RunDiffBody: {
+            /** @description The first run. */
+            a: components["schemas"]["RunSumsBody"];
+            /** @description The second run. */
+            b: components["schemas"]["RunSumsBody"];
+            /**
+             * @description Whether as many steps are paired as can be; runs with very little in common are paired more
+             *     simply.
+             */
+            exact: boolean;
+            /** @description What is not the same, at most 500 lines. */
+            lines: components["schemas"]["DiffLineBody"][];
+            /** @description The place to give as `from` for the lines that follow. */
+            next?: number | null;
+            /** @description Steps that are the same in both. */
+            same: number;
+            /** @description Lines in all, the same ones included. */
+            total: number;
+        };
+        /** @description Sums over the steps of a run. */
+        RunSumsBody: {
+            /** @description Steps blocked. */
+            blocked: number;
+            /** @description What they cost together, a decimal of US dollars. */
+            cost_usd: string;
+            /**
+             * Format: int64
+             * @description How long they ran together.
+             */
+            latency_ms: number;
+            /** @description The run. */
+            run_id: string;
+            /** @description Steps. */
+            steps: number;
         };
         /** @description One record of a client's log. */
         SentRecordBody: {
@@ -2835,6 +3344,46 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description How a sink of the server's configuration is doing. */
+        SinkBody: {
+            /**
+             * Format: int64
+             * @description Events that the receiver took.
+             */
+            delivered: number;
+            /** @description When the receiver last took something. */
+            delivered_at?: string | null;
+            /**
+             * @description What kind of receiver it is: `file`, `syslog-tls`, `syslog-tcp`, `syslog-udp`, `hec`,
+             *     `webhook`, `otlp`.
+             */
+            destination: string;
+            /** @description When it failed. */
+            failed_at?: string | null;
+            /**
+             * Format: int32
+             * @description Attempts in a row that failed.
+             */
+            failures: number;
+            /** @description The form of its events. */
+            format: string;
+            /**
+             * Format: int64
+             * @description Entries of the record that it has not come to yet, of all tenants.
+             */
+            lag_entries: number;
+            /** @description Why the last failed attempt failed. */
+            last_error?: string | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Events that it will never take.
+             */
+            rejected: number;
+            /** @description When the oldest of them was written, where that is known. */
+            waiting_since?: string | null;
+        };
         /** @description One file of a bundle. */
         SourceBody: {
             /** @description `organisation`, `team` or `agent`; null when the file says so itself. */
@@ -2956,6 +3505,47 @@ export interface components {
              */
             value?: number | null;
         };
+        /** @description That a tool may not be used. */
+        ToolStopBody: {
+            /** @description Only for this agent; empty for all. */
+            agent_id: string;
+            /** @description Who. */
+            by: string;
+            /** @description When. */
+            created_at: string;
+            /** @description When somebody ended it. */
+            ended_at?: string | null;
+            /** @description Who did. */
+            ended_by?: string | null;
+            /** @description Until when; until somebody ends it when absent. */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description Whether it holds now. */
+            live: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description The tool or type of action; with a `*` at its end all that begin so. */
+            tool: string;
+        };
+        /** @description What to stop. */
+        ToolStopRequest: {
+            /** @description Only for this agent. */
+            agent_id?: string | null;
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: int32
+             * @description For how long, in seconds; until somebody ends it when absent.
+             */
+            seconds?: number | null;
+            /**
+             * @description The tool or type of action, in any case of its letters; with a `*` at its end all that begin
+             *     so.
+             * @example send_email
+             */
+            tool: string;
+        };
         /** @description A person who may sign in. */
         UserBody: {
             /** @description When the user was made. */
@@ -3016,6 +3606,255 @@ export interface components {
             /** @description Why, in their words. */
             reason: string;
         };
+        /** @description A replay and how far it is. */
+        WhatIfBody: {
+            /**
+             * Format: int64
+             * @description Actions decided anew so far.
+             */
+            actions: number;
+            /** @description When. */
+            at: string;
+            /** @description Who asked. */
+            by: string;
+            /**
+             * Format: int64
+             * @description Entries of the record read.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description Entries of the record there are.
+             */
+            entries_total: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Why it failed. */
+            message?: string | null;
+            report?: components["schemas"]["WhatIfReportBody"] | null;
+            /**
+             * @description `running`, `done`, `cancelled` or `failed`.
+             * @example running
+             */
+            state: string;
+        };
+        /** @description Decisions that change alike. */
+        WhatIfFlip: {
+            /** @description The agent. */
+            agent_id: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description What was decided. */
+            from: string;
+            /** @description The rule that makes the difference: it decides now, or no longer does. */
+            rule: string;
+            /** @description The first of them. */
+            samples: components["schemas"]["WhatIfSample"][];
+            /** @description What the draft decides. */
+            to: string;
+            /** @description The tool. */
+            tool: string;
+        };
+        /** @description A number of actions and the first of them. */
+        WhatIfGroup: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The first. */
+            samples: components["schemas"]["WhatIfSample"][];
+        };
+        /** @description How often one effect became another. */
+        WhatIfPair: {
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /** @description What was decided. */
+            from: string;
+            /** @description What the draft decides. */
+            to: string;
+        };
+        /** @description What came of it. */
+        WhatIfReportBody: {
+            /**
+             * Format: int64
+             * @description Recorded actions in the range.
+             */
+            actions: number;
+            /** @description Blocked although a person had approved: likely false alarms. */
+            approved_blocked: components["schemas"]["WhatIfGroup"];
+            /** @description Running although policy had blocked. */
+            blocked_runs: components["schemas"]["WhatIfGroup"];
+            /** @description Running although a person had denied: likely misses. */
+            denied_runs: components["schemas"]["WhatIfGroup"];
+            /** @description What changes, most first. */
+            flips: components["schemas"]["WhatIfFlip"][];
+            /**
+             * Format: int64
+             * @description Changes that are counted but not listed.
+             */
+            flips_further: number;
+            /**
+             * Format: int64
+             * @description Those decided more mildly.
+             */
+            milder: number;
+            /**
+             * Format: int64
+             * @description Those that could not be re-evaluated.
+             */
+            not_evaluated: number;
+            /** @description How often each effect became another. */
+            pairs: components["schemas"]["WhatIfPair"][];
+            /** @description The work of people. */
+            reviewers: components["schemas"]["WhatIfReviewers"];
+            /**
+             * Format: int64
+             * @description Those decided the same.
+             */
+            same: number;
+            /**
+             * Format: int64
+             * @description Re-evaluated ones of which a finding no longer counts while the scores are those with it.
+             */
+            scores_as_recorded: number;
+            /**
+             * Format: int64
+             * @description Those decided more strictly.
+             */
+            stricter: number;
+            /** @description What could not be re-evaluated, most first. */
+            unevaluated: components["schemas"]["WhatIfUnevaluated"][];
+            /**
+             * Format: int64
+             * @description Reasons that are counted but not listed.
+             */
+            unevaluated_further: number;
+        };
+        /** @description A draft, and the recorded actions that it decides anew. */
+        WhatIfRequest: {
+            /** @description Only the actions of this agent. */
+            agent?: string | null;
+            /**
+             * @description The bundle that is drafted: `team.yaml`. It takes the place of the one of its name; every
+             *     other policy of the tenant stays.
+             * @example team.yaml
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Instead of a text: the text that the bundle had at this revision.
+             */
+            revision?: number | null;
+            /** @description Only the actions of this run. */
+            run?: string | null;
+            /**
+             * Format: date-time
+             * @description Only actions decided at or after this time, RFC 3339.
+             */
+            since?: string | null;
+            /**
+             * @description The draft's text: YAML, or Cedar when the name ends in `.cedar`.
+             * @example interlock: 1
+             *     default: allow
+             */
+            text?: string | null;
+            /**
+             * Format: date-time
+             * @description Only actions decided before this time, RFC 3339.
+             */
+            until?: string | null;
+            /**
+             * Format: int64
+             * @description How long the answer may wait for the end, in milliseconds, 0 to 10,000; 1,000 when absent.
+             */
+            wait_ms?: number | null;
+        };
+        /** @description The work of people under the draft. */
+        WhatIfReviewers: {
+            /**
+             * Format: int64
+             * @description Actions that waited for a person and would not.
+             */
+            asks_less: number;
+            /**
+             * Format: int64
+             * @description Actions that would wait for a person and did not.
+             */
+            asks_more: number;
+            /** @description There are more approvals than were looked at. */
+            cut: boolean;
+            /**
+             * Format: int64
+             * @description From how many answers; with none, `seconds_each` is an assumption.
+             */
+            measured: number;
+            /**
+             * Format: double
+             * @description Minutes that it saves.
+             */
+            minutes_less: number;
+            /**
+             * Format: double
+             * @description Minutes of people that the draft costs: the former times the seconds of one.
+             */
+            minutes_more: number;
+            /**
+             * Format: int64
+             * @description Seconds from a question to a person's answer: the median of those recorded.
+             */
+            seconds_each: number;
+        };
+        /** @description A recorded action. */
+        WhatIfSample: {
+            /** @description What kind of action. */
+            action_type: string;
+            /** @description The agent. */
+            agent_id: string;
+            /** @description When it was decided. */
+            at: string;
+            /** @description What was decided. */
+            from: string;
+            /** @description The decision's id; `GET /api/actions/{id}` explains it. Empty when the record is not readable. */
+            id: string;
+            /** @description What it was about, as asked. */
+            resource: string;
+            /** @description The rule that makes the difference; empty without one. */
+            rule: string;
+            /** @description The run; empty without one. */
+            run_id: string;
+            /**
+             * Format: int64
+             * @description Its place in the record.
+             */
+            seq: number;
+            /** @description What the draft decides; null when that is not known. */
+            to?: string | null;
+            /** @description The tool. */
+            tool: string;
+        };
+        /** @description Actions that could not be re-evaluated for one reason. */
+        WhatIfUnevaluated: {
+            /** @description The stable name of the reason. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The reason for people. */
+            meaning: string;
+            /** @description The first of them. */
+            samples: components["schemas"]["WhatIfSample"][];
+            /** @description Which argument, rule, detector or fact; empty where the reason says it all. */
+            what: string;
+        };
         /** @description What a key is good for. */
         WhoamiBody: {
             /** @description The agent that the key is bound to. */
@@ -3036,336 +3875,6 @@ export interface components {
             tenant: string;
             /** @description The user who signed in, or whose key it is. */
             user_id?: string | null;
-        };
-        /** @description Alerts of one agent for one cause. */
-        AlertGroupBody: {
-            /** @description The agent; empty when the group stands for those past the limit of groups of one key. */
-            agent_id: string;
-            /** @description Who looks after it; empty for nobody. */
-            assignee: string;
-            /** @description When somebody changed it last. */
-            changed_at?: string | null;
-            /** @description Who did. */
-            changed_by?: string | null;
-            /** @description The type of the actions. */
-            class: string;
-            /** @description The code of that finding in the group's first alert. */
-            code: string;
-            /**
-             * Format: int64
-             * @description How many alerts.
-             */
-            count: number;
-            /** @description The threat vector of the strongest finding. */
-            detector: string;
-            /** @description What its alerts have in common; a mute may name it. */
-            fingerprint: string;
-            /** @description The first alert. */
-            first_alert: string;
-            /** @description When the first alert was raised. */
-            first_seen: string;
-            /** @description Its id. */
-            id: string;
-            /**
-             * @description `decision`, `stopped` (a denial because something is stopped already), `deep-model` or
-             *     `response`; empty for one past the limit.
-             */
-            kind: string;
-            /** @description The last alert. */
-            last_alert: string;
-            /** @description When the last one was. */
-            last_seen: string;
-            /**
-             * Format: int64
-             * @description The place of the last alert in the order of alerts; to be sent back as `seen_seq`.
-             */
-            last_seq: number;
-            /** @description The worst level: `low`, `medium`, `high` or `critical`. */
-            level: string;
-            /** @description The message of the first alert of that level. It may hold what an agent wrote. */
-            message: string;
-            /** @description The mute that silences it. */
-            muted_by?: string | null;
-            /** @description Whether it stands for groups past the limit of one key. */
-            overflow: boolean;
-            /** @description Whether it was resolved and happened again. */
-            reopened: boolean;
-            /** @description The rule that decided. */
-            rule: string;
-            /** @description `open`, `acknowledged` or `resolved`. */
-            state: string;
-            /** @description Tags of that finding: OWASP ASI, MITRE ATLAS, CWE. */
-            tags: string[];
-            /**
-             * Format: int64
-             * @description To be sent back with a change.
-             */
-            version: number;
-        };
-        /** @description What to do about a group. */
-        AlertGroupChange: {
-            /** @description Who looks after it from now on; empty for nobody. */
-            assignee?: string | null;
-            /** @description What there is to say. */
-            comment?: string | null;
-            /**
-             * Format: int64
-             * @description The last alert that was seen (`last_seq`): later ones are not covered by a new state. All that
-             *     are there when absent.
-             */
-            seen_seq?: number | null;
-            /** @description `open`, `acknowledged` or `resolved`. */
-            state?: string | null;
-            /**
-             * Format: int64
-             * @description The version that was seen.
-             * @example 0
-             */
-            version: number;
-        };
-        /** @description A group with its newest alerts and its history. */
-        AlertGroupDetail: {
-            /** @description Its newest alerts. */
-            alerts: components["schemas"]["GroupedAlertBody"][];
-            /** @description The group. */
-            group: components["schemas"]["AlertGroupBody"];
-            /** @description What people did, the oldest first. */
-            notes: components["schemas"]["GroupNoteBody"][];
-        };
-        /** @description One thing that a person did about a group. */
-        GroupNoteBody: {
-            /** @description When. */
-            at: string;
-            /** @description Who. */
-            by: string;
-            /** @description The comment, or the new assignee. */
-            text: string;
-            /** @description `open`, `acknowledged`, `resolved`, `assigned` or `comment`. */
-            what: string;
-        };
-        /** @description One alert of a group. */
-        GroupedAlertBody: {
-            /** @description The action. */
-            action_id?: string | null;
-            /** @description The agent. */
-            agent_id: string;
-            /** @description When it was raised. */
-            created_at: string;
-            /** @description Its id. */
-            id: string;
-            /** @description The level. */
-            level: string;
-            /** @description What happened. It may hold what an agent wrote. */
-            message: string;
-            /** @description The tool, as the agent named it. */
-            tool: string;
-        };
-        /** @description A mute. It changes no decision and no response; what it silences is counted all the same. */
-        MuteBody: {
-            /** @description Only of this agent; empty for any. */
-            agent_id: string;
-            /** @description Who. */
-            by: string;
-            /** @description When. */
-            created_at: string;
-            /** @description Only of this detector; empty for any. */
-            detector: string;
-            /** @description When somebody ended it. */
-            ended_at?: string | null;
-            /** @description Who did. */
-            ended_by?: string | null;
-            /** @description Until when. */
-            expires_at: string;
-            /** @description Only groups with this fingerprint; empty for any. */
-            fingerprint: string;
-            /** @description Its id. */
-            id: string;
-            /** @description Whether it holds now. */
-            live: boolean;
-            /** @description Why. */
-            reason: string;
-            /** @description Only of this rule; empty for any. */
-            rule: string;
-        };
-        /**
-         * @description What to mute. At least one of `fingerprint`, `agent_id`, `rule` and `detector` is needed; what is
-         *     given must all hold.
-         */
-        MuteRequest: {
-            /** @description Only of this agent. */
-            agent_id?: string | null;
-            /** @description Only of this detector. */
-            detector?: string | null;
-            /**
-             * @description Only groups with this fingerprint.
-             * @example 0123456789abcdef0123456789abcdef
-             */
-            fingerprint?: string | null;
-            /**
-             * @description Why.
-             * @example known, fixed on Monday
-             */
-            reason: string;
-            /** @description Only of this rule. */
-            rule?: string | null;
-            /**
-             * Format: int32
-             * @description For how long, in seconds, at most 90 days.
-             * @example 3600
-             */
-            seconds: number;
-        };
-        /** @description An automatic response and what came of it. */
-        ResponseBody: {
-            /** @description `alert`, `pause` or `rollback`. */
-            action: string;
-            /** @description The agent that it is about. */
-            agent_id: string;
-            /** @description Alerts that set it off, the newest first; at most 20. */
-            alerts: string[];
-            /** @description When. */
-            at: string;
-            /** @description Whether it was not carried out because too many agents were stopped within the hour. */
-            capped: boolean;
-            /** @description Whether it only said what it would do. */
-            dry_run: boolean;
-            /** @description When it ended. */
-            ended_at?: string | null;
-            /** @description Its id; a rollback that it ordered has the same. */
-            id: string;
-            /**
-             * Format: int32
-             * @description Steps to undo.
-             */
-            last: number;
-            /** @description What was done, or why not. */
-            message: string;
-            /** @description `under-way`, `done`, `dry-run`, `capped` or `failed`. */
-            result: string;
-            /** @description The rule. */
-            rule: string;
-            /**
-             * Format: int64
-             * @description The sequence number of its record.
-             */
-            seq: number;
-            /** @description What was counted: `agent:…`, `tool:…` or `detector:…`. It may hold what an agent wrote. */
-            subject: string;
-        };
-        /** @description When something is done by itself, and what. */
-        ResponseRuleBody: {
-            /**
-             * @description `alert` tells people, `pause` also pauses the agent of the last alert, `rollback` also undoes
-             *     its last steps.
-             * @example pause
-             */
-            action: string;
-            /** @description Only alerts of agents that match; `*` stands for any characters. */
-            agent?: string | null;
-            /**
-             * Format: int32
-             * @description How long it does not answer to the same subject again, in seconds; an hour when absent.
-             * @example 3600
-             */
-            cool_down_s?: number;
-            /**
-             * Format: int32
-             * @description How many.
-             * @example 3
-             */
-            count: number;
-            /** @description Only alerts of this detector. */
-            detector?: string | null;
-            /** @description Whether it only says what it would do. */
-            dry_run?: boolean;
-            /** @description Whether it is in force; it is when absent. */
-            enabled?: boolean;
-            /**
-             * @description Its name.
-             * @example runaway
-             */
-            id: string;
-            /**
-             * Format: int32
-             * @description Steps that a rollback undoes; for a rollback only.
-             */
-            last?: number;
-            /**
-             * @description The level from which an alert counts.
-             * @example high
-             */
-            level: string;
-            /** @description Groups of people that are told. */
-            notify?: string[];
-            /**
-             * @description Whose alerts are counted together: those of one `agent`, with one `tool`, or of one
-             *     `detector`.
-             * @example agent
-             */
-            scope: string;
-            /**
-             * Format: int32
-             * @description Within how many seconds.
-             * @example 300
-             */
-            window_s: number;
-        };
-        /** @description The rules of automatic responses. */
-        ResponseRulesBody: {
-            /**
-             * Format: int32
-             * @description Agents that responses may stop within an hour; past that they only tell. 10 when absent.
-             */
-            agents_per_hour?: number;
-            /** @description The rules. */
-            rules: components["schemas"]["ResponseRuleBody"][];
-            /**
-             * Format: int64
-             * @description The version that was seen; it goes up with each change.
-             * @example 0
-             */
-            version: number;
-        };
-        /** @description That a tool may not be used. */
-        ToolStopBody: {
-            /** @description Only for this agent; empty for all. */
-            agent_id: string;
-            /** @description Who. */
-            by: string;
-            /** @description When. */
-            created_at: string;
-            /** @description When somebody ended it. */
-            ended_at?: string | null;
-            /** @description Who did. */
-            ended_by?: string | null;
-            /** @description Until when; until somebody ends it when absent. */
-            expires_at?: string | null;
-            /** @description Its id. */
-            id: string;
-            /** @description Whether it holds now. */
-            live: boolean;
-            /** @description Why. */
-            reason: string;
-            /** @description The tool or type of action; with a `*` at its end all that begin so. */
-            tool: string;
-        };
-        /** @description What to stop. */
-        ToolStopRequest: {
-            /** @description Only for this agent. */
-            agent_id?: string | null;
-            /** @description Why. */
-            reason?: string | null;
-            /**
-             * Format: int32
-             * @description For how long, in seconds; until somebody ends it when absent.
-             */
-            seconds?: number | null;
-            /**
-             * @description The tool or type of action, in any case of its letters; with a `*` at its end all that begin
-             *     so.
-             * @example send_email
-             */
-            tool: string;
         };
     };
     responses: never;
@@ -3393,6 +3902,12 @@ export interface operations {
                 flagged?: boolean;
                 /** @description Only those recorded before this sequence number. */
                 before?: number;
+                /**
+                 * @description Only those that a filter lets through: `agent:billing* decision:block risk:>70 since:24h`.
+                 *     One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+                 *     it came, and `interlock-next` where to go on.
+                 * @example decision:block risk:>70
+                 */
                 q?: string;
             };
             header?: never;
@@ -3404,6 +3919,10 @@ export interface operations {
             /** @description The actions */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3728,6 +4247,114 @@ export interface operations {
                 };
             };
             /** @description It cannot be recorded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    propose_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The decision's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleRequest"];
+            };
+        };
+        responses: {
+            /** @description The proposal */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such action */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing tells this action from others */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description That content was read cannot be recorded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4178,6 +4805,269 @@ export interface operations {
             };
         };
     };
+    list_alert_groups: {
+        parameters: {
+            query?: {
+                /** @description Only those that are `open`, `acknowledged` or `resolved`. */
+                state?: string;
+                /** @description Only muted ones, or only those that are not. */
+                muted?: boolean;
+                /** @description Only of this agent. */
+                agent_id?: string;
+                /** @description Only of this rule. */
+                rule?: string;
+                /** @description Only of this detector. */
+                detector?: string;
+                /** @description Only those that this person looks after. */
+                assignee?: string;
+                /** @description Only of this level or worse. */
+                level?: string;
+                /**
+                 * @description Only those after this one in the list: `last_seq` and `id` of the last one of a page, joined
+                 *     by a dot.
+                 */
+                before?: string;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_alert_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The group's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupDetail"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_alert_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The group's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertGroupChange"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroupBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else has changed it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_alerts: {
         parameters: {
             query?: {
@@ -4185,7 +5075,12 @@ export interface operations {
                 acknowledged?: boolean;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                /**
+                 * @description Only those that a filter lets through: `level:high,critical agent:billing* since:24h`.
+                 * @example level:high,critical
+                 */
                 q?: string;
+                /** @description Only those after the page before: what its header `interlock-next` said. */
                 before?: string;
             };
             header?: never;
@@ -4197,6 +5092,10 @@ export interface operations {
             /** @description The alerts */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4327,12 +5226,18 @@ export interface operations {
                 agent_id?: string;
                 /** @description The newest first, instead of what waits longest. */
                 newest?: boolean;
-                /** @description Only those that follow the one with this `cursor`, in the same order. */
+                /**
+                 * @description Only those that follow the one with this `cursor`, in the same order: what the header
+                 *     `interlock-next` of the page before said.
+                 */
                 after?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                /**
+                 * @description Only those that a filter lets through: `group:finance risk:>50 agent:billing*`.
+                 * @example risk:>50
+                 */
                 q?: string;
-                after?: string;
             };
             header?: never;
             path?: never;
@@ -4343,6 +5248,10 @@ export interface operations {
             /** @description The approvals */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `after` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6227,6 +7136,245 @@ export interface operations {
             };
         };
     };
+    export_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvidenceBody"];
+            };
+        };
+        responses: {
+            /** @description The bundle */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": number[];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No entry is in what was asked for */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Others take evidence just now */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_events: {
+        parameters: {
+            query?: {
+                /** @description The form; `ocsf` by default. */
+                format?: "ocsf" | "cef" | "syslog" | "jsonl";
+                /** @description Entries after this sequence number: `x-next-after` of the page before. From the first by default. */
+                after?: number;
+                /** @description How many entries, 1 to 1000; 1000 by default. */
+                limit?: number;
+                /**
+                 * @description Only entries from this time on, RFC 3339.
+                 * @example 2026-01-01T00:00:00Z
+                 */
+                since?: string;
+                /**
+                 * @description Only entries before this time, RFC 3339.
+                 * @example 2099-01-01T00:00:00Z
+                 */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, one a line */
+            200: {
+                headers: {
+                    /** @description `true` or `false` */
+                    "x-more"?: string;
+                    /** @description `after` of the next page; empty before the first entry */
+                    "x-next-after"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no record yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_export_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sinks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkBody"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     join: {
         parameters: {
             query?: never;
@@ -6943,6 +8091,239 @@ export interface operations {
             };
         };
     };
+    list_mutes: {
+        parameters: {
+            query?: {
+                /** @description Only those that hold now. */
+                live?: boolean;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mutes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "agent_id": "billing",
+                 *       "detector": "pii",
+                 *       "reason": "known, fixed on Monday",
+                 *       "seconds": 3600
+                 *     }
+                 */
+                "application/json": components["schemas"]["MuteRequest"];
+            };
+        };
+        responses: {
+            /** @description It holds */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mute's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such mute */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     mask: {
         parameters: {
             query?: never;
@@ -7466,6 +8847,330 @@ export interface operations {
             };
         };
     };
+    get_report: {
+        parameters: {
+            query?: {
+                /** @description Entries from this time on: a day, UTC, or a time, RFC 3339; from the beginning by default. */
+                from?: string;
+                /** @description Entries before this time; to the end by default. */
+                to?: string;
+                /** @description `json` (the default), `html` or `csv`. */
+                format?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description `eu-ai-act`, `soc2`, `hipaa`, `pci-dss` or `gdpr`
+                 * @example soc2
+                 */
+                framework: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/html": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read the record */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such framework, or nothing to count */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Others take evidence just now */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_response_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_response_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "version": 0,
+                 *       "rules": [
+                 *         {
+                 *           "id": "runaway",
+                 *           "scope": "agent",
+                 *           "level": "high",
+                 *           "count": 3,
+                 *           "window_s": 300,
+                 *           "action": "pause"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResponseRulesBody"];
+            };
+        };
+        responses: {
+            /** @description The rules in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else has changed them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_responses: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The responses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_rollbacks: {
         parameters: {
             query?: never;
@@ -7883,12 +9588,18 @@ export interface operations {
             };
         };
     };
-    diff_runs: {
+    list_runs: {
         parameters: {
-            query: {
-                a: string;
-                b: string;
-                from?: number;
+            query?: {
+                /** @description How many, 1 to 200; 50 by default. */
+                limit?: number;
+                /** @description Only those whose last action was recorded before this sequence number. */
+                before?: number;
+                /**
+                 * @description Only those that a filter lets through: `blocked:>0 agent:billing* since:24h`.
+                 * @example blocked:>0
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -7899,10 +9610,14 @@ export interface operations {
             /** @description The runs */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunDiffBody"];
+                    "application/json": components["schemas"]["RunBody"][];
                 };
             };
             /** @description A parameter is out of range */
@@ -7952,14 +9667,15 @@ export interface operations {
             };
         };
     };
-    list_runs: {
+    diff_runs: {
         parameters: {
-            query?: {
-                /** @description How many, 1 to 200; 50 by default. */
-                limit?: number;
-                /** @description Only those whose last action was recorded before this sequence number. */
-                before?: number;
-                q?: string;
+            query: {
+                /** @description The first run. */
+                a: string;
+                /** @description The second run. */
+                b: string;
+                /** @description Lines that are left out at the beginning: `next` of the answer before. */
+                from?: number;
             };
             header?: never;
             path?: never;
@@ -7967,16 +9683,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The runs */
+            /** @description What differs */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunBody"][];
+                    "application/json": components["schemas"]["RunDiffBody"];
                 };
             };
-            /** @description A parameter is out of range */
+            /** @description A run is too long to compare */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7996,6 +9712,15 @@ export interface operations {
             };
             /** @description The key may not read */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such run */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8677,6 +10402,231 @@ export interface operations {
             };
         };
     };
+    list_tool_stops: {
+        parameters: {
+            query?: {
+                /** @description Only those that hold now. */
+                live?: boolean;
+                /** @description How many, 1 to 1000; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stops */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"][];
+                };
+            };
+            /** @description A parameter is out of range */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolStopRequest"];
+            };
+        };
+        responses: {
+            /** @description It is stopped */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The stop's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may be used again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolStopBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such stop */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_users: {
         parameters: {
             query?: never;
@@ -9082,6 +11032,265 @@ export interface operations {
             };
         };
     };
+    start_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIfRequest"];
+            };
+        };
+        responses: {
+            /** @description It has ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfBody"];
+                };
+            };
+            /** @description It runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfBody"];
+                };
+            };
+            /** @description A field is out of its limits */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such bundle or revision */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many replays run */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The draft does not compile */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The replay's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The replay */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such replay */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The replay's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It ends, or has ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not change policies */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such replay */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     whoami: {
         parameters: {
             query?: never;
@@ -9177,962 +11386,6 @@ export interface operations {
                 };
             };
             /** @description The record cannot be written, so everything with an effect is denied */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_alert_groups: {
-        parameters: {
-            query?: {
-                /** @description Only those that are `open`, `acknowledged` or `resolved`. */
-                state?: string;
-                /** @description Only muted ones, or only those that are not. */
-                muted?: boolean;
-                /** @description Only of this agent. */
-                agent_id?: string;
-                /** @description Only of this rule. */
-                rule?: string;
-                /** @description Only of this detector. */
-                detector?: string;
-                /** @description Only those that this person looks after. */
-                assignee?: string;
-                /** @description Only of this level or worse. */
-                level?: string;
-                /**
-                 * @description Only those after this one in the list: `last_seq` and `id` of the last one of a page, joined
-                 *     by a dot.
-                 */
-                before?: string;
-                /** @description How many, 1 to 1000; 100 by default. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The groups */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertGroupBody"][];
-                };
-            };
-            /** @description A parameter is out of range */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_alert_group: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The group's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The group */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertGroupDetail"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No such group */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    update_alert_group: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The group's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AlertGroupChange"];
-            };
-        };
-        responses: {
-            /** @description The group as it is now */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertGroupBody"];
-                };
-            };
-            /** @description A field is out of its limits */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not decide */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No such group */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body was not there in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Somebody else has changed it */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_mutes: {
-        parameters: {
-            query?: {
-                /** @description Only those that hold now. */
-                live?: boolean;
-                /** @description How many, 1 to 1000; 100 by default. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The mutes */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MuteBody"][];
-                };
-            };
-            /** @description A parameter is out of range */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_mute: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "agent_id": "billing",
-                 *       "detector": "pii",
-                 *       "reason": "known, fixed on Monday",
-                 *       "seconds": 3600
-                 *     }
-                 */
-                "application/json": components["schemas"]["MuteRequest"];
-            };
-        };
-        responses: {
-            /** @description It holds */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MuteBody"];
-                };
-            };
-            /** @description A field is out of its limits */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not decide */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body was not there in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    end_mute: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The mute's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is over */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MuteBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not decide */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No such mute */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_response_rules: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The rules */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResponseRulesBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_response_rules: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "rules": [
-                 *         {
-                 *           "action": "pause",
-                 *           "count": 3,
-                 *           "id": "runaway",
-                 *           "level": "high",
-                 *           "scope": "agent",
-                 *           "window_s": 300
-                 *         }
-                 *       ],
-                 *       "version": 0
-                 *     }
-                 */
-                "application/json": components["schemas"]["ResponseRulesBody"];
-            };
-        };
-        responses: {
-            /** @description The rules in force */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResponseRulesBody"];
-                };
-            };
-            /** @description A field is out of its limits */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not administer */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body was not there in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Somebody else has changed them */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_responses: {
-        parameters: {
-            query?: {
-                /** @description How many, 1 to 1000; 100 by default. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The responses */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResponseBody"][];
-                };
-            };
-            /** @description A parameter is out of range */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_tool_stops: {
-        parameters: {
-            query?: {
-                /** @description Only those that hold now. */
-                live?: boolean;
-                /** @description How many, 1 to 1000; 100 by default. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The stops */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ToolStopBody"][];
-                };
-            };
-            /** @description A parameter is out of range */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not read */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    stop_tool: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ToolStopRequest"];
-            };
-        };
-        responses: {
-            /** @description It is stopped */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ToolStopBody"];
-                };
-            };
-            /** @description A field is out of its limits */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not administer */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body was not there in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    start_tool: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The stop's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It may be used again */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ToolStopBody"];
-                };
-            };
-            /** @description No valid key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The key may not administer */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description No such stop */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many wrong keys came from this address */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description There is too much underway; try again */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -192,11 +192,21 @@ def seed(api, base):
     return {"approval": shown[1]["approval_id"], "two": two[1]["approval_id"], "edited": asked[1]["approval_id"]}
 
 
+def drafted(page, base, seeded):
+    page.open(base + "/what-if")
+    until(page, "document.querySelector('main [data-editor]')", 20)
+    page.fill("main [data-editor]", POLICY.replace("resource: [\"smtp://*\"]", "tool: [\"send_*\"]").replace("effect: require_approval\n    approvers: { group: support, timeout: 8h }", "effect: block")
+              + "  - id: no-shell\n    match: { action: [code_execution] }\n    effect: block\n")
+    page.evaluate("[...document.querySelectorAll('main button')].find((b) => b.innerText === 'What would it have done?').click()")
+    until(page, "document.querySelector('.what-if')", 30)
+
+
 # What is opened on a screen of the navigation, by its name: a path, or what is done there.
 DEEPER = {
     "approvals": lambda page, base, seeded: page.open(f"{base}/approvals/{seeded['approval']}"),
     "agents": lambda page, base, seeded: page.open(f"{base}/agents/billing-bot"),
     "policies": lambda page, base, seeded: page.open(f"{base}/policies/team.yaml"),
+    "what-if": drafted,
 }
 
 
@@ -260,8 +270,14 @@ def shortcuts(page, base, seeded):
     until(page, "document.querySelector('dialog[open]')", 20)
 
 
+def compared(page, base, seeded):
+    page.open(f"{base}/runs/refunds%20of%20October/diff/refunds%20of%20November")
+    until(page, "document.querySelector('.diff > li')", 20)
+
+
 # Deeper in: what the navigation does not name.
 FURTHER = {
+    "run-diff": compared,
     "replay": replayed, "proof": proven, "approvals-edit": edited, "approvals-batch": chosen, "approvals-rules": rules,
     "approvals-two": on_approval("Enter", which="two", wait=".votes"), "approvals-session": on_approval("s"), "commands": commands,
     "shortcuts": shortcuts,

@@ -2,6 +2,7 @@
 
 import { useId, useMemo, useState, type FormEvent } from 'react';
 import { api, explain, type Schema } from '../api/client';
+import { useQuery } from '../api/query';
 import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';

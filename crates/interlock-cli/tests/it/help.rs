@@ -113,6 +113,8 @@ fn every_command_has_help_and_leaf_commands_an_example() {
             "users ",
             "tools ",
             "alerts ",
+            "actions ",
+            "runs ",
         ]
         .iter()
         .any(|p| command.starts_with(p));

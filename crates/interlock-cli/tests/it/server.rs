@@ -93,6 +93,8 @@ fn wait(address: SocketAddr) {
 fn actions_and_runs_are_found_and_compared() {
     let server = Server::start();
     for (run, step, resource) in [
+        // An agent's first action has a risk of its own.
+        ("r0", 1, "/srv/0b"),
         ("r1", 1, "/srv/a"),
         ("r1", 2, "/srv/b"),
         ("r2", 1, "/srv/a"),

@@ -116,15 +116,11 @@ fn instant(option: &str, text: &str) -> Result<UnixNanos> {
     let at = match text.parse::<jiff::Timestamp>() {
         Ok(at) => at,
         Err(_) => {
-            let (number, unit) = text.split_at(text.len().saturating_sub(1));
-            let seconds: Option<i64> = match unit {
-                "m" => Some(60),
-                "h" => Some(3_600),
-                "d" => Some(86_400),
-                _ => None,
-            };
-            let ago = seconds
-                .and_then(|s| number.parse::<u32>().ok().map(|n| s.saturating_mul(n.into())))
+            let units = [("m", 60_i64), ("h", 3_600), ("d", 86_400)];
+            let ago = units
+                .iter()
+                .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+                .and_then(|(number, s)| number.parse::<u32>().ok().map(|n| s.saturating_mul(n.into())))
                 .with_context(|| {
                     format!("`{option} {text}` is neither an age such as `30d`, `12h` or `15m` nor a time such as `2026-01-31T00:00:00Z`")
                 })?;

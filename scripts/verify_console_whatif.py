@@ -24,7 +24,7 @@ def record(api):
         done.append(api("POST", "/api/check", {
             "agent_id": "reader", "action_type": "file_read", "tool": "read_file", "run_id": RUN, "step": step,
             "resource": path, "arguments": {"path": path, "note": verify_console.HOSTILE}}))
-    assert all(d["effect"] == "allow" for d in done), done
+    assert all(d["effect"] in ("allow", "alert") for d in done), done
     return done
 
 
@@ -33,8 +33,8 @@ def rule(page, base, done):
     page.open(f"{base}/runs/{RUN.replace('/', '%2F')}?frame={done[3]['record']['seq']}")
     until(page, "document.querySelector('[data-make-rule]')")
     page.press("m")
-    heard(page, "[role=dialog]", "Make a rule of this action")
-    page.evaluate("[...document.querySelectorAll('[role=dialog] button')].find((b) => b.innerText === 'Draft it').click()")
+    heard(page, "dialog[open]", "Make a rule of this action")
+    page.evaluate("[...document.querySelectorAll('dialog[open] button')].find((b) => b.innerText === 'Draft it').click()")
     until(page, "document.querySelector('[data-editor]') && location.pathname.startsWith('/policies/')")
     text = page.evaluate("document.querySelector('[data-editor]').value")
     assert "/srv/app/docs/*" in text and "tests:" in text, text

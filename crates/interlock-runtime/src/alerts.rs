@@ -262,6 +262,10 @@ mod tests {
     fn every_code_is_found_and_tagged() {
         for code in CODES.iter() {
             assert_eq!(finding_code(code.code), Some(*code));
+            // A detector that fails is no threat.
+            if code.code.ends_with(".detector-failed") {
+                continue;
+            }
             let tagged = code
                 .tags
                 .iter()

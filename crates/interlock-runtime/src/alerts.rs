@@ -6,7 +6,8 @@ use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::detectors::DETECTORS;
 use interlock_core::model::reason::code;
-use interlock_core::model::{ActionType, FindingCode, UnixNanos, Value};
+use interlock_core::model::{ActionType, FindingCode, UnixNanos, Value, Vector};
+use interlock_core::program::Program;
 use interlock_store::{AlertCause, AlertGroup, GroupState, Mute, NOTIFY_MAX, StoreError, Triage};
 use sha2::{Digest as _, Sha256};
 
@@ -22,6 +23,9 @@ const HOURLY_MAX: usize = 30;
 const OF_KEY_MAX: usize = 10;
 /// Groups that one tick tells of.
 const TELL_MAX: usize = 1_000;
+
+/// Rules of a client's decision that are looked up.
+const FIRED_MAX: usize = 64;
 
 /// Denials that only say that something is stopped already: they never set off a response.
 const STOPPED: [&str; 3] = [code::AGENT_PAUSED, code::KILL_SWITCH, code::TOOL_STOPPED];
@@ -60,12 +64,49 @@ fn number(items: &[Value], at: usize) -> i64 {
     items.get(at).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// What the record of a decision says of the cause of its alert.
-pub(crate) fn cause(body: &Value) -> AlertCause {
-    let rule = list(body, "rules")
+/// The rule that decided, by the record of a decision.
+fn decisive(body: &Value) -> Option<&str> {
+    list(body, "rules")
         .find(|rule| number(rule, 3) == 1)
         .map(|rule| word(rule, 0))
-        .unwrap_or_default();
+}
+
+/// Of what a client says that its rules decided: the rule, if the program in force has one of that
+/// name, and whom those of the rules that it has want told. What a client makes up is neither.
+pub(crate) fn known<'a>(body: &'a Value, program: &'a Program) -> (Option<&'a str>, Vec<&'a str>) {
+    let bands = |id: &str| {
+        let from = id.strip_prefix("band.").and_then(|from| from.parse().ok());
+        let base = &program.parts().base;
+        let own = program.parts().environments.iter().map(|(_, e)| e);
+        let set = own.chain([base]).filter_map(|e| e.bands.as_ref()).flatten();
+        let all: Vec<_> = program.parts().bands.iter().chain(set).collect();
+        let of = all.into_iter().filter(move |b| Some(b.from) == from);
+        of.map(|band| &*band.notify).collect::<Vec<_>>()
+    };
+    let find = |id: &str| match program.rules().iter().find(|rule| *rule.id == *id) {
+        Some(rule) => vec![&*rule.notify],
+        None => bands(id),
+    };
+    let rule = decisive(body).filter(|id| STOPPED.contains(id) || !find(id).is_empty());
+    let mut notify: Vec<&str> = Vec::new();
+    for fired in list(body, "rules").take(FIRED_MAX) {
+        for name in find(word(fired, 0)).into_iter().flatten() {
+            if notify.len() < NOTIFY_MAX && !notify.contains(&&**name) {
+                notify.push(name);
+            }
+        }
+    }
+    (rule, notify)
+}
+
+/// What the record of a decision says of the cause of its alert.
+pub(crate) fn cause(body: &Value) -> AlertCause {
+    // Of what a client decided, the rule and the people are those that were looked up as it came in.
+    let taken = body.get("reported").filter(|r| r.get("leaf").is_some());
+    let rule = match taken {
+        Some(taken) => text(taken, "rule"),
+        None => decisive(body).unwrap_or_default(),
+    };
     // The first of the strongest: the order of findings is that of the detectors.
     let mut strongest: Option<(i64, &'static FindingCode)> = None;
     for finding in list(body, "findings") {
@@ -75,13 +116,25 @@ pub(crate) fn cause(body: &Value) -> AlertCause {
             strongest = Some((number(finding, 1), code));
         }
     }
-    let notify = list(body, "obligations")
-        .filter(|obligation| word(obligation, 0) == "notify")
-        .flat_map(|obligation| obligation.iter().skip(1))
-        .filter_map(Value::as_str)
-        .take(NOTIFY_MAX)
-        .map(str::to_owned)
-        .collect();
+    let first = strongest.map(|(_, code)| code.vector);
+    let others = Vector::ALL.into_iter().filter(|vector| {
+        let found = |f: &[Value]| finding_code(word(f, 0)).is_some_and(|c| c.vector == *vector);
+        Some(*vector) != first && list(body, "findings").any(found)
+    });
+    let notify = match taken {
+        Some(taken) => {
+            let all = taken.get("notify").and_then(Value::as_array);
+            let all = all.unwrap_or_default().iter().filter_map(Value::as_str);
+            all.take(NOTIFY_MAX).map(str::to_owned).collect()
+        }
+        None => list(body, "obligations")
+            .filter(|obligation| word(obligation, 0) == "notify")
+            .flat_map(|obligation| obligation.iter().skip(1))
+            .filter_map(Value::as_str)
+            .take(NOTIFY_MAX)
+            .map(str::to_owned)
+            .collect(),
+    };
     let kind = text(body, "type");
     let tool = text(body, "tool");
     AlertCause {
@@ -96,6 +149,7 @@ pub(crate) fn cause(body: &Value) -> AlertCause {
         detector: strongest
             .map_or("", |(_, code)| code.vector.name())
             .to_owned(),
+        others: others.map(|vector| vector.name().to_owned()).collect(),
         code: strongest.map_or("", |(_, code)| code.code).to_owned(),
         // What an agent calls its own types splits no group.
         class: if ActionType::LISTED.contains(&kind) {
@@ -248,6 +302,7 @@ mod tests {
         assert_eq!((&*cause.tool, &*cause.key_id), ("t", "k1"));
         assert_eq!(cause.notify, ["team", "ops", "more"]);
         assert_eq!(cause.detector, "sql_injection");
+        assert_eq!(cause.others, ["pii"]);
         assert_eq!(cause.code, "sql-injection.tautology");
         let stopped = Value::parse(
             br#"{"type":"file_write","rules":[["agent.paused","system","block",1,0]]}"#,

@@ -353,6 +353,13 @@ impl Runtime {
                 Some(_) => {}
             }
         }
+        for list in ["rules", "shadow"] {
+            let fired = body.get(list).and_then(Value::as_array).unwrap_or_default();
+            let id = |rule: &Value| rule.as_array()?.first()?.as_str().map(str::len);
+            if fired.iter().any(|rule| id(rule) > Some(ID_BYTES_MAX)) {
+                return Err(format!("`{list}` names a rule of over {ID_BYTES_MAX} bytes").into());
+            }
+        }
         let effect = Effect::from_name(text(body, "effect")).ok_or("`effect` is unknown")?;
         Effect::from_name(text(body, "decided")).ok_or("`decided` is unknown")?;
         let risk = body.get("risk").and_then(Value::as_i64);
@@ -380,6 +387,11 @@ impl Runtime {
         };
         said.str("decision", claimed).int("risk_milli", risk * 10);
         origin(&mut said, log, record);
+        // What alerts are grouped by and who is told of them is never the client's choice.
+        if let Some(loaded) = self.inner.bundles.current(&principal.tenant) {
+            let (rule, notify) = crate::alerts::known(body, &loaded.compiled.program);
+            said.opt_str("rule", rule).strs("notify", notify);
+        }
         let said = said.finish().map_err(|e| e.to_string())?;
         let said = String::from_utf8(said).map_err(|e| e.to_string())?;
         entry

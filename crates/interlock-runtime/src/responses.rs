@@ -16,8 +16,8 @@ use interlock_core::model::limits::ID_BYTES_MAX;
 use interlock_core::model::{Principal, UnixNanos, Value};
 use interlock_core::program::glob::Glob;
 use interlock_store::{
-    AlertCause, AlertRow, AlertScope, LEVELS, NOTIFY_MAX, PAGE_ROWS_MAX, ResponseEnd, ResponseRow,
-    level_rank,
+    AlertCause, AlertRow, AlertScope, CountedAlert, LEVELS, NOTIFY_MAX, PAGE_ROWS_MAX, ResponseEnd,
+    ResponseRow, level_rank,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -63,9 +63,9 @@ const CAUSES_MAX: usize = 20;
 pub enum ResponseScope {
     /// Those of one agent.
     Agent,
-    /// Those with one tool, of any agent.
+    /// Those with one tool: of any agent, but of the agent alone where it is stopped for them.
     Tool,
-    /// Those of one detector, of any agent.
+    /// Those of one detector, in the same way.
     Detector,
 }
 
@@ -88,11 +88,21 @@ impl ResponseScope {
         }
     }
 
-    fn subject(self, alert: &AlertRow) -> &str {
+    /// What an alert counts for.
+    fn subjects(self, alert: &AlertRow) -> Vec<&str> {
         match self {
-            Self::Agent => &alert.agent_id,
-            Self::Tool => &alert.cause.tool,
-            Self::Detector => &alert.cause.detector,
+            Self::Agent => vec![&alert.agent_id],
+            Self::Tool => vec![&alert.cause.tool],
+            Self::Detector => alert.cause.detectors().collect(),
+        }
+    }
+
+    /// Whether an alert that was counted is one of this subject.
+    fn holds(self, subject: &str, counted: &CountedAlert) -> bool {
+        match self {
+            Self::Agent => subject == counted.agent_id,
+            Self::Tool => subject == counted.tool,
+            Self::Detector => counted.detectors.iter().any(|name| name == subject),
         }
     }
 }
@@ -277,10 +287,19 @@ struct Armed {
 }
 
 impl Armed {
-    /// Whether the filters of the rule let an alert count.
-    fn counts(&self, agent: &str, detector: &str) -> bool {
+    /// Whether the filters of the rule let an alert count: any of its findings does.
+    fn counts<'a>(&self, agent: &str, mut detectors: impl Iterator<Item = &'a str>) -> bool {
         self.agent.as_ref().is_none_or(|glob| glob.matches(agent))
-            && self.rule.detector.as_ref().is_none_or(|d| d == detector)
+            && self
+                .rule
+                .detector
+                .as_ref()
+                .is_none_or(|wanted| detectors.any(|found| found == wanted))
+    }
+
+    /// Whether each agent is answered to by itself: nobody is stopped for what others did.
+    fn of_each(&self) -> bool {
+        self.rule.action != ResponseAction::Alert && self.rule.scope != ResponseScope::Agent
     }
 }
 
@@ -322,6 +341,7 @@ fn response_id(rule: &str, subject: &str, alert: &str) -> String {
 /// What one look at alerts has found already.
 #[derive(Default)]
 struct Look {
+    now: UnixNanos,
     /// Since when a rule answers to a subject again.
     last: HashMap<(String, String), Option<UnixNanos>>,
     /// Agents that were stopped within the hour.
@@ -460,7 +480,10 @@ impl Runtime {
             return Ok(0);
         }
         let until = Instant::now() + LOOK;
-        let mut look = Look::default();
+        let mut look = Look {
+            now,
+            ..Look::default()
+        };
         let mut mark = store.response_mark(tenant)?;
         loop {
             let page = store.alerts_after(tenant, mark, PAGE)?;
@@ -473,8 +496,12 @@ impl Runtime {
                 last.seq.saturating_sub(1)
             };
             for alert in page.iter().filter(|alert| alert.seq <= through) {
-                for armed in &of.armed {
-                    if let Some(row) = self.set_off(tenant, of, armed, alert, &mut look, now)? {
+                for (armed, subject) in of.armed.iter().flat_map(|armed| {
+                    let subjects = armed.rule.scope.subjects(alert);
+                    subjects.into_iter().map(move |subject| (armed, subject))
+                }) {
+                    let begins = self.set_off(tenant, of, armed, alert, subject, &mut look)?;
+                    if let Some(row) = begins {
                         self.begin_response(tenant, &armed.rule, &row, alert)?;
                         self.carry_out(tenant, &row)?;
                         look.begun += 1;
@@ -490,27 +517,35 @@ impl Runtime {
         Ok(look.begun)
     }
 
-    /// The response that this alert sets off by this rule.
+    /// The response that this alert sets off by this rule for one of its subjects.
     fn set_off(
         &self,
         tenant: &str,
         of: &OfTenant,
         armed: &Armed,
         alert: &AlertRow,
+        subject: &str,
         look: &mut Look,
-        now: UnixNanos,
     ) -> Result<Option<ResponseRow>, RuntimeError> {
-        let rule = &armed.rule;
-        let subject = rule.scope.subject(alert);
+        let (rule, now) = (&armed.rule, look.now);
         let fits = !subject.is_empty()
             && !matches!(&*alert.cause.kind, "response" | "stopped")
             && level_rank(&alert.level) >= armed.rank
-            && armed.counts(&alert.agent_id, &alert.cause.detector);
+            && armed.counts(&alert.agent_id, alert.cause.detectors())
+            && (rule.scope != ResponseScope::Detector
+                || rule.detector.as_ref().is_none_or(|d| d == subject));
         if !fits {
             return Ok(None);
         }
         let store = &self.inner.store;
-        let named = format!("{}:{subject}", rule.scope.name());
+        // Otherwise one agent, by what it does itself, has another one stopped, or keeps a rule from
+        // answering to another one.
+        let (scope, of_whom) = if armed.of_each() {
+            (ResponseScope::Agent, &*alert.agent_id)
+        } else {
+            (rule.scope, subject)
+        };
+        let named = format!("{}:{of_whom}", scope.name());
         let key = (rule.id.clone(), named.clone());
         let last = match look.last.get(&key) {
             Some(last) => *last,
@@ -532,20 +567,24 @@ impl Runtime {
         let count = usize::try_from(rule.count).unwrap_or(1);
         // Where a filter lets not all alerts of the subject count, as many are looked through as one
         // page has.
-        let filtered = rule.agent.is_some() && rule.scope != ResponseScope::Agent
+        let filtered = armed.of_each()
+            || rule.agent.is_some() && rule.scope != ResponseScope::Agent
             || rule.detector.is_some() && rule.scope != ResponseScope::Detector;
         let alerts: Vec<String> = store
             .alerts_within(
                 tenant,
-                rule.scope.store(),
-                subject,
+                scope.store(),
+                of_whom,
                 armed.rank,
                 since,
                 alert.seq,
                 if filtered { PAGE_ROWS_MAX } else { count },
             )?
             .into_iter()
-            .filter(|counted| armed.counts(&counted.agent_id, &counted.detector))
+            .filter(|counted| {
+                let detectors = counted.detectors.iter().map(|name| &**name);
+                armed.counts(&counted.agent_id, detectors) && rule.scope.holds(subject, counted)
+            })
             .take(count)
             .map(|counted| counted.id)
             .collect();
@@ -554,9 +593,9 @@ impl Runtime {
         }
         look.last.insert(key, Some(now));
         let stops = rule.action != ResponseAction::Alert && !rule.dry_run;
-        let capped = stops && self.is_capped(tenant, of, &alert.agent_id, look, now)?;
+        let capped = stops && self.is_capped(tenant, of, &alert.agent_id, look)?;
         if !stops || capped {
-            self.count_recent(tenant, look, now)?;
+            self.count_recent(tenant, look)?;
             if look.quiet >= QUIET_PER_HOUR {
                 tracing::warn!(
                     tenant,
@@ -590,9 +629,8 @@ impl Runtime {
         of: &OfTenant,
         agent: &str,
         look: &mut Look,
-        now: UnixNanos,
     ) -> Result<bool, RuntimeError> {
-        self.count_recent(tenant, look, now)?;
+        self.count_recent(tenant, look)?;
         let stopped = look.stopped.get_or_insert_default();
         if stopped.contains(agent) {
             return Ok(false);
@@ -606,19 +644,14 @@ impl Runtime {
 
     /// Reads once in a look what responses did within the hour. One page has them all, as both kinds
     /// are bounded.
-    fn count_recent(
-        &self,
-        tenant: &str,
-        look: &mut Look,
-        now: UnixNanos,
-    ) -> Result<(), RuntimeError> {
+    fn count_recent(&self, tenant: &str, look: &mut Look) -> Result<(), RuntimeError> {
         if look.stopped.is_some() {
             return Ok(());
         }
         let rows = self.inner.store.responses(tenant, false, PAGE_ROWS_MAX)?;
         let recent = rows
             .into_iter()
-            .filter(|row| row.at > now.saturating_sub(HOUR_NS));
+            .filter(|row| row.at > look.now.saturating_sub(HOUR_NS));
         let (quiet, stops): (Vec<_>, Vec<_>) = recent.partition(|row| {
             row.dry_run || row.capped || row.action == ResponseAction::Alert.name()
         });

@@ -11,7 +11,7 @@ use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::model::{Action, UnixNanos};
 use interlock_policy::StoppedTool;
-use interlock_store::{PAGE_ROWS_MAX, TOOL_STOPS_MAX, ToolStop};
+use interlock_store::{TOOL_STOPS_MAX, ToolStop};
 
 use crate::clock::new_id;
 use crate::error::RuntimeError;
@@ -148,11 +148,10 @@ impl Runtime {
         let store = &self.inner.store;
         let _one = self.inner.tool_stops.changing();
         let now = self.now();
-        let known = store.tool_stops(tenant, None, PAGE_ROWS_MAX)?;
-        let stop = known
-            .into_iter()
-            .find(|stop| stop.id == id)
-            .ok_or(RuntimeError::NotFound("tool stop"))?;
+        let stop = match store.tool_stop(tenant, id) {
+            Err(error) if error.is_not_found() => return Err(RuntimeError::NotFound("tool stop")),
+            other => other?,
+        };
         if stop.ended.is_some() {
             return Ok(stop);
         }

@@ -31,6 +31,8 @@ pub const TOOL_STOPS_MAX: usize = 200;
 pub const NOTES_MAX: usize = 200;
 /// Groups of people that are told of one group of alerts.
 pub const NOTIFY_MAX: usize = 16;
+/// Threat vectors that are kept of an alert or a group beside the strongest: more than there are.
+pub(crate) const OTHERS_MAX: usize = 16;
 
 /// Levels from the mildest to the worst.
 pub const LEVELS: [&str; 4] = ["low", "medium", "high", "critical"];
@@ -60,7 +62,10 @@ pub struct AlertCause {
     pub rule: String,
     /// The threat vector of the strongest finding; empty without one.
     pub detector: String,
-    /// The code of that finding.
+    /// The threat vectors of its other findings, so that a stronger one hides none of them; of a group
+    /// those of all its alerts.
+    pub others: Vec<String>,
+    /// The code of the strongest finding.
     pub code: String,
     /// What kind of action it was: one of the listed types, or `custom`.
     pub class: String,
@@ -68,6 +73,16 @@ pub struct AlertCause {
     pub tool: String,
     /// Groups of people that rules want told.
     pub notify: Vec<String>,
+}
+
+impl AlertCause {
+    /// The threat vectors of all findings, the strongest one first.
+    pub fn detectors(&self) -> impl Iterator<Item = &str> {
+        let first = Some(&*self.detector).filter(|name| !name.is_empty());
+        first
+            .into_iter()
+            .chain(self.others.iter().map(|name| &**name))
+    }
 }
 
 fn digest(parts: &[&str]) -> [u8; 32] {
@@ -285,7 +300,8 @@ pub struct Mute {
     pub agent_id: String,
     /// Only of this rule; empty for any.
     pub rule: String,
-    /// Only of this detector; empty for any.
+    /// Only what this detector found; empty for any. A group with findings of several is silenced
+    /// once there are mutes for each of them.
     pub detector: String,
     /// Why.
     pub reason: String,
@@ -342,14 +358,14 @@ impl Mute {
         self.ended.is_none() && now < self.expires
     }
 
-    /// Whether it is about this group.
+    /// Whether it is about what this detector found in this group.
     #[must_use]
-    pub fn covers(&self, group: &AlertGroup) -> bool {
+    pub fn covers(&self, group: &AlertGroup, detector: &str) -> bool {
         let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
         fits(&self.fingerprint, &group.fingerprint)
             && fits(&self.agent_id, &group.agent_id)
             && fits(&self.rule, &group.cause.rule)
-            && fits(&self.detector, &group.cause.detector)
+            && fits(&self.detector, detector)
     }
 }
 
@@ -414,8 +430,10 @@ pub struct CountedAlert {
     pub id: String,
     /// The agent.
     pub agent_id: String,
-    /// The detector.
-    pub detector: String,
+    /// The tool.
+    pub tool: String,
+    /// All detectors that found something, the strongest first.
+    pub detectors: Vec<String>,
 }
 
 /// What a count of alerts is about.
@@ -425,7 +443,7 @@ pub enum AlertScope {
     Agent,
     /// One tool.
     Tool,
-    /// One detector.
+    /// One detector, also where another one found something stronger.
     Detector,
 }
 
@@ -559,6 +577,12 @@ pub trait TriageStore {
         at: Option<UnixNanos>,
         limit: usize,
     ) -> Result<Vec<ToolStop>>;
+
+    /// One stop of a tool, also one that has ended.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has none with that id.
+    fn tool_stop(&self, tenant: &str, id: &str) -> Result<ToolStop>;
 
     /// Ends the stop of a tool; the first end stands. Raises the `control` epoch.
     ///

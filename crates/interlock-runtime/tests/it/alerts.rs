@@ -6,12 +6,12 @@ use std::time::Duration;
 use interlock_core::model::{Effect, Principal, Value, reason::code};
 use interlock_runtime::{
     Clock, Options, ResponseAction, ResponseRule, ResponseRules, ResponseScope, Runtime,
-    RuntimeError,
+    RuntimeError, SentRecord,
 };
 use interlock_store::journal::fault::{FaultVfs, Survival};
 use interlock_store::journal::{Journal, JournalOptions};
 use interlock_store::{
-    AlertGroup, GroupFilter, GroupState, Mute, SqliteOptions, SqliteStore, Triage,
+    AlertGroup, GroupFilter, GroupState, Mute, SqliteOptions, SqliteStore, ToolStop, Triage,
 };
 
 use crate::world::{HOUR, MINUTE, SECOND, TENANT, World, check, end, expect, records};
@@ -440,6 +440,160 @@ fn names_without_end_hide_no_stop() {
     groups(&runtime);
     assert_eq!(answered(&runtime), 101);
     assert!(is_paused(&runtime, "bot"));
+    end(runtime);
+}
+
+#[test]
+fn no_agent_has_another_one_stopped() {
+    let world = World::policy(POLICY);
+    let runtime = world.open();
+    let wide = |id: &str, scope, action| ResponseRule {
+        id: id.to_owned(),
+        scope,
+        ..rule(action)
+    };
+    let rules = vec![
+        wide("undo", ResponseScope::Tool, ResponseAction::Rollback),
+        wide("halt", ResponseScope::Detector, ResponseAction::Pause),
+        wide("tell", ResponseScope::Tool, ResponseAction::Alert),
+    ];
+    arm(&runtime, rules, 10);
+    let bad =
+        |agent: &str, n: usize| call(agent, "shell", n).replace("\"x/", "\"x?q=' OR '1'='1' --/");
+    for n in 0..2 {
+        check(&runtime, &bad("hostile", n));
+    }
+    check(&runtime, &bad("honest", 0));
+    let all = groups(&runtime);
+    assert!(
+        all.iter().all(|g| g.cause.detector == "sql_injection"),
+        "{all:?}"
+    );
+    // Three alerts with one tool: people are told, and nobody is stopped for another one's.
+    assert_eq!(answered(&runtime), 1);
+    assert!(!is_paused(&runtime, "honest") && !is_paused(&runtime, "hostile"));
+    assert!(runtime.rollbacks(TENANT).is_empty());
+    // What an agent does itself stops it, once by each rule.
+    check(&runtime, &bad("hostile", 3));
+    groups(&runtime);
+    assert_eq!(answered(&runtime), 3);
+    assert!(is_paused(&runtime, "hostile") && !is_paused(&runtime, "honest"));
+    let [order] = &*runtime.rollbacks(TENANT) else {
+        panic!("not one rollback")
+    };
+    assert_eq!(&*order.agent, "hostile");
+    // And keeps the rules from stopping no other one.
+    for n in 1..3 {
+        check(&runtime, &bad("honest", n));
+    }
+    groups(&runtime);
+    assert_eq!(answered(&runtime), 5);
+    assert!(is_paused(&runtime, "honest"));
+    end(runtime);
+}
+
+#[test]
+fn a_stronger_finding_hides_no_other_from_a_response() {
+    let world = World::policy(POLICY);
+    let runtime = world.open();
+    let both = |agent: &str| {
+        format!(
+            r#"{{"agent_id":"{agent}","action_type":"api_call","tool":"shell","resource":"x","arguments":{{"sql":"SELECT * FROM t WHERE a = '' OR '1'='1' -- ","card":"4111 1111 1111 1111","html":"<script>alert(1)</script>"}}}}"#
+        )
+    };
+    check(&runtime, &both("probe"));
+    let all = groups(&runtime);
+    let [probe] = &*all else { panic!("{all:?}") };
+    let milder = probe.cause.others.first().expect("two findings").clone();
+    assert_ne!(milder, probe.cause.detector);
+    let by = |id: &str, scope| ResponseRule {
+        id: id.to_owned(),
+        scope,
+        count: 1,
+        detector: Some(milder.clone()),
+        ..rule(ResponseAction::Pause)
+    };
+    arm(&runtime, vec![by("filter", ResponseScope::Agent)], 10);
+    check(&runtime, &both("one"));
+    groups(&runtime);
+    runtime.tick();
+    assert!(is_paused(&runtime, "one"));
+    arm(&runtime, vec![by("scope", ResponseScope::Detector)], 10);
+    check(&runtime, &both("two"));
+    groups(&runtime);
+    runtime.tick();
+    assert!(is_paused(&runtime, "two") && !is_paused(&runtime, "probe"));
+    end(runtime);
+}
+
+/// The names in what clients decided are theirs; groups and people are not.
+#[test]
+fn clients_name_no_rule_and_tell_nobody() {
+    let world = World::policy(POLICY);
+    let runtime = world.open();
+    let sent = |n: u64, rule: &str| {
+        let id = format!("0190f3b0-0000-7000-8000-0000000000{n:02x}");
+        SentRecord {
+            seq: n,
+            kind: "decision".to_owned(),
+            body: format!(
+                r#"{{"v":1,"ts":"2026-11-21T00:00:00Z","kind":"decision","id":"{id}","agent":"bot","session":"","type":"api_call","tool":"t","effect":"block","decided":"block","risk":70,"program":"00","rules":[["{rule}","rule","block",1,0]],"obligations":[["notify","board"]],"reasons":[]}}"#
+            ),
+        }
+    };
+    let mut records: Vec<SentRecord> = (0..20).map(|n| sent(n, &format!("made-up-{n}"))).collect();
+    records.push(sent(20, "no-shell"));
+    records.push(sent(21, &"x".repeat(100_000)));
+    let taken = runtime
+        .receive(&Principal::local(), "k", "log", &records)
+        .expect("taken");
+    assert_eq!((taken.taken, taken.refused.len()), (21, 1), "{taken:?}");
+    assert!(taken.refused[0].1.contains("`rules`"), "{taken:?}");
+    let check = |all: &[AlertGroup]| {
+        let mut found: Vec<_> = all
+            .iter()
+            .map(|g| (&*g.cause.rule, g.count, g.cause.notify.join(",")))
+            .collect();
+        found.sort_unstable();
+        let wanted = [("", 20, String::new()), ("no-shell", 1, "team".to_owned())];
+        assert_eq!(found, wanted);
+    };
+    check(&groups(&runtime));
+    end(runtime);
+    let runtime = world.open();
+    check(&groups(&runtime));
+    end(runtime);
+}
+
+#[test]
+fn a_stop_behind_many_others_is_ended() {
+    let world = World::policy(POLICY);
+    let runtime = world.open();
+    let first = runtime
+        .stop_tool(TENANT, "ann", "db.query", "", "", None)
+        .expect("stopped");
+    let store = runtime.store();
+    for n in 0..1_001 {
+        let later = ToolStop {
+            id: format!("later-{n}"),
+            created: first.created + 1 + n,
+            ..first.clone()
+        };
+        store.insert_tool_stop(TENANT, &later).expect("stopped");
+        store
+            .end_tool_stop(TENANT, &later.id, "ann", later.created)
+            .expect("ended");
+    }
+    let ended = runtime
+        .start_tool(TENANT, "bo", &first.id)
+        .expect("started");
+    assert_eq!(ended.ended.map(|(_, by)| by).as_deref(), Some("bo"));
+    expect(
+        &runtime,
+        &call("bot", "db.query", 0),
+        Effect::Allow,
+        code::DEFAULT,
+    );
     end(runtime);
 }
 

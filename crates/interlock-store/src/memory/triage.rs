@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::model::{AlertRow, OutboxRow, check_page};
 use crate::triage::{
     AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
-    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseRow,
+    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, OTHERS_MAX, ResponseRow,
     TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint, group_id,
     level_rank, overflow_fingerprint,
 };
@@ -89,6 +89,7 @@ pub(super) fn put(tables: &mut Tables, tenant: &str, row: AlertRow) {
                 key_id: row.cause.key_id.clone(),
                 tool: String::new(),
                 notify: Vec::new(),
+                others: Vec::new(),
                 ..if overflow {
                     AlertCause::default()
                 } else {
@@ -123,6 +124,11 @@ pub(super) fn put(tables: &mut Tables, tenant: &str, row: AlertRow) {
             group.cause.notify.push(name.clone());
         }
     }
+    for name in row.cause.others.iter().filter(|_| !group.overflow) {
+        if group.cause.others.len() < OTHERS_MAX && !group.cause.others.contains(name) {
+            group.cause.others.push(name.clone());
+        }
+    }
     tables.alert_groups.insert(key(tenant, &row.id), id);
     tables.alerts.insert(key(tenant, &row.id), row);
 }
@@ -140,9 +146,13 @@ fn shown(tables: &Tables, tenant: &str, group: &AlertGroup, now: UnixNanos) -> A
         group.version = done.version;
         group.changed = Some((done.at, done.by.clone()));
     }
-    group.muted_by = of_tenant(&tables.mutes, tenant)
-        .find(|(_, mute)| mute.holds(now) && mute.covers(&group))
-        .map(|(id, _)| id.to_owned());
+    let by = |detector: &str| {
+        of_tenant(&tables.mutes, tenant)
+            .find(|(_, mute)| mute.holds(now) && mute.covers(&group, detector))
+            .map(|(id, _)| id.to_owned())
+    };
+    let all = group.cause.others.iter().all(|other| by(other).is_some());
+    group.muted_by = by(&group.cause.detector).filter(|_| all);
     group
 }
 
@@ -419,6 +429,13 @@ impl TriageStore for MemoryStore {
         Ok(rows)
     }
 
+    fn tool_stop(&self, tenant: &str, id: &str) -> Result<ToolStop> {
+        let tables = self.tables();
+        let stop = tables.tool_stops.get(&key(tenant, id));
+        stop.cloned()
+            .ok_or_else(|| StoreError::not_found("tool stop", id))
+    }
+
     fn end_tool_stop(&self, tenant: &str, id: &str, by: &str, now: UnixNanos) -> Result<ToolStop> {
         let mut tables = self.tables();
         let stop = tables.tool_stops.get_mut(&key(tenant, id));
@@ -458,13 +475,10 @@ impl TriageStore for MemoryStore {
             .iter()
             .filter(|((t, _), _)| t == tenant)
             .map(|(_, row)| row)
-            .filter(|row| {
-                subject
-                    == match scope {
-                        AlertScope::Agent => &row.agent_id,
-                        AlertScope::Tool => &row.cause.tool,
-                        AlertScope::Detector => &row.cause.detector,
-                    }
+            .filter(|row| match scope {
+                AlertScope::Agent => subject == row.agent_id,
+                AlertScope::Tool => subject == row.cause.tool,
+                AlertScope::Detector => row.cause.detectors().any(|name| name == subject),
             })
             .filter(|row| level_rank(&row.level).max(1) >= rank && row.created >= since)
             .filter(|row| row.seq <= through && !matches!(&*row.cause.kind, "response" | "stopped"))
@@ -474,7 +488,8 @@ impl TriageStore for MemoryStore {
         let counted = rows.into_iter().map(|row| CountedAlert {
             id: row.id.clone(),
             agent_id: row.agent_id.clone(),
-            detector: row.cause.detector.clone(),
+            tool: row.cause.tool.clone(),
+            detectors: row.cause.detectors().map(str::to_owned).collect(),
         });
         Ok(counted.collect())
     }

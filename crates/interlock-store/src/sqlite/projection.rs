@@ -8,7 +8,7 @@ use super::search::Touched;
 use super::{Result, SqliteStore, idempotency, triage};
 use crate::model::{ActionOutcome, ActionRow, AlertRow, IdempotencyRow, Rollback};
 use crate::traits::{Projection, ProjectionStore};
-use crate::triage::{ResponseEnd, ResponseRow};
+use crate::triage::{OTHERS_MAX, ResponseEnd, ResponseRow};
 
 struct Batch<'a>(&'a Transaction<'a>, Touched);
 
@@ -183,9 +183,9 @@ impl Projection for Batch<'_> {
         self.0
             .prepare_cached(
                 "INSERT INTO alert (tenant, seq, id, agent_id, action_id, level, message, created,
-                 rank, group_id, kind, key_id, rule, detector, code, class, tool, notify)
+                 rank, group_id, kind, key_id, rule, detector, code, class, tool, notify, others)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18)",
+                 ?17, ?18, ?19)",
             )?
             .execute(params![
                 tenant,
@@ -205,8 +205,23 @@ impl Projection for Batch<'_> {
                 cause.code,
                 cause.class,
                 cause.tool,
-                list_to_text(&cause.notify)?
+                list_to_text(&cause.notify)?,
+                list_to_text(&cause.others)?
             ])?;
+        for detector in cause.detectors().take(1 + OTHERS_MAX) {
+            self.0
+                .prepare_cached(
+                    "INSERT INTO alert_detector (tenant, detector, rank, seq, alert_id)
+                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    tenant,
+                    detector,
+                    crate::triage::level_rank(&row.level).max(1),
+                    to_i64("seq", row.seq)?,
+                    row.id
+                ])?;
+        }
         Ok(())
     }
 
@@ -263,7 +278,7 @@ impl ProjectionStore for SqliteStore {
         self.write(|tx| {
             tx.execute_batch(
                 "DELETE FROM action; DELETE FROM action_block; DELETE FROM action_column;
-                 DELETE FROM alert; DELETE FROM alert_group;
+                 DELETE FROM alert; DELETE FROM alert_detector; DELETE FROM alert_group;
                  DELETE FROM response; DELETE FROM projection;
                  UPDATE agent SET total = 0, flagged = 0, blocked = 0, held = 0, rolled_back = 0,
                  risk_milli_sum = 0, last_seen = NULL;",

@@ -5,6 +5,7 @@ ALTER TABLE alert ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 ALTER TABLE alert ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE alert ADD COLUMN rule TEXT NOT NULL DEFAULT '';
 ALTER TABLE alert ADD COLUMN detector TEXT NOT NULL DEFAULT '';
+ALTER TABLE alert ADD COLUMN others TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE alert ADD COLUMN code TEXT NOT NULL DEFAULT '';
 ALTER TABLE alert ADD COLUMN class TEXT NOT NULL DEFAULT '';
 ALTER TABLE alert ADD COLUMN tool TEXT NOT NULL DEFAULT '';
@@ -14,7 +15,16 @@ UPDATE alert SET kind = 'decision', rank =
 CREATE INDEX alert_member ON alert (tenant, group_id, seq);
 CREATE INDEX alert_agent ON alert (tenant, agent_id, rank, seq);
 CREATE INDEX alert_tool ON alert (tenant, tool, rank, seq);
-CREATE INDEX alert_detector ON alert (tenant, detector, rank, seq);
+
+-- The alerts of each detector that found something, the strongest or not.
+CREATE TABLE alert_detector (
+  tenant TEXT NOT NULL,
+  detector TEXT NOT NULL,
+  rank INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  alert_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, detector, rank, seq, alert_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE alert_group (
   tenant TEXT NOT NULL,
@@ -26,6 +36,7 @@ CREATE TABLE alert_group (
   agent_id TEXT NOT NULL,
   rule TEXT NOT NULL,
   detector TEXT NOT NULL,
+  others TEXT NOT NULL DEFAULT '[]',
   code TEXT NOT NULL,
   class TEXT NOT NULL,
   notify TEXT NOT NULL DEFAULT '[]',

@@ -30,6 +30,9 @@ CREATE TABLE action_column (
 -- The rows are made anew from the journal and the vault, with the new columns.
 DELETE FROM action;
 DELETE FROM alert;
+DELETE FROM alert_detector;
+DELETE FROM alert_group;
+DELETE FROM response;
 DELETE FROM projection;
 UPDATE agent SET total = 0, flagged = 0, blocked = 0, held = 0, rolled_back = 0,
   risk_milli_sum = 0, last_seen = NULL;

@@ -11,15 +11,19 @@ use crate::error::StoreError;
 use crate::model::{AlertRow, check_page};
 use crate::triage::{
     AlertCause, AlertGroup, AlertScope, CountedAlert, GROUP_WINDOW_NS, GroupFilter, GroupNote,
-    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, ResponseEnd, ResponseRow,
-    TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint, group_id,
-    level_rank, overflow_fingerprint, rank_level,
+    GroupState, KEY_GROUPS_MAX, MUTES_MAX, Mute, NOTES_MAX, NOTIFY_MAX, OTHERS_MAX, ResponseEnd,
+    ResponseRow, TENANT_GROUPS_MAX, TOOL_STOPS_MAX, ToolStop, Triage, TriageStore, fingerprint,
+    group_id, level_rank, overflow_fingerprint, rank_level,
 };
 
-/// Whether a mute covers group `g` at the time `?2`; its id.
-const MUTED: &str = "(SELECT m.id FROM mute m WHERE m.tenant = g.tenant AND m.ended IS NULL
+/// Whether mutes cover group `g` at the time `?2`, all that was found in it; the id of one.
+const MUTED: &str = "(CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(g.others) o WHERE NOT EXISTS
+    (SELECT 1 FROM mute m WHERE m.tenant = g.tenant AND m.ended IS NULL
     AND m.expires > ?2 AND m.fingerprint IN ('', g.fingerprint) AND m.agent_id IN ('', g.agent_id)
-    AND m.rule IN ('', g.rule) AND m.detector IN ('', g.detector) LIMIT 1)";
+    AND m.rule IN ('', g.rule) AND m.detector IN ('', o.value)))
+    THEN (SELECT m.id FROM mute m WHERE m.tenant = g.tenant AND m.ended IS NULL
+    AND m.expires > ?2 AND m.fingerprint IN ('', g.fingerprint) AND m.agent_id IN ('', g.agent_id)
+    AND m.rule IN ('', g.rule) AND m.detector IN ('', g.detector) LIMIT 1) END)";
 
 /// How far people are: what happened after it was resolved opens it again.
 const STATE: &str = "CASE WHEN s.state = 'resolved' AND g.last_seq > s.seen_seq THEN 'open'
@@ -44,6 +48,7 @@ fn cause(row: &Row<'_>, tool: &str) -> Result<AlertCause> {
         key_id: get(row, "key_id")?,
         rule: get(row, "rule")?,
         detector: get(row, "detector")?,
+        others: list_from_text("others", &get::<String>(row, "others")?)?,
         code: get(row, "code")?,
         class: get(row, "class")?,
         tool: if tool.is_empty() {
@@ -186,12 +191,13 @@ pub(super) fn put_in_group(tx: &Transaction<'_>, tenant: &str, row: &AlertRow) -
                 name.to_owned()
             }
         };
+        let others: &[String] = if overflow { &[] } else { &row.cause.others };
         tx.prepare_cached(
             "INSERT INTO alert_group (tenant, id, fingerprint, overflow, kind, key_id, agent_id,
              rule, detector, code, class, notify, message, rank, count, first_seen, last_seen,
-             first_alert, last_alert, last_seq)
+             first_alert, last_alert, last_seq, others)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, ?15, ?15,
-             ?16, ?16, ?17)",
+             ?16, ?16, ?17, ?18)",
         )?
         .execute(params![
             tenant,
@@ -217,7 +223,8 @@ pub(super) fn put_in_group(tx: &Transaction<'_>, tenant: &str, row: &AlertRow) -
             rank,
             at,
             row.id,
-            to_i64("seq", row.seq)?
+            to_i64("seq", row.seq)?,
+            list_to_text(others)?
         ])?;
         return Ok(id);
     };
@@ -235,26 +242,44 @@ pub(super) fn put_in_group(tx: &Transaction<'_>, tenant: &str, row: &AlertRow) -
         row.id,
         to_i64("seq", row.seq)?
     ])?;
-    if !row.cause.notify.is_empty() {
-        let kept: Option<String> = one(
-            tx,
-            "SELECT notify FROM alert_group WHERE tenant = ?1 AND id = ?2",
-            params![tenant, id],
-            |row| get(row, "notify"),
-        )?;
-        let mut all = list_from_text("notify", kept.as_deref().unwrap_or("[]"))?;
-        let before = all.len();
-        for name in &row.cause.notify {
-            if all.len() < NOTIFY_MAX && !all.contains(name) {
-                all.push(name.clone());
-            }
-        }
-        if all.len() > before {
-            tx.prepare_cached("UPDATE alert_group SET notify = ?3 WHERE tenant = ?1 AND id = ?2")?
-                .execute(params![tenant, id, list_to_text(&all)?])?;
-        }
+    add_names(tx, tenant, &id, "notify", &row.cause.notify, NOTIFY_MAX)?;
+    if !overflow {
+        add_names(tx, tenant, &id, "others", &row.cause.others, OTHERS_MAX)?;
     }
     Ok(id)
+}
+
+/// Adds names to a list of a group, as many as it may have.
+fn add_names(
+    tx: &Transaction<'_>,
+    tenant: &str,
+    id: &str,
+    column: &'static str,
+    names: &[String],
+    max: usize,
+) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let kept: Option<String> = one(
+        tx,
+        &format!("SELECT {column} FROM alert_group WHERE tenant = ?1 AND id = ?2"),
+        params![tenant, id],
+        |row| get(row, column),
+    )?;
+    let mut all = list_from_text(column, kept.as_deref().unwrap_or("[]"))?;
+    let before = all.len();
+    for name in names {
+        if all.len() < max && !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    if all.len() > before {
+        let sql = format!("UPDATE alert_group SET {column} = ?3 WHERE tenant = ?1 AND id = ?2");
+        tx.prepare_cached(&sql)?
+            .execute(params![tenant, id, list_to_text(&all)?])?;
+    }
+    Ok(())
 }
 
 pub(super) fn put_response(tx: &Transaction<'_>, tenant: &str, row: &ResponseRow) -> Result<()> {
@@ -699,6 +724,16 @@ impl TriageStore for SqliteStore {
         query.rows(&self.reader(), stop)
     }
 
+    fn tool_stop(&self, tenant: &str, id: &str) -> Result<ToolStop> {
+        one(
+            &self.reader(),
+            "SELECT * FROM tool_stop WHERE tenant = ?1 AND id = ?2",
+            params![tenant, id],
+            stop,
+        )?
+        .ok_or_else(|| StoreError::not_found("tool stop", id))
+    }
+
     fn end_tool_stop(&self, tenant: &str, id: &str, by: &str, now: UnixNanos) -> Result<ToolStop> {
         self.write(|tx| {
             tx.prepare_cached(
@@ -738,10 +773,19 @@ impl TriageStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<CountedAlert>> {
         check_page(limit)?;
-        let column = match scope {
-            AlertScope::Agent => "agent_id",
-            AlertScope::Tool => "tool",
-            AlertScope::Detector => "detector",
+        let of = match scope {
+            AlertScope::Agent => "alert a WHERE a.agent_id = ?2",
+            AlertScope::Tool => "alert a WHERE a.tool = ?2",
+            AlertScope::Detector => {
+                "alert_detector d CROSS JOIN alert a ON a.tenant = d.tenant AND a.id = d.alert_id
+                 WHERE d.detector = ?2"
+            }
+        };
+        // The table whose index has the order.
+        let by = if scope == AlertScope::Detector {
+            "d"
+        } else {
+            "a"
         };
         let reader = self.reader();
         let mut found: Vec<(i64, CountedAlert)> = Vec::new();
@@ -750,9 +794,9 @@ impl TriageStore for SqliteStore {
             found.extend(all(
                 &reader,
                 &format!(
-                    "SELECT * FROM (SELECT id, seq, created, agent_id, detector FROM alert
-                       WHERE tenant = ?1 AND {column} = ?2 AND rank = ?3 AND seq <= ?5
-                       AND kind NOT IN ('response', 'stopped') ORDER BY seq DESC LIMIT ?6)
+                    "SELECT * FROM (SELECT a.* FROM {of} AND {by}.tenant = ?1 AND {by}.rank = ?3
+                       AND {by}.seq <= ?5 AND a.kind NOT IN ('response', 'stopped')
+                       ORDER BY {by}.seq DESC LIMIT ?6)
                      WHERE created >= ?4"
                 ),
                 params![
@@ -764,10 +808,12 @@ impl TriageStore for SqliteStore {
                     count(limit)
                 ],
                 |row| {
+                    let cause = cause(row, "tool")?;
                     let counted = CountedAlert {
                         id: get(row, "id")?,
                         agent_id: get(row, "agent_id")?,
-                        detector: get(row, "detector")?,
+                        detectors: cause.detectors().map(str::to_owned).collect(),
+                        tool: cause.tool,
                     };
                     Ok((get(row, "seq")?, counted))
                 },

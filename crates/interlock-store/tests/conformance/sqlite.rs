@@ -4,7 +4,8 @@ use std::path::Path;
 
 use interlock_core::approval::Verdict;
 use interlock_store::{
-    AgentStore as _, ApprovalStore as _, SqliteOptions, SqliteStore, StoreError,
+    AgentStore as _, AlertCause, AlertRow, AlertStore as _, ApprovalStore as _, GroupFilter,
+    ProjectionStore as _, SqliteOptions, SqliteStore, StoreError, TriageStore as _,
 };
 
 use super::approvals::vote;
@@ -66,6 +67,65 @@ fn a_later_schema_is_refused_and_left_alone() {
         .query_row("SELECT count(*) FROM agent", [], |row| row.get(0))
         .unwrap();
     assert_eq!(agents, 0);
+}
+
+/// What the last release with no groups of alerts has left.
+#[test]
+fn alerts_from_before_there_were_groups_leave_none_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA application_id = 0x494c434b;
+             CREATE TABLE migration (version INTEGER PRIMARY KEY) STRICT",
+        )
+        .unwrap();
+    for (version, sql) in [
+        (1, include_str!("../../src/sqlite/schema_1.sql")),
+        (2, include_str!("../../src/sqlite/schema_2.sql")),
+        (3, include_str!("../../src/sqlite/schema_3.sql")),
+        (4, include_str!("../../src/sqlite/schema_4.sql")),
+    ] {
+        connection.execute_batch(sql).unwrap();
+        connection
+            .execute("INSERT INTO migration (version) VALUES (?1)", [version])
+            .unwrap();
+    }
+    connection
+        .execute_batch(
+            "INSERT INTO alert (tenant, seq, id, agent_id, level, message, created)
+             VALUES ('t', 1, 'alert-1', 'a', 'high', 'm', 1), ('t', 2, 'alert-2', 'b', 'low', 'm', 2);
+             INSERT INTO alert_acknowledgement (tenant, alert_id, at, by)
+             VALUES ('t', 'alert-1', 9, 'ann')",
+        )
+        .unwrap();
+    drop(connection);
+    let store = open(&path).unwrap();
+    let groups = || {
+        let all = GroupFilter::default();
+        store.alert_groups("t", &all, 10, 10).unwrap()
+    };
+    assert_eq!(groups(), []);
+    assert_eq!(store.responses("t", false, 10).unwrap(), []);
+    assert_eq!(store.projection_position().unwrap(), None);
+    // The record brings them again, each in one group, and what people did with them.
+    for seq in [1, 2] {
+        let row = AlertRow {
+            id: format!("alert-{seq}"),
+            seq,
+            agent_id: "a".to_owned(),
+            action_id: None,
+            level: "high".to_owned(),
+            message: "m".to_owned(),
+            created: 1,
+            cause: AlertCause::default(),
+        };
+        store.apply_batch(&mut |b| b.alert("t", &row)).unwrap();
+    }
+    assert_eq!(groups().iter().map(|g| g.count).collect::<Vec<_>>(), [2]);
+    let kept = store.alert("t", "alert-1").unwrap();
+    assert_eq!(kept.acknowledged, Some((9, "ann".to_owned())));
 }
 
 #[test]

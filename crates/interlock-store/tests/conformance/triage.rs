@@ -13,6 +13,7 @@ pub(super) fn all(make: Make<'_>) {
     people_do_not_overwrite_each_other(&*make());
     what_happens_again_is_open_again(&*make());
     mutes_hold_until_they_end(&*make());
+    a_muted_finding_hides_no_other(&*make());
     tools_are_stopped_until_they_are_not(&*make());
     people_are_told_once_and_then_of_growth(&*make());
     one_key_takes_not_all_messages(&*make());
@@ -35,6 +36,7 @@ fn row(seq: u64, agent: &str, level: &str, rule: &str) -> AlertRow {
             key_id: "k".to_owned(),
             rule: rule.to_owned(),
             detector: "pii".to_owned(),
+            others: Vec::new(),
             code: "pii.iban".to_owned(),
             class: "file_write".to_owned(),
             tool: format!("tool-{seq}"),
@@ -400,6 +402,53 @@ fn mutes_hold_until_they_end(store: &dyn Store) {
     }
 }
 
+fn a_muted_finding_hides_no_other(store: &dyn Store) {
+    put(store, &[row(1, "a", "low", "r")]);
+    let of = |id: &str, detector: &str| Mute {
+        detector: detector.to_owned(),
+        ..mute(id, "a")
+    };
+    store.insert_mute("t", &of("m1", "pii")).unwrap();
+    assert_eq!(only(store).muted_by.as_deref(), Some("m1"));
+    // One that joins the group brings a milder finding along.
+    let mut more = row(2, "a", "low", "r");
+    more.cause.others = vec!["xss".to_owned(), "sql_injection".to_owned()];
+    put(store, &[more.clone()]);
+    assert_eq!(only(store).muted_by, None);
+    let mut listed = only(store).cause.others;
+    listed.sort_unstable();
+    assert_eq!(listed, ["sql_injection", "xss"]);
+    assert_eq!(store.alerts_after("t", 1, 1).unwrap(), [more.clone()]);
+    let heard = GroupFilter {
+        muted: Some(false),
+        ..GroupFilter::default()
+    };
+    assert_eq!(groups(store, &heard).len(), 1);
+    store.insert_mute("t", &of("m2", "xss")).unwrap();
+    assert_eq!(only(store).muted_by, None);
+    // Mutes for each of them together do.
+    store.insert_mute("t", &of("m3", "sql_injection")).unwrap();
+    assert_eq!(only(store).muted_by.as_deref(), Some("m1"));
+    store.end_mute("t", "m1", "bo", 200).unwrap();
+    assert_eq!(only(store).muted_by, None);
+    // So does one for any detector.
+    store.insert_mute("t", &of("m4", "")).unwrap();
+    assert_eq!(only(store).muted_by.as_deref(), Some("m4"));
+    // It counts for each of its detectors, also after a rebuild.
+    let count = |detector: &str| {
+        let found = store.alerts_within("t", AlertScope::Detector, detector, 1, 0, 9, 10);
+        found.unwrap()
+    };
+    assert_eq!((count("pii").len(), count("ssrf").len()), (2, 0));
+    let [counted] = &*count("xss") else { panic!() };
+    assert_eq!((&*counted.id, &*counted.tool), ("alert-2", "tool-2"));
+    assert_eq!(counted.detectors, ["pii", "xss", "sql_injection"]);
+    store.reset_projection().unwrap();
+    assert_eq!(count("xss"), []);
+    put(store, &[more]);
+    assert_eq!(count("xss").len(), 1);
+}
+
 fn tools_are_stopped_until_they_are_not(store: &dyn Store) {
     let stop = |id: &str, tool: &str, expires| ToolStop {
         id: id.to_owned(),
@@ -426,6 +475,11 @@ fn tools_are_stopped_until_they_are_not(store: &dyn Store) {
     );
     let ended = store.end_tool_stop("t", "s1", "bo", 300).unwrap();
     assert_eq!(ended.ended, Some((300, "bo".into())));
+    assert_eq!(store.tool_stop("t", "s1").unwrap(), ended);
+    for (tenant, id) in [("t", "s3"), ("other", "s1")] {
+        let none = store.tool_stop(tenant, id).unwrap_err();
+        assert!(none.is_not_found());
+    }
     assert_eq!(store.tool_stops("t", Some(300), 10).unwrap(), []);
     assert_eq!(store.tool_stops("t", None, 10).unwrap().len(), 2);
     assert!(

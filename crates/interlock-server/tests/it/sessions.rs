@@ -424,6 +424,12 @@ fn a_disabled_user_is_out_at_once() {
     let made = server.post("/api/keys", &body);
     assert_eq!(made.status, 201, "{}", made.text);
     let key = made.field("key");
+    let told = format!(
+        "{}, role approver, user {}, label laptop",
+        made.field("id"),
+        ana.id
+    );
+    assert!(record(&server).contains(&told), "{told}");
     let who = || server.call("GET", "/api/whoami", &key, "");
     assert_eq!(who().field("subject"), "ana");
     assert_eq!(ana.browser.get("/api/whoami").status, 200);

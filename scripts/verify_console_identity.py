@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import secrets
 import struct
 import sys
 import threading
@@ -88,8 +89,9 @@ def over_http(api):
 
     invited = api("POST", "/api/users", {"login": "over-http", "role": "auditor"})
     token = invited["invitation"]["path"].split("#")[1]
-    _, offer = ask("POST", "/api/join/look", {"token": token})
-    taken = {"token": token, "password": PASSWORD, "code": one_time_code(offer["secret"])}
+    nonce = secrets.token_hex(16)
+    _, offer = ask("POST", "/api/join/look", {"token": token, "nonce": nonce})
+    taken = {"token": token, "nonce": nonce, "password": PASSWORD, "code": one_time_code(offer["secret"])}
     cookie, joined = ask("POST", "/api/join", taken)
     signed = {"login": "over-http", "password": PASSWORD, "code": joined["recovery_codes"][0]}
     ask("POST", "/api/session", signed)

@@ -148,7 +148,7 @@ function press(name: string): void {
 }
 
 /** What can be done on a screen: where one can go, and what its keys do. */
-function commandsOf(screen: Screen | undefined, open: { help: () => void }): Command[] {
+export function commandsOf(screen: Screen | undefined, open: { help: () => void; out: () => void }): Command[] {
   const here = HELP.filter(([where]) => where === screen?.name || (screen?.path === 'runs' && where === 'Replay')).flatMap(([, keys]) => keys);
   return [
     ...here.flatMap(([keys, does]) => {
@@ -168,7 +168,7 @@ function commandsOf(screen: Screen | undefined, open: { help: () => void }): Com
     { name: 'Light colours', keys: '', run: () => applyTheme('light') },
     { name: 'Dark colours', keys: '', run: () => applyTheme('dark') },
     { name: 'Colours of the system', keys: '', run: () => applyTheme('auto') },
-    { name: 'Sign out', keys: '', run: () => session.end() },
+    { name: 'Sign out', keys: '', run: open.out },
   ];
 }
 
@@ -242,7 +242,7 @@ function Frame({ who }: { who: Who }) {
     '/': () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
   });
 
-  const commands = useMemo(() => commandsOf(screen, { help: () => setHelp(true) }), [screen]);
+  const commands = useMemo(() => commandsOf(screen, { help: () => setHelp(true), out: () => void signOut(who) }), [screen, who]);
   const badge: Readonly<Record<string, number | undefined>> = {
     approvals: stats.data?.approvals_pending,
     alerts: stats.data?.alerts_open,

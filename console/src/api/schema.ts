@@ -2325,6 +2325,12 @@ export interface components {
         };
         /** @description An invitation. */
         InvitationRequest: {
+            /**
+             * @description 32 hexadecimal digits that whoever joins draws at random; the
+             *     secret of one-time codes depends on them, so that whoever made the invitation does not know it.
+             * @example 00112233445566778899aabbccddeeff
+             */
+            nonce: string;
             /** @description The secret of the invitation: what its link has after `#`. */
             token: string;
         };
@@ -2342,6 +2348,11 @@ export interface components {
              * @example 123456
              */
             code: string;
+            /**
+             * @description The nonce with which the invitation was looked at.
+             * @example 00112233445566778899aabbccddeeff
+             */
+            nonce: string;
             /** @description The new password: 12 characters or more. */
             password: string;
             /** @description The secret of the invitation. */

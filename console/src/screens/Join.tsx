@@ -21,6 +21,11 @@ function takeToken(): string {
   return token;
 }
 
+/** 128 random bits of this page: without them nobody who has seen the invitation knows the one-time codes. */
+function drawNonce(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 function Codes({ codes }: { codes: readonly string[] }) {
   return (
     <section className="sign-in-panel">
@@ -50,6 +55,7 @@ function Codes({ codes }: { codes: readonly string[] }) {
 export function Join() {
   const id = useId();
   const [token] = useState(takeToken);
+  const [nonce] = useState(drawNonce);
   const [offer, setOffer] = useState<Offer | null>(null);
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
@@ -63,7 +69,7 @@ export function Join() {
     // What is set up here is for whoever joins, not for a key that this tab had.
     session.end();
     let gone = false;
-    api.post('/api/join/look', { body: { token } }).then(
+    api.post('/api/join/look', { body: { token, nonce } }).then(
       (found) => {
         if (!gone) setOffer(found);
       },
@@ -74,7 +80,7 @@ export function Join() {
     return () => {
       gone = true;
     };
-  }, [token]);
+  }, [token, nonce]);
   useEffect(() => field.current?.focus(), [offer]);
 
   const submit = async (event: FormEvent) => {
@@ -87,7 +93,7 @@ export function Join() {
     setBusy(true);
     setProblem(null);
     try {
-      const joined = await api.post('/api/join', { body: { token, password, code: code.trim() } });
+      const joined = await api.post('/api/join', { body: { token, nonce, password, code: code.trim() } });
       setCodes(joined.recovery_codes);
     } catch (error) {
       setProblem(explain(error));

@@ -24,6 +24,8 @@ pub struct People {
     names: BTreeMap<String, String>,
     groups: BTreeMap<String, Group>,
     owners: Vec<(Glob, String)>,
+    /// By tenant: a person of one may bear the name of somebody in another.
+    disabled: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl People {
@@ -56,6 +58,21 @@ impl People {
     /// Says who owns the agents whose id matches `pattern`.
     pub fn add_owner(&mut self, pattern: &str, person: &str) {
         self.owners.push((Glob::new(pattern), person.to_owned()));
+    }
+
+    /// Says that a person of a tenant may not act any more. Their groups stay as they are: one that
+    /// lost its last member would be everybody's.
+    pub fn disable(&mut self, tenant: &str, person: &str) {
+        let disabled = self.disabled.entry(tenant.to_owned()).or_default();
+        disabled.insert(person.to_owned());
+    }
+
+    /// Whether a person of a tenant may not act any more.
+    #[must_use]
+    pub fn is_disabled(&self, tenant: &str, person: &str) -> bool {
+        self.disabled
+            .get(tenant)
+            .is_some_and(|disabled| disabled.contains(person))
     }
 
     /// The person of this name; the name itself when nobody is known by it.

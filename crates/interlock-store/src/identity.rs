@@ -282,12 +282,18 @@ pub trait IdentityStore {
     /// When the back end fails.
     fn take_recovery(&self, tenant: &str, user_id: &str, hash: &[u8; 32]) -> Result<Option<u32>>;
 
-    /// Begins a session, unless the user is disabled or gone: `false`. The oldest beyond
-    /// [`SESSIONS_MAX`] ends.
+    /// Begins a session, unless the user is disabled or gone, or what is kept of the password is no
+    /// longer `password`, which was checked (`None`: there was none): `false`. So a session cannot
+    /// begin behind a reset that ended all. The oldest beyond [`SESSIONS_MAX`] ends.
     ///
     /// # Errors
     /// When the back end fails.
-    fn begin_session(&self, hash: &[u8; 32], session: &Session) -> Result<bool>;
+    fn begin_session(
+        &self,
+        hash: &[u8; 32],
+        session: &Session,
+        password: Option<&str>,
+    ) -> Result<bool>;
 
     /// The session under this hash and its user, if the user is not disabled, it has not expired,
     /// and it was used since `idle_since`.

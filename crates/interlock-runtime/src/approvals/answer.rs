@@ -9,7 +9,7 @@ use interlock_store::ApprovalRow;
 use super::edit::{Edit, Edited};
 use super::{Answered, not_found};
 use crate::error::RuntimeError;
-use crate::{Runtime, rfc3339};
+use crate::{People, Runtime, rfc3339};
 
 /// What a person says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,14 @@ pub(super) fn may_decide(principal: &Principal) -> Result<(), RuntimeError> {
     ))
 }
 
+/// Whoever is disabled neither agrees nor refuses, whichever way they come.
+pub(super) fn may_act(people: &People, tenant: &str, person: &str) -> Result<(), RuntimeError> {
+    if people.is_disabled(tenant, person) {
+        return Err(RuntimeError::Forbidden(format!("`{person}` is disabled")));
+    }
+    Ok(())
+}
+
 impl Runtime {
     /// Takes a person's answer. The record is durable before this returns; a second answer gets
     /// the first outcome.
@@ -69,6 +77,7 @@ impl Runtime {
         let store = &self.inner.store;
         let people = self.inner.people.load();
         let approver = people.name_of(answer.approver);
+        may_act(&people, tenant, approver)?;
         // Worked out before the lock is taken: it reads the record and decides anew.
         let edited = match answer.say {
             Say::Edit(edit) => match self.edited(tenant, id, edit)? {
@@ -255,6 +264,7 @@ impl Runtime {
         let store = &self.inner.store;
         let people = self.inner.people.load();
         let by = people.name_of(by);
+        may_act(&people, tenant, by)?;
         let _one = self.deciding();
         let now = self.inner.clock.now();
         let mut row = store

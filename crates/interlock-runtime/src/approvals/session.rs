@@ -205,6 +205,7 @@ impl Runtime {
         let row = self.settled_approval(principal, approval)?;
         let people = self.inner.people.load();
         let by = people.name_of(by);
+        super::answer::may_act(&people, tenant, by)?;
         let now = self.inner.clock.now();
         let asked = row.approval.escalations(now);
         if !people.may_agree(by, &row.asked.group, asked)

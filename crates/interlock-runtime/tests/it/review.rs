@@ -211,6 +211,27 @@ fn people_groups_and_four_eyes() {
         answer(&runtime, &id, "mia", Say::Approve).expect("asked by now"),
         State::Approved
     );
+    // Disabled, a person neither agrees nor refuses, under any name, and stays in the group; one of
+    // another tenant is somebody else.
+    let id = ask(&runtime, "pair", 12);
+    let mut without = (*runtime.people()).clone();
+    without.disable("default", "ann");
+    without.disable("other", "uma");
+    let before = runtime.people();
+    runtime.set_people(without);
+    for who in ["ann", "ann's key", "slack:T1/U1"] {
+        for say in [Say::Approve, Say::Deny] {
+            let error = answer(&runtime, &id, who, say).expect_err(who);
+            assert!(error.to_string().contains("is disabled"), "{who}: {error}");
+        }
+    }
+    assert!(runtime.people().may_agree("ann", "finance", 0));
+    assert!(!runtime.people().is_disabled("default", "uma"));
+    runtime.set_people((*before).clone());
+    assert_eq!(
+        answer(&runtime, &id, "ann", Say::Deny).expect("again"),
+        State::Denied
+    );
     // One person under two names is one person.
     let id = ask(&runtime, "pair", 10);
     assert_eq!(

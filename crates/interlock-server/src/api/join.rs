@@ -24,6 +24,13 @@ pub struct InvitationRequest {
     /// The secret of the invitation: what its link has after `#`.
     #[schema(value_type = String, max_length = 64)]
     pub token: Hidden,
+    /// 32 hexadecimal digits that whoever joins draws at random; the
+    /// secret of one-time codes depends on them, so that whoever made the invitation does not know it.
+    #[schema(
+        value_type = String, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$",
+        example = "00112233445566778899aabbccddeeff"
+    )]
+    pub nonce: Hidden,
 }
 
 /// What an invitation is for.
@@ -45,7 +52,7 @@ pub struct OfferBody {
     request_body = InvitationRequest,
     responses(
         (status = 200, description = "What it is for", body = OfferBody),
-        (status = 400, description = "A field is missing or unknown", body = ErrorBody),
+        (status = 400, description = "A field is missing, unknown or of another form", body = ErrorBody),
         (status = 404, description = "It was used, has expired, or was replaced", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 429, description = "There were too many tries", body = ErrorBody),
@@ -53,7 +60,9 @@ pub struct OfferBody {
 )]
 pub async fn look(State(app): State<App>, peer: Peer, body: Bytes) -> ApiResult<Json<OfferBody>> {
     let request: InvitationRequest = json(&body)?;
-    let offer = app.look_at_invitation(request.token.0, &peer).await?;
+    let offer = app
+        .look_at_invitation(request.token.0, &request.nonce.0, &peer)
+        .await?;
     Ok(Json(OfferBody {
         secret: totp::base32(&offer.secret),
         uri: totp::uri(&offer.user.login, &offer.secret),
@@ -69,6 +78,12 @@ pub struct JoinRequest {
     /// The secret of the invitation.
     #[schema(value_type = String, max_length = 64)]
     pub token: Hidden,
+    /// The nonce with which the invitation was looked at.
+    #[schema(
+        value_type = String, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$",
+        example = "00112233445566778899aabbccddeeff"
+    )]
+    pub nonce: Hidden,
     /// The new password: 12 characters or more.
     #[schema(value_type = String, min_length = 12, max_length = 256)]
     pub password: Hidden,
@@ -93,7 +108,7 @@ pub struct JoinedBody {
     request_body = JoinRequest,
     responses(
         (status = 201, description = "The person is signed in; the session is in a cookie", body = JoinedBody),
-        (status = 400, description = "The password may not be chosen, or the code is wrong", body = ErrorBody),
+        (status = 400, description = "The password may not be chosen, the code is wrong, or a field is of another form", body = ErrorBody),
         (status = 403, description = "The request does not come from this server's own page", body = ErrorBody),
         (status = 404, description = "The invitation was used, has expired, or was replaced", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
@@ -111,6 +126,7 @@ pub async fn join(
     let joined = app
         .join(Join {
             token: request.token.0,
+            nonce: request.nonce.0,
             password: request.password.0,
             code: request.code.0,
             peer,

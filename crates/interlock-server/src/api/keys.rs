@@ -179,7 +179,16 @@ pub async fn create(
                     ));
                 }
             }
-            runtime.record_identity(&record.tenant, &caller.subject, "key-made", &record.id)?;
+            // Whose it is and what it may do is told with it: its answers count under the label, or
+            // as the user's.
+            let id = format!(
+                "{}, role {}, user {}, label {}",
+                record.id,
+                record.role.name(),
+                record.user_id.as_deref().unwrap_or("none"),
+                record.label
+            );
+            runtime.record_identity(&record.tenant, &caller.subject, "key-made", &id)?;
             runtime.store().insert_key(&record, &hash)?;
             Ok((secret, record))
         })

@@ -120,7 +120,9 @@ fn find(
         return Err(missing());
     }
     // Who is no longer one of the people decides nothing.
-    if config.people.known(&link.approver).is_none() {
+    if config.people.known(&link.approver).is_none()
+        || (runtime.people()).is_disabled(&link.tenant, &link.approver)
+    {
         return Err(missing());
     }
     let row = runtime.review(&approver(config), &link.approval_id)?.row;

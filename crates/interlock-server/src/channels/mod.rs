@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use interlock_core::approval::State;
 use interlock_core::model::{Principal, Role, UnixNanos};
-use interlock_runtime::Runtime;
+use interlock_runtime::{People, Runtime};
 use interlock_store::{
     AlertGroup, ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError,
 };
@@ -267,6 +267,7 @@ impl Drop for Notifier {
 /// person where it reaches people one by one.
 fn messages(
     config: &Config,
+    people: &People,
     event: &OutboxRow,
     row: &ApprovalRow,
     now: UnixNanos,
@@ -305,13 +306,21 @@ fn messages(
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    all.retain(|d| seen.insert((d.channel.clone(), d.person.clone())));
+    all.retain(|d| {
+        !people.is_disabled(&d.tenant, &d.person)
+            && seen.insert((d.channel.clone(), d.person.clone()))
+    });
     all
 }
 
 /// Word of a group of alerts: once for each channel of the groups of people that its rules name, or
 /// for each of their people.
-fn alert_messages(config: &Config, event: &OutboxRow, group: &AlertGroup) -> Vec<NewDelivery> {
+fn alert_messages(
+    config: &Config,
+    known: &People,
+    event: &OutboxRow,
+    group: &AlertGroup,
+) -> Vec<NewDelivery> {
     let mut to = std::collections::BTreeSet::new();
     for people in &group.cause.notify {
         for name in config.group_channels.get(people).into_iter().flatten() {
@@ -331,6 +340,7 @@ fn alert_messages(config: &Config, event: &OutboxRow, group: &AlertGroup) -> Vec
         }
     }
     to.into_iter()
+        .filter(|(_, person)| !known.is_disabled(&event.tenant, person))
         .map(|(channel, person)| NewDelivery {
             tenant: event.tenant.clone(),
             channel,
@@ -353,18 +363,19 @@ fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
         let Some(last) = events.last() else {
             break;
         };
+        let people = runtime.people();
         let mut all = Vec::new();
         for event in events.iter().filter(|e| e.tenant == config.tenant) {
             if event.topic.starts_with(ALERT) {
                 match store.alert_group(&event.tenant, &event.subject, now) {
-                    Ok(group) => all.extend(alert_messages(config, event, &group)),
+                    Ok(group) => all.extend(alert_messages(config, &people, event, &group)),
                     Err(error) if error.is_not_found() => {}
                     Err(error) => return Err(error),
                 }
                 continue;
             }
             match store.approval(&event.tenant, &event.subject) {
-                Ok(row) => all.extend(messages(config, event, &row, now)),
+                Ok(row) => all.extend(messages(config, &people, event, &row, now)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
@@ -401,6 +412,14 @@ fn carry(
         }
         let now = runtime.now();
         let told = &delivery.message;
+        // Disabled since the delivery was made.
+        if runtime.people().is_disabled(&told.tenant, &told.person) {
+            let sent = Sent::Never(format!("`{}` is disabled", told.person));
+            if !keep(runtime, channel, delivery, sent, now) {
+                return;
+            }
+            continue;
+        }
         if told.topic.starts_with(ALERT) {
             let sent = match store.alert_group(&told.tenant, &told.subject, now) {
                 Ok(group) => send(&Carried::Alerts(&AlertMessage {

@@ -12,12 +12,13 @@ pub(crate) mod totp;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use interlock_store::identity::{Session, User};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::error::ApiResult;
 use crate::limits::Limits;
 use crate::throttle::{PLACES_MAX, Throttle};
 
@@ -35,6 +36,8 @@ const LOGIN: &str = "login";
 pub(crate) const INVITATION_NS: i64 = 3 * 24 * 3_600 * 1_000_000_000;
 /// Passwords that are checked at once: each takes 19 MiB and tens of milliseconds.
 const HASHES_MAX: usize = 2;
+/// Those who wait for a turn at once: what is served in the time that one waits, with room to spare.
+const HASH_WAITING_MAX: usize = 64;
 /// How long one waits for its turn.
 const HASH_WAIT: Duration = Duration::from_secs(5);
 /// Sign-ins of one account from addresses that it never came from: at once, and then one in.
@@ -53,7 +56,10 @@ pub(crate) struct Identity {
     accounts: Throttle<Place>,
     /// Accounts with addresses from which they were signed in to since the start.
     known: Mutex<HashSet<([u8; 32], IpAddr)>>,
-    hashes: Semaphore,
+    hashes: Arc<Semaphore>,
+    waiting: Semaphore,
+    /// Held while the people who answer approvals are read and set.
+    refreshing: Mutex<()>,
     /// In nanoseconds.
     lifetime: i64,
     idle: i64,
@@ -68,7 +74,9 @@ impl Identity {
         Self {
             accounts: Throttle::new(ACCOUNT_BURST, ACCOUNT_EVERY),
             known: Mutex::default(),
-            hashes: Semaphore::new(HASHES_MAX),
+            hashes: Arc::new(Semaphore::new(HASHES_MAX)),
+            waiting: Semaphore::new(HASH_WAITING_MAX),
+            refreshing: Mutex::default(),
             lifetime: nanos(limits.session_lifetime),
             idle: nanos(limits.session_idle),
         }
@@ -87,6 +95,34 @@ impl Identity {
             }
             known.insert((account, address));
         }
+    }
+
+    /// Waits for a turn to hash a password.
+    ///
+    /// # Errors
+    /// `503` when too many wait already, or it took too long.
+    async fn turn(&self) -> ApiResult<OwnedSemaphorePermit> {
+        let _waits = self.waiting.try_acquire().map_err(|_| sign_in::busy())?;
+        let turn = Arc::clone(&self.hashes).acquire_owned();
+        match tokio::time::timeout(HASH_WAIT, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(sign_in::busy()),
+        }
+    }
+
+    /// As [`Self::turn`], to check a password of an account; with it, whether another wrong try has to
+    /// wait. The try is counted only when its turn has come: who finds the server busy guessed nothing.
+    ///
+    /// # Errors
+    /// As [`Self::turn`]; `429` after too many tries at the account.
+    async fn turn_to_sign_in(&self, place: Place) -> ApiResult<(OwnedSemaphorePermit, bool)> {
+        // Who has to wait anyway takes nobody's turn.
+        if let Some(wait) = self.accounts.wait(place, Instant::now()) {
+            return Err(sign_in::too_many(wait));
+        }
+        let turn = self.turn().await?;
+        let last = self.accounts.take(place, Instant::now());
+        Ok((turn, last.map_err(sign_in::too_many)?))
     }
 
     /// The time up to which an unused session has run out.
@@ -108,4 +144,39 @@ pub(crate) fn is_stale(session: &Session, now: i64) -> bool {
 /// What one-time codes of a user are sealed for.
 fn sealed_for(user: &User) -> String {
     format!("totp/{}/{}", user.tenant, user.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_the_server_busy_is_not_blamed() {
+        let identity = Identity::new(&Limits::default());
+        let place = ([1; 32], None);
+        let threads = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        threads.block_on(async {
+            let (turns, waits) = (HASHES_MAX as u32, HASH_WAITING_MAX as u32);
+            let all = identity.hashes.try_acquire_many(turns).expect("free");
+            let queue = identity.waiting.try_acquire_many(waits).expect("free");
+            // With the turns taken and the queue full nobody waits.
+            for _ in 0..2 * ACCOUNT_BURST {
+                let error = identity.turn_to_sign_in(place).await.expect_err("busy");
+                assert_eq!(error.code, "overloaded");
+            }
+            drop((all, queue));
+            for n in 1..=ACCOUNT_BURST {
+                let (_, last) = identity.turn_to_sign_in(place).await.expect("a turn");
+                assert_eq!(last, n == ACCOUNT_BURST, "{n}");
+            }
+            let error = identity.turn_to_sign_in(place).await.expect_err("blamed");
+            assert_eq!(error.code, "session.too-many-tries");
+            let all = identity.hashes.try_acquire_many(turns);
+            let queue = identity.waiting.try_acquire_many(waits);
+            assert!(all.is_ok() && queue.is_ok(), "all was given back");
+        });
+    }
 }

@@ -1,5 +1,8 @@
 //! Users as the people who answer approvals: one person, however they come.
 
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
 use interlock_runtime::People;
 use interlock_store::StoreError;
 
@@ -32,12 +35,16 @@ impl App {
     }
 
     /// Puts users into the groups that they belong to, beside what the file of people says. Disabled
-    /// ones stay: a group without anybody is everybody's.
+    /// ones stay: a group without anybody is everybody's. But a person all of whose users are disabled
+    /// may not act, however they come.
     ///
     /// # Errors
     /// When the users cannot be read.
     pub fn refresh_people(&self) -> Result<(), StoreError> {
+        // Read and set as one: of two changes at once the newer list must not be set first.
+        let _one = (self.identity().refreshing.lock()).unwrap_or_else(PoisonError::into_inner);
         let tenant = self.people_tenant();
+        let mut acts = BTreeMap::new();
         let mut people = self
             .channels()
             .map(|config| config.people.clone())
@@ -45,9 +52,13 @@ impl App {
         for user in self.runtime().store().users(&tenant)? {
             let person = person(&people, &user.login).to_owned();
             people.add_name(&person, &user.login);
+            *acts.entry(person.clone()).or_insert(false) |= user.disabled.is_none();
             for group in &user.groups {
                 people.add_member(group, &person);
             }
+        }
+        for (person, _) in acts.iter().filter(|(_, acts)| !**acts) {
+            people.disable(&tenant, person);
         }
         self.runtime().set_people(people);
         Ok(())

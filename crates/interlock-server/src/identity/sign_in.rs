@@ -10,9 +10,7 @@ use interlock_store::keys::KeyRing;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{
-    HASH_WAIT, INVITATION, LOGIN, PEPPER, RECOVERY, SESSION, TOTP, password, sealed_for, totp,
-};
+use super::{INVITATION, LOGIN, PEPPER, RECOVERY, SESSION, TOTP, password, sealed_for, totp};
 use crate::App;
 use crate::auth::Peer;
 use crate::error::{ApiError, ApiResult};
@@ -25,6 +23,9 @@ const RECOVERY_CHARACTERS: usize = 10;
 const AGENT_CHARACTERS_MAX: usize = 200;
 /// Bytes of a login or a code that are looked at.
 const FIELD_BYTES_MAX: usize = 128;
+
+/// Hexadecimal digits of a nonce: 128 bits.
+const NONCE_DIGITS: usize = 32;
 
 /// What a person presents.
 pub(crate) struct SignIn {
@@ -50,6 +51,7 @@ pub(crate) struct Offer {
 /// What somebody who takes up an invitation presents.
 pub(crate) struct Join {
     pub(crate) token: Zeroizing<String>,
+    pub(crate) nonce: Zeroizing<String>,
     pub(crate) password: Zeroizing<String>,
     pub(crate) code: Zeroizing<String>,
     pub(crate) peer: Peer,
@@ -78,7 +80,7 @@ fn not_invited() -> ApiError {
     )
 }
 
-fn too_many(wait: std::time::Duration) -> ApiError {
+pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
     ApiError {
         retry_after_s: Some(wait.as_secs() + 1),
         ..ApiError::new(
@@ -89,7 +91,7 @@ fn too_many(wait: std::time::Duration) -> ApiError {
     }
 }
 
-fn busy() -> ApiError {
+pub(super) fn busy() -> ApiError {
     ApiError {
         retry_after_s: Some(1),
         ..ApiError::new(
@@ -98,6 +100,11 @@ fn busy() -> ApiError {
             "the server checks as many passwords as it can; try again",
         )
     }
+}
+
+/// Whether a text has the form of a nonce: of one length, so that what it is hashed with cannot shift.
+fn is_nonce(text: &str) -> bool {
+    text.len() == NONCE_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// A recovery code as it is compared: without what people add to read it.
@@ -140,14 +147,14 @@ impl App {
         }
         let identity = self.identity();
         let place = identity.place(account, address);
-        let last = identity.accounts.take(place, now).map_err(too_many)?;
-        let turn = tokio::time::timeout(HASH_WAIT, identity.hashes.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(busy());
-        };
+        let (turn, last) = identity.turn_to_sign_in(place).await?;
         let app = self.clone();
         let outcome = self
-            .blocking(move |runtime| app.verify(runtime, &login, &given, last))
+            .blocking(move |runtime| {
+                // It ends with the work, also when nobody waits for the answer any more.
+                let _turn = turn;
+                app.verify(runtime, &login, &given, last)
+            })
             .await?;
         match outcome {
             Some(signed_in) => {
@@ -186,10 +193,10 @@ impl App {
         let pepper = Zeroizing::new(ring.token_hash(PEPPER, ""));
         let kept = credentials.as_ref().map(|c| c.password.as_str());
         let right = password::is_right(&pepper, &given.password, kept)?;
-        let signed_in = match (&user, credentials) {
+        let signed_in = match (&user, &credentials) {
             (Some(user), Some(credentials)) if right && user.disabled.is_none() => {
-                match self.second_factor(runtime, user, &credentials, &given.code)? {
-                    Some(method) => self.begin(runtime, user, method, &given.peer)?,
+                match self.second_factor(runtime, user, credentials, &given.code)? {
+                    Some(method) => self.begin(runtime, user, method, kept, &given.peer)?,
                     None => None,
                 }
             }
@@ -229,12 +236,14 @@ impl App {
         Ok(Some("recovery"))
     }
 
-    /// Begins a session; `None` when the user is disabled by now.
+    /// Begins a session; `None` when the user is disabled or has another `password` by now, of which
+    /// this is what is kept.
     pub(crate) fn begin(
         &self,
         runtime: &Runtime,
         user: &User,
         method: &str,
+        password: Option<&str>,
         peer: &Peer,
     ) -> Result<Option<SignedIn>, RuntimeError> {
         let now = runtime.now();
@@ -257,7 +266,7 @@ impl App {
         runtime.record_identity(&user.tenant, &user.login, &what, &id)?;
         let store = runtime.store();
         store.purge_sessions(now, identity.idle_since(now))?;
-        if !store.begin_session(&hash, &session)? {
+        if !store.begin_session(&hash, &session, password)? {
             return Ok(None);
         }
         Ok(Some(SignedIn {
@@ -267,22 +276,33 @@ impl App {
         }))
     }
 
-    /// The secret of one-time codes that an invitation leads to: the same each time it is looked at,
-    /// so that looking twice does not undo what a person has set up.
-    fn offered_secret(&self, token: &str) -> Zeroizing<Vec<u8>> {
-        let hash = Zeroizing::new(self.keyring().token_hash(TOTP, token));
+    /// The secret of one-time codes that an invitation leads to: the same each time it is looked at
+    /// with one nonce, so that looking twice does not undo what a person has set up. The nonce, of a
+    /// fixed length, is the page's own: whoever made or passed on the invitation does not know it.
+    fn offered_secret(&self, token: &str, nonce: &str) -> Zeroizing<Vec<u8>> {
+        let text = Zeroizing::new(format!("{nonce}/{token}"));
+        let hash = Zeroizing::new(self.keyring().token_hash(TOTP, &text));
         Zeroizing::new(hash[..totp::SECRET_BYTES].to_vec())
     }
 
     /// What an invitation is for.
     ///
     /// # Errors
-    /// `404` when it is good for nothing, `429` after too many tries.
+    /// `400` when the nonce is not one, `404` when the invitation is good for nothing, `429` after too
+    /// many tries.
     pub(crate) async fn look_at_invitation(
         &self,
         token: Zeroizing<String>,
+        nonce: &str,
         peer: &Peer,
     ) -> ApiResult<Offer> {
+        if !is_nonce(nonce) {
+            return Err(ApiError::field(
+                "nonce",
+                "field.invalid",
+                "`nonce` must be 32 lower-case hexadecimal digits, drawn at random by whoever joins",
+            ));
+        }
         let now = Instant::now();
         let address = peer.telling_address();
         let wrong_keys = &self.admission().wrong_keys;
@@ -299,7 +319,7 @@ impl App {
             }
             return Err(not_invited());
         };
-        let secret = self.offered_secret(&token);
+        let secret = self.offered_secret(&token, nonce);
         Ok(Offer { user, secret })
     }
 
@@ -309,7 +329,9 @@ impl App {
     /// As [`Self::look_at_invitation`]; `400` when the password may not be chosen or the code is wrong.
     pub(crate) async fn join(&self, given: Join) -> ApiResult<Joined> {
         let token = given.token.clone();
-        let Offer { user, secret } = self.look_at_invitation(token, &given.peer).await?;
+        let Offer { user, secret } = self
+            .look_at_invitation(token, &given.nonce, &given.peer)
+            .await?;
         if let Some(objection) = password::objection(&given.password, &user.login) {
             return Err(ApiError::field("password", "password.weak", objection));
         }
@@ -321,13 +343,13 @@ impl App {
                 "`code` is not what the application shows now; is the clock of the device right?",
             ));
         };
-        let turn = tokio::time::timeout(HASH_WAIT, self.identity().hashes.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(busy());
-        };
+        let turn = self.identity().turn().await?;
         let app = self.clone();
         let joined = self
-            .blocking(move |runtime| app.enrol(runtime, &user, &given, &secret, step, now))
+            .blocking(move |runtime| {
+                let _turn = turn;
+                app.enrol(runtime, &user, &given, &secret, step, now)
+            })
             .await?;
         joined.ok_or_else(not_invited)
     }
@@ -361,7 +383,13 @@ impl App {
         let Some(user) = accepted else {
             return Ok(None);
         };
-        let signed_in = self.begin(runtime, &user, "invitation", &given.peer)?;
+        let signed_in = self.begin(
+            runtime,
+            &user,
+            "invitation",
+            Some(&credentials.password),
+            &given.peer,
+        )?;
         Ok(signed_in.map(|signed_in| Joined {
             signed_in,
             recovery,

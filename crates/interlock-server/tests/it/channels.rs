@@ -497,6 +497,16 @@ fn mail_has_a_link_to_a_page_and_only_its_form_decides() {
     assert_ne!(ann, bo);
     assert!(!mails.iter().any(|m| m.contains("eve@example.com")));
     let state = || server.get(&format!("/api/approvals/{id}")).field("state");
+    // Whoever is disabled as a user has no valid link, until they are a user again.
+    let made = server.post("/api/users", r#"{"login":"ann","role":"approver"}"#);
+    let user = format!(
+        "/api/users/{}",
+        made.json()["user"]["id"].as_str().expect("an id")
+    );
+    let disable = |body: &str| server.call("PATCH", &user, &server.admin, body).status;
+    assert_eq!(disable(r#"{"disabled":true}"#), 200);
+    assert_eq!(server.send("GET", &ann, &[], b"").status, 404);
+    assert_eq!(disable(r#"{"disabled":false}"#), 200);
     let open = |path: &str| server.send("GET", path, &[], b"");
     // A program that follows links, however often, changes nothing.
     for _ in 0..3 {

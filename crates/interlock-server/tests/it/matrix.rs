@@ -360,7 +360,7 @@ impl Tenant<'_> {
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let hash = std::array::from_fn(|at| number[at % 4]);
-        assert!(store.begin_session(&hash, &session).expect("kept"));
+        assert!(store.begin_session(&hash, &session, None).expect("kept"));
         session.id
     }
 

@@ -10,6 +10,9 @@ use crate::client::{Answer, Server, raw};
 
 pub(crate) const PASSWORD: &str = "plain tree over the ridge";
 
+/// What the page of whoever joins draws.
+const NONCE: &str = "00112233445566778899aabbccddeeff";
+
 /// The code of a secret in base 32, so many steps from now (RFC 6238).
 pub(crate) fn code(secret: &str, steps: i64) -> String {
     let mut bits = 0_u64;
@@ -131,10 +134,16 @@ pub(crate) fn join<'a>(server: &'a Server, admin: &str, login: &str, role: &str)
     let path = made["invitation"]["path"].as_str().expect("a path");
     let token = path.strip_prefix("/join#").expect("its form").to_owned();
     let mut browser = Browser::new(server);
-    let offer = browser.call("POST", "/api/join/look", &json!({"token": token}));
+    let offer = browser.call(
+        "POST",
+        "/api/join/look",
+        &json!({"token": token, "nonce": NONCE}),
+    );
     assert_eq!((offer.status, offer.field("login").as_str()), (200, login));
     let secret = offer.field("secret");
-    let body = json!({"token": token, "password": PASSWORD, "code": code(&secret, 0)});
+    let body = json!({
+        "token": token, "nonce": NONCE, "password": PASSWORD, "code": code(&secret, 0)
+    });
     let joined = browser.call("POST", "/api/join", &body);
     assert_eq!(joined.status, 201, "{}", joined.text);
     let again = browser.call("POST", "/api/join", &body);
@@ -234,6 +243,50 @@ fn a_person_joins_and_signs_in_with_each_code_once() {
     );
     other.cookie = other.cookie.take().filter(|c| c.ends_with('='));
     assert!(other.cookie.is_some(), "the browser is told to forget it");
+}
+
+#[test]
+fn whoever_invites_does_not_know_the_second_factor() {
+    let server = roomy();
+    let body = json!({"login": "ana", "role": "approver"}).to_string();
+    let made = server.call("POST", "/api/users", &server.admin, &body);
+    let path = made.json()["invitation"]["path"].clone();
+    let token = path.as_str().and_then(|p| p.strip_prefix("/join#"));
+    let token = token.expect("its form");
+    let mut browser = Browser::new(&server);
+    let other = "ffeeddccbbaa99887766554433221100";
+    let mut look = |nonce: &Value| {
+        let body = json!({"token": token, "nonce": nonce});
+        browser.call("POST", "/api/join/look", &body)
+    };
+    let mine = look(&json!(NONCE)).field("secret");
+    assert_eq!(mine, look(&json!(NONCE)).field("secret"), "once set up");
+    let theirs = look(&json!(other)).field("secret");
+    assert_ne!(mine, theirs);
+    for wrong in [
+        json!(""),
+        json!(&NONCE[1..]),
+        json!(format!("{NONCE}0")),
+        json!(NONCE.replace('a', "A")),
+        json!(NONCE.replace('a', "g")),
+        json!(NONCE.replace("aa", "é")),
+        Value::Null,
+    ] {
+        let answer = look(&wrong);
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.text);
+    }
+    let mut join = |nonce: Option<&str>, secret: &str| {
+        let mut body = json!({"token": token, "password": PASSWORD, "code": code(secret, 0)});
+        if let Some(nonce) = nonce {
+            body["nonce"] = json!(nonce);
+        }
+        browser.call("POST", "/api/join", &body)
+    };
+    assert_eq!(join(None, &mine).status, 400);
+    let answer = join(Some(NONCE), &theirs);
+    assert_eq!(answer.field("code"), "code.wrong", "{}", answer.text);
+    let answer = join(Some(NONCE), &mine);
+    assert_eq!(answer.status, 201, "{}", answer.text);
 }
 
 #[test]
@@ -371,6 +424,12 @@ fn a_disabled_user_is_out_at_once() {
     let made = server.post("/api/keys", &body);
     assert_eq!(made.status, 201, "{}", made.text);
     let key = made.field("key");
+    let told = format!(
+        "{}, role approver, user {}, label laptop",
+        made.field("id"),
+        ana.id
+    );
+    assert!(record(&server).contains(&told), "{told}");
     let who = || server.call("GET", "/api/whoami", &key, "");
     assert_eq!(who().field("subject"), "ana");
     assert_eq!(ana.browser.get("/api/whoami").status, 200);

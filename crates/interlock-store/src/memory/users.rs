@@ -196,14 +196,22 @@ impl IdentityStore for MemoryStore {
             .then(|| u32::try_from(account.recovery.len()).unwrap_or(u32::MAX)))
     }
 
-    fn begin_session(&self, hash: &[u8; 32], session: &Session) -> Result<bool> {
+    fn begin_session(
+        &self,
+        hash: &[u8; 32],
+        session: &Session,
+        password: Option<&str>,
+    ) -> Result<bool> {
         let mut tables = self.tables();
         let (tenant, id) = (&session.tenant, &session.user_id);
-        let user = tables.users.get_mut(&key(tenant, id)).map(|a| &mut a.user);
-        let Some(user) = user.filter(|user| user.disabled.is_none()) else {
+        let account = tables.users.get_mut(&key(tenant, id));
+        let Some(account) = account.filter(|account| {
+            let kept = account.credentials.as_ref().map(|c| c.password.as_str());
+            account.user.disabled.is_none() && kept == password
+        }) else {
             return Ok(false);
         };
-        user.last_login = Some(session.created);
+        account.user.last_login = Some(session.created);
         tables.user_sessions.insert(*hash, session.clone());
         let mut own: Vec<_> = tables
             .user_sessions

@@ -280,14 +280,24 @@ impl IdentityStore for SqliteStore {
         })
     }
 
-    fn begin_session(&self, hash: &[u8; 32], session: &Session) -> Result<bool> {
+    fn begin_session(
+        &self,
+        hash: &[u8; 32],
+        session: &Session,
+        password: Option<&str>,
+    ) -> Result<bool> {
         self.write(|tx| {
             let changed = tx
                 .prepare_cached(
                     "UPDATE app_user SET last_login = ?3
-                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL",
+                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS ?4",
                 )?
-                .execute(params![session.tenant, session.user_id, session.created])?;
+                .execute(params![
+                    session.tenant,
+                    session.user_id,
+                    session.created,
+                    password
+                ])?;
             if changed == 0 {
                 return Ok(false);
             }

@@ -102,7 +102,7 @@ fn changes_end_sessions(store: &dyn Store) {
     store.insert_user(&user("t", "bo")).unwrap();
     let begin = |who: &str, n: u8| {
         let row = session("t", &format!("id-{who}"), &format!("s{n}"), 10);
-        store.begin_session(&[n; 32], &row).unwrap()
+        store.begin_session(&[n; 32], &row, None).unwrap()
     };
     let lives = |n: u8| store.session(&[n; 32], 11, 0).unwrap().is_some();
     assert!(begin("bo", 99));
@@ -196,10 +196,19 @@ fn invitations(store: &dyn Store) {
     let (ana, kept) = store.user_by_login("ana").unwrap().unwrap();
     assert_eq!((ana.enrolled, kept), (true, Some(credentials())));
     // A reset takes everything away.
-    store
-        .begin_session(&[9; 32], &session("t", "id-ana", "s", 1))
-        .unwrap();
+    let password = credentials().password;
+    let begin = |n: u8, password| {
+        let row = session("t", "id-ana", &format!("s{n}"), 1);
+        store.begin_session(&[n; 32], &row, password).unwrap()
+    };
+    assert!(!begin(8, None) && !begin(8, Some("another")));
+    assert!(begin(9, Some(&password)));
     store.invite(&[3; 32], &row("t"), true).unwrap();
+    assert!(
+        !begin(10, Some(&password)),
+        "it was checked before the reset"
+    );
+    assert_eq!(store.session(&[10; 32], 2, 0).unwrap(), None);
     assert_eq!(store.session(&[9; 32], 2, 0).unwrap(), None);
     assert_eq!(store.user_by_login("ana").unwrap().unwrap().1, None);
     assert_eq!(store.take_recovery("t", "id-ana", &[7; 32]).unwrap(), None);
@@ -240,10 +249,10 @@ fn sessions(store: &dyn Store) {
     store.insert_user(&user("t", "ana")).unwrap();
     store.insert_user(&user("t", "bo")).unwrap();
     let row = session("t", "id-ana", "s1", 10);
-    assert!(store.begin_session(&[1; 32], &row).unwrap());
+    assert!(store.begin_session(&[1; 32], &row, None).unwrap());
     assert!(
         !store
-            .begin_session(&[2; 32], &session("u", "id-ana", "s2", 10))
+            .begin_session(&[2; 32], &session("u", "id-ana", "s2", 10), None)
             .unwrap()
     );
     assert_eq!(store.user("t", "id-ana").unwrap().last_login, Some(10));
@@ -262,7 +271,7 @@ fn sessions(store: &dyn Store) {
     let most = u8::try_from(SESSIONS_MAX).unwrap();
     for n in 0..most + 3 {
         let row = session("t", "id-ana", &format!("n{n:03}"), 100 + i64::from(n));
-        assert!(store.begin_session(&[n + 10; 32], &row).unwrap());
+        assert!(store.begin_session(&[n + 10; 32], &row, None).unwrap());
     }
     let ids: Vec<String> = store
         .sessions("t", "id-ana")

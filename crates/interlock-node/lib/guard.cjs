@@ -126,11 +126,25 @@ class Guard {
     return { tool: this.name, json, pathResolved, resource, costUsd, undo, approvalId, redact, step };
   }
 
+  /** The approval whose arguments a call here could take. */
+  #resumed(call) {
+    const { approvalId, edited } = scopes.current();
+    return typeof call.edit === 'function' && !edited?.taken ? approvalId : undefined;
+  }
+
+  /** Takes the arguments of an approval that was asked for on such a call, unless another has. */
+  #resume(approval, call) {
+    const { edited } = scopes.current();
+    const { tool, actionType, agent } = approval.asked;
+    const mine = tool === this.name && actionType === this.actionType && agent === this.interlock.agentOf();
+    if (mine && !edited.taken) edited.taken = approvals.take(approval, call);
+  }
+
   /** The decision under which the tool may run; rejects if there is none. */
   async permit(call, redact = true) {
     const { interlock } = this;
-    const resumed = scopes.current().approvalId;
-    if (resumed && typeof call.edit === 'function') approvals.take(await approvals.look(interlock, resumed), call);
+    const resumed = this.#resumed(call);
+    if (resumed) this.#resume(await approvals.look(interlock, resumed), call);
     let about = await this.about(call);
     let decision = await interlock.decide(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {
@@ -146,8 +160,8 @@ class Guard {
   /** As `permit`, at once. */
   permitSync(call, redact = true) {
     const { interlock } = this;
-    const resumed = scopes.current().approvalId;
-    if (resumed && typeof call.edit === 'function') approvals.take(approvals.lookSync(interlock, resumed), call);
+    const resumed = this.#resumed(call);
+    if (resumed) this.#resume(approvals.lookSync(interlock, resumed), call);
     let about = this.aboutSync(call);
     let decision = interlock.decideSync(this.actionType, this.action(call, about, redact));
     if (decision.effect === 'require_approval') {

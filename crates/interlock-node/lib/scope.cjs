@@ -20,6 +20,8 @@ function current() {
 function enter(scope, inside) {
   const outer = current();
   const inner = { ...outer, approvalId: scope.approvalId, monitor: scope.monitor ?? outer.monitor };
+  // Whether a call took the arguments that the approval has: shared by all that is within.
+  inner.edited = { taken: false };
   for (const field of FIELDS) inner[field] = scope[field] || outer[field];
   return storage.run(inner, inside);
 }

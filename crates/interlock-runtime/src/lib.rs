@@ -8,6 +8,7 @@ mod background;
 mod bundle_key;
 mod bundles;
 mod bytes;
+mod changes;
 mod check;
 mod clock;
 mod content;
@@ -50,6 +51,7 @@ pub use approvals::{
     SessionGrant, ShownEdit,
 };
 pub use bundles::{Loaded, published_effect};
+pub use changes::CHANGES;
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{ErasedSubject, RecordedContent, RecordedField};

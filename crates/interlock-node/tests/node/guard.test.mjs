@@ -356,6 +356,36 @@ test('an approval is needed, given, and used once', async (t) => {
   assert.deepEqual(calls, [[{ order: 7 }]]);
 });
 
+test('arguments that people changed are for one call of that tool by that agent', async (t) => {
+  const { il } = world(t);
+  const { calls, tool } = noting();
+  const asked = [];
+  const resource = ({ amount }) => {
+    asked.push(amount);
+    return 'shop';
+  };
+  const made = (options) => il.guard(tool, { resource, ...options });
+  const refund = made({ name: 'refund' });
+  const { approvalId } = await refund({ amount: 900 }).catch((e) => e);
+  il.decideApproval(approvalId, true, { approver: 'ann', arguments: { amount: 7 } });
+  asked.length = 0;
+  await assert.rejects(il.scope({ approvalId, agent: 'eve' }, () => refund({ amount: 900 })));
+  const others = [
+    made({ name: 'quote' }),
+    made({ name: 'refund', actionType: 'payment' }),
+    async (args) => made({ name: 'quote', sync: true })(args),
+  ];
+  await il.scope({ approvalId }, async () => {
+    // Whatever is decided about these, it is about what they were called with.
+    for (const other of others) await other({ amount: 30 }).catch(() => {});
+    assert.deepEqual(asked, [900, 30, 30, 30]);
+    await refund({ amount: 900 });
+    await assert.rejects(refund({ amount: 800 }));
+  });
+  assert.deepEqual([asked[4], asked.at(-1)], [7, 800]);
+  assert.deepEqual(calls.filter(([{ amount }]) => amount !== 30), [[{ amount: 7 }]]);
+});
+
 test('people agree to other arguments, and the tool gets those', async (t) => {
   const { il } = world(t);
   const { calls, tool } = noting();

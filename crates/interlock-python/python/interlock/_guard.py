@@ -19,7 +19,7 @@ from .errors import ConfigurationError, InterlockError, InvalidAction, denied
 
 if TYPE_CHECKING:
     from ._client import Interlock
-    from ._core import Decision
+    from ._core import Approval, Decision
     from .sandbox import Sandbox
 
 #: The methods of an object through which frameworks run a tool.
@@ -162,6 +162,12 @@ class Guard:
         """How a call under this decision is undone."""
         return _undo.Effects(self, call, decision)
 
+    def asked_for(self, approval: Approval) -> bool:
+        """Whether it was for a call of this tool by this agent that people were asked."""
+        asked = approval.asked
+        mine = (self.name, self.action_type, self.interlock.agent())
+        return (asked["tool"], asked["action_type"], asked["agent"]) == mine
+
     def refusal(self, decision: Decision) -> Exception:
         """The exception for a decision that permits nothing; what a violation entails is done."""
         self.interlock.violated(decision)
@@ -186,11 +192,15 @@ class Guard:
             edit(changed)
             arguments = changed
 
-        resumed = _scope.current().approval_id
-        if resumed is not None and edit is not None:
-            changed = _approval.edited(self.interlock.engine.approval(resumed, 0))
-            if changed is not None:
-                taken(changed)
+        scope = _scope.current()
+        resumed = scope.approval_id
+        if resumed is not None and edit is not None and resumed not in scope.taken:
+            approval = self.interlock.engine.approval(resumed, 0)
+            if self.asked_for(approval):
+                changed = _approval.edited(approval)
+                if changed is not None:
+                    scope.taken.add(resumed)
+                    taken(changed)
         decision = self.ask(arguments, redact, asks=asks)
         if decision.effect == "require_approval":
             id = _approval.obtain(

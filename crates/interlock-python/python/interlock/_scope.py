@@ -27,6 +27,8 @@ class Scope:
     #: Makes the exception of a decision that permits nothing. One that goes with the processes that
     #: are started has `inherited`, which can be pickled and makes it there.
     refusal: Callable[[Decision], Exception] | None = None
+    #: Whose edited arguments a call here has taken: it is for one.
+    taken: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
 
     def within(self, outer: Scope) -> Scope:
         """This scope, completed by the outer one. An approval is for one call: not inherited."""

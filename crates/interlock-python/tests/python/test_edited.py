@@ -1,6 +1,7 @@
 """What people agree to with other arguments runs with those, once."""
 
 import asyncio
+import contextlib
 import functools
 import pathlib
 import threading
@@ -81,6 +82,36 @@ class Edited(World):
         with self.il.scope(approval_id=id), self.assertRaises(InterlockError):
             refund(900)
         self.assertEqual(self.ran, [(7, "x", None)])
+
+    def test_they_are_for_one_call_of_that_tool_by_that_agent(self):
+        asked = []
+
+        def resource(amount, **_):
+            asked.append(amount)
+            return "shop"
+
+        def made(**options):
+            return self.il.guard(self.refund, resource=resource, **options)
+
+        refund = made(name="refund")
+        with self.assertRaises(ApprovalRequired) as caught:
+            refund(900)
+        id = caught.exception.approval_id
+        self.il.decide(id, True, approver="ann", arguments={"amount": 7, "to": "x", "note": None})
+        asked.clear()
+        with self.il.scope(approval_id=id, agent="eve"), self.assertRaises(InterlockError):
+            refund(900)
+        with self.il.scope(approval_id=id):
+            # Whatever is decided about these, it is about what they were called with.
+            for other in (made(name="quote"), made(name="refund", action_type="payment")):
+                with contextlib.suppress(InterlockError):
+                    other(30)
+            self.assertEqual(asked, [900, 30, 30])
+            refund(900)
+            with self.assertRaises(InterlockError):
+                refund(800)
+        self.assertEqual((asked[3], asked[-1]), (7, 800))
+        self.assertEqual([call for call in self.ran if call[0] != 30], [(7, "x", None)])
 
     def test_a_run_that_comes_back_runs_with_them(self):
         refund = self.il.guard(self.refund, name="refund")

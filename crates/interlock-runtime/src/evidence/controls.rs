@@ -176,6 +176,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CHANGES;
 
     #[test]
     fn every_framework_can_be_counted_and_claims_nothing_else() {
@@ -195,6 +196,37 @@ mod tests {
             // No framework is evidenced as a whole by a log.
             assert!(framework.controls.iter().any(|c| c.counts.is_empty()));
         }
+    }
+
+    #[test]
+    fn names_in_queries_are_those_that_are_written() {
+        let kill = "kind:kill what:kill-on|kill-off";
+        let mut seen = Vec::new();
+        for framework in frameworks().unwrap() {
+            for Query { what, query } in framework.controls.into_iter().flat_map(|c| c.counts) {
+                // Each of these kinds has entries about more than one thing.
+                let mixed = query == "kind:kill" || query == "kind:config-change";
+                assert!(
+                    !mixed,
+                    "`{what}` counts everything else of its kind as well"
+                );
+                let Some((kinds, names)) = query.split_once(" what:") else {
+                    continue;
+                };
+                let kind = kinds.strip_prefix("kind:").unwrap();
+                for name in names.split('|') {
+                    let written = CHANGES
+                        .iter()
+                        .any(|(k, what)| k.name() == kind && *what == name);
+                    assert!(written, "nothing writes `{name}` of `{query}`");
+                }
+                seen.push(query);
+            }
+        }
+        assert!(seen.iter().any(|query| query == kill));
+        let stop = br#"{"v":1,"ts":"2026-01-01T00:00:00Z","kind":"kill","what":"tool-stopped"}"#;
+        let said = Said::read(stop).unwrap();
+        assert!(!Terms::parse(kill).unwrap().holds(&said));
     }
 
     #[test]

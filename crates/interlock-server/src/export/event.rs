@@ -101,6 +101,8 @@ pub enum Activity {
     Resume,
     /// Somebody signed in, or tried to.
     SignIn,
+    /// Somebody signed out, or was signed out.
+    SignOut,
     /// The log's writer began.
     Start,
     /// The log's writer ended.
@@ -483,47 +485,114 @@ fn approval(kind: Kind, body: &Value) -> Meaning {
     }
 }
 
+/// What is told of people and their keys, which the record has among changes of configuration.
+fn identity(kind: Kind, what: &str) -> Option<Meaning> {
+    let of = |activity, title, object| Meaning::new(activity, kind, what, title).about(object);
+    let meaning = match what {
+        "sign-in-throttled" => {
+            return Some(
+                of(Activity::SignIn, "Too many wrong tries to sign in", "user")
+                    .severity(Severity::Medium)
+                    .success(false),
+            );
+        }
+        "recovery-code-used" => of(Activity::SignIn, "A recovery code was used", "user"),
+        "session-ended" => of(Activity::SignOut, "A session ended", "session"),
+        what if what.starts_with("session-begun-") => {
+            of(Activity::SignIn, "Somebody signed in", "session")
+        }
+        "credentials-set" => of(Activity::Update, "Credentials of a user were set", "user"),
+        "user-added" => of(Activity::Create, "A user was added", "user"),
+        "user-disabled" => of(Activity::Suspend, "A user was disabled", "user"),
+        "user-enabled" => of(Activity::Resume, "A user was enabled", "user"),
+        "user-reset" => of(Activity::Update, "Credentials of a user were reset", "user"),
+        what if what.starts_with("user-") => of(Activity::Update, "A user was changed", "user"),
+        "key-made" => of(Activity::Create, "A key was made", "credential"),
+        "key-revoked" => of(Activity::Delete, "A key was revoked", "credential"),
+        what if what.starts_with("key-") => of(Activity::Update, "A key was changed", "credential"),
+        _ => return None,
+    };
+    Some(meaning.severity(Severity::Low).success(true))
+}
+
+/// What a change is about: the beginning of what happened to it.
+fn changed(kind: Kind, what: &str) -> &'static str {
+    const OBJECTS: &[(&str, &str)] = &[
+        ("policy-", "policy"),
+        ("bundle-", "policy"),
+        ("agent-", "agent"),
+        ("profile-", "agent"),
+        ("session-approval-", "session approval"),
+        ("rollback-", "rollback"),
+        ("alert-group-", "alert group"),
+        ("alerts-", "alerts"),
+        ("response-rules-", "response rules"),
+    ];
+    if kind == Kind::PolicyChange {
+        return "policy";
+    }
+    OBJECTS
+        .iter()
+        .find(|(prefix, _)| what.starts_with(prefix))
+        .map_or("setting", |(_, object)| *object)
+}
+
 fn change(kind: Kind, what: &str) -> Meaning {
-    // What is changed is the beginning of what happened to it.
-    let object =
-        if kind == Kind::PolicyChange || what.starts_with("policy") || what.starts_with("bundle") {
-            "policy"
-        } else if what.starts_with("agent") || what.starts_with("profile") {
-            "agent"
-        } else if what.starts_with("key") {
-            "key"
-        } else if what.starts_with("session") {
-            "session approval"
-        } else if what.starts_with("rollback") {
-            "rollback"
-        } else if what.starts_with("user") || what.starts_with("account") {
-            "user"
-        } else {
-            "setting"
-        };
+    if let Some(meaning) = identity(kind, what) {
+        return meaning;
+    }
+    let object = changed(kind, what);
     let ends = |words: &[&str]| words.iter().any(|w| what.ends_with(w));
-    let (activity, title) = if ends(&["registered", "added", "created", "ordered", "published"]) {
+    let (activity, title) = if ends(&[
+        "-registered",
+        "-added",
+        "-created",
+        "-ordered",
+        "-published",
+        "-granted",
+    ]) {
         (Activity::Create, "Something was added to the configuration")
-    } else if ends(&["deleted", "removed", "revoked", "cancelled"]) {
+    } else if ends(&["-deleted", "-removed", "-revoked", "-canceled"]) {
         (
             Activity::Delete,
             "Something was removed from the configuration",
         )
-    } else if ends(&["paused", "stopped", "locked"]) {
+    } else if ends(&["-paused", "-stopped", "-locked", "-muted"]) {
         (Activity::Suspend, "Something was stopped")
-    } else if ends(&["resumed", "released", "unlocked"]) {
+    } else if ends(&["-resumed", "-released", "-unlocked", "-unmuted"]) {
         (Activity::Resume, "Something may go on")
     } else {
         (Activity::Update, "The configuration was changed")
     };
-    let title = match object {
-        "policy" => "Policies changed",
-        "rollback" => "A rollback advanced",
+    let title = match (object, activity) {
+        ("policy", _) => "Policies changed",
+        ("rollback", _) => "A rollback advanced",
+        ("alerts", Activity::Suspend) => "Alerts were muted",
+        ("alerts", Activity::Resume) => "Alerts are no longer muted",
+        ("alert group", _) => "An alert was worked on",
+        ("response rules", _) => "Response rules changed",
         _ => title,
     };
     Meaning::new(activity, kind, what, title)
         .about(object)
         .severity(Severity::Low)
+        .success(true)
+}
+
+fn stop(kind: Kind, what: &str) -> Meaning {
+    let (activity, title, object) = match what {
+        "tool-started" => (Activity::Resume, "Tool may be used again", "tool"),
+        "tool-stopped" => (Activity::Suspend, "Tool stopped", "tool"),
+        what if what.ends_with("-off") => (Activity::Resume, "Kill switch released", "kill switch"),
+        _ => (Activity::Suspend, "Kill switch thrown", "kill switch"),
+    };
+    let severity = match activity {
+        Activity::Resume => Severity::Medium,
+        _ => Severity::High,
+    };
+    Meaning::new(activity, kind, what, title)
+        .about(object)
+        .severity(severity)
         .success(true)
 }
 
@@ -559,16 +628,7 @@ fn meaning(kind: Kind, body: &Value) -> Meaning {
             Meaning::new(Activity::Alert, kind, text("alert"), "Alert").severity(Severity::High)
         }
         Kind::ApprovalRequest | Kind::ApprovalVote | Kind::ApprovalFinal => approval(kind, body),
-        Kind::Kill if what.ends_with("off") => {
-            Meaning::new(Activity::Resume, kind, what, "Kill switch released")
-                .about("kill switch")
-                .severity(Severity::Medium)
-                .success(true)
-        }
-        Kind::Kill => Meaning::new(Activity::Suspend, kind, what, "Kill switch thrown")
-            .about("kill switch")
-            .severity(Severity::High)
-            .success(true),
+        Kind::Kill => stop(kind, what),
         Kind::PolicyChange | Kind::ConfigChange => change(kind, what),
         Kind::Budget => {
             Meaning::new(Activity::Update, kind, what, "Budget changed").about("budget")
@@ -626,6 +686,7 @@ fn message(meaning: &Meaning, reader: &Reader<'_>, asked: Option<&Asked>) -> Str
             .find_map(|r| r.get(1)?.as_str());
         put("; ", reason.unwrap_or_default());
     } else {
+        put(", tool ", reader.raw("tool"));
         put(", ", reader.raw("what"));
         put(" ", reader.raw("id"));
     }
@@ -698,7 +759,11 @@ impl SecurityEvent {
             findings,
             rules: reader.rules(),
             reasons,
-            object: meaning.object.map(|object| (object, reader.text("id"))),
+            object: meaning.object.map(|object| {
+                // A stop has an id of its own; what is stopped is the tool.
+                let id = if object == "tool" { "tool" } else { "id" };
+                (object, reader.text(id))
+            }),
             further: reader.further(),
             truncated: reader.truncated.get(),
             code: meaning.code,

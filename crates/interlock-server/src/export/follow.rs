@@ -280,7 +280,12 @@ impl Follower {
     /// One batch; whether there may be more.
     fn step(&mut self) -> Result<bool, (String, Option<u64>)> {
         if let Some(gap) = self.gap.clone() {
-            self.deliver(&[gap])?;
+            let mut refused = Vec::new();
+            self.divide(std::slice::from_ref(&gap), &mut refused)?;
+            // It is of no entry: nothing that comes later would show that only it is refused.
+            for (event, why) in refused {
+                self.put_aside(event, &why);
+            }
             self.gap = None;
             self.refused.clear();
         }
@@ -368,20 +373,46 @@ impl Follower {
     }
 
     /// Delivers all of `events` but those that the receiver will never take, which are put aside one
-    /// by one, so that none of them keeps the others waiting.
+    /// by one, so that none of them keeps the others waiting. A receiver that takes none of them is
+    /// more likely set up wrongly than right about each: then nothing is put aside, and all wait.
     fn deliver(&mut self, events: &[SecurityEvent]) -> Result<(), (String, Option<u64>)> {
+        let mut refused = Vec::new();
+        self.divide(events, &mut refused)?;
+        match refused.first() {
+            Some((_, why)) if refused.len() == events.len() => {
+                let why = match events.len() {
+                    1 => format!("the only event that waits is refused: {why}"),
+                    count => format!("each of {count} events is refused: {why}"),
+                };
+                Err((why, None))
+            }
+            _ => {
+                for (event, why) in refused {
+                    self.put_aside(event, &why);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends `events`, in halves where they are refused; `refused` gets those that are refused alone.
+    fn divide<'a>(
+        &mut self,
+        events: &'a [SecurityEvent],
+        refused: &mut Vec<(&'a SecurityEvent, String)>,
+    ) -> Result<(), (String, Option<u64>)> {
         match self.to.send(events) {
             Ok(()) => Ok(()),
             Err(Failed::Later(why, wait_s)) => Err((why, wait_s)),
             Err(Failed::Never(why)) => match events {
                 [one] => {
-                    self.put_aside(one, &why);
+                    refused.push((one, why));
                     Ok(())
                 }
                 _ => {
                     let (first, second) = events.split_at(events.len() / 2);
-                    self.deliver(first)?;
-                    self.deliver(second)
+                    self.divide(first, refused)?;
+                    self.divide(second, refused)
                 }
             },
         }

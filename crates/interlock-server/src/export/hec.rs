@@ -10,14 +10,17 @@ use serde_json::{Value, json};
 
 use super::config::{Format, Hec};
 use super::event::SecurityEvent;
-use super::http::{Answer, Endpoint, refusal};
+use super::http::{Answer, Endpoint};
 use super::sink::{Destination, Failed};
+use super::text::shown;
 use super::{cef, jsonl, ocsf, syslog};
 
 /// How often the indexer is asked whether it has what it was sent.
 const ASKED_MAX: u32 = 20;
 /// How long between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Bytes of the collector's own words that are passed on.
+const TEXT_BYTES_MAX: usize = 160;
 
 /// Sends to a collector.
 pub(super) struct Sender {
@@ -100,7 +103,7 @@ impl Sender {
             match (answer.status, known.and_then(Value::as_bool)) {
                 (200, Some(true)) => return Ok(()),
                 (200, _) => std::thread::sleep(ASK_EVERY),
-                _ => return Err(refusal(&answer)),
+                _ => return Err(refused(&answer)),
             }
         }
         Err(Failed::Later(
@@ -110,11 +113,36 @@ impl Sender {
     }
 }
 
+/// What an answer that is no success means. With 400 the collector also answers what is set up
+/// wrongly, such as an index that the token may not write to (7), no channel (10) or a token without
+/// acknowledgement (14): an event is given up only for what says that the event itself is wrong.
+///
+/// Source: Splunk Enterprise, "Troubleshoot HTTP Event Collector", possible error codes.
+fn refused(answer: &Answer) -> Failed {
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = said.get("code").and_then(Value::as_u64);
+    let why = match (code, said.get("text").and_then(Value::as_str)) {
+        (Some(code), Some(text)) => format!(
+            "the collector answered {}, code {code}: {}",
+            answer.status,
+            shown(text, TEXT_BYTES_MAX)
+        ),
+        _ => format!("the collector answered {}", answer.status),
+    };
+    match (answer.status, code) {
+        // No data, invalid data format, no event field, a blank one.
+        (400, Some(5 | 6 | 12 | 13)) => Failed::Never(why),
+        // Fewer events may be short enough.
+        (413, _) => Failed::Never(why),
+        _ => Failed::Later(why, answer.wait_s),
+    }
+}
+
 impl Destination for Sender {
     fn send(&mut self, events: &[SecurityEvent]) -> Result<(), Failed> {
         let answer = self.post("/services/collector/event", &self.body(events))?;
         if !matches!(answer.status, 200..=299) {
-            return Err(refusal(&answer));
+            return Err(refused(&answer));
         }
         if !self.hec.ack {
             return Ok(());
@@ -128,5 +156,51 @@ impl Destination for Sender {
             )
         })?;
         self.indexed(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_an_event_is_final() {
+        let said = |status, body: &str| {
+            refused(&Answer {
+                status,
+                wait_s: None,
+                body: body.as_bytes().to_vec(),
+            })
+        };
+        for (code, last) in [
+            (5, true),
+            (6, true),
+            (7, false),
+            (10, false),
+            (11, false),
+            (12, true),
+            (13, true),
+            (14, false),
+            (15, false),
+        ] {
+            let body = json!({"text": "Incorrect\nindex", "code": code}).to_string();
+            let failed = said(400, &body);
+            assert_eq!(matches!(failed, Failed::Never(_)), last, "{code}");
+            let (Failed::Never(why) | Failed::Later(why, _)) = failed;
+            assert!(why.contains(&format!("400, code {code}: Incorrect")));
+            assert!(!why.contains('\n'), "{why}");
+        }
+        for (status, body) in [
+            (400, "<html>"),
+            (400, "{}"),
+            (403, "{\"code\":6}"),
+            (503, ""),
+        ] {
+            assert!(
+                matches!(said(status, body), Failed::Later(..)),
+                "{status} {body}"
+            );
+        }
+        assert!(matches!(said(413, ""), Failed::Never(_)));
     }
 }

@@ -531,14 +531,22 @@ fn entity_management(event: &SecurityEvent, activity: (u32, &'static str)) -> Va
     Value::Object(to)
 }
 
-fn authentication(event: &SecurityEvent) -> Value {
-    let mut to = base(event, AUTHENTICATION, (1, "Logon"), &event.uid);
-    let user = if event.actor.is_empty() {
-        "unknown"
-    } else {
-        &event.actor
-    };
-    put(&mut to, "user", json!({"name": user}));
+fn authentication(event: &SecurityEvent, activity: (u32, &'static str)) -> Value {
+    let mut to = base(event, AUTHENTICATION, activity, &event.uid);
+    let mut user = Members::new();
+    // Whose session it is; the entry names what it is about after it.
+    let about = event.object.as_ref().map_or("", |(_, id)| id.as_str());
+    let uid = about.split([' ', ',']).next().unwrap_or_default();
+    put_text(&mut user, "uid", uid);
+    match event.activity {
+        // Somebody else may have ended it, whose name is not the user's.
+        Activity::SignOut => put(&mut to, "actor", actor(event)),
+        _ => put_text(&mut user, "name", &event.actor),
+    }
+    if user.is_empty() {
+        put(&mut user, "name", "unknown");
+    }
+    put(&mut to, "user", user);
     put(&mut to, "service", json!({"name": "Interlock"}));
     status(event, &mut to);
     Value::Object(to)
@@ -574,7 +582,8 @@ pub(super) fn events(event: &SecurityEvent) -> Vec<Value> {
         Activity::Delete => vec![entity_management(event, (4, "Delete"))],
         Activity::Suspend => vec![entity_management(event, (12, "Suspend"))],
         Activity::Resume => vec![entity_management(event, (13, "Resume"))],
-        Activity::SignIn => vec![authentication(event)],
+        Activity::SignIn => vec![authentication(event, (1, "Logon"))],
+        Activity::SignOut => vec![authentication(event, (2, "Logoff"))],
         Activity::Start => vec![application(event, APPLICATION_LIFECYCLE, (3, "Start"))],
         Activity::Stop => vec![application(event, APPLICATION_LIFECYCLE, (4, "Stop"))],
         Activity::Gap => vec![application(event, APPLICATION_ERROR, (1, "General Error"))],

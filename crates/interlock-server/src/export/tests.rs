@@ -8,10 +8,11 @@ use interlock_core::audit::chain;
 use interlock_core::audit::frame::Kind;
 use interlock_core::detectors::DETECTORS;
 use interlock_core::model::Effect;
+use interlock_runtime::CHANGES;
 use interlock_store::journal::{Entry, Position};
 use serde_json::{Value, json};
 
-use super::event::{Bounds, Log, SecurityEvent};
+use super::event::{Activity, Bounds, Log, SecurityEvent, Severity};
 use super::text::shown;
 use super::{Format, lines, syslog};
 
@@ -75,7 +76,8 @@ fn body(kind: Kind, n: &mut Numbers) -> Value {
         "v": 1, "ts": "2026-11-21T04:00:00.123456789Z", "kind": kind.name(),
         "tenant": "default", "id": n.text(), "agent": n.text(), "session": n.text(), "run": n.text(),
         "actor": n.text(), "what": n.pick(&["agent-changed", "kill-on", "kill-off", "policy-added",
-            "key-revoked", "rollback-ordered", "not a word\n"]),
+            "key-revoked", "rollback-ordered", "session-begun-password", "session-ended",
+            "tool-stopped", "not a word\n"]),
         "further": n.text(), "count": n.below(1_000), "flag": true,
     });
     let codes: Vec<&str> = DETECTORS
@@ -284,5 +286,152 @@ fn what_the_vault_and_the_state_hold_stays_there() {
                 );
             }
         }
+    }
+}
+
+/// The `what` of an entry of this kind means this activity on this object.
+const MEANINGS: &[(&str, Activity, &str)] = &[
+    ("kill-on", Activity::Suspend, "kill switch"),
+    ("kill-off", Activity::Resume, "kill switch"),
+    ("tool-stopped", Activity::Suspend, "tool"),
+    ("tool-started", Activity::Resume, "tool"),
+    ("policy-added", Activity::Create, "policy"),
+    ("policy-changed", Activity::Update, "policy"),
+    ("policy-removed", Activity::Delete, "policy"),
+    ("bundle-published", Activity::Create, "policy"),
+    ("bundle-taken", Activity::Update, "policy"),
+    ("base-reloaded", Activity::Update, "policy"),
+    ("agent-registered", Activity::Create, "agent"),
+    ("agent-changed", Activity::Update, "agent"),
+    ("agent-deleted", Activity::Delete, "agent"),
+    ("profile-changed", Activity::Update, "agent"),
+    (
+        "session-approval-granted",
+        Activity::Create,
+        "session approval",
+    ),
+    (
+        "session-approval-revoked",
+        Activity::Delete,
+        "session approval",
+    ),
+    ("rollback-ordered", Activity::Create, "rollback"),
+    ("rollback-claimed", Activity::Update, "rollback"),
+    ("rollback-ended", Activity::Update, "rollback"),
+    ("rollback-canceled", Activity::Delete, "rollback"),
+    ("alert-group-changed", Activity::Update, "alert group"),
+    ("alerts-muted", Activity::Suspend, "alerts"),
+    ("alerts-unmuted", Activity::Resume, "alerts"),
+    ("response-rules-changed", Activity::Update, "response rules"),
+    ("session-begun-password", Activity::SignIn, "session"),
+    ("session-begun-recovery", Activity::SignIn, "session"),
+    ("session-begun-invitation", Activity::SignIn, "session"),
+    ("session-ended", Activity::SignOut, "session"),
+    ("sign-in-throttled", Activity::SignIn, "user"),
+    ("recovery-code-used", Activity::SignIn, "user"),
+    ("credentials-set", Activity::Update, "user"),
+    ("user-added", Activity::Create, "user"),
+    ("user-changed", Activity::Update, "user"),
+    ("user-disabled", Activity::Suspend, "user"),
+    ("user-enabled", Activity::Resume, "user"),
+    ("user-reset", Activity::Update, "user"),
+    ("key-made", Activity::Create, "credential"),
+    ("key-rotated", Activity::Update, "credential"),
+    ("key-revoked", Activity::Delete, "credential"),
+    ("content-read", Activity::Read, "content"),
+    ("evidence-of-run", Activity::Read, "content"),
+    ("evidence-of-action", Activity::Read, "content"),
+    ("evidence-of-range", Activity::Read, "content"),
+    ("evidence-report", Activity::Read, "content"),
+];
+
+#[test]
+fn every_change_that_is_written_has_a_meaning_of_its_own() {
+    for (kind, what) in CHANGES {
+        let known = MEANINGS.iter().find(|(name, ..)| name == what);
+        let (_, activity, object) = known.unwrap_or_else(|| panic!("`{what}` means nothing"));
+        let body = json!({
+            "v": 1, "ts": "2026-11-21T04:00:00Z", "kind": kind.name(), "what": what,
+            "id": "u-1 s-2", "tool": "refund", "actor": "ann",
+        });
+        let entry = entry(1, *kind, body.to_string().into_bytes());
+        let event = SecurityEvent::of(&log(), &entry, Bounds::FULL);
+        let (about, id) = event.object.clone().expect("an object");
+        assert_eq!((event.activity, about), (*activity, *object), "{what}");
+        assert_eq!(id, if about == "tool" { "refund" } else { "u-1 s-2" });
+        assert_eq!(event.success, Some(*what != "sign-in-throttled"), "{what}");
+        let sign = match event.activity {
+            Activity::SignIn => json!({"uid": "u-1", "name": "ann"}),
+            Activity::SignOut => json!({"uid": "u-1"}),
+            _ => continue,
+        };
+        let ocsf: Value = serde_json::from_str(&lines(Format::Ocsf, &event)[0]).expect("JSON");
+        assert_eq!((&ocsf["class_uid"], &ocsf["user"]), (&json!(3002), &sign));
+    }
+    assert_eq!(MEANINGS.len(), CHANGES.len());
+    let severe = |kind, what: &str| {
+        let body = json!({"kind": "x", "what": what}).to_string().into_bytes();
+        SecurityEvent::of(&log(), &entry(1, kind, body), Bounds::FULL).severity
+    };
+    assert_eq!(severe(Kind::Kill, "tool-stopped"), Severity::High);
+    assert_eq!(severe(Kind::Kill, "tool-started"), Severity::Medium);
+    assert_eq!(
+        severe(Kind::ConfigChange, "sign-in-throttled"),
+        Severity::Medium
+    );
+}
+
+/// The texts of a statement that are in quotes and made of words with hyphens.
+fn words(statement: &str) -> impl Iterator<Item = &str> {
+    let made = |text: &&str| {
+        text.contains('-') && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    };
+    let quoted = statement.split('"').skip(1).step_by(2);
+    quoted
+        .map(|text| text.split('{').next().unwrap_or(text))
+        .filter(made)
+}
+
+#[test]
+fn the_list_of_changes_is_that_of_the_code() {
+    const WRITES: &[&str] = &[
+        "record_change(",
+        "record_identity(",
+        "record_session(",
+        "record_tool_stop(",
+        "keep_rollback(",
+        "change_rollback(",
+        ".str(\"what\", \"",
+        "let what =",
+    ];
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut left = vec![here.join("src"), here.join("../interlock-runtime/src")];
+    let mut found = std::collections::BTreeSet::new();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let inside = std::fs::read_dir(&path).expect("a directory");
+            left.extend(inside.map(|one| one.expect("an entry").path()));
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).expect("text");
+            // Tests at the end of a file write names of their own.
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for start in WRITES.iter().flat_map(|w| text.match_indices(w)) {
+                let statement = text[start.0..].split(';').next().unwrap_or_default();
+                found.extend(words(statement).map(|word| (word.to_owned(), path.clone())));
+            }
+        }
+    }
+    assert!(found.len() > 30, "{found:?}");
+    for (word, path) in &found {
+        let known = CHANGES
+            .iter()
+            .any(|(_, what)| what == word || word.ends_with('-') && what.starts_with(word));
+        assert!(known, "`{word}` of {} is in no list", path.display());
+    }
+    for (_, what) in CHANGES {
+        let written = found
+            .iter()
+            .any(|(word, _)| word == what || word.ends_with('-') && what.starts_with(word));
+        assert!(written, "nothing writes `{what}`");
     }
 }

@@ -286,6 +286,31 @@ fn what_a_receiver_refuses_for_good_keeps_nothing_else_waiting() {
 }
 
 #[test]
+fn a_receiver_that_refuses_everything_loses_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let receiver = Receiver::start(|_, _| (400, String::new()));
+    let runtime = open(dir.path());
+    act(&runtime, "bot", 6);
+    let all = recorded(&runtime).len();
+    let config = hook(dir.path(), receiver.address);
+    let mut exporter = Exporter::start(&runtime, dir.path(), &config).expect("it starts");
+    until("it is told", || status(&exporter).failures > 1);
+    let now = status(&exporter);
+    assert_eq!((now.delivered, now.rejected), (0, 0), "{now:?}");
+    let why = now.last_error.expect("a reason");
+    assert!(
+        why.contains("each of") && why.contains("is refused"),
+        "{why}"
+    );
+    assert!(!dir.path().join("export/hook.rejected.jsonl").exists());
+    receiver.say(ok);
+    until("all of it comes", || receiver.events().len() == all);
+    until("it is caught up", || status(&exporter).lag_entries == 0);
+    exporter.stop();
+    assert_eq!(status(&exporter).rejected, 0);
+}
+
+#[test]
 fn a_mark_of_another_record_is_told_and_all_is_sent() {
     let dir = tempfile::tempdir().expect("a directory");
     let other = tempfile::tempdir().expect("a directory");

@@ -70,14 +70,25 @@ pub struct Exporter {
 }
 
 /// How all sinks are doing. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Statuses(Arc<Vec<Shared>>);
+#[derive(Debug, Clone)]
+pub struct Statuses {
+    runtime: Runtime,
+    sinks: Arc<Vec<Shared>>,
+}
 
 impl Statuses {
-    /// Each sink as it is now.
+    /// Each sink as it is now: what was written since its thread last looked counts as well.
     #[must_use]
     pub fn now(&self) -> Vec<SinkStatus> {
-        self.0.iter().map(|s| s.lock().clone()).collect()
+        let entries = self.runtime.journal().entries();
+        let now = |sink: &Shared| {
+            let status = sink.lock().clone();
+            SinkStatus {
+                lag_entries: entries.saturating_sub(status.passed),
+                ..status
+            }
+        };
+        self.sinks.iter().map(now).collect()
     }
 }
 
@@ -128,7 +139,10 @@ impl Exporter {
         let mut exporter = Self {
             stop: Arc::default(),
             threads: Vec::new(),
-            statuses: Statuses::default(),
+            statuses: Statuses {
+                runtime: runtime.clone(),
+                sinks: Arc::default(),
+            },
         };
         let mut statuses = Vec::new();
         let mut followers = Vec::new();
@@ -138,7 +152,7 @@ impl Exporter {
             statuses.push(follower.status.clone());
             followers.push(follower);
         }
-        exporter.statuses = Statuses(Arc::new(statuses));
+        exporter.statuses.sinks = Arc::new(statuses);
         for mut follower in followers {
             let stop = Arc::clone(&exporter.stop);
             let thread = std::thread::Builder::new()
@@ -232,7 +246,7 @@ impl Follower {
                 _ => sink.format.name(),
             },
             destination: sink.target.name(),
-            lag_entries: journal.entries().saturating_sub(mark.entries),
+            passed: mark.entries,
             delivered: mark.delivered,
             rejected: mark.rejected,
             ..SinkStatus::default()
@@ -303,7 +317,6 @@ impl Follower {
         if let Some(first) = batch.events.first() {
             self.status.lock().waiting_since = Some(first.time);
         }
-        self.status.lock().lag_entries = journal.entries().saturating_sub(self.mark.entries);
         if !batch.events.is_empty() {
             self.deliver(&batch.events)?;
         }
@@ -313,6 +326,7 @@ impl Follower {
         self.mark.advance(batch.next, batch.count, &last);
         self.dirty = true;
         let mut status = self.status.lock();
+        status.passed = self.mark.entries;
         status.delivered = self.mark.delivered;
         status.rejected = self.mark.rejected;
         status.failures = 0;
@@ -324,8 +338,8 @@ impl Follower {
 
     fn caught_up(&self, journal: &Journal) {
         let mut status = self.status.lock();
-        status.lag_entries = journal.entries().saturating_sub(self.mark.entries);
-        if status.lag_entries == 0 {
+        status.passed = self.mark.entries;
+        if journal.entries() <= status.passed {
             status.waiting_since = None;
         }
     }
@@ -458,8 +472,6 @@ impl Follower {
         status.failures = failures;
         status.last_error = Some(why.to_owned());
         status.failed_at = Some(self.runtime.now());
-        let entries = self.runtime.journal().entries();
-        status.lag_entries = entries.saturating_sub(self.mark.entries);
     }
 
     fn keep(&mut self, now: bool) {

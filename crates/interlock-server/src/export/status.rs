@@ -13,6 +13,8 @@ pub struct SinkStatus {
     pub format: &'static str,
     /// What kind of receiver: `file`, `syslog-tls`, `hec`, `webhook`, `otlp`.
     pub destination: &'static str,
+    /// Entries of the record that it has come past.
+    pub passed: u64,
     /// Entries of the record that it has not come to yet.
     pub lag_entries: u64,
     /// When the oldest of them was written, where it is known.

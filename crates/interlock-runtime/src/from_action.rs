@@ -4,6 +4,8 @@
 //! facts: tables, hosts, directories, commands. Free text of an agent never gets into a rule, and
 //! into a test only what the rule cannot be shown without.
 
+mod closed;
+
 use std::fmt::Write as _;
 
 use interlock_core::audit::recorded::Recorded;
@@ -214,38 +216,62 @@ fn rule_text(
 ) -> Result<String, RuntimeError> {
     let action = &recorded.action;
     let facts = &recorded.facts;
+    let lets_through = effect <= Effect::Alert;
+    // Parts that the strength asks for and that cannot stand in a rule.
+    let mut missing: Vec<&'static str> = Vec::new();
     let mut selects = vec![format!("action: [{}]", quoted(action.action_type.name()))];
-    if let Some(tool) = exactly(&action.tool) {
-        selects.push(format!("tool: [{tool}]"));
-    }
-    if strength == Strength::Exact
-        && let Some(agent) = exactly(&action.agent_id)
-    {
-        selects.push(format!("agent: [{agent}]"));
-    }
-    let mut when = conditions(recorded, effect, strength);
-    if !facts.action.environment.is_empty()
-        && effect <= Effect::Alert
-        && let Some(environment) = exactly(facts.action.environment.trim())
-    {
-        // What is let through is let through where it was seen.
-        selects.push(format!("environment: [{environment}]"));
-    }
-    if strength != Strength::Tool {
-        let resource = if facts.path.present && strength == Strength::Target {
-            let parent = facts.path.name.rsplit_once('/').map(|(parent, _)| parent);
-            parent
-                .filter(|parent| plain(parent))
-                .map(|parent| quoted(&format!("{parent}/*")))
-        } else if strength == Strength::Target
-            && (facts.url.present || facts.sql.present || facts.shell.present)
-        {
-            None
+    let mut select = |key: &str, name: &str, what: &'static str| {
+        if let Some(name) = exactly(name) {
+            selects.push(format!("{key}: [{name}]"));
         } else {
-            exactly(&facts.resource.name)
-        };
-        selects.extend(resource.map(|resource| format!("resource: [{resource}]")));
+            missing.push(what);
+        }
+    };
+    if !action.tool.is_empty() {
+        select("tool", &action.tool, "the tool");
     }
+    if strength == Strength::Exact {
+        select("agent", &action.agent_id, "the agent");
+    }
+    let environment = facts.action.environment.trim();
+    if lets_through && !environment.is_empty() {
+        // What is let through is let through where it was seen.
+        select("environment", environment, "the environment");
+    }
+    if strength == Strength::Target && facts.path.present {
+        if let Some(parent) = parent(&facts.path.name) {
+            selects.push(format!("resource: [{}]", quoted(&format!("{parent}/*"))));
+        } else {
+            missing.push("the directory");
+        }
+    } else if strength == Strength::Exact
+        || strength == Strength::Target
+            && !(facts.url.present || facts.sql.present || facts.shell.present)
+    {
+        if !facts.resource.name.is_empty() {
+            select("resource", &facts.resource.name, "the resource");
+        }
+    }
+    let mut when = if lets_through {
+        if action.tool.is_empty() {
+            // An empty pattern selects what names no tool.
+            selects.push("tool: [\"\"]".to_owned());
+        }
+        closed::closed(recorded, strength, &mut missing)
+    } else {
+        conditions(recorded, strength, &mut missing)
+    };
+    missing.dedup();
+    if lets_through && !missing.is_empty() {
+        return Err(RuntimeError::Conflict(format!(
+            "no rule that lets through only actions like this one: {} cannot stand in a rule, and without it the rule would cover more than strength `{}` says. Another strength may do, or write the rule by hand",
+            missing.join(", "),
+            strength.name()
+        )));
+    }
+    notes.extend(missing.iter().map(|what| {
+        format!("the rule does not go by {what}, which cannot stand in a rule: it covers more")
+    }));
     if selects.len() == 1 && when.is_empty() {
         if strength == Strength::Exact {
             return Err(RuntimeError::Conflict(
@@ -256,6 +282,11 @@ fn rule_text(
             "the rule covers every action of type `{}`",
             action.action_type.name()
         ));
+    }
+    if lets_through && facts.shell.present {
+        notes.push(
+            "the rule goes by the programs that run, not by what they are told to do".to_owned(),
+        );
     }
     let mut text = format!(
         "interlock: 1\ndefault: allow\nrules:\n  - id: {rule}\n    description: {}\n    priority: 1000\n    match: {{ {} }}\n",
@@ -280,19 +311,34 @@ fn rule_text(
     Ok(text)
 }
 
-/// What a fact-based condition says of the action, the widest first.
-fn conditions(recorded: &Recorded, effect: Effect, strength: Strength) -> Vec<String> {
+/// The directory of a path, where it may stand in a rule; the root is none.
+fn parent(path: &str) -> Option<&str> {
+    let (parent, _) = path.rsplit_once('/')?;
+    plain(parent).then_some(parent)
+}
+
+/// What a fact-based condition of a rule that holds back says of the action, the widest first. It
+/// also holds for an action that does more; what is `missing` makes it hold for others.
+fn conditions(
+    recorded: &Recorded,
+    strength: Strength,
+    missing: &mut Vec<&'static str>,
+) -> Vec<String> {
     let facts = &recorded.facts;
     let mut all = Vec::new();
     let narrow = strength != Strength::Tool;
-    let names = |all: &mut Vec<String>, fact: &str, names: &[String]| {
-        let plain: Vec<&String> = names.iter().filter(|n| plain(n)).take(NAMES_MAX).collect();
-        all.extend(
-            plain
-                .into_iter()
-                .map(|name| format!("facts.{fact}.contains({})", quoted(name))),
-        );
-    };
+    let mut names =
+        |all: &mut Vec<String>, fact: &str, names: &[String], kept: usize, what: &'static str| {
+            let plain: Vec<&String> = names.iter().filter(|n| plain(n)).take(kept).collect();
+            if plain.len() < names.len().min(kept) || (narrow && names.len() > kept) {
+                missing.push(what);
+            }
+            all.extend(
+                plain
+                    .into_iter()
+                    .map(|name| format!("facts.{fact}.contains({})", quoted(name))),
+            );
+        };
     if facts.sql.present && facts.sql.parsed {
         let sql = &facts.sql;
         let verb = [
@@ -311,41 +357,59 @@ fn conditions(recorded: &Recorded, effect: Effect, strength: Strength) -> Vec<St
             all.push("facts.sql.unbounded".to_owned());
         }
         if narrow {
-            names(&mut all, "sql.tables", &sql.tables);
+            let tables = &sql.tables;
+            names(&mut all, "sql.tables", tables, NAMES_MAX, "some tables");
         }
     }
     if facts.shell.present && facts.shell.parsed {
         if facts.shell.recursive_delete {
             all.push("facts.shell.recursive_delete".to_owned());
         }
+        let kept = if narrow { NAMES_MAX } else { 1 };
         let commands = &facts.shell.commands;
-        let kept = if narrow { commands.len() } else { 1 };
-        names(
-            &mut all,
-            "shell.commands",
-            commands.get(..kept).unwrap_or_default(),
-        );
+        names(&mut all, "shell.commands", commands, kept, "some commands");
     }
     if facts.url.present && facts.url.parsed {
         if narrow && plain(&facts.url.host) {
             all.push(format!("facts.url.host == {}", quoted(&facts.url.host)));
-        } else if facts.url.external {
-            all.push("facts.url.external".to_owned());
+        } else {
+            if narrow {
+                missing.push("the host");
+            }
+            if facts.url.external {
+                all.push("facts.url.external".to_owned());
+            }
         }
         if facts.http.present && plain(&facts.http.method) {
             all.push(format!(
                 "facts.http.method == {}",
                 quoted(&facts.http.method)
             ));
+        } else if facts.http.present {
+            missing.push("the HTTP method");
         }
     }
     if facts.money.present && facts.money.parsed && narrow {
         let amount = facts.money.amount;
-        all.push(match strength {
-            Strength::Exact => format!("facts.money.amount == {amount}"),
-            _ if effect > Effect::Alert => format!("facts.money.amount >= {amount}"),
-            _ => format!("facts.money.amount <= {amount}"),
+        all.push(if strength == Strength::Exact {
+            format!("facts.money.amount == {amount}")
+        } else {
+            format!("facts.money.amount >= {amount}")
         });
+    }
+    for (present, parsed, what) in [
+        (facts.sql.present, facts.sql.parsed, "its SQL"),
+        (facts.shell.present, facts.shell.parsed, "its command"),
+        (facts.url.present, facts.url.parsed, "its URL"),
+        (
+            facts.money.present && narrow,
+            facts.money.parsed,
+            "its amount",
+        ),
+    ] {
+        if present && !parsed {
+            missing.push(what);
+        }
     }
     all
 }

@@ -6,7 +6,7 @@
 
 mod align;
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, RandomState};
 
 use interlock_store::{ActionFilter, ActionRow, Cursor, PAGE_ROWS_MAX, Store, StoreError};
 
@@ -64,20 +64,20 @@ struct Step {
     latency_ms: i64,
 }
 
-fn hash(parts: &[&str]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    hasher.finish()
+/// Steps are compared by hashes under a key of one comparison: with a known key somebody who writes
+/// both payloads could make two that are taken for the same.
+fn hash(key: &RandomState, parts: &[&str]) -> u64 {
+    key.hash_one(parts)
 }
 
 impl Step {
-    fn of(row: ActionRow) -> Self {
+    fn of(key: &RandomState, row: ActionRow) -> Self {
         let outcome = row.outcome.as_ref();
         Self {
-            same: hash(&[&row.action_type, &row.tool, &row.resource]),
-            like: hash(&[&row.action_type, &row.tool]),
-            arguments: (!row.erased).then(|| hash(&[&row.payload])),
-            resource: hash(&[&row.resource]),
+            same: hash(key, &[&row.action_type, &row.tool, &row.resource]),
+            like: hash(key, &[&row.action_type, &row.tool]),
+            arguments: (!row.erased).then(|| hash(key, &[&row.payload])),
+            resource: hash(key, &[&row.resource]),
             effect: row.effect,
             risk: row.risk,
             cost_nano_usd: outcome.and_then(|o| o.cost_nano_usd).unwrap_or(0),
@@ -163,12 +163,21 @@ pub struct RunDiff {
 /// [`StoreError::NotFound`] when there is no such run, [`StoreError::Invalid`] when one has more
 /// than [`STEPS_MAX`] steps.
 pub fn run_diff(store: &dyn Store, tenant: &str, a: &str, b: &str) -> Result<RunDiff, StoreError> {
-    let (a, b) = (steps(store, tenant, a)?, steps(store, tenant, b)?);
+    let key = RandomState::new();
+    let (a, b) = (
+        steps(&key, store, tenant, a)?,
+        steps(&key, store, tenant, b)?,
+    );
     Ok(compare(&a, &b))
 }
 
 /// The steps of a run, oldest first.
-fn steps(store: &dyn Store, tenant: &str, run: &str) -> Result<Vec<Step>, StoreError> {
+fn steps(
+    key: &RandomState,
+    store: &dyn Store,
+    tenant: &str,
+    run: &str,
+) -> Result<Vec<Step>, StoreError> {
     let mut filter = ActionFilter {
         run_id: Some(run.to_owned()),
         ..ActionFilter::default()
@@ -178,7 +187,7 @@ fn steps(store: &dyn Store, tenant: &str, run: &str) -> Result<Vec<Step>, StoreE
         let rows = store.actions(tenant, &filter, PAGE_ROWS_MAX)?;
         let over = rows.len() < PAGE_ROWS_MAX;
         filter.before = rows.last().map(|last| Cursor(last.seq));
-        steps.extend(rows.into_iter().map(Step::of));
+        steps.extend(rows.into_iter().map(|row| Step::of(key, row)));
         if steps.len() > STEPS_MAX {
             return Err(StoreError::Invalid {
                 field: "run",
@@ -256,7 +265,7 @@ mod tests {
     use super::*;
 
     /// `tool resource arguments effect`, one a line.
-    fn run(text: &str) -> Vec<Step> {
+    fn run(key: &RandomState, text: &str) -> Vec<Step> {
         text.lines()
             .map(str::trim)
             .filter(|line| !line.is_empty())
@@ -268,10 +277,10 @@ mod tests {
                 };
                 Step {
                     id: n.to_string(),
-                    same: hash(&["t", tool, resource]),
-                    like: hash(&["t", tool]),
-                    arguments: (arguments != "erased").then(|| hash(&[arguments])),
-                    resource: hash(&[resource]),
+                    same: hash(key, &["t", tool, resource]),
+                    like: hash(key, &["t", tool]),
+                    arguments: (arguments != "erased").then(|| hash(key, &[arguments])),
+                    resource: hash(key, &[resource]),
                     effect: Effect::from_name(effect).unwrap(),
                     risk: 1,
                     outcome: None,
@@ -297,20 +306,27 @@ mod tests {
 
     #[test]
     fn steps_are_paired_and_compared() {
-        let a = run("
+        let key = &RandomState::new();
+        let a = run(
+            key,
+            "
             read /a 1 allow
             read /b 1 allow
             query db 1 allow
             mail ana 1 allow
             read /z erased allow
-        ");
-        let b = run("
+        ",
+        );
+        let b = run(
+            key,
+            "
             read /a 1 allow
             query db 2 block
             mail bo 1 allow
             pay x 1 require_approval
             read /z 5 allow
-        ");
+        ",
+        );
         let diff = compare(&a, &b);
         assert_eq!(
             shown(&diff),
@@ -332,9 +348,19 @@ mod tests {
 
     #[test]
     fn a_run_against_nothing_of_it() {
-        let (a, b) = (run("read /a 1 allow"), run("pay x 1 block"));
+        let key = &RandomState::new();
+        let (a, b) = (run(key, "read /a 1 allow"), run(key, "pay x 1 block"));
         assert_eq!(shown(&compare(&a, &b)), ["0 - ", "- 0 "]);
         assert_eq!(shown(&compare(&[], &b)), ["- 0 "]);
         assert_eq!(compare(&[], &[]).lines, []);
+    }
+
+    /// What is equal under the key of one comparison says nothing of the next.
+    #[test]
+    fn every_comparison_has_a_key_of_its_own() {
+        let (one, other) = (RandomState::new(), RandomState::new());
+        assert_eq!(hash(&one, &["a", "b"]), hash(&one, &["a", "b"]));
+        assert_ne!(hash(&one, &["a", "b"]), hash(&one, &["ab"]));
+        assert_ne!(hash(&one, &["a", "b"]), hash(&other, &["a", "b"]));
     }
 }

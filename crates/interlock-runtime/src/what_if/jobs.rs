@@ -166,10 +166,11 @@ impl Runtime {
                     what_if(runtime.journal(), &draft, &range, &job.progress)
                 }));
                 job.end(match ran {
+                    // First: the walk stops by itself when no worker is left.
+                    Err(_) => WhatIfState::Failed("the replay failed on a record".to_owned()),
                     _ if job.progress.is_stopped() => WhatIfState::Cancelled,
                     Ok(Ok(report)) => WhatIfState::Done(Arc::new(report)),
                     Ok(Err(error)) => WhatIfState::Failed(error.to_string()),
-                    Err(_) => WhatIfState::Failed("the replay failed on a record".to_owned()),
                 });
             });
         if let Err(error) = started {
@@ -186,5 +187,56 @@ impl Runtime {
         jobs.iter()
             .find(|job| job.tenant == tenant && job.id == id)
             .cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interlock_core::model::{Action, Principal, Value};
+    use interlock_core::program::replay::Replay;
+
+    use super::*;
+    use crate::{CheckOptions, Options};
+
+    /// A worker that fails takes what it found with it: no report, of however many actions.
+    #[test]
+    fn a_replay_that_lost_a_worker_has_failed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (runtime, _) = Runtime::open(Options::on(directory.path())).expect("it opens");
+        for agent in ["good", "bad", "good"] {
+            let json = format!(
+                r#"{{"agent_id":"{agent}","action_type":"file_read","tool":"read","resource":"/a"}}"#
+            );
+            let action = Action::from_value(Value::parse(json.as_bytes()).expect("JSON"));
+            runtime
+                .check(
+                    &Principal::local(),
+                    action.expect("an action"),
+                    &CheckOptions::default(),
+                )
+                .expect("it decides");
+        }
+        let text = "interlock: 1\ndefault: allow\nrules: []\n";
+        let draft = |broken: &'static str| {
+            let source = interlock_policy::Source::new("t.yaml", text);
+            let compiled = interlock_policy::compile(&[source], 0).expect("it compiles");
+            WhatIfDraft {
+                replay: Replay::new(Arc::new(compiled.program.clone()), []),
+                compiled,
+                in_force: None,
+                configured: Box::new(move |agent| {
+                    assert!(agent != broken, "this action cannot be decided");
+                    None
+                }),
+            }
+        };
+        for (broken, state) in [("nobody", "done"), ("bad", "failed"), ("good", "failed")] {
+            let job = runtime
+                .start_what_if("default", "ana", draft(broken), WhatIfRange::default())
+                .expect("it starts");
+            let found = job.wait(Duration::from_secs(60));
+            assert_eq!(found.name(), state, "{broken}: {found:?}");
+        }
+        runtime.close();
     }
 }

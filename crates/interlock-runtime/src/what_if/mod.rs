@@ -170,6 +170,9 @@ struct Item {
 ///
 /// # Errors
 /// When the journal cannot be read.
+///
+/// # Panics
+/// When deciding an action does: a report that leaves actions out would look like a whole one.
 pub fn what_if(
     journal: &Journal,
     draft: &WhatIfDraft,
@@ -189,9 +192,11 @@ pub fn what_if(
             .collect();
         walked = read(journal, range, progress, &mut answers, &send);
         drop(send);
-        workers
+        // Every worker is waited for before a failure of one is passed on.
+        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        ended
             .into_iter()
-            .filter_map(|worker| worker.join().ok())
+            .map(|tally| tally.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect::<Vec<_>>()
     });
     walked?;

@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "interlock-core",
             "interlock-deep",
             "interlock-evidence",
+            "interlock-filter",
             "interlock-policy",
             "interlock-runtime",
             "interlock-server",
@@ -70,7 +71,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "xtask",
-        &["interlock-core", "interlock-policy", "interlock-server"],
+        &[
+            "interlock-core",
+            "interlock-filter",
+            "interlock-policy",
+            "interlock-runtime",
+            "interlock-server",
+            "interlock-store",
+        ],
     ),
 ];
 

@@ -104,6 +104,10 @@ impl Selection {
     }
 
     fn belongs(&mut self, entry: &Seen<'_>) -> bool {
+        // That evidence of something was taken says nothing of it.
+        if entry.kind == Kind::Export {
+            return false;
+        }
         // Most entries are decisions of others: those are not read further.
         if entry.kind == Kind::Decision {
             let text = core::str::from_utf8(entry.body).unwrap_or_default();

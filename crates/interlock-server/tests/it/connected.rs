@@ -527,6 +527,9 @@ fn stops_and_policies_of_the_server_reach_the_client() {
         fetched += 1;
         let mut read = read();
         read.tool = "Fetch".to_owned();
+        // One that is denied again and again is stopped for that.
+        read.agent_id = format!("fetcher-{fetched}");
+        read.session_id = String::new();
         read.resource = format!("/srv/fetched/{fetched}.txt");
         std::thread::sleep(Duration::from_millis(40));
         client.check(read)

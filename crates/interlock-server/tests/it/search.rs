@@ -45,11 +45,11 @@ fn filled() -> Server {
             &server,
             &json!({
                 "agent_id": if step % 2 == 0 { "billing-bot" } else { "Ops" },
-                "action_type": if write { "database_write" } else { "database_query" },
-                "resource": format!("postgres://prod/table_{step}"),
+                "action_type": if write { "database_write" } else { "file_read" },
+                "resource": format!("/srv/prod/table_{step}"),
                 "tool": "db.query", "run_id": "r1", "step": step, "session_id": "s",
                 "environment": {"name": "production"},
-                "arguments": {"sql": if write { "DELETE FROM a" } else { "SELECT 1 FROM a" }},
+                "arguments": if write { json!({"sql": "DELETE FROM a"}) } else { json!({}) },
             }),
         );
         if step == 2 {
@@ -192,6 +192,8 @@ fn two_runs_are_compared() {
             );
         }
     };
+    // The first steps of an agent have a risk of their own.
+    run("before", &[("db://z", "SELECT 1 FROM z")]);
     run(
         "one",
         &[

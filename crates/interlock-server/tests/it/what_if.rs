@@ -70,7 +70,14 @@ fn work(server: &Server) -> Vec<Value> {
         &json!({"sql": "DELETE FROM orders"}),
     );
     made.push(decide(server, &delete));
+    projected(server);
     made
+}
+
+/// Rows follow the record.
+fn projected(server: &Server) {
+    let within = std::time::Duration::from_secs(20);
+    assert!(server.runtime.projected(within).expect("a store"));
 }
 
 #[test]
@@ -391,6 +398,7 @@ fn an_agents_text_is_no_policy() {
             continue;
         }
         let id = answer.field("id");
+        projected(&server);
         let answer = server.post(
             &format!("/api/actions/{id}/rule"),
             r#"{"effect":"block","strength":"target"}"#,

@@ -244,13 +244,12 @@ fn rule_text(
         } else {
             missing.push("the directory");
         }
-    } else if strength == Strength::Exact
+    } else if (strength == Strength::Exact
         || strength == Strength::Target
-            && !(facts.url.present || facts.sql.present || facts.shell.present)
+            && !(facts.url.present || facts.sql.present || facts.shell.present))
+        && !facts.resource.name.is_empty()
     {
-        if !facts.resource.name.is_empty() {
-            select("resource", &facts.resource.name, "the resource");
-        }
+        select("resource", &facts.resource.name, "the resource");
     }
     let mut when = if lets_through {
         if action.tool.is_empty() {

@@ -193,7 +193,10 @@ pub fn what_if(
         walked = read(journal, range, progress, &mut answers, &send);
         drop(send);
         // Every worker is waited for before a failure of one is passed on.
-        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        let ended: Vec<_> = workers
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
         ended
             .into_iter()
             .map(|tally| tally.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

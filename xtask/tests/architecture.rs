@@ -12,7 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-policy",
         &["interlock-core", "interlock-features"],
     ),
-    ("interlock-store", &["interlock-core"]),
+    ("interlock-filter", &["interlock-features"]),
+    ("interlock-store", &["interlock-core", "interlock-filter"]),
     ("interlock-effects", &["interlock-features"]),
     (
         "interlock-evidence",
@@ -51,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-server",
         &[
             "interlock-core",
+            "interlock-filter",
             "interlock-policy",
             "interlock-runtime",
             "interlock-store",

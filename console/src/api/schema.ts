@@ -7408,7 +7408,7 @@ export interface operations {
                     "application/json": components["schemas"]["JoinedBody"];
                 };
             };
-            /** @description The password may not be chosen, or the code is wrong */
+            /** @description The password may not be chosen, the code is wrong, or a field is of another form */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7495,7 +7495,7 @@ export interface operations {
                     "application/json": components["schemas"]["OfferBody"];
                 };
             };
-            /** @description A field is missing or unknown */
+            /** @description A field is missing, unknown or of another form */
             400: {
                 headers: {
                     [name: string]: unknown;

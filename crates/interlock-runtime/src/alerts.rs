@@ -290,7 +290,7 @@ mod tests {
         let body = Value::parse(
             br#"{"type":"my.own","tool":"t","key":"k1",
             "rules":[["a","rule","alert",0,0],["b","band","block",1,0],["c","rule","block",1,0]],
-            "findings":[["pii.secret",60,"x",0,1],["sql-injection.tautology",90,"y",0,1],["nonsense",99,"z",0,1]],
+            "findings":[["pii.driving-licence",60,"x",0,1],["sql-injection.tautology",90,"y",0,1],["nonsense",99,"z",0,1]],
             "obligations":[["snapshot"],["notify","team","ops"],["notify","more"]]}"#,
         )
         .unwrap();

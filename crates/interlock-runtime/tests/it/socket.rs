@@ -73,7 +73,7 @@ fn a_connection_that_goes_wrong_is_its_own_end() {
             assert!(is_welcome(&say(data, &[HELLO, &over].concat())));
             // Another version is told which one this is.
             let answer = say(data, b"\x06\0\0\0ilk1\x01\0");
-            assert_eq!(answer, frame(b"\x02\x02\0"));
+            assert_eq!(answer, frame(b"\x02\x03\0"));
         });
         works(&client);
     });

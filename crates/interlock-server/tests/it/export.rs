@@ -197,7 +197,8 @@ fn a_receiver_that_was_down_over_restarts_gets_everything_in_order() {
         receiver.say(down);
         act(&runtime, "outage", each);
         until("the lag shows", || {
-            status(&exporter).lag_entries >= each as u64
+            let now = status(&exporter);
+            now.lag_entries >= each as u64 && now.failures > 0 && now.waiting_since.is_some()
         });
         let now = status(&exporter);
         assert!(now.failures > 0 && now.waiting_since.is_some(), "{now:?}");

@@ -468,8 +468,10 @@ fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
         "update_user" => json!({"disabled": true}),
         "rotate_key" => json!({}),
         "sign_in" => json!({"login": "ana", "password": "x", "code": "1"}),
-        "look_at_invitation" => json!({"token": "x"}),
-        "join" => json!({"token": "x", "password": "plain tree over the ridge", "code": "1"}),
+        "look_at_invitation" => json!({"token": "x", "nonce": "0".repeat(32)}),
+        "join" => {
+            json!({"token": "x", "nonce": "0".repeat(32), "password": "plain tree over the ridge", "code": "1"})
+        }
         "create_key" => json!({"role": "auditor"}),
         "set_kill_switch" => json!({"on": false}),
         _ => Value::Null,

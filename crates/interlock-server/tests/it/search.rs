@@ -47,7 +47,7 @@ fn filled() -> Server {
                 "agent_id": if step % 2 == 0 { "billing-bot" } else { "Ops" },
                 "action_type": if write { "database_write" } else { "file_read" },
                 "resource": format!("/srv/prod/table_{step}"),
-                "tool": "db.query", "run_id": "r1", "step": step, "session_id": "s",
+                "tool": "db.query", "run_id": "r1", "step": step, "session_id": format!("s{}", step % 2),
                 "environment": {"name": "production"},
                 "arguments": if write { json!({"sql": "DELETE FROM a"}) } else { json!({}) },
             }),

@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "interlock-policy",
         &["interlock-core", "interlock-features"],
     ),
-    ("interlock-filter", &["interlock-features"]),
+    ("interlock-filter", &[]),
     ("interlock-store", &["interlock-core", "interlock-filter"]),
     ("interlock-effects", &["interlock-features"]),
     (

@@ -328,6 +328,7 @@ def things(server, reached):
     reached.append(("PATCH", f"/api/alert-groups/{group['id']}", 200))
     mute = {"agent_id": "nobody", "reason": "for the test", "seconds": 60}
     return {
+        "WHAT_IF_ID": post("/api/what-if", {"name": "team.yaml", "text": "interlock: 1\ndefault: allow\n"})["id"],
         "USER_ID": user["id"],
         "ROTATED_KEY_ID": rotated["id"],
         "ACTION_ID": done["id"],

@@ -112,7 +112,7 @@ fn a_person_sees_the_context_and_edits() {
         done.text
     );
     assert_ne!(done.field("proposed_hash"), done.field("action_hash"));
-    let agent = server.key("default", Role::Agent, Some("bot-0"));
+    let agent = server.key("default", Role::Agent, Some("bot-900"));
     let waited = server.call(
         "GET",
         &format!("/api/approvals/{id}/wait?hold=0"),

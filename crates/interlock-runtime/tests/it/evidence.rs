@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Cursor, Write as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use interlock_core::approval::State;
 use interlock_core::model::{OutcomeStatus, Principal, Role};
@@ -91,6 +93,21 @@ fn recorded(entries: usize) -> (World, Runtime) {
         if n % 97 == 0 {
             runtime.journal().checkpoint(TENANT).unwrap();
         }
+    }
+    // Signed checkpoints are published a moment later.
+    let published = || {
+        let mut notes = 0;
+        let count = &mut |_: &str| {
+            notes += 1;
+            ControlFlow::Continue(())
+        };
+        runtime.journal().published(TENANT, count).unwrap();
+        notes
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while published() < 3 {
+        assert!(Instant::now() < end, "checkpoints are not published");
+        std::thread::sleep(Duration::from_millis(20));
     }
     (world, runtime)
 }
@@ -232,7 +249,7 @@ fn a_range_verifies_by_all_verifiers_and_holds_what_it_says() {
     assert!(page.contains("=ann") && page.contains(&exported.vkey) && !page.contains("<script"));
 
     // A checkpoint from outside, of this log and of one that goes on.
-    let old = runtime.journal().checkpoint(TENANT).unwrap();
+    let old = text(CHECKPOINT).into();
     act(&runtime, "later", "look", 1);
     let new = runtime.journal().checkpoint(TENANT).unwrap();
     let dir = tempfile::tempdir().unwrap();

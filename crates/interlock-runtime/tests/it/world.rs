@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) policies: Vec<Source>,
     pub(crate) content: ContentMode,
+    /// Entries that a start adds to the rows at once; as usual without.
+    pub(crate) backlog: Option<u64>,
 }
 
 impl World {
@@ -50,16 +52,19 @@ impl World {
             clock: Arc::new(ManualClock::at(MONDAY + 10 * HOUR)),
             policies,
             content: ContentMode::Full,
+            backlog: None,
         }
     }
 
     fn options(&self, path: &Path) -> Options {
+        let usual = Options::on(path);
         Options {
             policies: self.policies.clone(),
             content: self.content,
             durability: Durability::Async,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            ..Options::on(path)
+            backlog: self.backlog.unwrap_or(usual.backlog),
+            ..usual
         }
     }
 

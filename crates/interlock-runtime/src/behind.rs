@@ -67,7 +67,10 @@ impl Behind {
         progress.left = progress.left.saturating_sub(batch.len() as u64);
         if progress.told.is_none_or(|told| told.elapsed() >= TELL) {
             progress.told = Some(Instant::now());
-            tracing::info!(entries = progress.left, "entries are left to be added to the lists");
+            tracing::info!(
+                entries = progress.left,
+                "entries are left to be added to the lists"
+            );
         }
     }
 
@@ -104,7 +107,10 @@ impl Runtime {
             Some(next) => next,
             // None of its entries came up: its newest row says at least how far it is.
             None => {
-                let newest = self.inner.store.actions(tenant, &ActionFilter::default(), 1)?;
+                let newest = self
+                    .inner
+                    .store
+                    .actions(tenant, &ActionFilter::default(), 1)?;
                 newest.first().map_or(0, |row| row.seq + 1)
             }
         };

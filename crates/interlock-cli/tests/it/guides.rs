@@ -12,9 +12,7 @@ use crate::server::{KEY, Server};
 /// The commands of a guide, block by block.
 fn blocks(guide: &'static str) -> Vec<&'static str> {
     let after = guide.split("```sh\n").skip(1);
-    after
-        .filter_map(|rest| rest.split("```").next())
-        .collect()
+    after.filter_map(|rest| rest.split("```").next()).collect()
 }
 
 /// Runs commands as a shell does, and gives what they print.
@@ -24,9 +22,7 @@ fn sh(server: &Server, commands: &str, replace: &[(&str, &str)]) -> String {
         assert!(commands.contains(from), "`{from}` is not in {commands}");
         commands = commands.replace(from, to);
     }
-    let binaries = Path::new(env!("CARGO_BIN_EXE_interlock"))
-        .parent()
-        .unwrap();
+    let binaries = Path::new(env!("CARGO_BIN_EXE_interlock")).parent().unwrap();
     let path = env::var("PATH").unwrap();
     let ran = Command::new("sh")
         .args(["-euc", &commands])
@@ -124,7 +120,10 @@ fn the_guide_to_what_if() {
         std::fs::write(file(&server, name), team).unwrap();
     }
     let said = sh(&server, draft, &[]);
-    assert!(said.contains("reads-wait") && said.contains("5 stricter"), "{said}");
+    assert!(
+        said.contains("reads-wait") && said.contains("5 stricter"),
+        "{said}"
+    );
     let (stopped, exported) = offline.split_once('\n').unwrap();
     let said = sh(&server, exported, &[]);
     assert!(said.contains("5 actions:"), "{said}");

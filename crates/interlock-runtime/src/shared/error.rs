@@ -116,7 +116,7 @@ impl GateError {
             Self::Owner { code, .. } => match *code {
                 "server.decides" | "audit-unavailable" | "lists.behind" | "vault" | "store" => {
                     "Unavailable"
-                },
+                }
                 _ => "InvalidAction",
             },
             Self::Open(error) => match **error {

@@ -69,6 +69,11 @@ impl World {
     }
 
     pub(crate) fn try_open(&self) -> Result<Runtime, OpenError> {
+        self.try_open_then(|| {})
+    }
+
+    /// As [`Self::try_open`], and does something once the files are open, before the runtime is.
+    pub(crate) fn try_open_then(&self, opened: impl FnOnce()) -> Result<Runtime, OpenError> {
         let path = self.dir.path();
         let clock = Arc::clone(&self.clock);
         let (journal, _) = Journal::open(
@@ -85,6 +90,7 @@ impl World {
             &path.join("interlock.db"),
             SqliteOptions::default(),
         )?);
+        opened();
         Runtime::assemble(journal, store, self.options(path))
     }
 

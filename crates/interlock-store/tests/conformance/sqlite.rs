@@ -6,7 +6,8 @@ use interlock_core::approval::Verdict;
 use interlock_core::model::Effect;
 use interlock_store::{
     ActionRow, ActionStore as _, AgentStore as _, AlertCause, AlertRow, AlertStore as _,
-    ApprovalStore as _, GroupFilter, ProjectionStore as _, SqliteOptions, SqliteStore, StoreError, TriageStore as _,
+    ApprovalStore as _, GroupFilter, ProjectionStore as _, SqliteOptions, SqliteStore, StoreError,
+    TriageStore as _,
 };
 
 use super::approvals::vote;
@@ -80,10 +81,21 @@ fn runs_from_before_they_were_kept_are_counted() {
         flagged: seq.is_multiple_of(2),
         risk: u16::try_from(seq).unwrap(),
         effect: Effect::ALL[usize::try_from(seq).unwrap() % Effect::ALL.len()],
-        ..action(&format!("d{seq}"), seq, agent, 1_000 - i64::try_from(seq).unwrap())
+        ..action(
+            &format!("d{seq}"),
+            seq,
+            agent,
+            1_000 - i64::try_from(seq).unwrap(),
+        )
     };
     let rows: Vec<ActionRow> = (1..40)
-        .map(|seq| row(seq, ["r1", "", "r2"][usize::try_from(seq % 3).unwrap()], ["a", "b"][usize::try_from(seq % 2).unwrap()]))
+        .map(|seq| {
+            row(
+                seq,
+                ["r1", "", "r2"][usize::try_from(seq % 3).unwrap()],
+                ["a", "b"][usize::try_from(seq % 2).unwrap()],
+            )
+        })
         .collect();
     let store = open(&path).unwrap();
     for tenant in ["t", "u"] {

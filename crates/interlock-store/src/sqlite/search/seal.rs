@@ -95,7 +95,10 @@ fn seal(tx: &Transaction<'_>, tenant: &str, after: i64) -> Result<i64> {
             return None;
         };
         let known = || numbers.iter().flatten().copied();
-        known().min().zip(known().max()).map(|ends| (numbers.len(), ends))
+        known()
+            .min()
+            .zip(known().max())
+            .map(|ends| (numbers.len(), ends))
     };
     let (Some((rows, (first, last))), Some((_, (earliest, latest)))) =
         (ends(Field::Seq), ends(Field::At))
@@ -163,9 +166,8 @@ fn change(tx: &Transaction<'_>, tenant: &str, rows: &[i64]) -> Result<()> {
             Column::Numbers(seqs) if mine.len() <= ONE_BY_ONE_MAX => seqs,
             _ => Vec::new(),
         };
-        let read = |after, before, limit| {
-            Column::read_all(tx, &Field::LATE, tenant, after, before, limit)
-        };
+        let read =
+            |after, before, limit| Column::read_all(tx, &Field::LATE, tenant, after, before, limit);
         let columns = if seqs.is_empty() {
             read(begin - 1, end + 1, count)?
         } else {

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use interlock_core::model::Effect;
 use interlock_filter::{ACTIONS, parse};
 use interlock_store::{
-    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Facets, ProjectionStore as _, Search,
+    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Cursor, Facets, ProjectionStore as _, Search,
     SqliteOptions, SqliteStore,
 };
 
@@ -317,6 +317,27 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         milliseconds(&mut all, 50),
         milliseconds(&mut all, 95),
         milliseconds(&mut all_computed, 95),
+    );
+    runs(&store, count)
+}
+
+/// How long pages of runs take, from the newest on, each asked for `ROUNDS` times.
+#[expect(clippy::print_stdout, reason = "this is a report")]
+fn runs(store: &SqliteStore, count: u64) -> Result<()> {
+    let (mut times, mut before) = (Vec::new(), None);
+    for _ in 0..ROUNDS {
+        let mut page = Vec::new();
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            page = store.runs(TENANT, before, PAGE)?;
+            times.push(started.elapsed());
+        }
+        before = page.last().map(|run| Cursor(run.last_seq));
+    }
+    println!(
+        "figure | search: a page of {PAGE} runs | {count} entries | p50 {:.1} ms, p95 {:.1} ms | ",
+        milliseconds(&mut times, 50),
+        milliseconds(&mut times, 95),
     );
     Ok(())
 }

@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 use interlock_core::model::Effect;
 use interlock_filter::{ACTIONS, parse};
 use interlock_store::{
-    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Cursor, Facets, ProjectionStore as _, Search,
-    SqliteOptions, SqliteStore,
+    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Cursor, Facets, ProjectionStore as _,
+    Search, SqliteOptions, SqliteStore,
 };
 
 const TENANT: &str = "default";

@@ -35,14 +35,19 @@ lint: tools
 fmt:
 	$(CARGO) fmt --all
 
-bench:
+# What is measured: benchmarks, requests per second, and the large sizes (docs/sizes.md).
+bench: tools
 	$(CARGO) bench --workspace --bench '*'
 	$(CARGO) build --release --workspace --bin xtask --bin interlock --example verify_speed
 	target/release/xtask load
 	target/release/examples/verify_speed
+	target/release/xtask sizes
 
-soak:
+# Every test at its full size; then the console's with a release build of the binary.
+soak: tools
 	INTERLOCK_SOAK=1 $(CARGO) test --release --workspace -- --nocapture
+	$(CARGO) build --release --workspace --bin interlock
+	INTERLOCK_SOAK=1 $(VENV)/bin/python scripts/acceptance.py --venv target --binary target/release/interlock --only console
 
 # FUZZ_SECONDS (30) is per target; FUZZ_TARGETS names some of them.
 fuzz:

@@ -28,6 +28,7 @@ import verify_console
 import verify_console_identity
 import verify_console_alerts
 import verify_console_evidence
+import verify_console_replay
 import verify_console_whatif
 import verify_console_approvals
 import verify_console_search
@@ -235,6 +236,7 @@ CONSOLE = {
     "evidence in the console": verify_console_evidence,
     "what-if in the console": verify_console_whatif,
     "search in the console": verify_console_search,
+    "replay of a long run in the console": verify_console_replay,
 }
 
 

@@ -12,8 +12,10 @@ python3 scripts/fuzz_seeds.py
 # The stable compiler holds all that the instrumentation needs. No sanitizer: the project's code has
 # no unsafe, and without one more inputs run in the same time.
 export RUSTC_BOOTSTRAP=1
-[ $# -gt 0 ] || set -- $(cargo fuzz list)
-cargo fuzz build --sanitizer none
+if [ $# -eq 0 ]; then
+    set -- $(cargo fuzz list)
+    cargo fuzz build --sanitizer none
+fi
 for target in "$@"; do
     echo "== $target, $seconds s"
     words="fuzz/corpus/$target.dict"

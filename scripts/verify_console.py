@@ -11,7 +11,6 @@ BASE is the address of the server, KEY a key of role admin. The server is best a
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import threading
@@ -24,10 +23,6 @@ import browser
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONSOLE = ROOT / "console"
 AXE = CONSOLE / "node_modules" / "axe-core" / "axe.min.js"
-# Milliseconds in which the next frame must stand in the long run, at the median, because what else the
-# machine does is no part of it. Shorter runs print theirs.
-STEP_MS_MAX = 50 if os.environ.get("INTERLOCK_SOAK") else None
-FRAMES = 100_000 if os.environ.get("INTERLOCK_SOAK") else 1_500
 
 # A name that reads backwards, a letter that is not what it looks like, markup, and what cannot be seen.
 HOSTILE = "invoice\u202egpj.exe <img src=x onerror=alert(1)> p\u0430ypal.com\u200b https://example.com/x"
@@ -336,52 +331,6 @@ def screens(page, base, api):
     assert not page.evaluate("document.querySelector('dialog[open]')"), "`g a` goes, and approves nothing"
 
 
-def long_run(page, base, api):
-    """Stepping through a long run: milliseconds to the next frame, and what the list costs the page."""
-    body = lambda n: {"agent_id": "scanner", "action_type": "file_read", "resource": f"/srv/data/{n}.csv",
-                      "run_id": "long", "step": n, "tool": "read"}
-    workers, todo, lock = [], iter(range(FRAMES)), threading.Lock()
-
-    def work():
-        import http.client
-        connection = http.client.HTTPConnection(base.split("//")[1], timeout=60)
-        while True:
-            with lock:
-                n = next(todo, None)
-            if n is None:
-                return
-            connection.request("POST", "/api/check", json.dumps(body(n)),
-                               {"x-api-key": api.key, "content-type": "application/json"})
-            connection.getresponse().read()
-
-    for _ in range(8):
-        workers.append(threading.Thread(target=work, daemon=True))
-        workers[-1].start()
-    for worker in workers:
-        worker.join()
-    page.open(base + "/runs/long")
-    until(page, "document.querySelector('[data-loaded=true]')", 120)
-    heard(page, ".screen-head", f"{FRAMES:,} frames")
-    rows = page.evaluate("document.querySelectorAll('.replay [role=option]').length")
-    assert rows < 80, f"{rows} rows exist"
-    page.press("Home")
-    took = page.evaluate("""(async () => {
-        const times = [];
-        for (let i = 0; i < 60; i += 1) {
-            const was = document.querySelector('[data-frame]').dataset.frame;
-            const begun = performance.now();
-            document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
-            while (document.querySelector('[data-frame]').dataset.frame === was) await new Promise((r) => setTimeout(r, 0));
-            times.push(performance.now() - begun);
-            await new Promise((r) => setTimeout(r, 5));
-        }
-        return times.sort((a, b) => a - b);
-    })()""")
-    p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
-    assert STEP_MS_MAX is None or p50 <= STEP_MS_MAX, f"a step takes {p50:.0f} ms at the median, the limit is {STEP_MS_MAX}"
-    return p50, p95
-
-
 def roles(base, api):
     """What a key may not do is said, and the server holds it."""
     key = api("POST", "/api/keys", {"role": "auditor", "label": "eve"})["key"]
@@ -420,14 +369,12 @@ def journey(base, key):
         late_answers(page, base, agent, api)
         replay(page, base, done)
         screens(page, base, api)
-        p50, p95 = long_run(page, base, api)
         tampered(page, base, done["record"]["seq"])
         assert page.evaluate("localStorage.length <= 3 && !JSON.stringify(localStorage).includes('vtk_')"), "the key is in no lasting storage"
         complaints = [c for c in page.complaints() if "status of 401" not in c]
         assert not complaints, complaints
     roles(base, api)
-    size = f"{FRAMES:,} frames" + ("" if os.environ.get("INTERLOCK_SOAK") else " (INTERLOCK_SOAK=1: 100,000)")
-    return f"agent woken {woken_ms:.0f} ms after the key press; a step in {size} takes {p50:.0f} ms at p50 and {p95:.0f} at p95"
+    return f"agent woken {woken_ms:.0f} ms after the key press"
 
 
 def fixtures(base, key, path):

@@ -1157,7 +1157,9 @@ class BundleVerifier:
             whole, rest = text[:end], text[end:]
             if whole:
                 sound = self.hold(whole[:-1].split(b"\n"), ranges)
-                redactions += sum(m.end() - m.start() <= 120 for m in ERASURE_RE.finditer(whole))
+                # A plain search first: the expression takes half of the time otherwise.
+                if b'"kind":"erasure"' in whole:
+                    redactions += sum(m.end() - m.start() <= 120 for m in ERASURE_RE.finditer(whole))
             if not sound or len(rest) > 65535:
                 sound = False
                 break

@@ -9,6 +9,7 @@ mod generate;
 mod load;
 mod personal_data;
 mod search;
+mod sizes;
 mod wake;
 mod whatif;
 
@@ -24,10 +25,11 @@ fn main() -> Result<()> {
         Some("fleet") => fleet::run::run(&args.collect::<Vec<_>>()),
         Some("load") => load::run(&args.collect::<Vec<_>>()),
         Some("search") => search::run(&args.collect::<Vec<_>>()),
+        Some("sizes") => sizes::run(&args.collect::<Vec<_>>()),
         Some("wake") => wake::run(&args.collect::<Vec<_>>()),
         Some("whatif") => whatif::run(&args.collect::<Vec<_>>()),
         _ => bail!(
-            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`), `search` (how long searches take over many entries), `wake` (how soon an agent hears of a person's answer), `whatif` (how fast a draft decides recorded actions anew)"
+            "tasks: `generate` (rewrite generated files), `train` (weights of the models), `eval` (figures of the text detectors), `calibrate` (the composite on labelled texts), `fleet` (figures of the stateful detectors on a simulated fleet), `load` (requests per second of `POST /api/check`), `search` (how long searches take over many entries), `sizes` (all large sizes, into docs/sizes.md), `wake` (how soon an agent hears of a person's answer), `whatif` (how fast a draft decides recorded actions anew)"
         ),
     }
 }

@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 use interlock_core::model::Effect;
 use interlock_filter::{ACTIONS, parse};
 use interlock_store::{
-    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Facets, ProjectionStore as _, Search,
-    SqliteOptions, SqliteStore,
+    ActionFilter, ActionOutcome, ActionRow, ActionStore as _, Cursor, Facets, ProjectionStore as _,
+    Search, SqliteOptions, SqliteStore,
 };
 
 const TENANT: &str = "default";
@@ -310,6 +310,34 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     println!(
         "  all {} filters, {ROUNDS} times each, pages of {PAGE}",
         FILTERS.len()
+    );
+    println!(
+        "figure | search: {} filters, to the full page or the end | {count} entries | p50 {:.0} ms, p95 {:.0} ms (processor {:.0} ms) | p95 300 ms",
+        FILTERS.len(),
+        milliseconds(&mut all, 50),
+        milliseconds(&mut all, 95),
+        milliseconds(&mut all_computed, 95),
+    );
+    runs(&store, count)
+}
+
+/// How long pages of runs take, from the newest on, each asked for `ROUNDS` times.
+#[expect(clippy::print_stdout, reason = "this is a report")]
+fn runs(store: &SqliteStore, count: u64) -> Result<()> {
+    let (mut times, mut before) = (Vec::new(), None);
+    for _ in 0..ROUNDS {
+        let mut page = Vec::new();
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            page = store.runs(TENANT, before, PAGE)?;
+            times.push(started.elapsed());
+        }
+        before = page.last().map(|run| Cursor(run.last_seq));
+    }
+    println!(
+        "figure | search: a page of {PAGE} runs | {count} entries | p50 {:.1} ms, p95 {:.1} ms | ",
+        milliseconds(&mut times, 50),
+        milliseconds(&mut times, 95),
     );
     Ok(())
 }

@@ -111,6 +111,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         at(99),
         at(100)
     );
+    println!(
+        "figure | approvals: from a person's answer to the agent's wake-up | {rounds} answers, {WAITING} others wait | p50 {:.1?}, p99 {:.1?} | p99 {LIMIT:?}",
+        at(50),
+        at(99)
+    );
     if at(99) > LIMIT {
         bail!("p99 is more than {LIMIT:?}");
     }

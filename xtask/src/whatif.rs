@@ -211,6 +211,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         "  replay, both         {whole:>8.0} ns, {:.2} of 2 policy stages and reading ({allowed:.0} ns)",
         whole / allowed
     );
+    println!(
+        "figure | what-if: reading a record and deciding it anew | {actions} actions | {whole:.0} ns (processor) | {allowed:.0} ns: reading and two policy stages"
+    );
     for (name, draft) in [
         ("the bundle in force", &same),
         ("with one rule more", &draft),
@@ -226,6 +229,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             report.same,
             report.flipped(),
             report.unknown
+        );
+        println!(
+            "figure | what-if: {name} | {} actions | {rate:.0} actions/s, {} not re-evaluated and listed | ",
+            report.actions, report.unknown
         );
         for one in &report.unevaluated {
             println!(

@@ -117,6 +117,8 @@ export interface Page<T> {
   next: string | null;
   /** How far back was looked, when the server's time for one request was over. */
   searchedTo: string | null;
+  /** How many recorded entries the list does not know yet, while the server adds them. */
+  behind: number;
 }
 
 async function page<T>(path: string, options: Options<unknown>): Promise<Page<T>> {
@@ -125,6 +127,7 @@ async function page<T>(path: string, options: Options<unknown>): Promise<Page<T>
     rows: (await response.json()) as T,
     next: response.headers.get('interlock-next'),
     searchedTo: response.headers.get('interlock-searched-to'),
+    behind: Number(response.headers.get('interlock-behind') ?? 0),
   };
 }
 

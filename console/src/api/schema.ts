@@ -3930,6 +3930,8 @@ export interface operations {
             /** @description The actions */
             200: {
                 headers: {
+                    /** @description How many recorded entries the list does not know yet, while they are added after a start */
+                    "interlock-behind"?: number;
                     /** @description Where the next page begins; give it as `before` */
                     "interlock-next"?: string;
                     /** @description How far was looked, when the time of one request was over before the page was full */
@@ -5103,6 +5105,8 @@ export interface operations {
             /** @description The alerts */
             200: {
                 headers: {
+                    /** @description How many recorded entries the list does not know yet, while they are added after a start */
+                    "interlock-behind"?: number;
                     /** @description Where the next page begins; give it as `before` */
                     "interlock-next"?: string;
                     /** @description How far was looked, when the time of one request was over before the page was full */
@@ -9621,6 +9625,8 @@ export interface operations {
             /** @description The runs */
             200: {
                 headers: {
+                    /** @description How many recorded entries the list does not know yet, while they are added after a start */
+                    "interlock-behind"?: number;
                     /** @description Where the next page begins; give it as `before` */
                     "interlock-next"?: string;
                     /** @description How far was looked, when the time of one request was over before the page was full */

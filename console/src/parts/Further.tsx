@@ -12,6 +12,9 @@ export function Further<T>({ found, what }: { found: Searched<T>; what: string }
           , searched back to <Time at={found.searchedTo} />
         </>
       )}{' '}
+      {(found.query.data?.behind ?? 0) > 0 && (
+        <span data-behind>{(found.query.data?.behind ?? 0).toLocaleString('en')} newer entries are still being added since the server was started. </span>
+      )}
       {found.next !== null && (
         <button type="button" disabled={found.loading} onClick={found.more}>
           {found.loading ? 'Searching' : 'Search further'}

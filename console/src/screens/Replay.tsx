@@ -10,7 +10,7 @@ import { Timeline } from '../parts/Timeline';
 import { VirtualList } from '../parts/VirtualList';
 import { back, go, Link, to, useFilterText, withQuery } from '../router';
 import { Frame } from './Frame';
-import { useFrames } from './frames';
+import { useFrames, useLinked } from './frames';
 
 /** The index of the next stopped frame from one on, or -1. */
 export function nextStopped(frames: readonly Action[], from: number, step: 1 | -1): number {
@@ -42,7 +42,7 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
   const [said, setSaid] = useState('');
   const { frames, done, error, retry } = useFrames(run);
   const shown = useFiltered(frames, filter, 'actions', ACTION_READING);
-  const known = useKnown(frames, 'actions', ACTION_READING);
+  const offered = useKnown(frames, 'actions', ACTION_READING);
   const wanted = frame === null ? null : Number(frame);
   const index = useMemo(() => {
     if (wanted === null) return shown.length > 0 ? 0 : -1;
@@ -55,16 +55,22 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
     }
     return shown[low]?.seq === wanted ? low : -1;
   }, [shown, wanted]);
-  const current = index >= 0 ? shown[index] : frames.find((f) => f.seq === wanted);
+  const known = index >= 0 ? shown[index] : frames.find((f) => f.seq === wanted);
+  const linked = useLinked(run, wanted, known !== undefined || done);
+  const current = known ?? linked ?? undefined;
   const verify = useRef<(() => void) | null>(null);
 
   const show = useCallback(
     (next: number) => {
+      if (index < 0 && !done) {
+        setSaid('The run is being loaded up to this frame.');
+        return;
+      }
       const chosen = shown[Math.min(shown.length - 1, Math.max(0, next))];
       setSaid('');
       if (chosen) go(withQuery({ frame: chosen.seq }), true);
     },
-    [shown],
+    [shown, index, done],
   );
   const jump = useCallback(
     (step: 1 | -1) => {
@@ -147,7 +153,7 @@ export function Replay({ run, frame }: { run: string; frame: string | null }) {
       </div>
       <div className="split replay-split" data-open={current !== undefined}>
         <section className="split-list" aria-label="Frames">
-          <FilterBox value={filter} onChange={setFilter} resource="actions" known={known} placeholder="decision:block risk:>40" />
+          <FilterBox value={filter} onChange={setFilter} resource="actions" known={offered} placeholder="decision:block risk:>40" />
           {done && frames.length === 0 ? (
             <Empty>There is no such run, or nothing of it is kept.</Empty>
           ) : (

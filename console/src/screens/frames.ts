@@ -20,6 +20,24 @@ export interface Frames {
   retry: () => void;
 }
 
+/** A frame that a link leads to, before the run is here up to it; null until it came, or where it is none of
+ * the run. */
+export function useLinked(run: string, seq: number | null, here: boolean): Action | null {
+  const [linked, setLinked] = useState<Action | null>(null);
+  const asked = here || seq === null || !Number.isSafeInteger(seq) || seq < 0 ? null : seq;
+  useEffect(() => {
+    if (asked === null) return undefined;
+    const ended = new AbortController();
+    api
+      .get('/api/actions', { query: { run_id: run, before: asked + 1, limit: 1 }, signal: ended.signal })
+      .then((rows) => setLinked(rows[0] ?? null))
+      // The run itself says what is wrong.
+      .catch(() => undefined);
+    return () => ended.abort();
+  }, [run, asked]);
+  return linked?.seq === seq ? linked : null;
+}
+
 export function useFrames(run: string): Frames {
   const [frames, setFrames] = useState<readonly Action[]>([]);
   const [done, setDone] = useState(false);

@@ -16,6 +16,8 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
     /// How far was looked, when the server's time for one request was over.
     pub(crate) searched_to: Option<String>,
+    /// How many recorded entries the list does not know yet.
+    pub(crate) behind: Option<String>,
 }
 
 /// A connection to a server with one key.
@@ -93,11 +95,13 @@ impl Client {
             Some(value.to_str().ok()?.to_owned())
         };
         let (next, searched_to) = (header("interlock-next"), header("interlock-searched-to"));
+        let behind = header("interlock-behind");
         let body = response.text().context("the server broke off its answer")?;
         Ok(Page {
             body: serde_json::from_str(&body).context("the server's answer is no JSON")?,
             next,
             searched_to,
+            behind,
         })
     }
 

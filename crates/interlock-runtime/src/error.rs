@@ -50,6 +50,11 @@ pub enum RuntimeError {
     /// Only the server that this process is connected to can decide on the action.
     #[error("the server decides on this action")]
     AtServer,
+    /// The lists do not have so many entries of the record yet, and this needs them.
+    #[error(
+        "the lists are {0} entries behind the record, which they follow again since the start: try again when they have caught up"
+    )]
+    Behind(u64),
     /// A policy does not compile.
     #[error("the policy does not compile:\n{0}")]
     Policy(String),
@@ -72,6 +77,7 @@ impl RuntimeError {
             Self::Vault(_) => "vault",
             Self::Store(_) => "store",
             Self::AtServer => "server.decides",
+            Self::Behind(_) => "lists.behind",
             Self::Policy(_) => "policy.invalid",
         }
     }

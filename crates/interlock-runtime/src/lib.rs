@@ -5,6 +5,7 @@ mod agents;
 mod alerts;
 mod approvals;
 mod background;
+mod behind;
 mod bundle_key;
 mod bundles;
 mod bytes;
@@ -128,6 +129,7 @@ pub(crate) struct Inner {
     /// Held by who erases.
     pub(crate) erasing: std::sync::Mutex<()>,
     pub(crate) projector: Arc<projector::Wake>,
+    pub(crate) behind: Arc<behind::Behind>,
     pub(crate) thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
     pub(crate) background: background::Background,
     /// Held while the state of an approval is read, recorded and advanced.

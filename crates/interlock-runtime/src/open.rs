@@ -40,6 +40,9 @@ pub struct Options {
     pub connection: Option<crate::ConnectionOptions>,
     /// For how long decisions are gathered before rows for lists are made of them.
     pub gather: Duration,
+    /// Recorded entries that are not in the rows and that a start adds to them before it is over; where
+    /// there are more, it adds them beside the decisions, and [`Runtime::behind`] says how many are left.
+    pub backlog: u64,
     /// For how long whoever runs an approved action is believed alive without a word of it; at most 24
     /// hours.
     pub executor_lease: Duration,
@@ -61,6 +64,7 @@ impl Options {
             reserve_bytes: journal.reserve_bytes,
             connection: None,
             gather: projector::GATHER,
+            backlog: crate::behind::AT_START_MAX,
             executor_lease: crate::approvals::EXECUTOR_LEASE,
         }
     }
@@ -200,6 +204,7 @@ impl Runtime {
                 vault,
                 erasing: Mutex::default(),
                 projector: Arc::default(),
+                behind: Arc::default(),
                 thread: Mutex::default(),
                 background: crate::background::Background::default(),
                 deciding: Arc::default(),
@@ -223,24 +228,21 @@ impl Runtime {
         }
         runtime.restore_connection(&options.data)?;
         runtime.complete_erasure()?;
-        projector::catch_up(
-            &runtime.inner.journal,
-            &*runtime.inner.store,
-            &runtime.inner.vault,
-            &runtime.inner.deciding,
-        )
-        .map_err(|e| OpenError::Internal(e.to_string()))?;
-        let (journal, store, wake, vault, deciding) = (
-            runtime.inner.journal.clone(),
-            Arc::clone(&runtime.inner.store),
-            Arc::clone(&runtime.inner.projector),
-            runtime.inner.vault.clone(),
-            Arc::clone(&runtime.inner.deciding),
-        );
+        let projector = projector::Projector {
+            journal: runtime.inner.journal.clone(),
+            store: Arc::clone(&runtime.inner.store),
+            vault: runtime.inner.vault.clone(),
+            deciding: Arc::clone(&runtime.inner.deciding),
+            behind: Arc::clone(&runtime.inner.behind),
+        };
+        projector
+            .start(options.backlog)
+            .map_err(|e| OpenError::Internal(e.to_string()))?;
+        let wake = Arc::clone(&runtime.inner.projector);
         let gather = options.gather;
         let thread = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || projector::run(&journal, &*store, &wake, gather, &vault, &deciding))
+            .spawn(move || projector.run(&wake, gather))
             .map_err(|e| OpenError::Internal(format!("cannot start a thread: {e}")))?;
         *runtime
             .inner

@@ -1,6 +1,7 @@
 //! The projection: rows for people, made from the journal, and what they show of contents from the
 //! vault, so that they can be thrown away and made again.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use interlock_store::journal::{Entry, Journal, Position};
 use interlock_store::vault::Vault;
 use interlock_store::{ActionOutcome, ActionRow, AlertRow, Facets, Store, StoreError};
 
+use crate::behind::Behind;
 use crate::content;
 use crate::outcome::record_time;
 use crate::responses::Told;
@@ -53,9 +55,13 @@ impl Wake {
         self.changed.notify_one();
     }
 
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     /// Waits until there is something new, and then for more to come; whether to go on.
     fn wait(&self, gather: Duration) -> bool {
-        let stopped = || self.stop.load(Ordering::SeqCst);
+        let stopped = || self.is_stopped();
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         while !*dirty && !stopped() {
             dirty = self
@@ -73,70 +79,113 @@ impl Wake {
     }
 }
 
-/// Projects until stopped.
-pub(crate) fn run(
-    journal: &Journal,
-    store: &dyn Store,
-    wake: &Wake,
-    gather: Duration,
-    vault: &Vault,
-    deciding: &Mutex<()>,
-) {
-    crate::background::yield_to_decisions();
-    loop {
-        let go_on = wake.wait(gather);
-        if let Err(error) = catch_up(journal, store, vault, deciding) {
-            tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
-            std::thread::sleep(PAUSE);
-            if go_on {
-                wake.wake();
-            }
-        }
-        if !go_on {
-            return;
-        }
-    }
+/// Makes rows of what the journal has.
+pub(crate) struct Projector {
+    pub(crate) journal: Journal,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Vault,
+    pub(crate) deciding: Arc<Mutex<()>>,
+    pub(crate) behind: Arc<Behind>,
 }
 
-/// Projects everything that the journal holds and the store does not.
-pub(crate) fn catch_up(
-    journal: &Journal,
-    store: &dyn Store,
-    vault: &Vault,
-    deciding: &Mutex<()>,
-) -> Result<(), ProjectError> {
-    let mut position = match store.projection_position()? {
-        Some(bytes) => decode(&bytes).ok_or(ProjectError::Position)?,
-        None => Position::default(),
-    };
-    loop {
-        let mut batch: Vec<(Arc<str>, Entry)> = Vec::with_capacity(BATCH);
-        let next = journal
-            .for_each(position, &mut |tenant, entry| {
-                batch.push((Arc::from(tenant), entry.clone()));
-                if batch.len() >= BATCH {
-                    std::ops::ControlFlow::Break(())
-                } else {
-                    std::ops::ControlFlow::Continue(())
+impl Projector {
+    /// What a start does: a backlog of at most so many entries is projected, of a longer one the beginning and
+    /// what approvals must follow before anybody uses one; [`Self::run`] does the rest.
+    pub(crate) fn start(&self, backlog: u64) -> Result<(), ProjectError> {
+        if self.catch_up(&mut |done| done < backlog)? {
+            return Ok(());
+        }
+        let (mut left, mut result) = (0, Ok(()));
+        self.journal
+            .for_each(self.position()?, &mut |tenant, entry| {
+                left += 1;
+                result = crate::approvals::follow(&*self.store, &self.deciding, tenant, entry);
+                match &result {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
                 }
             })
             .map_err(|e| ProjectError::Journal(e.to_string()))?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for (tenant, entry) in &batch {
-            crate::approvals::follow(store, deciding, tenant, entry)?;
-        }
-        store.apply_batch(&mut |tx| {
-            for (tenant, entry) in &batch {
-                project(tx, tenant, entry, vault)?;
+        result?;
+        self.behind.begin(left);
+        Ok(())
+    }
+
+    /// Projects until stopped. A long backlog is left to the next start then.
+    pub(crate) fn run(&self, wake: &Wake, gather: Duration) {
+        crate::background::yield_to_decisions();
+        let mut go_on = true;
+        loop {
+            if !self.behind.is_long() {
+                go_on = wake.wait(gather);
             }
-            tx.position(&encode(next))
-        })?;
-        if batch.iter().any(|(_, entry)| entry.kind == Kind::Erasure) {
-            store.forget_traces()?;
+            let unless_stopped = &mut |_| !(self.behind.is_long() && wake.is_stopped());
+            match self.catch_up(unless_stopped) {
+                Ok(true) => self.behind.end(),
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the projection is behind; decisions go on, lists are stale until it succeeds");
+                    std::thread::sleep(PAUSE);
+                    go_on = go_on && !wake.is_stopped();
+                    if go_on {
+                        wake.wake();
+                    }
+                }
+            }
+            if !go_on {
+                return;
+            }
         }
-        position = next;
+    }
+
+    fn position(&self) -> Result<Position, ProjectError> {
+        match self.store.projection_position()? {
+            Some(bytes) => decode(&bytes).ok_or(ProjectError::Position),
+            None => Ok(Position::default()),
+        }
+    }
+
+    /// Projects what the journal holds and the store does not, while `go_on` says so of how many
+    /// entries are done; whether that is everything.
+    fn catch_up(&self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<bool, ProjectError> {
+        let store = &*self.store;
+        let mut position = self.position()?;
+        let mut done = 0;
+        loop {
+            let mut batch: Vec<(Arc<str>, Entry)> = Vec::with_capacity(BATCH);
+            let next = self
+                .journal
+                .for_each(position, &mut |tenant, entry| {
+                    batch.push((Arc::from(tenant), entry.clone()));
+                    if batch.len() >= BATCH {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                })
+                .map_err(|e| ProjectError::Journal(e.to_string()))?;
+            if batch.is_empty() {
+                return Ok(true);
+            }
+            if !go_on(done) {
+                return Ok(false);
+            }
+            for (tenant, entry) in &batch {
+                crate::approvals::follow(store, &self.deciding, tenant, entry)?;
+            }
+            store.apply_batch(&mut |tx| {
+                for (tenant, entry) in &batch {
+                    project(tx, tenant, entry, &self.vault)?;
+                }
+                tx.position(&encode(next))
+            })?;
+            if batch.iter().any(|(_, entry)| entry.kind == Kind::Erasure) {
+                store.forget_traces()?;
+            }
+            self.behind.projected(&batch);
+            done += batch.len() as u64;
+            position = next;
+        }
     }
 }
 

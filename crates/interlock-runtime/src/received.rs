@@ -198,6 +198,8 @@ impl Runtime {
                 format!("must be 1 to {LOG_CHARS_MAX} characters"),
             ));
         }
+        // What was taken before is known by its row. The client sends again.
+        self.caught_up(&principal.tenant)?;
         let inner = &*self.inner;
         let _one = inner
             .received

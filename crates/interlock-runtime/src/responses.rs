@@ -381,6 +381,10 @@ impl Runtime {
                 before.version, rules.version
             )));
         }
+        if !before.in_force() {
+            // The newest alert must be known, from which on there are responses.
+            self.caught_up(tenant)?;
+        }
         let rules = ResponseRules {
             version: rules.version + 1,
             ..rules.clone()
@@ -460,7 +464,7 @@ impl Runtime {
         now: UnixNanos,
     ) -> Result<usize, RuntimeError> {
         // The rows say what has begun and ended; what is on record by now must be in them.
-        if !self.projected(PATIENCE)? {
+        if self.inner.behind.is_long() || !self.projected(PATIENCE)? {
             return Ok(0);
         }
         let store = &self.inner.store;

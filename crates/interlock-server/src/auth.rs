@@ -239,6 +239,10 @@ impl From<RuntimeError> for ApiError {
                 retry_after_s: Some(1),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
+            RuntimeError::Behind(_) => Self {
+                retry_after_s: Some(10),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            },
             RuntimeError::NotFound(what) => Self::not_found(what),
             RuntimeError::Erased => Self::new(StatusCode::GONE, code, message),
             RuntimeError::Invalid(field, _) => Self::field(field, code, message),

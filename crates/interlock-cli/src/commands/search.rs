@@ -84,7 +84,13 @@ pub(crate) fn gather(
             body,
             next,
             searched_to,
+            behind,
         } = client.page(&format!("{path}{sign}limit={wanted}{from}"))?;
+        if let Some(entries) = behind.filter(|_| rows.is_empty() && from.is_empty()) {
+            eprintln!(
+                "The server is adding {entries} recorded entries to its lists since it was started: the newest may be missing."
+            );
+        }
         if let Value::Array(more) = body {
             rows.extend(more);
         }

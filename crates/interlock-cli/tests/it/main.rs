@@ -5,6 +5,7 @@ mod command;
 mod decide;
 mod doctor;
 mod evidence;
+mod guides;
 mod help;
 mod hook;
 mod kill;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Ran, Running, run};
 
-const KEY: &str = "a-key-for-tests-0123456789abcdefghijklmnop";
+pub(crate) const KEY: &str = "a-key-for-tests-0123456789abcdefghijklmnop";
 
 /// A bundle in which a payment waits for a person.
 const BUNDLE: &str = "\
@@ -22,14 +22,14 @@ rules:
     approvers: { group: treasury, quorum: 1 }
 ";
 
-struct Server {
+pub(crate) struct Server {
     directory: tempfile::TempDir,
-    url: String,
-    running: Option<Running>,
+    pub(crate) url: String,
+    pub(crate) running: Option<Running>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("office.yaml"), BUNDLE).unwrap();
         let address = TcpListener::bind("127.0.0.1:0")
@@ -55,7 +55,7 @@ impl Server {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -69,7 +69,7 @@ impl Server {
         self.with(KEY, args)
     }
 
-    fn check(&self, action: &Value) -> Value {
+    pub(crate) fn check(&self, action: &Value) -> Value {
         reqwest::blocking::Client::new()
             .post(format!("{}/api/check", self.url))
             .header("x-api-key", KEY)

@@ -114,7 +114,9 @@ impl GateError {
             },
             Self::TooLarge { .. } => "InvalidAction",
             Self::Owner { code, .. } => match *code {
-                "server.decides" | "audit-unavailable" | "vault" | "store" => "Unavailable",
+                "server.decides" | "audit-unavailable" | "lists.behind" | "vault" | "store" => {
+                    "Unavailable"
+                }
                 _ => "InvalidAction",
             },
             Self::Open(error) => match **error {

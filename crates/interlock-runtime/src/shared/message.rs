@@ -254,6 +254,7 @@ impl From<RuntimeError> for Failure {
             error @ (RuntimeError::Store(_)
             | RuntimeError::Policy(_)
             | RuntimeError::AtServer
+            | RuntimeError::Behind(_)
             | RuntimeError::Erased
             | RuntimeError::Invalid(..)
             | RuntimeError::Vault(_)) => Self::Other((error.code(), error.to_string())),

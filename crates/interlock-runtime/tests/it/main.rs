@@ -13,6 +13,7 @@ mod evidence;
 mod faults;
 mod gate;
 mod idempotency;
+mod large_evidence;
 mod processes;
 mod profile;
 mod projection;

@@ -1,8 +1,10 @@
 //! Rows are made from the journal, and can be made again.
 
 use interlock_core::model::{OutcomeStatus, Principal};
-use interlock_runtime::Runtime;
-use interlock_store::{ActionFilter, ActionRow, Alert};
+use interlock_runtime::{ResponseRules, Runtime};
+use interlock_store::{
+    ActionFilter, ActionRow, Alert, ProjectionStore as _, SqliteOptions, SqliteStore,
+};
 
 use crate::world::{SECOND, TENANT, World, check, end, outcome};
 
@@ -93,5 +95,85 @@ fn rows_appear_and_can_be_made_again() {
     assert_eq!(acknowledged.acknowledged, Some((5, "ann".to_owned())));
     assert_eq!(after, before);
     assert_eq!(runtime.store().stats(TENANT).expect("stats"), stats);
+    end(runtime);
+}
+
+/// Takes the rows away, as a new version of them does.
+fn lose_rows(world: &World) {
+    let path = world.dir.path().join("interlock.db");
+    let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a store");
+    store.reset_projection().expect("no rows");
+}
+
+fn caught_up(runtime: &Runtime) {
+    let patience = std::time::Duration::from_secs(60);
+    assert!(runtime.projected(patience).expect("a position"));
+    let deadline = std::time::Instant::now() + patience;
+    while runtime.behind(TENANT).expect("a number") > 0 {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_long_backlog_is_added_beside_the_decisions() {
+    let mut world = World::new();
+    let runtime = world.open();
+    let asks = |runtime: &Runtime, n: usize| {
+        check(
+            runtime,
+            &format!(
+                r#"{{"agent_id":"vandal-{n}","action_type":"database_write","resource":"postgres://prod/t{n}","arguments":{{"sql":"DELETE FROM t{n}"}}}}"#
+            ),
+        )
+    };
+    for n in 0..700 {
+        world.advance(SECOND);
+        asks(&runtime, n);
+    }
+    caught_up(&runtime);
+    let before = rows(&runtime);
+    assert_eq!(before.0.len(), 700);
+    end(runtime);
+
+    lose_rows(&world);
+    world.backlog = Some(0);
+    // Rows cannot be written for now.
+    let path = world.dir.path().join("interlock.db");
+    let other = rusqlite::Connection::open(path).expect("the file");
+    let locked = || other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let runtime = world.try_open_then(locked).expect("it opens");
+    let size = |runtime: &Runtime| runtime.journal().head(TENANT).expect("a log").size;
+    assert_eq!(runtime.behind(TENANT).expect("a number"), size(&runtime));
+    assert_eq!(runtime.behind("nobody").expect("a number"), 0);
+    let read = r#"{"agent_id":"bot","action_type":"file_read","resource":"/srv/docs/a.md"}"#;
+    check(&runtime, read);
+    assert_eq!(runtime.behind(TENANT).expect("a number"), size(&runtime));
+    // What was taken before is known by its row, and so is the newest alert.
+    let error = runtime
+        .receive(&Principal::local(), "key", "log", &[])
+        .expect_err("it cannot know");
+    assert_eq!(error.code(), "lists.behind");
+    let rules = ResponseRules::default();
+    let error = runtime
+        .set_response_rules(TENANT, "ann", &rules)
+        .expect_err("it cannot know");
+    assert_eq!(error.code(), "lists.behind", "{error}");
+    other.execute_batch("ROLLBACK").expect("no lock");
+    caught_up(&runtime);
+    let after = rows(&runtime);
+    assert_eq!((&after.0[1..], &after.1), (&before.0[..], &before.1));
+    runtime
+        .receive(&Principal::local(), "key", "log", &[])
+        .expect("it knows");
+    end(runtime);
+
+    // A start that is ended meanwhile leaves the rest to the next one.
+    lose_rows(&world);
+    end(world.open());
+    world.backlog = None;
+    let runtime = world.open();
+    assert_eq!(runtime.behind(TENANT).expect("a number"), 0);
+    assert_eq!(rows(&runtime), after);
     end(runtime);
 }

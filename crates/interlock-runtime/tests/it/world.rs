@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) policies: Vec<Source>,
     pub(crate) content: ContentMode,
+    /// Entries that a start adds to the rows at once; as usual without.
+    pub(crate) backlog: Option<u64>,
 }
 
 impl World {
@@ -50,20 +52,28 @@ impl World {
             clock: Arc::new(ManualClock::at(MONDAY + 10 * HOUR)),
             policies,
             content: ContentMode::Full,
+            backlog: None,
         }
     }
 
     fn options(&self, path: &Path) -> Options {
+        let usual = Options::on(path);
         Options {
             policies: self.policies.clone(),
             content: self.content,
             durability: Durability::Async,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            ..Options::on(path)
+            backlog: self.backlog.unwrap_or(usual.backlog),
+            ..usual
         }
     }
 
     pub(crate) fn try_open(&self) -> Result<Runtime, OpenError> {
+        self.try_open_then(|| {})
+    }
+
+    /// As [`Self::try_open`], and does something once the files are open, before the runtime is.
+    pub(crate) fn try_open_then(&self, opened: impl FnOnce()) -> Result<Runtime, OpenError> {
         let path = self.dir.path();
         let clock = Arc::clone(&self.clock);
         let (journal, _) = Journal::open(
@@ -80,6 +90,7 @@ impl World {
             &path.join("interlock.db"),
             SqliteOptions::default(),
         )?);
+        opened();
         Runtime::assemble(journal, store, self.options(path))
     }
 

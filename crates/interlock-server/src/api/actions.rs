@@ -245,6 +245,7 @@ impl From<ActionRow> for ActionBody {
         (status = 200, description = "The actions", body = Vec<ActionBody>, headers(
             ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
             ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+            ("interlock-behind" = u64, description = "How many recorded entries the list does not know yet, while they are added after a start"),
         )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -271,30 +272,34 @@ pub async fn list(
         before: query.before.map(Cursor),
         ..ActionFilter::default()
     };
-    let found = app
+    let (found, behind) = app
         .blocking(move |runtime| {
             let store = runtime.store();
+            let behind = runtime.behind(caller.tenant())?;
             if terms.terms.is_empty() {
                 let rows = store.actions(caller.tenant(), &filter, limit)?;
                 let full = rows.len() == limit;
-                return Ok(Page {
+                let page = Page {
                     next: rows.last().filter(|_| full).map(|last| Cursor(last.seq)),
                     rows,
                     searched_to: None,
-                });
+                };
+                return Ok((page, behind));
             }
             let search = Search {
                 terms: &terms,
                 now: runtime.now(),
                 budget: search::BUDGET,
             };
-            Ok(store.search_actions(caller.tenant(), &filter, &search, limit)?)
+            let page = store.search_actions(caller.tenant(), &filter, &search, limit)?;
+            Ok((page, behind))
         })
         .await?;
     Ok(Listed {
         rows: found.rows.into_iter().map(ActionBody::from).collect(),
         next: found.next.map(|cursor| cursor.0.to_string()),
         searched_to: found.searched_to,
+        behind,
     })
 }
 

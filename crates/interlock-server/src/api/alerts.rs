@@ -73,6 +73,7 @@ impl From<Alert> for AlertBody {
         (status = 200, description = "The alerts", body = Vec<AlertBody>, headers(
             ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
             ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+            ("interlock-behind" = u64, description = "How many recorded entries the list does not know yet, while they are added after a start"),
         )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -98,7 +99,7 @@ pub async fn list(
             Some(AlertCursor { seq, id })
         }
     };
-    let found = app
+    let (found, behind) = app
         .blocking(move |runtime| {
             let (store, now) = (runtime.store(), runtime.now());
             let all = terms.terms.is_empty();
@@ -111,13 +112,15 @@ pub async fn list(
                 (AlertCursor { seq, id }, alert.row.created)
             };
             let keep = |alert: &Alert| terms.matches(alert, &ALERTS, now);
-            Ok(sift(before, limit, search::BUDGET, read, place, keep)?)
+            let found = sift(before, limit, search::BUDGET, read, place, keep)?;
+            Ok((found, runtime.behind(caller.tenant())?))
         })
         .await?;
     Ok(Listed {
         rows: found.rows.into_iter().map(AlertBody::from).collect(),
         next: found.next.map(|c| format!("{}:{}", c.seq, c.id)),
         searched_to: found.searched_to,
+        behind,
     })
 }
 

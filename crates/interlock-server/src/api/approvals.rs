@@ -224,6 +224,7 @@ pub async fn list(
         rows: found.rows.into_iter().map(|row| body(row, false)).collect(),
         next: found.next.map(|c| c.to_string()),
         searched_to: found.searched_to,
+        behind: 0,
     })
 }
 

@@ -85,6 +85,7 @@ impl From<RunRow> for RunBody {
         (status = 200, description = "The runs", body = Vec<RunBody>, headers(
             ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
             ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+            ("interlock-behind" = u64, description = "How many recorded entries the list does not know yet, while they are added after a start"),
         )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -110,7 +111,7 @@ pub async fn list(
     }
     let terms = search::terms(query.q.as_deref(), &RUNS)?;
     let before = query.before.map(Cursor);
-    let found = app
+    let (found, behind) = app
         .blocking(move |runtime| {
             let (store, now) = (runtime.store(), runtime.now());
             let all = terms.terms.is_empty();
@@ -121,12 +122,14 @@ pub async fn list(
             };
             let place = |run: &RunRow| (Cursor(run.last_seq), run.last);
             let keep = |run: &RunRow| terms.matches(run, &RUNS, now);
-            Ok(sift(before, limit, search::BUDGET, read, place, keep)?)
+            let found = sift(before, limit, search::BUDGET, read, place, keep)?;
+            Ok((found, runtime.behind(caller.tenant())?))
         })
         .await?;
     Ok(Listed {
         rows: found.rows.into_iter().map(RunBody::from).collect(),
         next: found.next.map(|cursor| cursor.0.to_string()),
         searched_to: found.searched_to,
+        behind,
     })
 }

@@ -20,6 +20,9 @@ pub(crate) const NEXT: HeaderName = HeaderName::from_static("interlock-next");
 /// How far back was looked, when the time was over before the page was full.
 pub(crate) const SEARCHED_TO: HeaderName = HeaderName::from_static("interlock-searched-to");
 
+/// How many recorded entries the list does not know yet: after a start that found many to add.
+pub(crate) const BEHIND: HeaderName = HeaderName::from_static("interlock-behind");
+
 /// The filter of a list.
 pub(crate) fn terms(q: Option<&str>, resource: &Resource) -> ApiResult<Filter> {
     parse(q.unwrap_or_default(), resource)
@@ -32,13 +35,20 @@ pub struct Listed<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) next: Option<String>,
     pub(crate) searched_to: Option<UnixNanos>,
+    pub(crate) behind: u64,
 }
 
 impl<T: Serialize> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.rows).into_response();
         let searched_to = self.searched_to.map(time);
-        for (name, value) in [(NEXT, self.next), (SEARCHED_TO, searched_to)] {
+        let behind = (self.behind > 0).then(|| self.behind.to_string());
+        let said = [
+            (NEXT, self.next),
+            (SEARCHED_TO, searched_to),
+            (BEHIND, behind),
+        ];
+        for (name, value) in said {
             if let Some(value) = value.and_then(|v| HeaderValue::try_from(v).ok()) {
                 response.headers_mut().insert(name, value);
             }

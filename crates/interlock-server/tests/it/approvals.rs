@@ -582,6 +582,9 @@ fn deciders_race_over_rest_and_who_waits_hears_of_it() {
         at(50),
         at(99)
     );
+    println!(
+        "figure | approvals: racing deciders over REST | {approvals} approvals, {PEOPLE} deciders each | none decided twice, no grant used twice | "
+    );
     // Deciders take turns on the journal and whoever waits looks after each change: a second on a
     // machine with other work, 250 ms where `xtask wake` measures alone.
     assert!(at(50) < Duration::from_secs(1), "{:?}", at(50));

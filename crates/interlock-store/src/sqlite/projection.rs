@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 
 use super::rows::{all, get, list_to_text, one, to_i64};
 use super::search::Touched;
-use super::{Result, SqliteStore, idempotency, triage};
+use super::{Result, SqliteStore, idempotency, runs, triage};
 use crate::model::{ActionOutcome, ActionRow, AlertRow, IdempotencyRow, Rollback};
 use crate::traits::{Projection, ProjectionStore};
 use crate::triage::{OTHERS_MAX, ResponseEnd, ResponseRow};
@@ -74,6 +74,7 @@ impl Projection for Batch<'_> {
             return Ok(());
         }
         self.1.written(tenant, to_i64("seq", row.seq)?);
+        runs::acted(self.0, tenant, row)?;
         // An agent is known from its first action on, a deleted one again from its next.
         self.0
             .prepare_cached(
@@ -278,6 +279,7 @@ impl ProjectionStore for SqliteStore {
         self.write(|tx| {
             tx.execute_batch(
                 "DELETE FROM action; DELETE FROM action_block; DELETE FROM action_column;
+                 DELETE FROM run; DELETE FROM run_agent;
                  DELETE FROM alert; DELETE FROM alert_detector; DELETE FROM alert_group;
                  DELETE FROM response; DELETE FROM projection;
                  UPDATE agent SET total = 0, flagged = 0, blocked = 0, held = 0, rolled_back = 0,

@@ -1,27 +1,14 @@
 //! Runs, as they are read: the actions of one run together.
 
-use rusqlite::{Row, params};
+use interlock_core::model::Effect;
+use rusqlite::{Row, Transaction, params};
 
 use super::rows::{all, get, to_i64, unsigned};
 use super::{Result, SqliteStore};
-use crate::model::{Cursor, RunRow, check_page};
+use crate::model::{ActionRow, Cursor, RunRow, check_page};
 
-/// The runs of the page are found in the index of runs alone; only their own actions are read.
-const PAGE: &str = "
-    WITH page AS (
-        SELECT run_id, max(seq) AS last_seq FROM action
-        WHERE tenant = ?1 AND run_id <> ''
-        GROUP BY run_id HAVING max(seq) < ?2 ORDER BY last_seq DESC LIMIT ?3
-    )
-    SELECT p.run_id AS run_id,
-        (SELECT agent_id FROM action f WHERE f.tenant = ?1 AND f.run_id <> '' AND f.run_id = p.run_id
-         ORDER BY f.seq LIMIT 1) AS agent_id,
-        count(DISTINCT a.agent_id) AS agents, min(a.seq) AS first_seq, max(a.seq) AS last_seq,
-        min(a.at) AS started, max(a.at) AS last, count(*) AS actions, sum(a.flagged) AS flagged,
-        sum(a.effect = 'block') AS blocked, sum(a.effect = 'require_approval') AS held,
-        max(a.risk) AS risk_max
-    FROM page p JOIN action a ON a.tenant = ?1 AND a.run_id <> '' AND a.run_id = p.run_id
-    GROUP BY p.run_id ORDER BY p.last_seq DESC";
+const PAGE: &str =
+    "SELECT * FROM run WHERE tenant = ?1 AND last_seq < ?2 ORDER BY last_seq DESC LIMIT ?3";
 
 fn read(row: &Row<'_>) -> Result<RunRow> {
     Ok(RunRow {
@@ -38,6 +25,44 @@ fn read(row: &Row<'_>) -> Result<RunRow> {
         held: unsigned(row, "held")?,
         risk_max: get(row, "risk_max")?,
     })
+}
+
+/// Counts an action that was written into its run.
+pub(super) fn acted(tx: &Transaction<'_>, tenant: &str, row: &ActionRow) -> Result<()> {
+    if row.run_id.is_empty() {
+        return Ok(());
+    }
+    let first_of_agent = tx
+        .prepare_cached(
+            "INSERT INTO run_agent (tenant, run_id, agent_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![tenant, row.run_id, row.agent_id])?;
+    tx.prepare_cached(
+        "INSERT INTO run (tenant, run_id, agent_id, agents, first_seq, last_seq, started, last,
+         actions, flagged, blocked, held, risk_max)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10)
+         ON CONFLICT (tenant, run_id) DO UPDATE SET
+         agent_id = iif(excluded.first_seq < first_seq, excluded.agent_id, agent_id),
+         agents = agents + excluded.agents, first_seq = min(first_seq, excluded.first_seq),
+         last_seq = max(last_seq, excluded.last_seq), started = min(started, excluded.started),
+         last = max(last, excluded.last), actions = actions + 1,
+         flagged = flagged + excluded.flagged, blocked = blocked + excluded.blocked,
+         held = held + excluded.held, risk_max = max(risk_max, excluded.risk_max)",
+    )?
+    .execute(params![
+        tenant,
+        row.run_id,
+        row.agent_id,
+        to_i64("agents", first_of_agent as u64)?,
+        to_i64("seq", row.seq)?,
+        row.at,
+        row.flagged,
+        row.effect == Effect::Block,
+        row.effect == Effect::RequireApproval,
+        row.risk
+    ])?;
+    Ok(())
 }
 
 impl SqliteStore {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use interlock_core::model::Effect;
 use interlock_filter::{ACTIONS, parse};
 use interlock_store::{
-    ActionFilter, ActionOutcome, ActionRow, Cursor, Facets, MemoryStore, Rollback, Search, Store,
+    ActionFilter, ActionOutcome, ActionRow, Cursor, Facets, MemoryStore, Rollback, RunRow, Search,
+    Store,
 };
 
 use super::approvals::vote;
@@ -192,7 +193,25 @@ fn later(store: &dyn Store) {
         .unwrap();
 }
 
+/// All runs, page by page.
+fn runs(store: &dyn Store, limit: usize) -> Vec<RunRow> {
+    let mut all: Vec<RunRow> = Vec::new();
+    loop {
+        let before = all.last().map(|run| Cursor(run.last_seq));
+        let page = store.runs("t", before, limit).unwrap();
+        let full = page.len() == limit;
+        all.extend(page);
+        if !full {
+            return all;
+        }
+    }
+}
+
 fn compare(store: &dyn Store, oracle: &dyn Store) {
+    let expected = runs(oracle, 1_000);
+    for limit in [7, 1_000] {
+        assert_eq!(runs(store, limit), expected, "runs");
+    }
     let none = ActionFilter::default();
     for text in FILTERS {
         let expected = found(oracle, &none, text, 1_000, LONG);
@@ -271,6 +290,7 @@ pub(crate) fn all(make: Make<'_>) {
     compare(&*store, &oracle);
     // A row that comes late, which no projector does, is found all the same.
     let mut late = action("late", 777, "latecomer", NOW);
+    late.run_id = "Run-7".to_owned();
     late.facets.rules = vec!["late".to_owned()];
     for store in both {
         store
@@ -288,4 +308,5 @@ pub(crate) fn all(make: Make<'_>) {
     refused(store.search_actions("t", &none, &search, 0), "limit");
     store.reset_projection().unwrap();
     assert_eq!(found(&*store, &none, "", 10, LONG), []);
+    assert_eq!(runs(&*store, 10), []);
 }

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use interlock_core::approval::Verdict;
+use interlock_core::model::Effect;
 use interlock_store::{
-    AgentStore as _, AlertCause, AlertRow, AlertStore as _, ApprovalStore as _, GroupFilter,
-    ProjectionStore as _, SqliteOptions, SqliteStore, StoreError, TriageStore as _,
+    ActionRow, ActionStore as _, AgentStore as _, AlertCause, AlertRow, AlertStore as _,
+    ApprovalStore as _, GroupFilter, ProjectionStore as _, SqliteOptions, SqliteStore, StoreError,
+    TriageStore as _,
 };
 
 use super::approvals::vote;
-use super::{asked, new_agent, refused};
+use super::{action, asked, new_agent, refused};
 
 fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path, SqliteOptions::default())
@@ -70,6 +72,54 @@ fn a_later_schema_is_refused_and_left_alone() {
 }
 
 /// What the last release with no groups of alerts has left.
+#[test]
+fn runs_from_before_they_were_kept_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let row = |seq: u64, run: &str, agent: &str| ActionRow {
+        run_id: run.to_owned(),
+        flagged: seq.is_multiple_of(2),
+        risk: u16::try_from(seq).unwrap(),
+        effect: Effect::ALL[usize::try_from(seq).unwrap() % Effect::ALL.len()],
+        ..action(
+            &format!("d{seq}"),
+            seq,
+            agent,
+            1_000 - i64::try_from(seq).unwrap(),
+        )
+    };
+    let rows: Vec<ActionRow> = (1..40)
+        .map(|seq| {
+            row(
+                seq,
+                ["r1", "", "r2"][usize::try_from(seq % 3).unwrap()],
+                ["a", "b"][usize::try_from(seq % 2).unwrap()],
+            )
+        })
+        .collect();
+    let store = open(&path).unwrap();
+    for tenant in ["t", "u"] {
+        store
+            .apply_batch(&mut |tx| rows.iter().try_for_each(|row| tx.action(tenant, row)))
+            .unwrap();
+    }
+    let kept = store.runs("t", None, 10).unwrap();
+    assert_eq!(kept.len(), 2);
+    drop(store);
+    // As the version before left it.
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DROP TABLE run; DROP TABLE run_agent;
+             DELETE FROM migration WHERE version = (SELECT max(version) FROM migration)",
+        )
+        .unwrap();
+    let store = open(&path).unwrap();
+    for tenant in ["t", "u"] {
+        assert_eq!(store.runs(tenant, None, 10).unwrap(), kept);
+    }
+}
+
 #[test]
 fn alerts_from_before_there_were_groups_leave_none_behind() {
     let dir = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ Examples:
   interlock policy replay draft.yaml --export decisions.jsonl
   interlock policy replay policies/ --data interlock-data --fail-on-change
 
-`interlock audit export --format jsonl` writes what --export reads. --data needs the directory to
+`interlock audit export --out DIR` writes what --export reads. --data needs the directory to
 itself: stop the server first.
 
 Exit codes: 0 replayed, 1 it failed, or a decision changes or is unknown with --fail-on-change")]

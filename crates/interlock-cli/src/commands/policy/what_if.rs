@@ -37,7 +37,7 @@ Examples:
   interlock policy what-if --bundle team.yaml --since 30d
   interlock policy what-if --bundle team.yaml --run nightly-7 --fail-on-flips
   interlock policy what-if --bundle policies/ --data interlock-data
-  interlock audit export --format jsonl | interlock policy what-if --bundle strict --export -
+  interlock policy what-if --bundle strict --export exported/default.jsonl       of `audit export`
 
 --data needs the directory to itself: stop the server first.
 

@@ -185,6 +185,57 @@ impl Texts {
     }
 }
 
+/// A column while its rows are read.
+enum Reading {
+    /// With the code of each text as it stands in rows.
+    Text(Texts, HashMap<String, u16>),
+    Numbers(Vec<Option<i64>>),
+}
+
+impl Reading {
+    fn of(field: Field) -> Self {
+        if field.is_text() {
+            Self::Text(Texts::default(), HashMap::new())
+        } else {
+            Self::Numbers(Vec::new())
+        }
+    }
+
+    fn push(&mut self, value: ValueRef<'_>) -> Result<()> {
+        match self {
+            Self::Numbers(numbers) => numbers.push(
+                value
+                    .as_i64_or_null()
+                    .map_err(|_| StoreError::damaged("action", "a number is none"))?,
+            ),
+            Self::Text(texts, known) => {
+                let text = value
+                    .as_str()
+                    .map_err(|_| StoreError::damaged("action", "a text is none"))?;
+                let code = match known.get(text) {
+                    Some(code) => *code,
+                    None => {
+                        let code = u16::try_from(texts.ends.len()).map_err(|_| damaged())?;
+                        texts.text.push_str(&fold(text));
+                        texts.ends.push(texts.text.len());
+                        known.insert(text.to_owned(), code);
+                        code
+                    }
+                };
+                texts.codes.push(code);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(self) -> Column {
+        match self {
+            Self::Text(texts, _) => Column::Text(texts),
+            Self::Numbers(numbers) => Column::Numbers(numbers),
+        }
+    }
+}
+
 fn damaged() -> StoreError {
     StoreError::damaged("action_column", "a column does not have the form of one")
 }
@@ -296,50 +347,31 @@ impl Column {
         Ok(Self::Numbers(numbers.collect()))
     }
 
-    /// Reads a field from the rows themselves: those of a tenant after one sequence number and
-    /// before another, oldest first, at most so many.
-    pub(super) fn read(
+    /// Reads fields from the rows themselves, all in one pass: those of a tenant after one sequence
+    /// number and before another, oldest first, at most so many.
+    pub(super) fn read_all(
         connection: &Connection,
-        field: Field,
+        fields: &[Field],
         tenant: &str,
         after: i64,
         before: i64,
         limit: usize,
-    ) -> Result<Self> {
+    ) -> Result<Vec<Self>> {
+        let expressions: Vec<&str> = fields.iter().map(|field| field.expression()).collect();
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {} FROM action WHERE tenant = ?1 AND seq > ?2 AND seq < ?3
              ORDER BY seq LIMIT ?4",
-            field.expression()
+            expressions.join(", ")
         ))?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![tenant, after, before, limit])?;
-        if !field.is_text() {
-            let mut numbers = Vec::new();
-            while let Some(row) = rows.next()? {
-                numbers.push(row.get(0)?);
-            }
-            return Ok(Self::Numbers(numbers));
-        }
-        let mut texts = Texts::default();
-        let mut known: HashMap<String, u16> = HashMap::new();
+        let mut columns: Vec<Reading> = fields.iter().map(|field| Reading::of(*field)).collect();
         while let Some(row) = rows.next()? {
-            let ValueRef::Text(bytes) = row.get_ref(0)? else {
-                return Err(StoreError::damaged("action", "a text is none"));
-            };
-            let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-            let code = match known.get(text) {
-                Some(code) => *code,
-                None => {
-                    let code = u16::try_from(texts.ends.len()).map_err(|_| damaged())?;
-                    texts.text.push_str(&fold(text));
-                    texts.ends.push(texts.text.len());
-                    known.insert(text.to_owned(), code);
-                    code
-                }
-            };
-            texts.codes.push(code);
+            for (place, column) in columns.iter_mut().enumerate() {
+                column.push(row.get_ref(place)?)?;
+            }
         }
-        Ok(Self::Text(texts))
+        Ok(columns.into_iter().map(Reading::done).collect())
     }
 
     /// Gives a row the value of the only row of another column of the same field.

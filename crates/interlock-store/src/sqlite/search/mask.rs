@@ -215,6 +215,33 @@ fn text_field(name: &str) -> Option<Field> {
     })
 }
 
+/// The column of numbers, and what its whole numbers stand for.
+fn number_field(name: &str) -> (Field, fn(i64) -> Number) {
+    match name {
+        "risk" => (Field::Risk, Number::whole),
+        "step" => (Field::Step, Number::whole),
+        "latency" => (Field::Latency, Number::whole),
+        _ => (Field::Cost, Number),
+    }
+}
+
+/// The column that says whether something has a name.
+fn name_field(field: &str, name: &str) -> Field {
+    match (field, name) {
+        ("decision", _) => Field::Effect,
+        ("has", "approval") => Field::Approval,
+        ("has", "finding") => Field::Findings,
+        ("has", "rule") => Field::Rules,
+        ("outcome" | "has", _) => Field::Outcome,
+        _ => Field::Bits,
+    }
+}
+
+/// The columns that free texts are looked for in.
+fn free_fields() -> impl Iterator<Item = Field> {
+    ACTIONS.free.iter().filter_map(|name| text_field(name))
+}
+
 /// A search as blocks are asked it: terms that cost little come first.
 pub(super) struct Asked<'a> {
     terms: Vec<&'a Term>,
@@ -329,17 +356,12 @@ impl<'a> Asked<'a> {
                 Ok(mask)
             }
             Test::Number(field, compare, wanted) => {
-                let (column, scale): (_, fn(i64) -> Number) = match field.name {
-                    "risk" => (Field::Risk, Number::whole),
-                    "step" => (Field::Step, Number::whole),
-                    "latency" => (Field::Latency, Number::whole),
-                    _ => (Field::Cost, Number),
-                };
+                let (column, scale) = number_field(field.name);
                 rows.compared(column, scale, *compare, wanted)
             }
             Test::Free(pattern) => {
                 let mut mask = Mask::none(rows.count);
-                for column in ACTIONS.free.iter().filter_map(|name| text_field(name)) {
+                for column in free_fields() {
                     let within = |text: &str| pattern.within_folded(text);
                     mask.or(&rows.holding(column, [(pattern.needle(), within)])?);
                 }
@@ -350,19 +372,50 @@ impl<'a> Asked<'a> {
 
     fn name(field: &str, name: &str, rows: &mut Rows<'_>) -> Result<Mask> {
         let some = |text: &str| !text.is_empty();
+        let column = name_field(field, name);
         match (field, name) {
-            ("decision", _) => rows.like(Field::Effect, |text| text == name),
-            ("outcome", _) => rows.like(Field::Outcome, |text| text == name),
-            ("has", "approval") => rows.like(Field::Approval, some),
-            ("has", "finding") => rows.like(Field::Findings, some),
-            ("has", "rule") => rows.like(Field::Rules, some),
-            ("has", _) => rows.like(Field::Outcome, some),
+            ("decision" | "outcome", _) => rows.like(column, |text| text == name),
+            ("has", _) => rows.like(column, some),
             (_, "flagged") => rows.bit(bits::FLAGGED),
             (_, "rolled_back") => rows.bit(bits::ROLLED_BACK),
             (_, "erased") => rows.bit(bits::ERASED),
             (_, "degraded") => rows.bit(bits::DEGRADED),
             _ => rows.bit(bits::REPORTED),
         }
+    }
+
+    /// The columns that may be asked for, each once.
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let filter = self.filter;
+        let fixed = [
+            (Field::Seq, true),
+            (Field::At, filter.since.or(filter.until).is_some()),
+            (Field::Agent, filter.agent_id.is_some()),
+            (Field::Session, filter.session_id.is_some()),
+            (Field::Run, filter.run_id.is_some()),
+            (Field::Type, filter.action_type.is_some()),
+        ];
+        let mut asked: Vec<Field> = fixed
+            .into_iter()
+            .filter_map(|(field, wanted)| wanted.then_some(field))
+            .collect();
+        for term in &self.terms {
+            match &term.test {
+                Test::Since(_) | Test::Until(_) => asked.push(Field::At),
+                Test::Text(field, _) => {
+                    asked.push(text_field(field.name).unwrap_or(Field::Approval));
+                }
+                Test::Name(field, names) => {
+                    asked.extend(names.iter().map(|name| name_field(field.name, name)));
+                }
+                Test::Number(field, ..) => asked.push(number_field(field.name).0),
+                Test::Free(_) => asked.extend(free_fields()),
+            }
+        }
+        Field::ALL
+            .into_iter()
+            .filter(|field| asked.contains(field))
+            .collect()
     }
 }
 

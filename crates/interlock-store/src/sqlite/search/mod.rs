@@ -10,6 +10,7 @@ mod column;
 mod mask;
 mod seal;
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use interlock_filter::Test;
@@ -20,6 +21,7 @@ pub(super) use seal::Touched;
 use super::actions::read_action;
 use super::rows::{one, to_i64, unsigned};
 use super::{Result, SqliteStore};
+use crate::error::StoreError;
 use crate::model::{ActionFilter, ActionRow, Cursor, check_page};
 use crate::search::{Approvers, Page, Search, Searched};
 use column::Column;
@@ -122,6 +124,7 @@ impl SqliteStore {
         let snapshot = reader.unchecked_transaction()?;
         let approvers = approvers(&snapshot, tenant, search)?;
         let asked = Asked::new(&search.terms.terms, filter, &approvers, search.now);
+        let fields = asked.fields();
         let mut before = filter
             .before
             .map_or(Ok(i64::MAX), |cursor| to_i64("before", cursor.0))?;
@@ -135,16 +138,27 @@ impl SqliteStore {
                     None => return Ok(page),
                 },
             };
-            let mut column = |field| match part.block {
-                Some(block) => Column::sealed(&snapshot, field, block, part.rows),
-                None => Column::read(
-                    &snapshot,
-                    field,
-                    tenant,
-                    part.first - 1,
-                    part.last + 1,
-                    part.rows,
-                ),
+            // Blocks are read column by column, as a term that fails saves the further ones; rows are
+            // read once, as each reading goes through all of them.
+            let mut at_once = HashMap::new();
+            let mut column = |field| {
+                if let Some(block) = part.block {
+                    return Column::sealed(&snapshot, field, block, part.rows);
+                }
+                if at_once.is_empty() {
+                    let columns = Column::read_all(
+                        &snapshot,
+                        &fields,
+                        tenant,
+                        part.first - 1,
+                        part.last + 1,
+                        part.rows,
+                    )?;
+                    at_once.extend(fields.iter().copied().zip(columns));
+                }
+                at_once.remove(&field).ok_or_else(|| {
+                    StoreError::damaged("action", "a column is asked for that was not foreseen")
+                })
             };
             let mut rows = Rows::new(part.rows, part.at, &mut column);
             if let Some(mask) = asked.of(&mut rows)? {

@@ -88,18 +88,21 @@ fn newest(tx: &Transaction<'_>, tenant: &str, sealed: i64) -> Result<usize> {
 
 /// Makes a block of the oldest rows that are in none; returns its last row.
 fn seal(tx: &Transaction<'_>, tenant: &str, after: i64) -> Result<i64> {
-    let read = |field| Column::read(tx, field, tenant, after, i64::MAX, BLOCK_ROWS);
-    let numbers = |field| match read(field)? {
-        Column::Numbers(numbers) => Ok(numbers),
-        Column::Text(_) => Err(StoreError::damaged("action", "a number is a text")),
+    let columns = Column::read_all(tx, &Field::ALL, tenant, after, i64::MAX, BLOCK_ROWS)?;
+    let ends = |of: Field| {
+        let (_, column) = Field::ALL.iter().zip(&columns).find(|(f, _)| **f == of)?;
+        let Column::Numbers(numbers) = column else {
+            return None;
+        };
+        let known = || numbers.iter().flatten().copied();
+        known()
+            .min()
+            .zip(known().max())
+            .map(|ends| (numbers.len(), ends))
     };
-    let seqs = numbers(Field::Seq)?;
-    let times = numbers(Field::At)?;
-    let ends = |all: &[Option<i64>]| {
-        let known = || all.iter().flatten().copied();
-        known().min().zip(known().max())
-    };
-    let (Some((first, last)), Some((earliest, latest))) = (ends(&seqs), ends(&times)) else {
+    let (Some((rows, (first, last))), Some((_, (earliest, latest)))) =
+        (ends(Field::Seq), ends(Field::At))
+    else {
         return Err(StoreError::damaged("action", "a block would be empty"));
     };
     tx.prepare_cached(
@@ -110,13 +113,13 @@ fn seal(tx: &Transaction<'_>, tenant: &str, after: i64) -> Result<i64> {
         tenant,
         first,
         last,
-        to_i64("rows", seqs.len() as u64)?,
+        to_i64("rows", rows as u64)?,
         earliest,
         latest
     ])?;
     let block = tx.last_insert_rowid();
-    for field in Field::ALL {
-        put(tx, block, field, &read(field)?)?;
+    for (field, column) in Field::ALL.into_iter().zip(&columns) {
+        put(tx, block, field, column)?;
     }
     Ok(last)
 }
@@ -163,20 +166,28 @@ fn change(tx: &Transaction<'_>, tenant: &str, rows: &[i64]) -> Result<()> {
             Column::Numbers(seqs) if mine.len() <= ONE_BY_ONE_MAX => seqs,
             _ => Vec::new(),
         };
-        for field in Field::LATE {
-            if seqs.is_empty() {
-                let column = Column::read(tx, field, tenant, begin - 1, end + 1, count)?;
-                put(tx, block, field, &column)?;
-                continue;
-            }
-            let mut column = Column::sealed(tx, field, block, count)?;
+        let read =
+            |after, before, limit| Column::read_all(tx, &Field::LATE, tenant, after, before, limit);
+        let columns = if seqs.is_empty() {
+            read(begin - 1, end + 1, count)?
+        } else {
+            let mut columns = Field::LATE
+                .iter()
+                .map(|field| Column::sealed(tx, *field, block, count))
+                .collect::<Result<Vec<_>>>()?;
             for seq in mine {
-                let one = Column::read(tx, field, tenant, seq - 1, seq + 1, 1)?;
-                if let Ok(row) = seqs.binary_search(&Some(*seq)) {
-                    column.replace(row, &one)?;
+                let Ok(row) = seqs.binary_search(&Some(*seq)) else {
+                    continue;
+                };
+                let one = read(seq - 1, seq + 1, 1)?;
+                for (column, one) in columns.iter_mut().zip(&one) {
+                    column.replace(row, one)?;
                 }
             }
-            put(tx, block, field, &column)?;
+            columns
+        };
+        for (field, column) in Field::LATE.into_iter().zip(&columns) {
+            put(tx, block, field, column)?;
         }
     }
     Ok(())

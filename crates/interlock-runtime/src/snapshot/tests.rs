@@ -32,6 +32,11 @@ rules:
     effect: require_approval
 ";
 
+const BUDGETS: &str = "budgets:
+- {id: all, scope: tenant, period: month, limit_usd: 9}
+- {id: each, scope: agent, limit_calls: 3, at_limit: throttle, calls_per_minute: 1}
+";
+
 struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
@@ -52,6 +57,7 @@ impl World {
         let options = Options {
             policies: vec![Source::new("test.yaml", POLICY)],
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            budgets: Some(interlock_policy::read_budgets(BUDGETS).expect("budgets")),
             ..Options::on(path)
         };
         let journal = self.journal_at(path);

@@ -508,7 +508,8 @@ impl Runtime {
         if let Some(max) = limit.calls {
             body.int("limit_calls", max);
         }
-        body.opt_str("most", (!agent.is_empty()).then_some(&**agent))
+        body.opt_str("agent", key.subject.strip_prefix("agent:"))
+            .opt_str("most", (!agent.is_empty()).then_some(&**agent))
             .strs("notify", self.inner.budgets.notify(tenant, &key.budget));
         self.record_body(tenant, Kind::Alert, &mut body)
     }

@@ -25,7 +25,7 @@ export interface BudgetFields {
 /** What a form says, as the server takes it; a text says what is wrong with it. */
 export function terms(fields: BudgetFields): Schema['BudgetTerms'] | string {
   const whole = (text: string) => (/^\d{1,13}$/.test(text.trim()) ? Number(text.trim()) : null);
-  const thresholds = words(fields.thresholds).map((word) => whole(word.replace(/%$/, '')));
+  const thresholds = words(fields.thresholds.replaceAll('%', ' ')).map(whole);
   if (thresholds.includes(null)) return 'Thresholds are whole percentages, such as 50, 80, 100.';
   const calls = fields.calls.trim() === '' ? null : whole(fields.calls);
   if (fields.calls.trim() !== '' && calls === null) return 'Calls are a whole number.';

@@ -34,7 +34,7 @@ function PurseRow({ budget, purse }: { budget: Budget; purse: Purse }) {
   const flying = reserved.calls > 0 ? `, of that ${usd(reserved.nano)} USD and ${reserved.calls} calls in flight` : '';
   const money = budget.limit_usd === null || budget.limit_usd === undefined ? null : nano(budget.limit_usd);
   return (
-    <li className="purse" data-purse={purse.subject} data-percent={purse.percent}>
+    <li className="purse" data-purse={budget.scope} data-percent={purse.percent}>
       <span className="purse-head">
         <Untrusted text={purse.subject} oneLine />
         <span className={purse.percent >= 100 ? 'purse-percent purse-full' : 'purse-percent'}>{purse.percent} %</span>

@@ -37,6 +37,8 @@ const TELL_MAX: usize = 100;
 pub(crate) const PURSES_MAX: usize = 100;
 /// Agents of one purse that are listed.
 const TOP_MAX: usize = 10;
+/// Bytes of all budgets of a tenant as they are stored: what a setting holds.
+const STORED_BYTES_MAX: usize = 64 * 1024;
 const SUBJECT_TENANT: &str = "tenant";
 
 /// A budget as it is stored.
@@ -93,6 +95,7 @@ struct Armed {
     limit: Limit,
     trickle: i64,
     thresholds: Arc<[u8]>,
+    tenant: Arc<str>,
 }
 
 impl Armed {
@@ -105,13 +108,14 @@ impl Armed {
             limit: limit(budget),
             trickle: budget.trickle(),
             thresholds: Arc::from(budget.thresholds.as_slice()),
+            tenant: Arc::from(SUBJECT_TENANT),
         })
     }
 
     /// For whom an action counts, if it counts.
     fn subject(&self, key_id: &str, agent: &str) -> Option<Arc<str>> {
         match self.scope {
-            BudgetScope::Tenant => Some(Arc::from(SUBJECT_TENANT)),
+            BudgetScope::Tenant => Some(Arc::clone(&self.tenant)),
             // A local caller has no key.
             BudgetScope::Key => (!key_id.is_empty() && self.of.matches(key_id))
                 .then(|| Arc::from(format!("key:{key_id}"))),
@@ -407,6 +411,11 @@ impl Runtime {
         check_budgets(&all).map_err(invalid)?;
         let json =
             serde_json::to_string(&rows).map_err(|e| RuntimeError::Conflict(e.to_string()))?;
+        if json.len() > STORED_BYTES_MAX {
+            // Found before anything is on record.
+            let problem = format!("are longer than {STORED_BYTES_MAX} bytes together");
+            return Err(RuntimeError::Invalid("budgets", problem));
+        }
         for (what, row) in changed {
             let Budget {
                 id,
@@ -610,6 +619,8 @@ pub(crate) fn alert_row(body: &Value, seq: u64, at: UnixNanos) -> Option<AlertRo
         created: at,
         cause: AlertCause {
             kind: ALERT.to_owned(),
+            // Groups and messages are bounded by it: a budget of many purses takes no other's place.
+            key_id: format!("budget:{}", key.budget),
             rule: key.budget.to_string(),
             // Each threshold of each purse is a group of its own, so that none is told of late.
             class: format!("{percent}% {period} {}", key.subject),

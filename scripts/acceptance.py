@@ -27,6 +27,7 @@ import record
 import verify_console
 import verify_console_identity
 import verify_console_alerts
+import verify_console_budgets
 import verify_console_evidence
 import verify_console_replay
 import verify_console_whatif
@@ -233,6 +234,7 @@ CONSOLE = {
     "approvals in the console": verify_console_approvals,
     "people sign in to the console": verify_console_identity,
     "alerts in the console": verify_console_alerts,
+    "budgets in the console": verify_console_budgets,
     "evidence in the console": verify_console_evidence,
     "what-if in the console": verify_console_whatif,
     "search in the console": verify_console_search,

@@ -124,6 +124,12 @@ def seed(api, base):
 
     for agent, day in (("billing-bot", "50"), ("research-agent", "20")):
         api("PATCH", f"/api/agents/{agent}/profile", {"budget_usd": {"day": day}})
+    for name, terms in (
+        ("everything", {"scope": "tenant", "period": "month", "limit_usd": "3", "notify": ["operations"]}),
+        ("models", {"scope": "agent", "of": "*-bot", "limit_usd": "0.80", "limit_calls": 500}),
+        ("research", {"scope": "agent", "of": "research-*", "limit_calls": 20, "at_limit": "throttle", "calls_per_minute": 2}),
+    ):
+        api("PUT", f"/api/budgets/{name}", terms)
     research = Run(api, "research-agent", "market report", environment="production")
     for n in range(14):
         research.do("network_request", "fetch", f"https://news.example.com/articles/{2100 + n}", {"page": n}, ms=90 + 7 * n, cost="0.004")

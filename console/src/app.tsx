@@ -16,6 +16,7 @@ import { Agents } from './screens/Agents';
 import { Alerts } from './screens/Alerts';
 import { Approvals } from './screens/Approvals';
 import { Audit } from './screens/Audit';
+import { Budgets } from './screens/Budgets';
 import { Join } from './screens/Join';
 import { Now } from './screens/Now';
 import { OpenFile } from './screens/OpenFile';
@@ -56,6 +57,7 @@ export const SCREENS: readonly Screen[] = [
       ),
   },
   { path: 'agents', name: 'Agents', letter: 'g', render: (parts) => <Agents id={parts[1] ?? null} /> },
+  { path: 'budgets', name: 'Budgets', letter: 'b', render: () => <Budgets /> },
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts, query) => <Policies name={parts[1] ?? null} tried={query.get('what-if') !== null} /> },
   { path: 'what-if', name: 'What if', letter: 'w', render: (parts, query) => <WhatIf key={parts[1] ?? ''} name={parts[1] ?? null} run={query.get('run')} /> },
   { path: 'alerts', name: 'Alerts', letter: 'l', render: () => <Alerts /> },
@@ -97,6 +99,14 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
       ['X', 'choose all that is listed, or none'],
       ['A', 'approve the chosen ones'],
       ['D', 'deny the chosen ones'],
+    ],
+  ],
+  [
+    'Budgets',
+    [
+      ['n', 'a new budget'],
+      ['e', 'edit the budget'],
+      ['x', 'remove the budget'],
     ],
   ],
   [

@@ -2,8 +2,9 @@
 
 import { useMemo, useRef, useState } from 'react';
 import { ACTION_READING, type Action } from '../actions';
-import { api, type Schema } from '../api/client';
+import { api } from '../api/client';
 import { useQuery } from '../api/query';
+import { fullest, standing } from '../budgets';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
@@ -13,8 +14,6 @@ import { LogHead } from '../parts/LogHead';
 import { Effect, Empty, Freshness, Panel, Problem, Risk, span, Time, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
 import { go, Link, to, useFilterText } from '../router';
-
-type Agent = Schema['AgentBody'];
 
 const LIVE = 500;
 
@@ -78,12 +77,6 @@ function within(us: number | null | undefined): string {
   return us < 1_000 ? `${us} \u00b5s` : `${us / 1_000} ms`;
 }
 
-/** What the agents that have a budget spent today, in US dollars; null where none has one. */
-function spentToday(agents: readonly Agent[] | undefined): number | null {
-  const known = (agents ?? []).flatMap((a) => (a.budget_usd?.spent_day ? [Number(a.budget_usd.spent_day)] : []));
-  return known.length === 0 ? null : known.reduce((sum, n) => sum + n, 0);
-}
-
 export function Now() {
   const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(-1);
@@ -91,8 +84,8 @@ export function Now() {
   const waiting = useQuery('now approvals', (signal) => api.get('/api/approvals', { query: { limit: 5 }, signal }), 2_000);
   const actions = useQuery('now actions', (signal) => api.get('/api/actions', { query: { limit: LIVE }, signal }), 2_000);
   const stopped = useQuery('now flagged', (signal) => api.get('/api/actions', { query: { flagged: true, limit: 50 }, signal }), 3_000);
-  const agents = useQuery('now agents', (signal) => api.get('/api/agents', { signal }), 10_000);
-  const spent = spentToday(agents.data);
+  const budgets = useQuery('now budgets', (signal) => api.get('/api/budgets', { signal }), 10_000);
+  const full = fullest(budgets.data ?? []);
   const health = useQuery('now health', (signal) => api.get('/readyz', { signal }), 5_000);
   const all = useMemo(() => actions.data ?? [], [actions.data]);
   const shown = useFiltered(all, filter, 'actions', ACTION_READING);
@@ -135,10 +128,16 @@ export function Now() {
         <Tile name="decisions per second" value={pace === null ? '\u2013' : pace.toFixed(1)} />
         <Tile name="p50 to decide" value={within(s?.decide_p50_us)} />
         <Tile name="p99 to decide" value={within(s?.decide_p99_us)} />
-        {spent !== null && <Tile name="USD today, of budgets" value={spent.toFixed(2)} href="/agents" />}
+        {full !== null && <Tile name="of the fullest budget" value={`${full.purse.percent} %`} href="/budgets" tone={full.purse.percent >= 100 ? 'bad' : full.purse.percent >= 80 ? 'wait' : undefined} />}
         <Tile name={s?.agents_paused ? `agents, ${s.agents_paused} paused` : 'agents'} value={number(s?.agents)} href="/agents" />
       </div>
       <LogHead />
+      {full !== null && (
+        <p className="quiet" data-spent>
+          Spent: {standing(full.budget, full.purse)} of budget <Link href="/budgets">{full.budget.id}</Link>, <Untrusted text={full.purse.subject} oneLine />, in this{' '}
+          {full.budget.period}.
+        </p>
+      )}
       {s?.total_actions === 0 && <FirstSteps onTried={actions.refresh} />}
       <div className="pair" hidden={s?.total_actions === 0}>
         <Panel title="Wait for a person">

@@ -67,6 +67,8 @@ enum Command {
     Agents(commands::agents::Args),
     /// Stop tools, and let them go on.
     Tools(commands::tools::Args),
+    /// Limit what tenants, keys and agents may cost.
+    Budgets(commands::budgets::Args),
     /// Look after groups of alerts, mute them, and see what was done by itself.
     Alerts(commands::alerts::Args),
     /// List and decide approvals.
@@ -98,6 +100,7 @@ fn main() -> std::process::ExitCode {
         Command::Actions(args) => commands::actions::run(args, out),
         Command::Runs(args) => commands::runs::run(args, out),
         Command::Agents(args) => commands::agents::run(args, out),
+        Command::Budgets(args) => commands::budgets::run(args, out),
         Command::Tools(args) => commands::tools::run(args, out),
         Command::Alerts(args) => commands::alerts::run(args, out),
         Command::Approvals(args) => commands::approvals::run(args, out),

@@ -4,9 +4,11 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use interlock_core::facts::Facts;
 use interlock_core::model::{Action, Effect, OutcomeStatus, Principal};
 use interlock_core::state::{
-    BudgetCharge, BudgetPeriod, Footprint, LimitCharge, LimitKind, OutcomeSummary, StateStore,
+    BudgetCharge, BudgetPeriod, CounterKey, Footprint, LedgerCharge, Limit, LimitCharge, LimitKind,
+    OutcomeSummary, StateStore,
 };
 use std::hint::black_box;
+use std::sync::Arc;
 
 const START: i64 = 1_794_823_200_000_000_000;
 
@@ -40,6 +42,25 @@ fn footprint(n: i64) -> Footprint {
     footprint
 }
 
+fn budgets() -> Vec<LedgerCharge> {
+    ["tenant", "key:k1", "agent:support-bot"]
+        .into_iter()
+        .map(|subject| LedgerCharge {
+            key: CounterKey {
+                budget: Arc::from("team"),
+                period: BudgetPeriod::Day,
+                subject: Arc::from(subject),
+            },
+            limit: Limit {
+                nano_usd: Some(i64::MAX),
+                calls: None,
+            },
+            trickle: 0,
+            thresholds: Arc::from([50, 80, 100].as_slice()),
+        })
+        .collect()
+}
+
 fn state(c: &mut Criterion) {
     let mut store = StateStore::default();
     let mut n = 0;
@@ -60,6 +81,22 @@ fn state(c: &mut Criterion) {
     c.bench_function("state/reserve+conclude", |b| {
         b.iter_batched(
             &mut next,
+            |f| {
+                let readings = store.reserve(&f, f.at);
+                let held = store.conclude(&f, Effect::Allow, f.at);
+                black_box((readings, held, f))
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    // What budgets of a tenant, a key and an agent add to it.
+    c.bench_function("state/reserve+conclude with three budgets", |b| {
+        b.iter_batched(
+            || {
+                let mut f = next();
+                f.ledger = budgets();
+                f
+            },
             |f| {
                 let readings = store.reserve(&f, f.at);
                 let held = store.conclude(&f, Effect::Allow, f.at);

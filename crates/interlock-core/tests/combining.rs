@@ -210,6 +210,7 @@ fn decide(row: &Json, default_action: &Json) -> Evaluation {
     let readings = Readings {
         state: state(&row["state"]),
         limits,
+        ledger: Vec::new(),
     };
     let name = principal
         .environment

@@ -2,9 +2,9 @@
 
 use interlock_core::model::{Effect, OutcomeStatus, Value};
 use interlock_core::state::{
-    AgentTable, Baseline, BudgetCharge, BudgetPeriod, Flags, Footprint, IN_FLIGHT_MAX, LimitCharge,
-    LimitKind, OutcomeSummary, RESERVATION_TTL_NS, Readings, Session, SessionTable, SnapshotError,
-    StateStore, Taint, tool_key,
+    AgentTable, Baseline, BudgetCharge, BudgetPeriod, CounterKey, Flags, Footprint, IN_FLIGHT_MAX,
+    LedgerCharge, Limit, LimitCharge, LimitKind, OutcomeSummary, RESERVATION_TTL_NS, Readings,
+    Session, SessionTable, SnapshotError, StateStore, Taint, tool_key,
 };
 use proptest::prelude::*;
 
@@ -1010,6 +1010,16 @@ proptest! {
             budgets: limits.iter().map(|(key, kind, n)| BudgetCharge {
                 key: *key, max_nano_usd: *n,
                 period: if kind % 2 == 0 { BudgetPeriod::Day } else { BudgetPeriod::Month },
+            }).collect(),
+            ledger: limits.iter().map(|(key, kind, n)| LedgerCharge {
+                key: CounterKey {
+                    budget: names[0].as_str().into(),
+                    period: if kind % 2 == 0 { BudgetPeriod::Day } else { BudgetPeriod::Month },
+                    subject: names[1].as_str().into(),
+                },
+                limit: Limit { nano_usd: Some(*n).filter(|n| *n >= 0), calls: Some(1).filter(|_| key % 2 == 0) },
+                trickle: i64::from(small.0),
+                thresholds: [small.0, 1].as_slice().into(),
             }).collect(),
         };
         let json = f.to_value().to_json();

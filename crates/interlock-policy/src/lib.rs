@@ -43,6 +43,7 @@
 
 mod abbreviation;
 mod analyse;
+mod budgets;
 mod bundle;
 mod cedar_file;
 mod compile;
@@ -63,6 +64,11 @@ mod test_cases;
 mod units;
 mod yaml;
 
+pub use budgets::{
+    BUDGET_CALLS_MAX, BUDGET_ID_BYTES_MAX, BUDGET_NOTIFY_MAX, BUDGET_OF_BYTES_MAX, BUDGET_USD_MAX,
+    BUDGETS_MAX, Budget, BudgetAtLimit, BudgetError, BudgetScope, THRESHOLDS_DEFAULT, Usd,
+    check_budgets, load_budgets, read_budgets,
+};
 pub use bundle::{BUILT_IN, Source, built_in, layer_from_name, load, named};
 pub use compile::{Compiled, SOURCES_MAX, compile};
 pub use condition::{CONDITION_BYTES_MAX, ConditionCompiler};

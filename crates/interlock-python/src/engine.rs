@@ -41,7 +41,7 @@ impl PyEngine {
     #[pyo3(signature = (
         data, policies, durability, content, patience_ms, *, server=None, api_key="", remote=false,
         server_key=None, on_unavailable=Vec::new(), offline_reads=true, ca_file=None,
-        allow_plain_http=false,
+        allow_plain_http=false, budgets=None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are options, by keyword")]
     fn new(
@@ -59,6 +59,7 @@ impl PyEngine {
         offline_reads: bool,
         ca_file: Option<PathBuf>,
         allow_plain_http: bool,
+        budgets: Option<PathBuf>,
     ) -> PyResult<Self> {
         let mut sources = Vec::new();
         for name in &policies {
@@ -89,8 +90,13 @@ impl PyEngine {
                 ));
             }
         };
+        let budgets = budgets
+            .map(|path| interlock_policy::load_budgets(&path))
+            .transpose()
+            .map_err(|error| configuration(py, error, "config.budgets"))?;
         let options = GateOptions {
             runtime: Options {
+                budgets,
                 policies: sources,
                 durability,
                 content,

@@ -332,7 +332,11 @@ impl Runtime {
                 .or_else(|| loaded.as_ref()?.compiled.profile(&action.agent_id)),
             grant: found.as_ref().map(|f| &f.grant),
         };
-        let prepared = self.prepare(loaded.as_deref(), &request);
+        let mut prepared = self.prepare(loaded.as_deref(), &request);
+        prepared.footprint.ledger =
+            inner
+                .budgets
+                .charges(&principal.tenant, &options.key_id, &action.agent_id);
         let digest = prepared.digest;
         let mut decision = self.decide(loaded.as_deref(), &request, &prepared, options);
         if let Some(connection) = &inner.connection {

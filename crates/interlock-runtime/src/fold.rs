@@ -154,8 +154,16 @@ impl Folded {
             let _ = match entry.kind {
                 Kind::Decision => self.decision(tenant, entry, &body),
                 Kind::Outcome => self.outcome(tenant, entry, &body),
-                Kind::Alert => crate::deep::tainted(&body)
-                    .map(|(session, taint)| self.memory.taint(tenant, session, &taint)),
+                Kind::Alert => crate::budgets::told(&body).map_or_else(
+                    || {
+                        crate::deep::tainted(&body)
+                            .map(|(session, taint)| self.memory.taint(tenant, session, &taint))
+                    },
+                    |(key, index, percent)| {
+                        self.memory.told(tenant, &key, index, percent);
+                        Some(())
+                    },
+                ),
                 _ => self.approved(tenant, &body),
             };
         }

@@ -57,6 +57,10 @@ impl Runtime {
         };
         let mut tools = self.stopped_tools(tenant, agent, self.now());
         let named = tools.iter().map(|t| t.tool.len() + t.agent.len() + 32);
+        if inner.budgets.any(tenant) {
+            // What one process has spent others cannot know.
+            server = DecidedByServer::All;
+        }
         if listed + bytes(&paused) + named.sum::<usize>() > NAMES_BYTES_MAX {
             // Who decides everything also knows who and what is stopped.
             server = DecidedByServer::All;

@@ -6,6 +6,7 @@ mod alerts;
 mod approvals;
 mod background;
 mod behind;
+mod budgets;
 mod bundle_key;
 mod bundles;
 mod bytes;
@@ -51,6 +52,7 @@ pub use approvals::{
     APPROVAL_FIELD, Answer, Answered, ArgumentRule, Change, Edit, EditPreview, Review, Say,
     SessionGrant, ShownEdit,
 };
+pub use budgets::{BudgetInForce, Purse, PurseUse};
 pub use bundles::{Loaded, published_effect};
 pub use changes::CHANGES;
 pub use check::{CheckOptions, Checked, Claimed, agent_message};
@@ -145,6 +147,7 @@ pub(crate) struct Inner {
     pub(crate) received: received::Recent,
     pub(crate) rollbacks: rollbacks::Rollbacks,
     pub(crate) responses: responses::Responses,
+    pub(crate) budgets: budgets::Budgets,
     pub(crate) tool_stops: tool_stops::ToolStops,
     pub(crate) triaging: alerts::Triaging,
     pub(crate) what_if: what_if::Jobs,

@@ -1,13 +1,15 @@
 //! The state of all agents in memory, behind locks that no stage of the pipeline holds across
 //! another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use interlock_core::model::{Effect, UnixNanos};
 use interlock_core::program::rule::ProfileBudget;
 use interlock_core::state::{
-    AGENTS_MAX, AgentTable, BudgetPeriod, Footprint, OutcomeSummary, Readings, SESSIONS_MAX,
-    SessionTable, StableHash, Switches, SwitchesFull, Taint,
+    AGENTS_MAX, AgentTable, BudgetPeriod, CounterKey, CounterUse, Crossing, Footprint, Ledger,
+    OutcomeSummary, Readings, SESSIONS_MAX, SessionTable, StableHash, Switches, SwitchesFull,
+    Taint,
 };
 
 /// Locks that agents are spread over.
@@ -21,6 +23,11 @@ pub(crate) struct Memory {
     agents: Vec<Mutex<AgentTable>>,
     sessions: Mutex<SessionTable>,
     switches: RwLock<Switches>,
+    /// Budgets span agents, so they are in no shard. Its lock is taken after that of the shard was
+    /// given back, and by actions that draw on such a budget alone.
+    ledger: Mutex<Ledger>,
+    /// Whether the ledger holds anything: without budgets an outcome does not ask it.
+    charged: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,8 +35,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
-    /// How many parts of a snapshot the state is: the shards of the agents, and the sessions.
-    pub(crate) const PARTS: usize = SHARDS + 1;
+    /// How many parts of a snapshot the state is: the shards of the agents, the sessions, and the
+    /// ledger.
+    pub(crate) const PARTS: usize = SHARDS + 2;
 
     pub(crate) fn new() -> Self {
         Self {
@@ -38,6 +46,8 @@ impl Memory {
                 .collect(),
             sessions: Mutex::new(SessionTable::new(SESSIONS_MAX)),
             switches: RwLock::default(),
+            ledger: Mutex::default(),
+            charged: AtomicBool::new(false),
         }
     }
 
@@ -60,6 +70,10 @@ impl Memory {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .read(footprint, &mut readings.state);
+        if !footprint.ledger.is_empty() {
+            self.charged.store(true, Ordering::Release);
+            readings.ledger = locked(&self.ledger).reserve(footprint, now);
+        }
         readings
     }
 
@@ -71,10 +85,16 @@ impl Memory {
         if held {
             locked(&self.sessions).conclude(footprint, effect);
         }
+        if !footprint.ledger.is_empty() {
+            locked(&self.ledger).conclude(footprint, effect, now);
+        }
     }
 
     /// Gives a reservation back.
     pub(crate) fn cancel(&self, footprint: &Footprint, now: UnixNanos) {
+        if !footprint.ledger.is_empty() {
+            locked(&self.ledger).cancel(&footprint.tenant, footprint.id, now);
+        }
         if let Some(agent) = self
             .shard(&footprint.tenant, &footprint.agent)
             .get_mut(&footprint.tenant, &footprint.agent)
@@ -92,6 +112,9 @@ impl Memory {
         outcome: &OutcomeSummary,
         now: UnixNanos,
     ) -> bool {
+        if self.charged.load(Ordering::Acquire) {
+            locked(&self.ledger).settle(tenant, id, outcome, now);
+        }
         self.shard(tenant, agent)
             .get_mut(tenant, agent)
             .is_some_and(|a| a.settle(id, outcome, now))
@@ -136,6 +159,9 @@ impl Memory {
     /// No lock is held for more than the agents of one shard and [`EXPIRE_MAX`] outcomes, give or
     /// take those of one agent; what is left waits for the next call.
     pub(crate) fn expire(&self, now: UnixNanos) -> usize {
+        if self.charged.load(Ordering::Acquire) {
+            locked(&self.ledger).expire(now);
+        }
         self.agents
             .iter()
             .map(|shard| locked(shard).expire_some(now, EXPIRE_MAX))
@@ -153,13 +179,32 @@ impl Memory {
         })
     }
 
-    /// The parts of a snapshot: the shards of the agents in order, and the sessions. Switches are not
-    /// in it: they are rows.
+    /// What the budgets of a tenant stand at, by counter.
+    pub(crate) fn ledger_use(&self, tenant: &str, now: UnixNanos) -> Vec<CounterUse> {
+        locked(&self.ledger).usage(tenant, now)
+    }
+
+    /// Thresholds of budgets that were crossed and nobody was told of.
+    pub(crate) fn crossings(&self, max: usize) -> Vec<Crossing> {
+        if !self.charged.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        locked(&self.ledger).untold(max)
+    }
+
+    /// People were told of a crossing.
+    pub(crate) fn told(&self, tenant: &str, key: &CounterKey, index: i64, percent: u8) {
+        locked(&self.ledger).told(tenant, key, index, percent);
+    }
+
+    /// The parts of a snapshot: the shards of the agents in order, the sessions, and the ledger.
+    /// Switches are not in it: they are rows.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Vec<u8>> {
         self.agents
             .iter()
             .map(|shard| locked(shard).to_bytes())
             .chain(std::iter::once_with(|| locked(&self.sessions).to_bytes()))
+            .chain(std::iter::once_with(|| locked(&self.ledger).to_bytes()))
     }
 
     /// Reads the parts of a snapshot.
@@ -167,10 +212,14 @@ impl Memory {
         let agents = (0..SHARDS)
             .map(|_| Some(Mutex::new(AgentTable::from_bytes(parts.next()?).ok()?)))
             .collect::<Option<_>>()?;
+        let sessions = SessionTable::from_bytes(parts.next()?).ok()?;
+        let ledger = Ledger::from_bytes(parts.next()?).ok()?;
         Some(Self {
             agents,
-            sessions: Mutex::new(SessionTable::from_bytes(parts.next()?).ok()?),
+            sessions: Mutex::new(sessions),
             switches: RwLock::default(),
+            charged: AtomicBool::new(!ledger.is_empty()),
+            ledger: Mutex::new(ledger),
         })
     }
 

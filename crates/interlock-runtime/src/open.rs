@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use interlock_core::audit::record::ContentMode;
-use interlock_policy::Source;
+use interlock_policy::{Budget, Source};
 use interlock_store::journal::{Durability, Journal, JournalError, JournalOptions, Recovery};
 use interlock_store::vault::{Vault, VaultError, VaultOptions};
 use interlock_store::{SqliteOptions, SqliteStore, Store, StoreError};
@@ -36,6 +36,9 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Bytes kept in reserve for an orderly end when the disk is full.
     pub reserve_bytes: u64,
+    /// Budgets of tenant `default` that stand in a file and are changed there; `None`: there is no
+    /// file, and what is stored holds.
+    pub budgets: Option<Vec<Budget>>,
     /// How it is connected to a server whose policies hold here; [`crate::Connected`] sets it.
     pub connection: Option<crate::ConnectionOptions>,
     /// For how long decisions are gathered before rows for lists are made of them.
@@ -62,6 +65,7 @@ impl Options {
             tenants: vec![crate::DEFAULT_TENANT.to_owned()],
             segment_bytes: journal.segment_bytes,
             reserve_bytes: journal.reserve_bytes,
+            budgets: None,
             connection: None,
             gather: projector::GATHER,
             backlog: crate::behind::AT_START_MAX,
@@ -218,6 +222,7 @@ impl Runtime {
                 received: crate::received::Recent::default(),
                 rollbacks: crate::rollbacks::Rollbacks::default(),
                 responses: crate::responses::Responses::default(),
+                budgets: crate::budgets::Budgets::default(),
                 tool_stops: crate::tool_stops::ToolStops::default(),
                 triaging: crate::alerts::Triaging::default(),
                 what_if: crate::what_if::Jobs::default(),
@@ -225,6 +230,9 @@ impl Runtime {
         };
         for tenant in &options.tenants {
             runtime.open_tenant(tenant)?;
+        }
+        if let Some(budgets) = &options.budgets {
+            runtime.declare_budgets(crate::DEFAULT_TENANT, "file", budgets)?;
         }
         runtime.restore_connection(&options.data)?;
         runtime.complete_erasure()?;

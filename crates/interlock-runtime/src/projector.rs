@@ -293,7 +293,9 @@ fn project(
                 tx.alert(tenant, &alert)
             }
             Some(Told::Ended(id, end)) => tx.response_ended(tenant, &id, &end),
-            None => match crate::deep::alert_row(&body, entry.seq, at) {
+            None => match crate::budgets::alert_row(&body, entry.seq, at)
+                .or_else(|| crate::deep::alert_row(&body, entry.seq, at))
+            {
                 Some(row) => tx.alert(tenant, &row),
                 None => Ok(()),
             },

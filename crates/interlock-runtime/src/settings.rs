@@ -384,6 +384,7 @@ impl Runtime {
         self.load_rollbacks(tenant)?;
         self.load_tool_stops(tenant)?;
         self.load_responses(tenant)?;
+        self.load_budgets(tenant)?;
         if store.kill_switch(tenant)?.on {
             self.inner
                 .memory

@@ -34,7 +34,7 @@ use crate::fold::{Folded, Folding, Last};
 
 const MAGIC: &[u8; 8] = b"ILCKSTAT";
 /// The form of the file, and of what the fold makes of an entry: a change of either is a new one.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The largest snapshot, in bytes: beyond what the bounded tables can hold in practice.
 const BYTES_MAX: u64 = 2 << 30;
 const HASH_BYTES: usize = 32;

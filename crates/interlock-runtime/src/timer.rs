@@ -22,6 +22,8 @@ pub struct Ticked {
     pub notices: usize,
     /// Responses to alerts that began.
     pub responses: usize,
+    /// Thresholds of budgets that people are told of.
+    pub budgets: usize,
     /// Messages about groups of alerts.
     pub told: usize,
 }
@@ -41,6 +43,7 @@ impl Runtime {
             unknown,
             approvals: self.expire_approvals(now),
             notices: self.give_notices(now),
+            budgets: self.tell_budgets(now),
             responses: self.respond(now),
             told: self.tell_alerts(now),
         }

@@ -46,6 +46,7 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
     tags(
         (name = "decisions", description = "Before and after an action"),
         (name = "agents", description = "Agents, their profiles and switches"),
+        (name = "budgets", description = "What tenants, keys and agents may cost"),
         (name = "policies", description = "Policies and bundles"),
         (name = "approvals", description = "People in the loop"),
         (name = "alerts", description = "What somebody should look at"),
@@ -101,6 +102,8 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::mutes::end))
         .routes(routes!(api::responses::list))
         .routes(routes!(api::responses::rules, api::responses::set_rules))
+        .routes(routes!(api::budgets::list))
+        .routes(routes!(api::budgets::set, api::budgets::remove))
         .routes(routes!(api::tool_stops::list, api::tool_stops::stop))
         .routes(routes!(api::tool_stops::start))
         .routes(routes!(api::policies::list, api::policies::create))

@@ -54,7 +54,7 @@ pub fn rank_level(rank: u8) -> &'static str {
 /// What caused an alert, by names that an agent does not choose but for its own and its tool's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlertCause {
-    /// `decision`, `deep-model` or `response`.
+    /// `decision`, `stopped`, `deep-model`, `response` or `budget`.
     pub kind: String,
     /// The key that asked; empty for a local caller.
     pub key_id: String,

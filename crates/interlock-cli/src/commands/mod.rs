@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod budgets;
 pub(crate) mod check;
 pub(crate) mod completions;
 mod deep;

@@ -74,6 +74,10 @@ pub(crate) struct Args {
     /// webhooks, OTLP.
     #[arg(long, env = "INTERLOCK_EXPORT", value_name = "FILE")]
     export: Option<PathBuf>,
+    /// A file of budgets: what the tenant, its API keys and its agents may cost in a day or a month.
+    /// They are changed in this file only; other budgets are set beside them.
+    #[arg(long, env = "INTERLOCK_BUDGETS", value_name = "FILE")]
+    budgets: Option<PathBuf>,
     /// Run the demo once the server is up.
     #[arg(long)]
     demo: bool,
@@ -168,11 +172,18 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         .map(export::Config::load)
         .transpose()
         .map_err(|error| anyhow::anyhow!(error))?;
+    let budgets = args
+        .budgets
+        .as_deref()
+        .map(interlock_policy::load_budgets)
+        .transpose()
+        .map_err(|error| anyhow::anyhow!(error))?;
     // Taken before they are read, so that no change falls between.
     let marks = watch::marks(&args.policy);
     let options = Options {
         policies: policies(&args.policy)?,
         durability: durability(&args.durability),
+        budgets,
         content: ContentMode::from_name(&args.content).unwrap_or_default(),
         clock: Arc::new(SystemClock::default()),
         executor_lease: Duration::from_secs(args.executor_lease.into()),

@@ -1,6 +1,7 @@
 //! The binary as a person runs it: whole outputs, exit codes.
 
 mod audit;
+mod budgets;
 mod command;
 mod decide;
 mod doctor;

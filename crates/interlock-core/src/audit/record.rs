@@ -8,6 +8,7 @@ use crate::engine::Prepared;
 use crate::facts::{FactGroup, FactRef, FactSpec, FactVisitor};
 use crate::model::{Action, Decision, FiredRule, Obligation, Principal, RuleKind};
 use crate::risk::Dimension;
+use crate::state::{write_counter, write_limit};
 
 /// How much of an action's content a record may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -414,6 +415,30 @@ fn readings(out: &mut String, decision: &Decision) {
             flag(out, limit.exceeded);
             out.push(',');
             write_int(out, limit.retry_after_ms);
+            out.push(']');
+        });
+        first = false;
+    }
+    if !decision.readings.ledger.is_empty() {
+        if !first {
+            out.push(',');
+        }
+        out.push_str("\"ledger\":");
+        list(out, &decision.readings.ledger, |out, reading| {
+            out.push('[');
+            write_counter(&reading.key, out);
+            out.push_str(",\"");
+            out.push_str(reading.verdict.name());
+            out.push('"');
+            for n in [reading.used.nano_usd, reading.used.calls] {
+                out.push(',');
+                write_int(out, n);
+            }
+            write_limit(&reading.limit, out);
+            for n in [reading.trickle, reading.retry_after_ms] {
+                out.push(',');
+                write_int(out, n);
+            }
             out.push(']');
         });
     }

@@ -16,7 +16,10 @@ use crate::model::{
 };
 use crate::program::{Read, Settings, fact_name};
 use crate::risk::{Dimension, RiskReport};
-use crate::state::{LimitCharge, LimitReading, Readings, limit_of};
+use crate::state::{
+    Amount, LedgerReading, LedgerVerdict, LimitCharge, LimitReading, Readings, counter_of,
+    ledger_limit_of, limit_of,
+};
 
 /// Why bytes are not the body of a decision that this version reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -235,6 +238,14 @@ impl Recorded {
     fn read_readings(&mut self, readings: Object, state: &Value) -> Result<(), DecodeError> {
         const LIMITS: DecodeError = DecodeError::Field("readings.limits");
         for (name, value) in readings.iter() {
+            if name == "ledger" {
+                const LEDGER: DecodeError = DecodeError::Field("readings.ledger");
+                for reading in value.as_array().ok_or(LEDGER)? {
+                    let reading = ledger_reading(reading).ok_or(LEDGER)?;
+                    self.readings.ledger.push(reading);
+                }
+                continue;
+            }
             if name != "limits" {
                 if !self.readings.state.set(name, value) {
                     self.unknown.insert(format!("state.{name}"));
@@ -459,5 +470,38 @@ fn read_settings(value: &Value) -> Option<Settings> {
     Some(Settings {
         digest: number_of_hex(digest.as_str()?)?,
         thresholds,
+    })
+}
+
+/// The answer of a budget of the ledger, as a record has it.
+///
+/// Public for readers of records in other crates.
+#[must_use]
+pub fn ledger_reading(value: &Value) -> Option<LedgerReading> {
+    let [
+        budget,
+        subject,
+        period,
+        verdict,
+        nano,
+        calls,
+        max_nano,
+        max_calls,
+        trickle,
+        retry,
+    ] = value.as_array()?
+    else {
+        return None;
+    };
+    Some(LedgerReading {
+        key: counter_of(budget, subject, period)?,
+        verdict: LedgerVerdict::from_name(verdict.as_str()?)?,
+        used: Amount {
+            nano_usd: nano.as_i64()?,
+            calls: calls.as_i64()?,
+        },
+        limit: ledger_limit_of(max_nano, max_calls)?,
+        trickle: trickle.as_i64()?,
+        retry_after_ms: retry.as_i64()?,
     })
 }

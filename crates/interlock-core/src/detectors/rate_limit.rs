@@ -88,7 +88,8 @@ impl Detector for RateLimit {
         if state.breaker_open {
             out.push(Finding::whole(&BREAKER, 90));
         }
-        if state.budget_used > BUDGET_FULL {
+        let refused = readings.ledger.iter().any(|l| l.verdict.refuses());
+        if state.budget_used > BUDGET_FULL || refused {
             out.push(Finding::whole(&BUDGET, 95));
         }
     }

@@ -644,6 +644,11 @@ fn system(input: &EvalInput<'_>, asks: &mut Vec<Ask<'_>>) {
         );
         deny(code::BUDGET, Effect::Block, message);
     }
+    for reading in &input.readings.ledger {
+        if reading.verdict.refuses() {
+            deny(code::BUDGET, Effect::Block, reading.message());
+        }
+    }
     if environment.loop_effect > Effect::Allow {
         if state.identical_calls > environment.loop_identical_max {
             let message = format!(

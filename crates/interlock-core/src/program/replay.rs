@@ -491,6 +491,7 @@ impl Replay {
     ) -> (Readings, Vec<(u32, usize)>, BTreeSet<u32>) {
         let mut readings = Readings {
             state: recorded.readings.state.clone(),
+            ledger: recorded.readings.ledger.clone(),
             limits: Vec::new(),
         };
         let (mut charged, mut unread) = (Vec::new(), BTreeSet::new());

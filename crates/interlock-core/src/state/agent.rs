@@ -30,17 +30,17 @@ const CLOCK_JITTER_NS: i64 = 5_000_000_000;
 /// wrong can wear the clock out.
 const CLOCK_STEP_NS_MAX: i64 = 400 * 86_400 * 1_000_000_000;
 
-/// The agent's own clock: never runs backwards, so that no limit is reset; and after a step back
+/// A clock of one's own, an agent's or a ledger's: never runs backwards, so that no limit is reset; and after a step back
 /// runs on from there, so that no limit is held until the old time comes round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct AgentClock {
+pub(super) struct AgentClock {
     wall: i64,
     own: i64,
 }
 codec!(AgentClock { wall, own });
 
 impl AgentClock {
-    fn tick(&mut self, now: i64) -> i64 {
+    pub(super) fn tick(&mut self, now: i64) -> i64 {
         if self.own == 0 {
             *self = Self {
                 wall: now,

@@ -8,7 +8,7 @@ pub const BUDGETS_MAX: usize = 32;
 const DAY_NS: i64 = 86_400_000_000_000;
 
 /// What a budget renews with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BudgetPeriod {
     /// At midnight UTC.
     Day,
@@ -43,6 +43,37 @@ impl BudgetPeriod {
             Self::Month => month_of(days),
         }
     }
+
+    /// When the period of that number begins, in Unix nanoseconds.
+    #[must_use]
+    pub fn start(self, index: i64) -> i64 {
+        let days = match self {
+            Self::Day => index,
+            Self::Month => first_day_of(index),
+        };
+        days.saturating_mul(DAY_NS)
+    }
+
+    /// When the period of that number ends, and the next one begins.
+    #[must_use]
+    pub fn end(self, index: i64) -> i64 {
+        self.start(index.saturating_add(1))
+    }
+}
+
+/// The first day, since 1970, of a month since year 0: Howard Hinnant's `days_from_civil`.
+fn first_day_of(month: i64) -> i64 {
+    // Years begin in March, so that the leap day is the last one.
+    let (year, from_march) = (
+        month.saturating_sub(2).div_euclid(12),
+        month.saturating_sub(2).rem_euclid(12),
+    );
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * from_march + 2) / 5;
+    let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    era.saturating_mul(146_097)
+        .saturating_add(of_era)
+        .saturating_sub(719_468)
 }
 
 /// Months since year 0 of a day since 1970: Howard Hinnant's `civil_from_days`.
@@ -193,6 +224,14 @@ mod tests {
             let t = i64::try_from(t.as_nanosecond()).unwrap();
             assert_eq!(BudgetPeriod::Day.index(t), day, "{time}");
             assert_eq!(BudgetPeriod::Month.index(t), month, "{time}");
+            for period in [BudgetPeriod::Day, BudgetPeriod::Month] {
+                let index = period.index(t);
+                let (start, end) = (period.start(index), period.end(index));
+                assert!(start <= t && t < end, "{time}");
+                assert_eq!(period.index(start), index, "{time}");
+                assert_eq!(period.index(end), index + 1, "{time}");
+                assert_eq!(period.index(end - 1), index, "{time}");
+            }
         };
         check("1970-01-01T00:00:00Z", 0, 1970 * 12);
         check("1969-12-31T23:59:59Z", -1, 1970 * 12 - 1);

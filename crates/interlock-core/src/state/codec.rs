@@ -115,6 +115,16 @@ impl Codec for Box<str> {
     }
 }
 
+impl Codec for std::sync::Arc<str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_len(self.len(), out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Box::<str>::take(from).map(Self::from)
+    }
+}
+
 impl<T: Codec> Codec for Box<T> {
     fn put(&self, out: &mut Vec<u8>) {
         (**self).put(out);

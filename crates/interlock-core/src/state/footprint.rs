@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::budget::{BudgetCharge, BudgetPeriod};
 use super::hash::StableHash;
+use super::ledger::{CounterKey, LEDGER_CHARGES_MAX, LedgerCharge, Limit, THRESHOLDS_MAX};
 use super::readings::{LimitCharge, LimitKind};
 use crate::facts::Facts;
 use crate::model::{Action, ActionType, Principal, UnixNanos, Value, write_json_string};
@@ -94,8 +95,10 @@ pub struct Footprint {
     pub cost_nano_usd: i64,
     /// The limits that rules ask about, at most [`LIMITS_MAX`].
     pub limits: Vec<LimitCharge>,
-    /// The budgets that it draws on.
+    /// The budgets of the agent that it draws on.
     pub budgets: Vec<BudgetCharge>,
+    /// The budgets of the ledger that it draws on, at most [`LEDGER_CHARGES_MAX`].
+    pub ledger: Vec<LedgerCharge>,
 }
 
 /// The hash of a tool's name.
@@ -295,6 +298,7 @@ impl Footprint {
             cost_nano_usd: action.cost_nano_usd.max(0),
             limits: Vec::new(),
             budgets: Vec::new(),
+            ledger: Vec::new(),
         }
     }
 
@@ -370,6 +374,14 @@ impl Footprint {
             out.push_str("\",");
             push_integer(budget.max_nano_usd, out);
         });
+        if !self.ledger.is_empty() {
+            push_name("ledger", out);
+            for (n, charge) in self.ledger.iter().enumerate() {
+                out.push(if n == 0 { '[' } else { ',' });
+                write_charge(charge, out);
+            }
+            out.push(']');
+        }
         out.push('}');
     }
 
@@ -450,6 +462,10 @@ impl Footprint {
             cost_nano_usd: number("cost_nano_usd", Some(0))?,
             limits: items(value, "limits", limit_of)?,
             budgets: items(value, "budgets", budget_of)?,
+            ledger: items(value, "ledger", charge_of)
+                .ok()
+                .filter(|all| all.len() <= LEDGER_CHARGES_MAX)
+                .ok_or(FootprintError { field: "ledger" })?,
         })
     }
 }
@@ -523,6 +539,76 @@ fn budget_of(value: &Value) -> Option<BudgetCharge> {
         key: unhex(key)?,
         period: BudgetPeriod::from_name(period.as_str()?)?,
         max_nano_usd: max.as_i64()?,
+    })
+}
+
+/// The names of a counter, as the record has them.
+pub(crate) fn write_counter(key: &CounterKey, out: &mut String) {
+    write_json_string(&key.budget, out);
+    out.push(',');
+    write_json_string(&key.subject, out);
+    out.push_str(",\"");
+    out.push_str(key.period.name());
+    out.push('"');
+}
+
+/// The limit of a counter, as the record has it: -1 stands for none.
+pub(crate) fn write_limit(limit: &Limit, out: &mut String) {
+    for n in [limit.nano_usd, limit.calls] {
+        out.push(',');
+        push_integer(n.unwrap_or(-1), out);
+    }
+}
+
+/// Reads [`write_counter`].
+pub(crate) fn counter_of(budget: &Value, subject: &Value, period: &Value) -> Option<CounterKey> {
+    Some(CounterKey {
+        budget: budget.as_str()?.into(),
+        subject: subject.as_str()?.into(),
+        period: BudgetPeriod::from_name(period.as_str()?)?,
+    })
+}
+
+/// Reads [`write_limit`].
+pub(crate) fn ledger_limit_of(nano_usd: &Value, calls: &Value) -> Option<Limit> {
+    Some(Limit {
+        nano_usd: Some(nano_usd.as_i64()?).filter(|n| *n >= 0),
+        calls: Some(calls.as_i64()?).filter(|n| *n >= 0),
+    })
+}
+
+fn write_charge(charge: &LedgerCharge, out: &mut String) {
+    out.push('[');
+    write_counter(&charge.key, out);
+    write_limit(&charge.limit, out);
+    out.push(',');
+    push_integer(charge.trickle, out);
+    out.push_str(",[");
+    for (n, threshold) in charge.thresholds.iter().enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        push_integer(i64::from(*threshold), out);
+    }
+    out.push_str("]]");
+}
+
+fn charge_of(value: &Value) -> Option<LedgerCharge> {
+    let [budget, subject, period, nano, calls, trickle, thresholds] = value.as_array()? else {
+        return None;
+    };
+    let thresholds = thresholds.as_array()?;
+    if thresholds.len() > THRESHOLDS_MAX {
+        return None;
+    }
+    Some(LedgerCharge {
+        key: counter_of(budget, subject, period)?,
+        limit: ledger_limit_of(nano, calls)?,
+        trickle: trickle.as_i64()?.max(0),
+        thresholds: thresholds
+            .iter()
+            .map(|t| u8::try_from(t.as_i64()?).ok())
+            .collect::<Option<_>>()?,
     })
 }
 
@@ -697,6 +783,12 @@ mod tests {
             &good.replace("\"at\":5", "\"at\":5,\"limits\":[[1]]"),
             "limits",
         );
+        let ledger = |row: &str| good.replace("\"at\":5", &format!("\"at\":5,\"ledger\":[{row}]"));
+        let row = r#"["team","tenant","day",5,-1,0,[50,80]]"#;
+        check(&ledger(row), "");
+        check(&ledger(&row.replace("day", "week")), "ledger");
+        check(&ledger(&row.replace("80", "256")), "ledger");
+        check(&ledger(&[row; 65].join(",")), "ledger");
         check(&good.replace("\"at\":5", "\"at\":5,\"later\":{}"), "");
     }
 }

@@ -25,6 +25,7 @@ mod footprint;
 mod hash;
 mod histogram;
 mod hours;
+mod ledger;
 mod loops;
 mod rate;
 mod readings;
@@ -41,9 +42,14 @@ pub use baseline::{AGE_READY_NS, Baseline, SAMPLES_READY, SAMPLES_READY_AT_ONCE}
 pub use breaker::{BREAKER_OPEN_NS, BREAKER_WINDOW_NS};
 pub use budget::{BUDGETS_MAX, BudgetCharge, BudgetPeriod, Budgets};
 pub use decay::Decayed;
-pub(crate) use footprint::limit_of;
 pub use footprint::{Flags, Footprint, FootprintError, LIMITS_MAX, tool_key};
+pub(crate) use footprint::{counter_of, ledger_limit_of, limit_of, write_counter, write_limit};
 pub use hash::StableHash;
+pub use ledger::{
+    Amount, CounterKey, CounterUse, Crossing, DRAWERS_MAX, LEDGER_CHARGES_MAX, LEDGER_COUNTERS_MAX,
+    LEDGER_IN_FLIGHT_MAX, Ledger, LedgerCharge, LedgerReading, LedgerVerdict, Limit,
+    THRESHOLDS_MAX, TRICKLE_MAX, dollars, used_of,
+};
 pub use loops::{LOOP_CALLS_MAX, LOOP_WINDOW_NS};
 pub use rate::{BucketSum, Gcra, SlidingLog};
 pub use readings::{LimitCharge, LimitKind, LimitReading, Readings, StateFacts};

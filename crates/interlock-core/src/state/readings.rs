@@ -1,5 +1,6 @@
 //! What a decision reads of the state, kept in its record so that a replay needs no state.
 
+use super::ledger::LedgerReading;
 use crate::facts::fact_group;
 
 fact_group! {
@@ -186,4 +187,6 @@ pub struct Readings {
     pub state: StateFacts,
     /// One answer per limit asked, in the order asked.
     pub limits: Vec<LimitReading>,
+    /// One answer per budget of the ledger, in the order of the footprint's.
+    pub ledger: Vec<LedgerReading>,
 }

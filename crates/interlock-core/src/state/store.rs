@@ -9,6 +9,7 @@ use std::fmt;
 use super::agent::{AgentState, OutcomeSummary};
 use super::codec::{Codec, codec};
 use super::footprint::Footprint;
+use super::ledger::Ledger;
 use super::readings::{Readings, StateFacts};
 use super::session::Session;
 use super::taint::Taint;
@@ -390,11 +391,14 @@ pub struct StateStore {
     pub sessions: SessionTable,
     /// The switches.
     pub switches: Switches,
+    /// The budgets that span agents.
+    pub ledger: Ledger,
 }
 codec!(StateStore {
     agents,
     sessions,
-    switches
+    switches,
+    ledger
 });
 
 impl Default for StateStore {
@@ -411,12 +415,14 @@ impl StateStore {
             agents: Table::new(agents_max),
             sessions: Table::new(sessions_max),
             switches: Switches::default(),
+            ledger: Ledger::default(),
         }
     }
 
     /// Charges an action and answers everything that its decision reads.
     pub fn reserve(&mut self, footprint: &Footprint, now: i64) -> Readings {
         let mut readings = self.agents.reserve(footprint, now);
+        readings.ledger = self.ledger.reserve(footprint, now);
         self.sessions.read(footprint, &mut readings.state);
         self.switches.read(footprint, &mut readings.state);
         readings
@@ -424,6 +430,7 @@ impl StateStore {
 
     /// Takes a decision in; see [`AgentState::conclude`].
     pub fn conclude(&mut self, footprint: &Footprint, effect: Effect, now: i64) -> bool {
+        self.ledger.conclude(footprint, effect, now);
         let held = self.agents.conclude(footprint, effect, now);
         if held {
             self.sessions.conclude(footprint, effect);
@@ -440,6 +447,7 @@ impl StateStore {
         outcome: &OutcomeSummary,
         now: i64,
     ) -> bool {
+        self.ledger.settle(tenant, id, outcome, now);
         self.agents
             .get_mut(tenant, agent)
             .is_some_and(|a| a.settle(id, outcome, now))
@@ -447,6 +455,7 @@ impl StateStore {
 
     /// Gives a reservation back; see [`AgentState::cancel`].
     pub fn cancel(&mut self, tenant: &str, agent: &str, id: u128, now: i64) -> bool {
+        self.ledger.cancel(tenant, id, now);
         self.agents
             .get_mut(tenant, agent)
             .is_some_and(|a| a.cancel(id, now))

@@ -10,7 +10,10 @@ use interlock_core::model::{Action, Decision, Effect, Principal, Value};
 use interlock_core::program::Grant;
 use interlock_core::program::replay::{Missing, MissingKind, ProfileNow, Replay, Replayed};
 use interlock_core::program::rule::Profile;
-use interlock_core::state::{LimitKind, LimitReading, Readings, StateFacts};
+use interlock_core::state::{
+    Amount, BudgetPeriod, CounterKey, LedgerReading, LedgerVerdict, Limit, LimitKind, LimitReading,
+    Readings, StateFacts,
+};
 use interlock_policy::{Compiled, Source, built_in, compile};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -155,6 +158,34 @@ fn action() -> impl Strategy<Value = Action> {
     )
 }
 
+/// What budgets answered, of any kind: mostly that the action fits.
+fn ledger(used: &[i64]) -> Vec<LedgerReading> {
+    let of = |n: &i64| LedgerReading {
+        key: CounterKey {
+            budget: Arc::from("team"),
+            period: BudgetPeriod::Day,
+            subject: Arc::from("agent:\"bot\""),
+        },
+        verdict: match n % 16 {
+            0 => LedgerVerdict::Exhausted,
+            1 => LedgerVerdict::Throttled,
+            2 => LedgerVerdict::Trickle,
+            _ => LedgerVerdict::Within,
+        },
+        used: Amount {
+            nano_usd: n.saturating_abs(),
+            calls: 1,
+        },
+        limit: Limit {
+            nano_usd: Some(100).filter(|_| n % 2 == 0),
+            calls: Some(7),
+        },
+        trickle: n % 3,
+        retry_after_ms: 17,
+    };
+    used.iter().take(2).map(of).collect()
+}
+
 /// Readings of any kind: mostly none, some small, some large.
 fn state() -> impl Strategy<Value = StateFacts> {
     let value = prop_oneof![6 => Just(0i64), 2 => 1i64..20, 1 => 100i64..20_000];
@@ -258,6 +289,7 @@ fn make(given: &Given, compiled: &Compiled) -> Made {
                 retry_after_ms: 0,
             })
             .collect(),
+        ledger: ledger(&given.used),
     };
     let mut decision = engine::decide(&compiled.program, &request, &prepared, readings());
     let grant = given.grant.map(|all| Grant {
@@ -373,7 +405,7 @@ proptest! {
                 };
                 LimitReading { exceeded, ..reading }
             }).collect();
-            let truth = engine::decide(&draft.program, &request, &prepared, Readings { state: given.state.clone(), limits });
+            let truth = engine::decide(&draft.program, &request, &prepared, Readings { state: given.state.clone(), limits, ledger: recorded.readings.ledger.clone() });
             // A counter that was never read may not matter; then both answers give this effect.
             prop_assert_eq!(again.effect, truth.effect, "complete: {}, {:?} {:?} {:?} risk {:?} then {:?}", complete, again.by, truth.reasons, truth.findings, truth.risk.composite, recorded.risk.composite);
         }

@@ -67,6 +67,8 @@ class Interlock:
     and on disk within milliseconds), ``async``.
     ``content``: ``full`` (encrypted and erasable), ``hashes`` (commitments only), ``none``.
     ``timeout``: how long a check may take before it counts as unavailable, in seconds.
+    ``budgets``: a file of what the agents here may cost in a day or a month; without it the budgets
+    that are set for ``data`` hold.
     ``approval``: what happens when a person must agree; see :meth:`guard`.
     ``undo``: whether what agents change is kept, so that :meth:`rollback` can put it back, and how
     much of it (:class:`UndoLimits`).
@@ -128,6 +130,7 @@ class Interlock:
         compensations: _compensations.Compensations | None = None,
         credentials: _undo_http.Credentials | None = None,
         services: Sequence[_sandbox_http.Service] = (),
+        budgets: str | os.PathLike[str] | None = None,
     ) -> None:
         if on_violation not in VIOLATIONS:
             raise ConfigurationError(
@@ -165,6 +168,7 @@ class Interlock:
             "allow_plain_http": allow_plain_http,
             "compensations": compensations,
             "services": services,
+            "budgets": budgets,
         }
         if timeout <= 0 or approval_timeout < 0:
             raise ConfigurationError("`timeout` must be above 0 seconds", "config.invalid")
@@ -180,6 +184,10 @@ class Interlock:
             user=user,
             environment=environment or os.environ.get("INTERLOCK_ENVIRONMENT"),
         )
+        if server is not None and budgets is not None:
+            raise ConfigurationError(
+                "budgets are the server's: set them there", "config.budgets"
+            )
         if server is not None and policy != "default":
             raise ConfigurationError(
                 "policies are the server's: publish `policy` there", "config.policy"
@@ -209,6 +217,7 @@ class Interlock:
             offline_reads=offline_reads == "open",
             ca_file=ca_file,
             allow_plain_http=allow_plain_http,
+            budgets=budgets,
         )
         #: A session of one agent that turns up at another looks stolen: each has its own.
         self._sessions: dict[str, str] = {}

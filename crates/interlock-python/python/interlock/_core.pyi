@@ -108,6 +108,7 @@ class Engine:
         offline_reads: bool = True,
         ca_file: str | os.PathLike[str] | None = None,
         allow_plain_http: bool = False,
+        budgets: str | os.PathLike[str] | None = None,
     ) -> Engine: ...
     def check(
         self,

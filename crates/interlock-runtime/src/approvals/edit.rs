@@ -307,8 +307,12 @@ impl Runtime {
                 "the engine failed on the edited action, so nobody can agree to it".to_owned(),
             )
         };
-        let prepared = catch_unwind(AssertUnwindSafe(|| engine::prepare(program, &request)))
+        let mut prepared = catch_unwind(AssertUnwindSafe(|| engine::prepare(program, &request)))
             .map_err(|_| failed())?;
+        // With which key it will be claimed nobody knows yet.
+        prepared.footprint.ledger = inner
+            .budgets
+            .charges(&principal.tenant, "", &action.agent_id);
         let mut readings = inner.memory.reserve(&prepared.footprint, now);
         readings.state.tool_stopped = inner.tool_stops.stopped(&principal.tenant, action, now);
         inner.memory.cancel(&prepared.footprint, now);

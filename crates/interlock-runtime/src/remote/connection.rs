@@ -182,6 +182,7 @@ impl Connection {
         let there = decision.effect == Effect::RequireApproval
             || !prepared.footprint.limits.is_empty()
             || !prepared.footprint.budgets.is_empty()
+            || !prepared.footprint.ledger.is_empty()
             || match &self
                 .terms
                 .read()

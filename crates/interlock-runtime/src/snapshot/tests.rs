@@ -32,6 +32,12 @@ rules:
     effect: require_approval
 ";
 
+// Without thresholds: a crossing that is told of is one entry more, whenever the clock comes by.
+const BUDGETS: &str = "budgets:
+- {id: all, scope: tenant, period: month, limit_usd: 9, thresholds: []}
+- {id: each, scope: agent, limit_calls: 3, at_limit: throttle, calls_per_minute: 1, thresholds: []}
+";
+
 struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
@@ -52,6 +58,7 @@ impl World {
         let options = Options {
             policies: vec![Source::new("test.yaml", POLICY)],
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            budgets: Some(interlock_policy::read_budgets(BUDGETS).expect("budgets")),
             ..Options::on(path)
         };
         let journal = self.journal_at(path);
@@ -340,12 +347,12 @@ fn a_damaged_snapshot_is_refused_and_costs_time_only() {
     assert_eq!(refused(&longer), "it is damaged");
     // Another format, whole in its own way.
     let mut other = good[..good.len() - HASH_BYTES].to_vec();
-    other[8] = 3;
+    other[8] = 4;
     let hash = Sha256::digest(&other);
     other.extend_from_slice(&hash);
     assert_eq!(
         refused(&other),
-        "it is of format 3, this program reads format 2"
+        "it is of format 4, this program reads format 3"
     );
     assert_eq!(bytes(&from_snapshot(&dir, journal)), want);
     std::fs::remove_file(&path).expect("removed");

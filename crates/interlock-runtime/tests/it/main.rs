@@ -5,6 +5,7 @@ mod approval_model;
 mod approvals;
 mod baseline;
 mod budget;
+mod budgets;
 mod bundles;
 mod content;
 mod deep;

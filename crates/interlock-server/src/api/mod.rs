@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod approvals;
 pub mod audit;
 mod body;
+pub mod budgets;
 pub mod bundle;
 pub mod check;
 pub mod content;

@@ -489,6 +489,46 @@ fn what_one_process_cannot_know_the_server_decides() {
     });
 }
 
+/// What others spend a process cannot know: while the server has a budget it decides everything.
+#[test]
+fn a_budget_of_the_server_holds_for_its_clients_together() {
+    let server = server();
+    let set = |limit: i64| {
+        let text = format!("budgets:\n- {{id: all, scope: tenant, limit_calls: {limit}}}\n");
+        let budget = interlock_policy::read_budgets(&text)
+            .expect("a budget")
+            .remove(0);
+        server
+            .runtime
+            .set_budget("default", "op", &budget)
+            .expect("set");
+    };
+    set(1_000);
+    let url = format!("http://{}", server.address);
+    let data: Vec<_> = (0..2)
+        .map(|_| tempfile::tempdir().expect("a directory"))
+        .collect();
+    let clients: Vec<Client> = data
+        .iter()
+        .map(|data| Client::open(Client::options(data.path(), &url, &server.admin)))
+        .collect();
+    for client in &clients {
+        assert!(client.check(act("search")).decision.effect.permits());
+    }
+    let used = || {
+        let purse = server.runtime.budget_use("default").remove(0).1.remove(0);
+        purse.settled.plus(purse.reserved).calls
+    };
+    assert_eq!(used(), 2);
+    set(2);
+    for client in &clients {
+        let refused = client.check(act("search"));
+        assert_eq!(refused.decision.effect, Effect::Block);
+        assert_eq!(first(&refused).1, code::BUDGET);
+    }
+    assert_eq!(used(), 2);
+}
+
 #[test]
 fn stops_and_policies_of_the_server_reach_the_client() {
     let server = server();

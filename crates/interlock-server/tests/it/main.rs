@@ -3,6 +3,7 @@
 mod alerts;
 mod approvals;
 mod bad_input;
+mod budgets;
 mod bundle;
 mod channels;
 mod client;

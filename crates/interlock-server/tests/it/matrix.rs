@@ -51,6 +51,9 @@ end_mute                mute     200    -     +        -      -       +      .  
 list_responses          .        200    -     +        +      +       +      .        .
 get_response_rules      .        200    -     +        +      +       +      .        .
 set_response_rules      .        200    -     -        -      -       +      .        .
+list_budgets            budget   200    -     +        +      +       +      .        .
+set_budget              name     200    -     -        -      -       +      .        own
+remove_budget           budget   200    -     -        -      -       +      .        404
 list_tool_stops         tool_stop 200   -     +        +      +       +      .        .
 stop_tool               name     201    -     -        -      -       +      .        .
 start_tool              tool_stop 200   -     -        -      -       +      .        404
@@ -300,6 +303,12 @@ impl Tenant<'_> {
                 let body = json!({"agent_id": agent, "reason": self.mark.to_owned() + "noise", "seconds": 600});
                 text(&self.post("/api/mutes", &body)["id"])
             }
+            "budget" => {
+                let body = json!({"scope": "agent", "of": agent, "limit_usd": "5"});
+                let answer = self.call("PUT", &format!("/api/budgets/{agent}"), &body);
+                assert_eq!(answer.status, 200, "{}", answer.text);
+                agent.clone()
+            }
             "tool_stop" => {
                 let body = json!({"tool": agent, "seconds": 600});
                 text(&self.post("/api/tool-stops", &body)["id"])
@@ -440,6 +449,7 @@ fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
         "update_alert_group" => json!({"version": 0, "state": "acknowledged"}),
         "create_mute" => json!({"agent_id": id, "reason": "noise", "seconds": 600}),
         "set_response_rules" => json!({"version": 0, "agents_per_hour": 5, "rules": []}),
+        "set_budget" => json!({"scope": "tenant", "limit_calls": 1_000_000}),
         "stop_tool" => json!({"tool": id, "seconds": 600}),
         "propose_rule" => json!({"effect": "block"}),
         "start_what_if" => {

@@ -376,6 +376,7 @@ impl<'a> Draft<'a> {
         );
         let mut readings = Readings {
             state: recorded.readings.state.clone(),
+            ledger: recorded.readings.ledger.clone(),
             limits: Vec::new(),
         };
         let mut charged = Vec::new();

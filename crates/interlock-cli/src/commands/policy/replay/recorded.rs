@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use interlock_core::audit::recorded::ledger_reading;
 use interlock_core::detectors::DETECTORS;
 use interlock_core::facts::{FactGroup, Facts};
 use interlock_core::model::reason::code;
@@ -151,6 +152,14 @@ impl Recorded {
 
     fn read_readings(&mut self, readings: &Value) -> Result<()> {
         for (name, value) in readings.as_object().into_iter().flat_map(Object::iter) {
+            if name == "ledger" {
+                for reading in value.as_array().unwrap_or_default() {
+                    let reading = ledger_reading(reading);
+                    let reading = reading.context("a reading of a budget is malformed")?;
+                    self.readings.ledger.push(reading);
+                }
+                continue;
+            }
             if name != "limits" {
                 let known = self.readings.state.set(name, value);
                 self.note(known, format!("state.{name}"));

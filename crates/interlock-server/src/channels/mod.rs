@@ -10,8 +10,10 @@ pub mod address;
 pub mod config;
 mod email;
 pub(crate) mod link;
+pub mod pagerduty;
 pub(crate) mod retry;
 pub(crate) mod slack;
+pub mod teams;
 pub(crate) mod text;
 pub(crate) mod webhook;
 
@@ -24,9 +26,10 @@ use interlock_core::approval::State;
 use interlock_core::model::{Principal, Role, UnixNanos};
 use interlock_runtime::{People, Runtime};
 use interlock_store::{
-    AlertGroup, ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError,
+    AlertGroup, ApprovalRow, Attempt, Delivery, GroupState, NewDelivery, OutboxRow, StoreError,
 };
 
+use crate::App;
 use crate::api::time;
 use config::{Channel, Config};
 
@@ -74,6 +77,23 @@ enum Carried<'a> {
 
 /// What topics of groups of alerts begin with.
 const ALERT: &str = "alert.";
+
+/// Whether a topic says what somebody did about a group of alerts.
+fn triaged(topic: &str) -> bool {
+    topic
+        .strip_prefix(ALERT)
+        .is_some_and(|name| GroupState::from_name(name).is_some())
+}
+
+/// Where the console shows an approval.
+fn approval_page(base: &str, id: &str) -> String {
+    format!("{base}/approvals/{id}")
+}
+
+/// Where the console shows a group of alerts.
+fn group_page(base: &str, id: &str) -> String {
+    format!("{base}/alerts/{id}")
+}
 
 /// The line by which people are told of a group of alerts.
 fn alert_title(delivery: &Delivery, group: &AlertGroup) -> String {
@@ -164,12 +184,19 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts the threads, and makes the configuration's people known.
+    /// Makes the people known who are configured or users, as they are now, and then starts the
+    /// threads of the channels that the server was told of, if it was.
     ///
     /// # Errors
-    /// When a channel cannot be set up.
-    pub fn start(runtime: &Runtime, config: Arc<Config>) -> Result<Self, String> {
-        runtime.set_people(config.people.clone());
+    /// When the users cannot be read or a channel cannot be set up.
+    pub fn start(app: &App) -> Result<Option<Self>, String> {
+        // First: nobody is told by a list without those who are disabled.
+        app.refresh_people()
+            .map_err(|e| format!("cannot read the users: {e}"))?;
+        let Some(config) = app.channels() else {
+            return Ok(None);
+        };
+        let runtime = app.runtime();
         let mut notifier = Self {
             wakes: Vec::new(),
             threads: Vec::new(),
@@ -197,6 +224,20 @@ impl Notifier {
                     Box::new(move |carried| match carried {
                         Carried::Approval(message) => email.send(&runtime, &config, message),
                         Carried::Alerts(message) => email.tell(&config, message),
+                    })
+                }
+                Channel::PagerDuty(service) => {
+                    let service = pagerduty::Sender::new(service, &config)?;
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => service.send(message),
+                        Carried::Alerts(message) => service.tell(message),
+                    })
+                }
+                Channel::Teams(teams) => {
+                    let teams = teams::Sender::new(teams, &config)?;
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => teams.send(message),
+                        Carried::Alerts(message) => teams.tell(message),
                     })
                 }
             };
@@ -231,7 +272,7 @@ impl Notifier {
         runtime.on_approval_change(move |_, _| told.wake());
         notifier.wakes.push(fan);
         notifier.wakes.extend(wakes);
-        Ok(notifier)
+        Ok(Some(notifier))
     }
 
     fn spawn(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), String> {
@@ -290,9 +331,15 @@ fn messages(
             };
             match channel {
                 Channel::Webhook(_) => all.push(one(name, "")),
+                // An incident ends with the question, whoever ended it.
+                Channel::PagerDuty(_) if asks(&event.topic) || pagerduty::ends(event) => {
+                    all.push(one(name, ""));
+                }
                 // What people did, they need not be told again.
                 _ if !asks(&event.topic) && event.topic != "approval.expire" => {}
-                Channel::Slack(_) => all.push(one(name, "")),
+                Channel::PagerDuty(_) | Channel::Slack(_) | Channel::Teams(_) => {
+                    all.push(one(name, ""));
+                }
                 Channel::Email(_) => {
                     let members = config.people.members(&group);
                     for person in config.emails.keys() {
@@ -326,7 +373,14 @@ fn alert_messages(
         for name in config.group_channels.get(people).into_iter().flatten() {
             match config.channels.get(name) {
                 None => {}
-                Some(Channel::Webhook(_) | Channel::Slack(_)) => {
+                // What people did, only those are told who keep it.
+                Some(channel) if triaged(&event.topic) && !channel.follows() => {}
+                Some(
+                    Channel::Webhook(_)
+                    | Channel::Slack(_)
+                    | Channel::PagerDuty(_)
+                    | Channel::Teams(_),
+                ) => {
                     to.insert((name.clone(), String::new()));
                 }
                 Some(Channel::Email(_)) => {

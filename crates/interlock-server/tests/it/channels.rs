@@ -149,7 +149,9 @@ fn people(server: &Server, channel: &str, channels: &str) -> Notifier {
     );
     let config = Arc::new(Config::parse(&text).expect("a configuration"));
     server.app.set_channels(Arc::clone(&config));
-    Notifier::start(&server.runtime, config).expect("it starts")
+    Notifier::start(&server.app)
+        .expect("it starts")
+        .expect("there are channels")
 }
 
 fn delivery(server: &Server, id: &str) -> Value {

@@ -456,7 +456,10 @@ fn obligations(
         // as it wants are asked all the same.
         let mut quorum = 0;
         let mut strictest = None;
-        for ask in asks.iter().filter(|ask| ask.outranked && ask.asks_approval(can)) {
+        for ask in asks
+            .iter()
+            .filter(|ask| ask.outranked && ask.asks_approval(can))
+        {
             if let Some(approvers) = ask.approvers.filter(|a| a.quorum > quorum) {
                 (quorum, strictest) = (approvers.quorum, Some(approvers));
             }

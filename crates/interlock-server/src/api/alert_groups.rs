@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use interlock_runtime::finding_code;
 use interlock_filter::{ALERT_GROUPS, Number, Record};
+use interlock_runtime::finding_code;
 use interlock_store::{AlertGroup, AlertRow, GroupFilter, GroupNote, GroupState, LEVELS, Triage};
 use interlock_store::{NOTES_MAX, PAGE_ROWS_MAX, level_rank, sift};
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod audit;
 mod body;
 pub mod bundle;
+pub mod channels;
 pub mod check;
 pub mod content;
 pub mod deliveries;

@@ -240,7 +240,9 @@ pub(crate) fn post(
     let request = client.post(url).header("content-type", "application/json");
     let answer = headers
         .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value))
+        .fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        })
         .send(body.as_bytes());
     let mut answer = answer.map_err(|error| without(&error.to_string(), url))?;
     let wait_s = answer
@@ -292,7 +294,10 @@ mod tests {
     #[test]
     fn an_error_does_not_tell_the_address() {
         let url = "https://x.example/run?sig=s3cret";
-        assert_eq!(without("bad `https://x.example/run?sig=s3cret`", url), "bad `the address`");
+        assert_eq!(
+            without("bad `https://x.example/run?sig=s3cret`", url),
+            "bad `the address`"
+        );
         assert_eq!(without("no /run?sig=s3cret here", url), "no /… here");
         assert_eq!(without("a/b", "https://x.example/"), "a/b");
         assert_eq!(without("a/b", "https://x.example"), "a/b");

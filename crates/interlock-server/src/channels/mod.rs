@@ -9,6 +9,7 @@
 pub mod address;
 pub mod config;
 mod email;
+pub(crate) mod health;
 pub(crate) mod link;
 pub mod pagerduty;
 pub(crate) mod retry;
@@ -32,6 +33,7 @@ use interlock_store::{
 use crate::App;
 use crate::api::time;
 use config::{Channel, Config};
+use health::Health;
 
 /// How long the threads sleep when nobody wakes them.
 const TICK: Duration = Duration::from_secs(1);
@@ -246,9 +248,15 @@ impl Notifier {
         let wakes: Vec<Arc<Wake>> = carriers.iter().map(|_| Arc::default()).collect();
         for ((name, send), wake) in carriers.into_iter().zip(&wakes) {
             let (runtime, wake, config) = (runtime.clone(), Arc::clone(wake), Arc::clone(&config));
+            let health = app.channel_health();
             notifier.spawn(format!("channel-{name}"), move || {
                 while wake.wait() {
-                    carry(&runtime, &config, &name, &*send, &wake);
+                    let carrier = Carrier {
+                        runtime: &runtime,
+                        channel: &name,
+                        health: &health,
+                    };
+                    carry(&carrier, &config, &*send, &wake);
                 }
             })?;
         }
@@ -444,14 +452,18 @@ fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
     Ok(total)
 }
 
+/// What one channel's thread keeps of what it did.
+struct Carrier<'a> {
+    runtime: &'a Runtime,
+    channel: &'a str,
+    health: &'a Health,
+}
+
 /// Tries what one channel has to carry.
-fn carry(
-    runtime: &Runtime,
-    config: &Config,
-    channel: &str,
-    send: &dyn Fn(&Carried<'_>) -> Sent,
-    wake: &Wake,
-) {
+fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> Sent, wake: &Wake) {
+    let Carrier {
+        runtime, channel, ..
+    } = *carrier;
     let store = runtime.store();
     let due = match store.deliveries_due(channel, runtime.now(), DUE_ROWS) {
         Ok(due) => due,
@@ -469,7 +481,7 @@ fn carry(
         // Disabled since the delivery was made.
         if runtime.people().is_disabled(&told.tenant, &told.person) {
             let sent = Sent::Never(format!("`{}` is disabled", told.person));
-            if !keep(runtime, channel, delivery, sent, now) {
+            if !carrier.keep(delivery, sent, now) {
                 return;
             }
             continue;
@@ -484,7 +496,7 @@ fn carry(
                 Err(error) if error.is_not_found() => Sent::Yes,
                 Err(error) => Sent::Later(error.to_string(), None),
             };
-            if !keep(runtime, channel, delivery, sent, now) {
+            if !carrier.keep(delivery, sent, now) {
                 return;
             }
             continue;
@@ -510,40 +522,43 @@ fn carry(
             Err(error) if error.is_not_found() => Sent::Yes,
             Err(error) => Sent::Later(error.to_string(), None),
         };
-        if !keep(runtime, channel, delivery, sent, now) {
+        if !carrier.keep(delivery, sent, now) {
             return;
         }
     }
 }
 
-/// Keeps what became of one attempt; whether it could.
-fn keep(runtime: &Runtime, channel: &str, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
-    let seq = delivery.seq;
-    let attempt = match sent {
-        Sent::Yes => Attempt::Sent,
-        Sent::Never(error) => Attempt::Dead(error),
-        Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
-            Some(at) => Attempt::Again(at, error),
-            None => Attempt::Dead(error),
-        },
-    };
-    match &attempt {
-        Attempt::Sent => {}
-        Attempt::Again(_, error) => {
-            tracing::warn!(error, channel, seq, "a message is tried again");
+impl Carrier<'_> {
+    /// Keeps what became of one attempt; whether it could.
+    fn keep(&self, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
+        let (channel, seq) = (self.channel, delivery.seq);
+        self.health.note(channel, &sent, now);
+        let attempt = match sent {
+            Sent::Yes => Attempt::Sent,
+            Sent::Never(error) => Attempt::Dead(error),
+            Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
+                Some(at) => Attempt::Again(at, error),
+                None => Attempt::Dead(error),
+            },
+        };
+        match &attempt {
+            Attempt::Sent => {}
+            Attempt::Again(_, error) => {
+                tracing::warn!(error, channel, seq, "a message is tried again");
+            }
+            Attempt::Dead(error) => {
+                tracing::error!(
+                    error,
+                    channel,
+                    seq,
+                    "a message was given up; see `/api/deliveries?status=dead`"
+                );
+            }
         }
-        Attempt::Dead(error) => {
-            tracing::error!(
-                error,
-                channel,
-                seq,
-                "a message was given up; see `/api/deliveries?status=dead`"
-            );
+        if let Err(error) = self.runtime.store().delivery_tried(seq, &attempt) {
+            tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
+            return false;
         }
+        true
     }
-    if let Err(error) = runtime.store().delivery_tried(seq, &attempt) {
-        tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
-        return false;
-    }
-    true
 }

@@ -18,9 +18,7 @@ use serde_json::{Value, json};
 use super::address::{Guard, client, post};
 use super::config::{Config, Secret, SecretPlace, checked_url, networks};
 use super::text::unlinked;
-use super::{
-    AlertMessage, Message, Sent, alert_title, approval_page, asks, group_page, triaged,
-};
+use super::{AlertMessage, Message, Sent, alert_title, approval_page, asks, group_page, triaged};
 use crate::api::time;
 
 /// Where events go, unless the configuration says otherwise.
@@ -172,7 +170,12 @@ impl Sender {
             },
         });
         let page = approval_page(&self.base, &asked.id);
-        self.enqueue(action, &format!("interlock-approval-{}", asked.id), &page, payload)
+        self.enqueue(
+            action,
+            &format!("interlock-approval-{}", asked.id),
+            &page,
+            payload,
+        )
     }
 
     /// Tells of a group of alerts.
@@ -215,7 +218,12 @@ impl Sender {
             "custom_details": details,
         });
         let page = group_page(&self.base, &group.id);
-        self.enqueue(action, &format!("interlock-alert-{}", group.id), &page, payload)
+        self.enqueue(
+            action,
+            &format!("interlock-alert-{}", group.id),
+            &page,
+            payload,
+        )
     }
 
     fn enqueue(&self, action: &str, dedup_key: &str, page: &str, payload: Value) -> Sent {

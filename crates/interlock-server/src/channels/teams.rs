@@ -14,9 +14,7 @@ use serde_json::{Value, json};
 use super::address::{Guard, client, post};
 use super::config::{Config, Secret, SecretPlace, checked_url, networks};
 use super::text::{unlinked, visible};
-use super::{
-    AlertMessage, Message, Sent, alert_text, alert_title, approval_page, group_page,
-};
+use super::{AlertMessage, Message, Sent, alert_text, alert_title, approval_page, group_page};
 use crate::api::time;
 
 /// Bytes of a message; Teams takes 28 KB.
@@ -226,10 +224,18 @@ mod tests {
 
     #[test]
     fn a_card_fits_whatever_its_texts_are() {
-        for text in ["\"\\\n".repeat(9_000), "\u{202e}".repeat(20_000), "👍".repeat(20_000)] {
+        for text in [
+            "\"\\\n".repeat(9_000),
+            "\u{202e}".repeat(20_000),
+            "👍".repeat(20_000),
+        ] {
             let card = Card {
                 title: "Alerts",
-                texts: vec![("A", text.clone()), ("B", text.clone()), ("C", text.clone())],
+                texts: vec![
+                    ("A", text.clone()),
+                    ("B", text.clone()),
+                    ("C", text.clone()),
+                ],
                 page: "https://interlock.example.com/alerts/1".to_owned(),
                 button: "Open",
             };

@@ -13,6 +13,7 @@ mod distrust;
 mod door;
 mod export;
 mod hardening;
+mod incidents;
 mod keys;
 mod matrix;
 mod published;

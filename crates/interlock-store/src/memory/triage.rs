@@ -163,13 +163,7 @@ fn find(tables: &Tables, tenant: &str, id: &str, now: UnixNanos) -> Result<Alert
 }
 
 /// Leaves word of a group for who tells people.
-fn put_outbox(
-    tables: &mut Tables,
-    tenant: &str,
-    topic: &str,
-    group: &AlertGroup,
-    now: UnixNanos,
-) {
+fn put_outbox(tables: &mut Tables, tenant: &str, topic: &str, group: &AlertGroup, now: UnixNanos) {
     tables.outbox_seq += 1;
     let seq = tables.outbox_seq;
     tables.outbox.insert(

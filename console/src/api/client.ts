@@ -6,7 +6,7 @@ import type { components, paths } from './schema';
 
 export type Schema = components['schemas'];
 
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 type PathsOf<M extends Method> = { [P in keyof paths]: paths[P][M] extends object ? P : never }[keyof paths];
 
@@ -152,6 +152,8 @@ export const api = {
   /** As `post`, of a body that somebody else wrote as text. */
   postText: <P extends PathsOf<'post'>>(path: P, options: Omit<Options<Operation<P, 'post'>>, 'body'> & { body: JsonText }) =>
     call<Answer<Operation<P, 'post'>>>('post', path, options as unknown as Options<unknown>),
+  put: <P extends PathsOf<'put'>>(path: P, options: Options<Operation<P, 'put'>> = {}) =>
+    call<Answer<Operation<P, 'put'>>>('put', path, options as Options<unknown>),
   patch: <P extends PathsOf<'patch'>>(path: P, options: Options<Operation<P, 'patch'>> = {}) =>
     call<Answer<Operation<P, 'patch'>>>('patch', path, options as Options<unknown>),
   delete: <P extends PathsOf<'delete'>>(path: P, options: Options<Operation<P, 'delete'>> = {}) =>

@@ -39,6 +39,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(60);
 Examples:
   interlock doctor
   interlock doctor --data /var/lib/interlock --policy policies/
+  interlock doctor --key KEY             also how receivers and channels are doing
 
 Exit codes: 0 nothing failed, 1 something did")]
 pub(crate) struct Args {

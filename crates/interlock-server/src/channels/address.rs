@@ -230,6 +230,9 @@ pub(crate) struct Answered {
     pub(crate) body: Vec<u8>,
 }
 
+/// The header of a body that is JSON.
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
+
 /// Posts one body. Why it could not be sent is told without the address: that may be a secret.
 pub(crate) fn post(
     client: &ureq::Agent,
@@ -237,10 +240,9 @@ pub(crate) fn post(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Result<Answered, String> {
-    let request = client.post(url).header("content-type", "application/json");
     let answer = headers
         .iter()
-        .fold(request, |request, (name, value)| {
+        .fold(client.post(url), |request, (name, value)| {
             request.header(*name, *value)
         })
         .send(body.as_bytes());

@@ -15,7 +15,7 @@ use interlock_store::{GroupState, OutboxRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::address::{Guard, client, post};
+use super::address::{Guard, JSON, client, post};
 use super::config::{Config, Secret, SecretPlace, checked_url, networks};
 use super::text::unlinked;
 use super::{AlertMessage, Message, Sent, alert_title, approval_page, asks, group_page, triaged};
@@ -248,7 +248,7 @@ impl Sender {
             );
         }
         let url = format!("{}/v2/enqueue", self.service.api_url);
-        let answer = match post(&self.client, &url, &[], &event.to_string()) {
+        let answer = match post(&self.client, &url, &[JSON], &event.to_string()) {
             Ok(answer) => answer,
             Err(error) => return Sent::Later(error, None),
         };

@@ -163,7 +163,11 @@ impl Sender {
         };
         let url = format!("{}/chat.postMessage", self.slack.api_url);
         let bearer = format!("Bearer {token}");
-        let headers = [("authorization", bearer.as_str())];
+        // Without the character set Slack warns.
+        let headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("authorization", bearer.as_str()),
+        ];
         let answer = match post(&self.client, &url, &headers, body) {
             Ok(answer) => answer,
             Err(error) => return Sent::Later(error, None),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::address::{Guard, client, post};
+use super::address::{Guard, JSON, client, post};
 use super::config::{Config, Secret, SecretPlace, checked_url, networks};
 use super::text::{unlinked, visible};
 use super::{AlertMessage, Message, Sent, alert_text, alert_title, approval_page, group_page};
@@ -205,7 +205,7 @@ impl Sender {
             Ok(url) => url,
             Err(error) => return Sent::Never(error),
         };
-        let answer = match post(&self.client, url, &[], &card.fitting()) {
+        let answer = match post(&self.client, url, &[JSON], &card.fitting()) {
             Ok(answer) => answer,
             Err(error) => return Sent::Later(error, None),
         };

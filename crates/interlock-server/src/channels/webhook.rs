@@ -6,7 +6,7 @@ use interlock_core::model::UnixNanos;
 use serde_json::json;
 use sha2::Sha256;
 
-use super::address::{client, post};
+use super::address::{JSON, client, post};
 use super::config::{Secret, Webhook};
 use super::{AlertMessage, Message, Sent};
 use crate::api::time;
@@ -106,6 +106,7 @@ impl Sender {
         let keys = &self.webhook.secrets;
         let signature = signatures(keys, id, &timestamp, body.as_bytes());
         let headers = [
+            JSON,
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.as_str()),
             ("webhook-signature", signature.as_str()),

@@ -710,10 +710,18 @@ fn what_the_guide_shows_can_be_used() {
     let people = people
         .replace("env: SLACK_BOT_TOKEN", &format!("file: {text}"))
         .replace("env: SLACK_SIGNING_SECRET", &format!("file: {text}"))
+        .replace(
+            "env: PAGERDUTY_ROUTING_KEY",
+            &format!("file: {}", secret(&dir, "pager", &"0".repeat(32))),
+        )
+        .replace(
+            "env: TEAMS_WORKFLOW_URL",
+            &format!("file: {}", secret(&dir, "room", "https://x.example/?sig=1")),
+        )
         .replace("/run/secrets/smtp", &text)
         .replace("/run/secrets/webhook", &key);
     let config = Config::parse(&people).expect("the configuration is one");
-    assert_eq!(config.channels.len(), 3);
+    assert_eq!(config.channels.len(), 5);
     assert_eq!(config.people.asked("finance", 1), ["finance", "managers"]);
     assert_eq!(
         config.people.known("slack:T012AB3CD/U045EF6GH"),

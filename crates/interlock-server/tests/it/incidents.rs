@@ -251,9 +251,9 @@ fn teams_gets_a_card_that_decides_nothing() {
     let _notifier = people(&server, "room", &config("127.0.0.1"));
     let action = json!({
         "agent_id": "bot", "action_type": "payment", "tool": "a\u{202e}yap",
-        "resource": "[press](https://evil.example) {{DATE(2026-01-01T00:00:00Z)}} <at>All</at>",
-        "arguments": {"amount": 7, "note": "**yes** https://evil.example"},
-        "context": {"prompt": "pay\u{200b} it"},
+        "resource": "account 7\u{200b}, see https://evil.example",
+        "arguments": {"amount": 7, "note": "**yes** [press](https://evil.example)"},
+        "context": {"prompt": "pay it"},
     });
     let asked = server.post("/api/check", &action.to_string());
     assert_eq!(asked.field("effect"), "require_approval", "{}", asked.text);
@@ -290,7 +290,7 @@ fn teams_gets_a_card_that_decides_nothing() {
     }
     let text = &got[1].body;
     assert!(
-        text.contains("a[U+202E]yap") && text.contains("pay[U+200B] it"),
+        text.contains("a[U+202E]yap") && text.contains("account 7[U+200B], see https[:]//evil"),
         "{text}"
     );
     assert!(

@@ -278,7 +278,8 @@ fn a_filter_looks_through_groups() {
         ("kind:decision%20since:1h", 6),
         ("until:1h", 0),
         ("READER-3", 1),
-        ("level:low", 0),
+        ("level:low,medium,high,critical", 6),
+        ("-level:low,medium,high,critical", 0),
     ] {
         assert_eq!(found(q).len(), count, "{q}: {:?}", found(q));
     }

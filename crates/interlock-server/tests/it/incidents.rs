@@ -220,7 +220,7 @@ fn an_incident_follows_its_group_of_alerts() {
     };
     let seen = change(server, &seen, "acknowledged");
     next("acknowledge");
-    let seen = change(server, &seen, "resolved");
+    change(server, &seen, "resolved");
     next("resolve");
     // It happens again: the same key, which PagerDuty makes a new incident of.
     read(server, agent);
@@ -250,10 +250,9 @@ fn teams_gets_a_card_that_decides_nothing() {
     web.tell("202 Accepted", "");
     let _notifier = people(&server, "room", &config("127.0.0.1"));
     let action = json!({
-        "agent_id": "bot", "action_type": "payment", "tool": "a\u{202e}yap",
-        "resource": "account 7\u{200b}, see https://evil.example",
-        "arguments": {"amount": 7, "note": "**yes** [press](https://evil.example)"},
-        "context": {"prompt": "pay it"},
+        "agent_id": "bot [press](https://evil.example)", "action_type": "payment",
+        "tool": "a\u{202e}yap", "resource": "account <b>7</b> & co\u{200b}",
+        "arguments": {"to": "<i>\"x\"</i>"},
     });
     let asked = server.post("/api/check", &action.to_string());
     assert_eq!(asked.field("effect"), "require_approval", "{}", asked.text);
@@ -290,11 +289,11 @@ fn teams_gets_a_card_that_decides_nothing() {
     }
     let text = &got[1].body;
     assert!(
-        text.contains("a[U+202E]yap") && text.contains("account 7[U+200B], see https[:]//evil"),
+        text.contains("a[U+202E]yap") && text.contains("account <b>7</b> & co[U+200B]"),
         "{text}"
     );
     assert!(
-        !text.contains("https://evil") && text.contains("https[:]//evil"),
+        !text.contains("https://evil") && text.contains("bot [press](https[:]//evil.example)"),
         "{text}"
     );
     assert!(text.len() <= 28_000);

@@ -25,8 +25,10 @@ use crate::api::time;
 const API: &str = "https://events.pagerduty.com";
 /// Characters of an integration key.
 const KEY_CHARACTERS: usize = 32;
-/// Characters of a summary, which is the incident's title; PagerDuty takes 1024.
-const SUMMARY_CHARACTERS: usize = 1_000;
+/// Characters of a summary, which is the incident's title.
+const SUMMARY_CHARACTERS: usize = 1_024;
+/// Characters of what names a thing.
+const NAME_CHARACTERS: usize = 255;
 
 /// As the configuration has it.
 #[derive(Debug, Deserialize)]
@@ -120,6 +122,11 @@ fn severity(level: &str) -> &'static str {
     }
 }
 
+/// A text within what PagerDuty takes, however long it is with everything hidden spelt out.
+fn capped(text: &str, max: usize) -> String {
+    unlinked(text, max).chars().take(max).collect()
+}
+
 /// Sends to one service.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -145,8 +152,8 @@ impl Sender {
         let Some(action) = approval_action(topic, row.approval.state) else {
             return Sent::Yes;
         };
-        let agent = unlinked(&asked.agent_id, 128);
-        let kind = unlinked(&asked.action_type, 64);
+        let agent = capped(&asked.agent_id, NAME_CHARACTERS);
+        let kind = capped(&asked.action_type, NAME_CHARACTERS);
         let said = match topic {
             "approval.remind" => "still waits for an answer",
             "approval.escalate" => "waits, and nobody has answered",
@@ -157,7 +164,7 @@ impl Sender {
             "source": agent,
             "severity": if topic == "approval.escalate" { "error" } else { "warning" },
             "timestamp": time(message.delivery.created),
-            "component": unlinked(&asked.tool, 128),
+            "component": capped(&asked.tool, NAME_CHARACTERS),
             "group": message.groups.first().map_or("", String::as_str),
             "class": "approval",
             "custom_details": {
@@ -196,23 +203,23 @@ impl Sender {
             ("kind", &cause.kind),
         ] {
             if !value.is_empty() {
-                details.insert(name.to_owned(), unlinked(value, 128).into());
+                details.insert(name.to_owned(), capped(value, NAME_CHARACTERS).into());
             }
         }
         details.insert("alerts".to_owned(), group.count.into());
         details.insert("first_seen".to_owned(), time(group.first_seen).into());
         details.insert("last_seen".to_owned(), time(group.last_seen).into());
-        let title = unlinked(&alert_title(delivery, group), SUMMARY_CHARACTERS);
+        let title = capped(&alert_title(delivery, group), SUMMARY_CHARACTERS);
         let source = match group.agent_id.as_str() {
             "" => "interlock".to_owned(),
-            agent => unlinked(agent, 128),
+            agent => capped(agent, NAME_CHARACTERS),
         };
         let payload = json!({
             "summary": title,
             "source": source,
             "severity": severity(&group.level),
             "timestamp": time(group.last_seen),
-            "component": unlinked(&cause.class, 64),
+            "component": capped(&cause.class, NAME_CHARACTERS),
             "group": cause.notify.first().map_or("", String::as_str),
             "class": if cause.detector.is_empty() { &cause.kind } else { &cause.detector },
             "custom_details": details,
@@ -310,6 +317,13 @@ mod tests {
             interlock_store::LEVELS.map(severity),
             ["info", "warning", "error", "critical"]
         );
+    }
+
+    #[test]
+    fn no_name_makes_an_event_too_long() {
+        let hidden = "\u{e0041}".repeat(2_000);
+        assert_eq!(capped(&hidden, SUMMARY_CHARACTERS).chars().count(), 1_024);
+        assert_eq!(capped("bot", NAME_CHARACTERS), "bot");
     }
 
     #[test]

@@ -139,9 +139,49 @@ def respond(page, base, api):
     heard(page, ".response-rules", "3 alerts of level low or worse of one agent within 300 s")
     accessible(page, "responses")
     narrow(page, "responses")
+    rules_by_keyboard(page, api)
     assert group_of(api, "runaway-bot", kind="response")["level"] == "critical"
     after = api("POST", "/api/check", {"agent_id": "runaway-bot", "action_type": "file_read", "resource": "/tmp/a"})
     assert after["effect"] == "block", after
+
+
+def rules_by_keyboard(page, api):
+    """A rule is made, refused with its field, changed, and taken away."""
+
+    def rules():
+        return {rule["id"]: rule for rule in api("GET", "/api/response-rules")["rules"]}
+
+    def fill(field, text):
+        page.fill(f"dialog input[id$='-{field}']", text)
+
+    page.press("n")
+    until(page, "document.querySelector('dialog[open]')", 10)
+    accessible(page, "a new rule")
+    narrow(page, "a new rule")
+    fill("id", "runaway")
+    page.click("dialog button[type=submit]")
+    heard(page, "dialog [role=alert]", "there twice")
+    until(page, "document.querySelector(\"dialog input[id$='-id'][aria-invalid=true]\")", 10)
+    fill("id", "leaks")
+    fill("detector", "pii")
+    page.click("dialog button[type=submit]")
+    heard(page, ".response-rules .said", "The rule is in force.")
+    made = rules()["leaks"]
+    assert (made["detector"], made["dry_run"], made["count"]) == ("pii", True, 3), made
+    heard(page, ".response-rules ul", "only what pii found")
+    page.press("J")
+    until(page, "document.querySelector('.response-rules li[aria-current]').textContent.includes('leaks')", 10)
+    page.press("e")
+    until(page, "document.querySelector('dialog[open]')", 10)
+    fill("count", "7")
+    page.click("dialog button[type=submit]")
+    heard(page, ".response-rules ul", "7 alerts")
+    assert rules()["leaks"]["count"] == 7
+    page.press("x")
+    until(page, "document.querySelector('dialog[open] button.danger')", 10)
+    page.click("dialog button.danger")
+    heard(page, ".response-rules .said", "The rule is gone.")
+    assert list(rules()) == ["runaway"], rules()
 
 
 def stop_a_tool(page, base, api):

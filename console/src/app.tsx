@@ -60,7 +60,7 @@ export const SCREENS: readonly Screen[] = [
   { path: 'budgets', name: 'Budgets', letter: 'b', render: () => <Budgets /> },
   { path: 'policies', name: 'Policies', letter: 'p', render: (parts, query) => <Policies name={parts[1] ?? null} tried={query.get('what-if') !== null} /> },
   { path: 'what-if', name: 'What if', letter: 'w', render: (parts, query) => <WhatIf key={parts[1] ?? ''} name={parts[1] ?? null} run={query.get('run')} /> },
-  { path: 'alerts', name: 'Alerts', letter: 'l', render: () => <Alerts /> },
+  { path: 'alerts', name: 'Alerts', letter: 'l', render: (parts) => <Alerts id={parts[1] ?? null} /> },
   { path: 'audit', name: 'Audit', letter: 'u', render: (parts) => <Audit seq={parts[1] ?? null} /> },
   { path: 'open', name: 'Open file', letter: 'o', render: () => <OpenFile /> },
   { path: 'settings', name: 'Settings', letter: 's', render: () => <Settings /> },
@@ -107,6 +107,16 @@ const HELP: readonly (readonly [string, readonly (readonly [string, string])[]])
       ['n', 'a new budget'],
       ['e', 'edit the budget'],
       ['x', 'remove the budget'],
+    ],
+  ],
+  [
+    'Alerts',
+    [
+      ['a, r', 'acknowledge, resolve'],
+      ['A', 'say who looks after it'],
+      ['m, c', 'mute, comment'],
+      ['n, e, x', 'a new rule of responses, change it, take it away'],
+      ['J, K', 'down, up in the rules'],
     ],
   ],
   [

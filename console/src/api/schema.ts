@@ -1384,6 +1384,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1618,6 +1634,7 @@ export interface components {
              * @description To be sent back with a change.
              */
             version: number;
+            detectors: string[];
         };
         /** @description What to do about a group. */
         AlertGroupChange: {
@@ -3887,6 +3904,19 @@ export interface components {
             /** @description The user who signed in, or whose key it is. */
             user_id?: string | null;
         };
+        ChannelBody: {
+            name: string;
+            kind: string;
+            /** Format: int64 */
+            waiting: number;
+            waiting_since?: string | null;
+            /** Format: int64 */
+            given_up: number;
+            sent_at?: string | null;
+            failed_at?: string | null;
+            last_error?: string | null;
+            failures: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -4842,6 +4872,7 @@ export interface operations {
                 before?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
+                q?: string | null;
             };
             header?: never;
             path?: never;
@@ -11409,6 +11440,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelBody"][];
                 };
             };
         };

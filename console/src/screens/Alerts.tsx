@@ -1,16 +1,17 @@
 // What somebody should look at: alerts of one agent for one cause as one line.
 
 import { useId, useMemo, useState, type FormEvent } from 'react';
-import { api, explain, type Schema } from '../api/client';
-import { useQuery } from '../api/query';
+import { api, explain, type Page, type Schema } from '../api/client';
 import type { Reading } from '../filter/grammar';
 import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { Dialog } from '../parts/Dialog';
-import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
+import { FilterBox, useGoodFilter, useKnown } from '../parts/FilterBox';
+import { Further } from '../parts/Further';
+import { useSearched } from '../parts/searched';
 import { Empty, Facts, Freshness, Problem, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
-import { go, useFilterText } from '../router';
+import { go, Link, useFilterText } from '../router';
 import { NotYours, useMay } from '../who';
 import { Mutes } from './Mutes';
 import { placeOf } from './Now';
@@ -27,7 +28,7 @@ const READING: Reading<Group> = {
       case 'rule':
         return [g.rule];
       case 'detector':
-        return [g.detector];
+        return g.detectors;
       case 'tag':
         return g.tags;
       case 'kind':
@@ -43,12 +44,22 @@ const READING: Reading<Group> = {
   at: (g) => g.last_seen,
 };
 
-const PAGE = 1_000;
+const PAGE = 200;
+const keyOf = (g: Group) => g.id;
 const VIEWS = ['Open', 'All', 'Muted', 'Mutes', 'Responses'] as const;
 type View = (typeof VIEWS)[number];
 
-export function Alerts() {
+/** `id` names the one group that a message to people led to. */
+export function Alerts({ id }: { id: string | null }) {
   const [view, setView] = useState<View>('Open');
+  if (id !== null) {
+    const all = (
+      <Link href="/alerts" className="tabs">
+        All alerts
+      </Link>
+    );
+    return <Groups key={id} view="All" id={id} tabs={all} />;
+  }
   const tabs = (
     <div className="tabs" role="group" aria-label="Which">
       {VIEWS.map((name) => (
@@ -60,7 +71,7 @@ export function Alerts() {
   );
   if (view === 'Mutes') return <Mutes tabs={tabs} />;
   if (view === 'Responses') return <Responses tabs={tabs} />;
-  return <Groups key={view} view={view} tabs={tabs} />;
+  return <Groups key={view} view={view} id={null} tabs={tabs} />;
 }
 
 function queryOf(view: View) {
@@ -69,26 +80,36 @@ function queryOf(view: View) {
   return { limit: PAGE };
 }
 
-function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
+async function only(id: string, signal?: AbortSignal): Promise<Page<Group[]>> {
+  const { group } = await api.get('/api/alert-groups/{id}', { path: { id }, signal });
+  return { rows: [group], next: null, searchedTo: null };
+}
+
+function Groups({ view, id, tabs }: { view: View; id: string | null; tabs: React.ReactNode }) {
   const mayAnswer = useMay('decide');
   const [filter, setFilter] = useFilterText();
   const [selected, setSelected] = useState(0);
   const [said, setSaid] = useState('');
   const [asking, setAsking] = useState<{ what: 'mute' | 'assign' | 'comment'; group: Group } | null>(null);
-  const query = useQuery(`alert groups ${view}`, (signal) => api.get('/api/alert-groups', { query: queryOf(view), signal }), 3_000);
+  const { text: q } = useGoodFilter(filter, 'alert-groups');
+  const found = useSearched(id === null ? `alert groups ${view} ${q}` : `alert group ${id}`, keyOf, (from, signal) =>
+    id === null
+      ? api.page('/api/alert-groups', { query: { ...queryOf(view), q, ...(from === null ? {} : { before: from }) }, signal })
+      : only(id, signal),
+  );
+  const query = found.query;
   // What this person has just changed is newer than the list.
   const [own, setOwn] = useState<ReadonlyMap<string, Group>>(new Map());
-  const all = useMemo(
+  const shown = useMemo(
     () =>
-      (query.data ?? []).map((g) => {
+      found.rows.map((g) => {
         const mine = own.get(g.id);
         return mine && mine.version > g.version ? mine : g;
       }),
-    [query.data, own],
+    [found.rows, own],
   );
   const changed = (group: Group) => setOwn((before) => new Map(before).set(group.id, group));
-  const shown = useFiltered(all, filter, 'alert-groups', READING);
-  const known = useKnown(all, 'alert-groups', READING);
+  const known = useKnown(shown, 'alert-groups', READING);
   const index = Math.min(selected, shown.length - 1);
   const group = shown[index];
 
@@ -157,20 +178,23 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
         </button>
       </header>
       {!mayAnswer && <NotYours what="decide" verb="look after alerts" />}
-      <FilterBox value={filter} onChange={setFilter} resource="alert-groups" known={known} placeholder="level:high agent:billing* tag:ASI02*" />
+      {id === null && (
+        <FilterBox value={filter} onChange={setFilter} resource="alert-groups" known={known} placeholder="level:high agent:billing* tag:ASI02*" />
+      )}
       <p className="said" role="status">
         {said !== '' && <Untrusted text={said} oneLine />}
       </p>
       {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
-      {query.data && shown.length === 0 ? (
-        <Empty>{all.length === 0 ? (view === 'Open' ? 'No alert is open.' : view === 'Muted' ? 'Nothing is muted.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
+      <Problem error={found.problem} />
+      {query.data && shown.length === 0 && found.next === null ? (
+        <Empty>{q === '' ? (view === 'Open' ? 'No alert is open.' : view === 'Muted' ? 'Nothing is muted.' : 'There was no alert yet.') : 'The filter lets none through.'}</Empty>
       ) : (
         <VirtualList
           items={shown}
           rowHeight={56}
           label="Groups of alerts"
           className="fill"
-          keyOf={(g) => g.id}
+          keyOf={keyOf}
           selected={index}
           onSelect={setSelected}
           onOpen={(i) => void follow(shown[i])}
@@ -198,10 +222,7 @@ function Groups({ view, tabs }: { view: View; tabs: React.ReactNode }) {
         />
       )}
       {group && <Selected group={group} />}
-      <p className="quiet count">
-        {shown.length} of {all.length}
-        {all.length === PAGE && `; only those that happened last are listed`}
-      </p>
+      <Further found={found} what="groups" />
       {asking && (
         <Ask
           {...asking}
@@ -224,7 +245,7 @@ function Selected({ group }: { group: Group }) {
       items={[
         ['First seen', <Time key="t" at={group.first_seen} long />],
         ['Rule', group.rule === '' ? 'none' : <Untrusted key="r" text={group.rule} oneLine />],
-        ['Detector', group.detector === '' ? 'none' : `${group.detector}, ${group.code}`],
+        ['Detector', group.detector === '' ? 'none' : `${group.detectors.join(', ')}; ${group.code}`],
         ['Tags', group.tags.length === 0 ? 'none' : group.tags.join(', ')],
       ]}
     />

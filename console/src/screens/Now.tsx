@@ -11,6 +11,7 @@ import { FilterBox, useFiltered, useKnown } from '../parts/FilterBox';
 import { FirstSteps } from '../parts/FirstSteps';
 import { KillSwitch } from '../parts/KillSwitch';
 import { LogHead } from '../parts/LogHead';
+import { Reach } from '../parts/Reach';
 import { Effect, Empty, Freshness, Panel, Problem, Risk, span, Time, useNow } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
 import { go, Link, to, useFilterText } from '../router';
@@ -171,6 +172,7 @@ export function Now() {
           </ul>
         </Panel>
       </div>
+      <Reach />
       <section className="panel grow-panel" aria-label="Live">
         <header>
           <h2>Live</h2>

@@ -7,11 +7,11 @@ import { Untrusted } from '../hostile/Untrusted';
 import { useKeys } from '../keys';
 import { Empty, Freshness, Problem, Time } from '../parts/show';
 import { VirtualList } from '../parts/VirtualList';
+import { ResponseRules } from './ResponseRules';
 
 export function Responses({ tabs }: { tabs: ReactNode }) {
   const [selected, setSelected] = useState(0);
   const query = useQuery('responses', (signal) => api.get('/api/responses', { query: { limit: 1_000 }, signal }), 3_000);
-  const rules = useQuery('response rules', (signal) => api.get('/api/response-rules', { signal }), 10_000);
   const responses = query.data ?? [];
   const index = Math.min(selected, responses.length - 1);
 
@@ -27,20 +27,7 @@ export function Responses({ tabs }: { tabs: ReactNode }) {
         {tabs}
         <Freshness query={query} />
       </header>
-      {rules.data && (
-        <ul className="quiet response-rules">
-          {rules.data.rules.length === 0 && <li>No rule answers to alerts; `interlock alerts rules --set FILE` makes some.</li>}
-          {rules.data.rules.map((rule) => (
-            <li key={rule.id}>
-              <Untrusted text={rule.id} oneLine />: {rule.count} alerts of level {rule.level} or worse of one {rule.scope} within {rule.window_s} s:{' '}
-              {rule.action}
-              {rule.action === 'rollback' && ` of ${rule.last ?? 0} steps`}
-              {rule.dry_run && ', dry run'}
-              {rule.enabled === false && ', switched off'}
-            </li>
-          ))}
-        </ul>
-      )}
+      <ResponseRules />
       {query.data === undefined && <Problem error={query.error} retry={query.refresh} />}
       {query.data && responses.length === 0 ? (
         <Empty>Nothing was done by itself yet.</Empty>

@@ -73,6 +73,7 @@ fn truth_table() {
         "f",
         "g",
         "h",
+        "i",
         "schedule",
         "capability",
     ] {
@@ -141,7 +142,8 @@ fn observed(evaluation: &Evaluation) -> Vec<(&'static str, Json)> {
     for obligation in &evaluation.obligations {
         match obligation {
             Obligation::Notify(groups) => notify.clone_from(groups),
-            Obligation::Approve(who) => approvers.push(who.group.clone()),
+            Obligation::Approve(who) if who.quorum == 1 => approvers.push(who.group.clone()),
+            Obligation::Approve(who) => approvers.push(format!("{}:{}", who.group, who.quorum)),
             Obligation::Redact(spans) => redact.extend(spans.iter().map(|(path, _)| path.clone())),
             Obligation::Throttle(ms) => throttle = Json::from(*ms),
             Obligation::Snapshot => {}
@@ -449,7 +451,7 @@ fn rule(json: &Json) -> Rule {
         notify: arcs(&json["notify"]),
         approvers: json.get("approvers").map(|who| Approvers {
             group: who["group"].as_str().unwrap().to_owned(),
-            quorum: 1,
+            quorum: who["quorum"].as_u64().unwrap_or(1).try_into().unwrap(),
             timeout_ms: 86_400_000,
         }),
         schedule: json.get("schedule").map(schedule),

@@ -192,7 +192,7 @@ pub const ALERT_GROUPS: Resource = Resource {
             "how far people are with it",
         ),
         text("rule", "the rule that decided"),
-        text("detector", "the threat vector of the strongest finding"),
+        text("detector", "a threat vector of what was found"),
         text("tag", "OWASP ASI, MITRE ATLAS or CWE, such as `ASI02*`"),
         text("kind", "decision, stopped, deep-model or response"),
         text("message", "what happened"),

@@ -72,8 +72,13 @@ fn decisive(body: &Value) -> Option<&str> {
 }
 
 /// Of what a client says that its rules decided: the rule, if the program in force has one of that
-/// name, and whom those of the rules that it has want told. What a client makes up is neither.
-pub(crate) fn known<'a>(body: &'a Value, program: &'a Program) -> (Option<&'a str>, Vec<&'a str>) {
+/// name, and whom those of the rules that it has want told. What a client makes up is neither. That
+/// something is stopped is the server's to say: `stands` tells whether it is.
+pub(crate) fn known<'a>(
+    body: &'a Value,
+    program: &'a Program,
+    stands: impl Fn(&str) -> bool,
+) -> (Option<&'a str>, Vec<&'a str>) {
     let bands = |id: &str| {
         let from = id.strip_prefix("band.").and_then(|from| from.parse().ok());
         let base = &program.parts().base;
@@ -87,7 +92,11 @@ pub(crate) fn known<'a>(body: &'a Value, program: &'a Program) -> (Option<&'a st
         Some(rule) => vec![&*rule.notify],
         None => bands(id),
     };
-    let rule = decisive(body).filter(|id| STOPPED.contains(id) || !find(id).is_empty());
+    // A rule of the program has no such name, whatever the program says.
+    let rule = decisive(body).filter(|id| match STOPPED.contains(id) {
+        true => stands(id),
+        false => !find(id).is_empty(),
+    });
     let mut notify: Vec<&str> = Vec::new();
     for fired in list(body, "rules").take(FIRED_MAX) {
         for name in find(word(fired, 0)).into_iter().flatten() {
@@ -209,7 +218,9 @@ impl Runtime {
             .opt_hash("comment_hash", triage.comment.as_deref().map(hash).as_ref());
         // What quietens is on record before it holds.
         self.record_body(tenant, Kind::ConfigChange, &mut body)?;
-        Ok(self.inner.store.triage(tenant, id, triage, now)?)
+        let group = self.inner.store.triage(tenant, id, triage, now)?;
+        self.inner.changed.notify(tenant, id);
+        Ok(group)
     }
 
     /// Silences groups of alerts for people, until it expires. It changes no decision and no

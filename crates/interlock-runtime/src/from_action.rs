@@ -9,7 +9,7 @@ mod closed;
 use std::fmt::Write as _;
 
 use interlock_core::audit::recorded::Recorded;
-use interlock_core::model::{Effect, Object, Value, Vector, write_json_string};
+use interlock_core::model::{ActionType, Effect, Object, Value, Vector, write_json_string};
 use interlock_core::privacy;
 use interlock_core::risk::Dimension;
 
@@ -219,6 +219,9 @@ fn rule_text(
     let lets_through = effect <= Effect::Alert;
     // Parts that the strength asks for and that cannot stand in a rule.
     let mut missing: Vec<&'static str> = Vec::new();
+    if action.action_type.name() == ActionType::UNLISTED {
+        missing.push("its type, which stands for every type that is not listed");
+    }
     let mut selects = vec![format!("action: [{}]", quoted(action.action_type.name()))];
     let mut select = |key: &str, name: &str, what: &'static str| {
         if let Some(name) = exactly(name) {

@@ -13,6 +13,7 @@ use interlock_core::audit::body::Body;
 use interlock_core::audit::frame::Kind;
 use interlock_core::audit::{chain, hex};
 use interlock_core::model::limits::ID_BYTES_MAX;
+use interlock_core::model::reason::code;
 use interlock_core::model::{Effect, OutcomeStatus, Principal, Value};
 use interlock_core::state::Taint;
 use interlock_store::StoreError;
@@ -391,7 +392,8 @@ impl Runtime {
         origin(&mut said, log, record);
         // What alerts are grouped by and who is told of them is never the client's choice.
         if let Some(loaded) = self.inner.bundles.current(&principal.tenant) {
-            let (rule, notify) = crate::alerts::known(body, &loaded.compiled.program);
+            let stands = |code: &str| self.stands(&principal.tenant, &agent, body, code);
+            let (rule, notify) = crate::alerts::known(body, &loaded.compiled.program, stands);
             said.opt_str("rule", rule).strs("notify", notify);
         }
         let said = said.finish().map_err(|e| e.to_string())?;
@@ -407,6 +409,22 @@ impl Runtime {
             bytes,
             Written::Decision { id, agent },
         )))
+    }
+
+    /// Whether what a client says was stopped is stopped here, as its record comes in. Where it no
+    /// longer is, the denial is one like any other: it counts for responses.
+    fn stands(&self, tenant: &str, agent: &str, body: &Value, reason: &str) -> bool {
+        let inner = &*self.inner;
+        let (all, paused) = inner.memory.standing(tenant);
+        match reason {
+            code::KILL_SWITCH => all,
+            code::AGENT_PAUSED => paused.iter().any(|name| name == agent),
+            code::TOOL_STOPPED => {
+                let names = [text(body, "tool"), text(body, "type")];
+                inner.tool_stops.named(tenant, agent, names, self.now())
+            }
+            _ => false,
+        }
     }
 
     /// A client's outcome as an entry of this record; `None` when it is there.

@@ -49,10 +49,11 @@ impl InForce {
         }
     }
 
-    fn stops(&self, action: &Action, now: UnixNanos) -> bool {
+    /// Whether it stops what this agent does with one of these names.
+    fn stops(&self, agent: &str, names: [&str; 2], now: UnixNanos) -> bool {
         self.expires.is_none_or(|expires| now < expires)
-            && (self.agent.is_empty() || *self.agent == *action.agent_id)
-            && (self.names(&action.tool) || self.names(action.action_type.name()))
+            && (self.agent.is_empty() || *self.agent == *agent)
+            && names.into_iter().any(|name| self.names(name))
     }
 }
 
@@ -70,10 +71,22 @@ pub(crate) struct ToolStops {
 impl ToolStops {
     /// Whether the tool of an action is stopped.
     pub(crate) fn stopped(&self, tenant: &str, action: &Action, now: UnixNanos) -> bool {
+        let names = [action.tool.as_str(), action.action_type.name()];
+        self.named(tenant, &action.agent_id, names, now)
+    }
+
+    /// Whether the tool or type of action of one of these names is stopped for an agent.
+    pub(crate) fn named(
+        &self,
+        tenant: &str,
+        agent: &str,
+        names: [&str; 2],
+        now: UnixNanos,
+    ) -> bool {
         if !self.any.load(Ordering::Acquire) {
             return false;
         }
-        let hit = |all: &[InForce]| all.iter().any(|stop| stop.stops(action, now));
+        let hit = |all: &[InForce]| all.iter().any(|stop| stop.stops(agent, names, now));
         let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
         here.get(tenant).is_some_and(|all| hit(all))
             || hit(&self.server.read().unwrap_or_else(PoisonError::into_inner))

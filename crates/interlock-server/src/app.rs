@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::admission::Admission;
 use crate::auth::Caller;
+use crate::channels::health::Health;
 use crate::error::{ApiError, ApiResult};
 use crate::identity::{self, Identity, browser};
 use crate::limits::Limits;
@@ -47,6 +48,7 @@ struct Inner {
     started: Instant,
     admission: Arc<Admission>,
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
+    channel_health: Arc<Health>,
     identity: Identity,
     exports: std::sync::OnceLock<crate::export::Statuses>,
 }
@@ -76,6 +78,7 @@ impl App {
             identity: Identity::new(&limits),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
+            channel_health: Arc::default(),
             exports: std::sync::OnceLock::new(),
         }))
     }
@@ -101,6 +104,11 @@ impl App {
     /// How people are reached, if that is configured.
     pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
         self.0.channels.get().map(Arc::clone)
+    }
+
+    /// How the channels are doing.
+    pub(crate) fn channel_health(&self) -> Arc<Health> {
+        Arc::clone(&self.0.channel_health)
     }
 
     /// What signing in needs.

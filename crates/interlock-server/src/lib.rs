@@ -131,6 +131,7 @@ fn documented() -> OpenApiRouter<App> {
             api::session_approvals::create
         ))
         .routes(routes!(api::session_approvals::revoke))
+        .routes(routes!(api::channels::list))
         .routes(routes!(api::deliveries::list))
         .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::audit::entries))

@@ -30,8 +30,8 @@ pub use model::{
     NewPolicy, OutboxRow, PAGE_ROWS_MAX, Policy, PolicyChange, Rollback, RunRow, Stats, StoredKey,
 };
 pub use review::{
-    ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,
-    SESSION_NS_MAX, SESSION_USES_MAX, SessionApproval,
+    ApprovalEdit, ApprovalLink, Attempt, BACKLOG_ROWS, ChannelBacklog, Delivery, DeliveryStatus,
+    NewDelivery, ReviewStore, SESSION_NS_MAX, SESSION_USES_MAX, SessionApproval,
 };
 pub use search::{Page, Search, sift};
 pub use sqlite::{SqliteOptions, SqliteStore};

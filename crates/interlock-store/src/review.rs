@@ -191,6 +191,24 @@ pub struct Delivery {
     pub error: String,
 }
 
+/// Deliveries of a tenant that a look at its channels takes in, beside those that wait.
+pub const BACKLOG_ROWS: usize = 10_000;
+
+/// What a channel has not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelBacklog {
+    /// The channel.
+    pub channel: String,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// When the oldest of them was made.
+    pub waiting_since: Option<UnixNanos>,
+    /// Messages that were given up.
+    pub given_up: u64,
+    /// Why the newest message that was not taken was not; empty where all were.
+    pub error: String,
+}
+
 /// What became of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
@@ -321,6 +339,13 @@ pub trait ReviewStore {
         status: Option<DeliveryStatus>,
         limit: usize,
     ) -> Result<Vec<Delivery>>;
+
+    /// What each channel of a tenant has not taken, by its name. What was given up and why are those
+    /// of the newest [`BACKLOG_ROWS`] deliveries.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn channel_backlog(&self, tenant: &str) -> Result<Vec<ChannelBacklog>>;
 
     /// Makes a dead delivery due again.
     ///

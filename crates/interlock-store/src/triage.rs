@@ -212,7 +212,7 @@ pub struct GroupFilter {
     pub agent_id: Option<String>,
     /// Only of this rule.
     pub rule: Option<String>,
-    /// Only of this detector.
+    /// Only those in which this detector found something, be it the strongest finding or not.
     pub detector: Option<String>,
     /// Only assigned to this person.
     pub assignee: Option<String>,
@@ -519,7 +519,8 @@ pub trait TriageStore {
     /// When the back end fails.
     fn group_notes(&self, tenant: &str, id: &str) -> Result<Vec<GroupNote>>;
 
-    /// Does what a person does about a group, if its version is the one that they saw.
+    /// Does what a person does about a group, if its version is the one that they saw. Where people
+    /// were told of the group, a new state leaves a row in the outbox: `alert.` and the state.
     ///
     /// # Errors
     /// As [`Self::alert_group`], and [`StoreError::Version`] when somebody else changed it.

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use interlock_filter::{ALERT_GROUPS, parse};
 use serde_json::{Value, json};
 
 use super::ServerArgs;
 use super::approvals::visible;
-use super::search::encoded;
+use super::search::{encoded, gather_all};
 use crate::output::Output;
 
 /// Look after groups of alerts, mute them, and see what was done about them by itself.
@@ -21,6 +22,7 @@ use crate::output::Output;
 Examples:
   interlock alerts list
   interlock alerts list --state all --level high
+  interlock alerts list 'detector:pii count:>5 since:7d'
   interlock alerts show 5b1f…
   interlock alerts ack 5b1f… --comment 'looking'
   interlock alerts assign 5b1f… ann
@@ -65,6 +67,11 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
+    /// What to look for: `detector:pii count:>5 since:24h "free text"`.
+    ///
+    /// One that begins with a minus comes after `--`.
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
     /// Only those in this state.
     #[arg(long, default_value = "open", value_parser = ["open", "acknowledged", "resolved", "all"])]
     state: String,
@@ -81,7 +88,7 @@ struct List {
     #[arg(long)]
     muted: bool,
     /// How many.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
     server: ServerArgs,
@@ -216,7 +223,12 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
 }
 
 fn list(args: &List, out: Output) -> Result<u8> {
-    let mut path = format!("/api/alert-groups?limit={}", args.limit);
+    let filter = args.filter.join(" ");
+    let filter = filter.trim();
+    if let Err(error) = parse(filter, &ALERT_GROUPS) {
+        bail!("this is no filter:\n{}", error.pointed(filter));
+    }
+    let mut path = format!("/api/alert-groups?q={}", encoded(filter));
     if args.state != "all" {
         let _ = write!(path, "&state={}", args.state);
     }
@@ -232,7 +244,11 @@ fn list(args: &List, out: Output) -> Result<u8> {
             let _ = write!(path, "&{name}={}", encoded(value));
         }
     }
-    let groups = args.server.client()?.get(&path)?;
+    let client = args.server.client()?;
+    let progress = |to: &str, found: usize| {
+        out.note(&format!("searched back to {to}, {found} found so far"));
+    };
+    let groups = Value::from(gather_all(&client, &path, args.limit as usize, progress)?);
     out.print(&groups, || {
         let rows = groups.as_array().map(Vec::as_slice).unwrap_or_default();
         if rows.is_empty() {

@@ -1,5 +1,7 @@
 //! `interlock doctor`
 
+mod receivers;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -37,6 +39,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(60);
 Examples:
   interlock doctor
   interlock doctor --data /var/lib/interlock --policy policies/
+  interlock doctor --key KEY             also how receivers and channels are doing
 
 Exit codes: 0 nothing failed, 1 something did")]
 pub(crate) struct Args {
@@ -48,6 +51,13 @@ pub(crate) struct Args {
     /// The policies that the server is to load.
     #[arg(long, env = "INTERLOCK_POLICY", default_value = "default")]
     policy: Vec<String>,
+    /// A key that may read the record (`auditor`, `admin`): the running server is asked how its
+    /// receivers and channels are doing.
+    #[arg(long, env = "INTERLOCK_API_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Where the running server answers; at `--listen` when absent.
+    #[arg(long, env = "INTERLOCK_URL")]
+    server: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +105,7 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
     let data = &args.data.data;
     let present = existing(data);
     let held = holder(data);
-    let found = [
+    let mut found = vec![
         writable(data, &present),
         space(&present),
         sync(&present),
@@ -105,6 +115,13 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         journal(data, held.is_some()),
         policy(&args.policy),
     ];
+    if let Some(key) = args.key.as_deref().filter(|_| held.is_some()) {
+        let server = args
+            .server
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", args.listen));
+        found.extend(receivers::look(&server, key));
+    }
     let failed = found.iter().any(|f| f.status == Status::Fail);
     let name = |status: Status| match status {
         Status::Ok => "ok",

@@ -209,12 +209,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         runtime: runtime.clone(),
         keyring: ring,
     });
-    let mut notifier = None;
-    if let Some(people) = people {
-        app.set_channels(Arc::clone(&people));
-        notifier = Some(Notifier::start(&runtime, people).map_err(|error| anyhow::anyhow!(error))?);
+    if let Some(people) = &people {
+        app.set_channels(Arc::clone(people));
     }
-    app.refresh_people().context("cannot read the users")?;
+    let notifier = Notifier::start(&app).map_err(|error| anyhow::anyhow!(error))?;
     let mut exporter = None;
     if let Some(export) = export {
         let started = export::Exporter::start(&runtime, &data, &export)

@@ -78,6 +78,10 @@ action_types! {
 }
 
 impl ActionType {
+    /// The name by which a pattern selects every type that is not listed. An action may have it too:
+    /// then nothing selects that action and no other.
+    pub const UNLISTED: &'static str = "custom";
+
     /// Reads a type's name: lower-case letters, digits, `_`, `-`, `.` and `:`, at most
     /// [`ACTION_TYPE_BYTES_MAX`] bytes.
     ///

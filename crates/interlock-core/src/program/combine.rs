@@ -14,6 +14,8 @@
 //! - (g) A grant removes exactly the approvals that it names. A rule whose approval is removed
 //!   still holds its place in its layer, so nothing that it pushed aside comes back.
 //! - (h) Shadow rules are evaluated apart.
+//! - (i) Where people are asked, a rule that asks as well and is outranked by priority in its layer
+//!   still says how many must agree at least: priority chooses whom to ask, and never fewer.
 //!
 //! The default holds when no rule of any layer fired. Floor, bands, detectors and packs do not
 //! displace it: under `default: block` a higher risk must not open what a lower one leaves shut.
@@ -95,6 +97,8 @@ pub(super) struct Ask<'a> {
     pub(super) cause: Cause<'a>,
     /// It takes part in the decision.
     stands: bool,
+    /// It would take part, but for a rule of a higher priority in its layer.
+    outranked: bool,
     granted: bool,
     decided: bool,
 }
@@ -121,6 +125,7 @@ impl<'a> Ask<'a> {
             retry_after_ms: 0,
             cause,
             stands: false,
+            outranked: false,
             granted: false,
             decided: false,
         }
@@ -285,8 +290,10 @@ fn place_layers(asks: &mut [Ask<'_>]) -> bool {
         if let Place::Layer(layer, priority) = ask.place {
             let at = layer as usize;
             let lower_decides = tops.iter().skip(at + 1).any(Option::is_some);
-            ask.stands =
-                tops.get(at) == Some(&Some(priority)) && !(ask.overridable && lower_decides);
+            let has_a_say = !(ask.overridable && lower_decides);
+            let top = tops.get(at) == Some(&Some(priority));
+            ask.stands = has_a_say && top;
+            ask.outranked = has_a_say && !top;
         }
     }
     tops.iter().any(Option::is_some)
@@ -445,7 +452,28 @@ fn obligations(
                 asked.push(approvers);
             }
         }
-        obligations.extend(asked.into_iter().cloned().map(Obligation::Approve));
+        // (i) A rule that is outranked chooses neither the effect nor the group, but as many people
+        // as it wants are asked all the same.
+        let mut quorum = 0;
+        let mut strictest = None;
+        for ask in asks
+            .iter()
+            .filter(|ask| ask.outranked && ask.asks_approval(can))
+        {
+            if let Some(approvers) = ask.approvers.filter(|a| a.quorum > quorum) {
+                (quorum, strictest) = (approvers.quorum, Some(approvers));
+            }
+        }
+        if asked.is_empty() {
+            // What decides names nobody.
+            asked.extend(strictest);
+        }
+        obligations.extend(asked.into_iter().map(|approvers| {
+            Obligation::Approve(Approvers {
+                quorum: approvers.quorum.max(quorum),
+                ..approvers.clone()
+            })
+        }));
     }
 
     if let Some(wait) = asks

@@ -58,7 +58,7 @@ impl fmt::Display for Breach<'_> {
 pub(super) fn selects_type(globs: &[Glob], action_type: &ActionType) -> bool {
     globs.iter().any(|glob| {
         glob.matches(action_type.name())
-            || (matches!(action_type, ActionType::Custom(_)) && glob.matches("custom"))
+            || (matches!(action_type, ActionType::Custom(_)) && glob.matches(ActionType::UNLISTED))
     })
 }
 

@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
+use interlock_filter::{ALERT_GROUPS, Number, Record};
 use interlock_runtime::finding_code;
 use interlock_store::{AlertGroup, AlertRow, GroupFilter, GroupNote, GroupState, LEVELS, Triage};
-use interlock_store::{NOTES_MAX, level_rank};
+use interlock_store::{NOTES_MAX, PAGE_ROWS_MAX, level_rank, sift};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::search::{self, Listed};
 use super::{json, page, time};
 use crate::App;
 use crate::auth::{Caller, Permission};
@@ -33,6 +35,8 @@ pub struct AlertGroupBody {
     pub rule: String,
     /// The threat vector of the strongest finding.
     pub detector: String,
+    /// The threat vectors of all findings, the strongest first.
+    pub detectors: Vec<String>,
     /// The code of that finding in the group's first alert.
     pub code: String,
     /// Tags of that finding: OWASP ASI, MITRE ATLAS, CWE.
@@ -73,9 +77,51 @@ pub struct AlertGroupBody {
     pub muted_by: Option<String>,
 }
 
+/// The tags of a group's finding.
+fn tags(group: &AlertGroup) -> &'static [&'static str] {
+    finding_code(&group.cause.code).map_or(&[], |code| code.tags)
+}
+
+/// A group as a filter sees it.
+struct Searched<'a>(&'a AlertGroup);
+
+impl Record for Searched<'_> {
+    fn texts(&self, field: &str, see: &mut dyn FnMut(&str)) {
+        let group = self.0;
+        match field {
+            "agent" => see(&group.agent_id),
+            "rule" => see(&group.cause.rule),
+            "detector" => group.cause.detectors().for_each(see),
+            "tag" => tags(group).iter().for_each(|tag| see(tag)),
+            "kind" => see(&group.cause.kind),
+            "message" => see(&group.message),
+            "with" => see(&group.assignee),
+            _ => {}
+        }
+    }
+
+    fn number(&self, field: &str) -> Option<Number> {
+        let count = i64::try_from(self.0.count).unwrap_or(i64::MAX);
+        (field == "count").then(|| Number::whole(count))
+    }
+
+    fn name(&self, field: &str, name: &str) -> bool {
+        match field {
+            "level" => self.0.level == name,
+            "state" => self.0.state.name() == name,
+            _ => self.0.muted_by.is_some(),
+        }
+    }
+
+    fn at(&self) -> i64 {
+        self.0.last_seen
+    }
+}
+
 impl From<AlertGroup> for AlertGroupBody {
     fn from(group: AlertGroup) -> Self {
-        let tags = finding_code(&group.cause.code).map_or(&[][..], |code| code.tags);
+        let tags = tags(&group);
+        let detectors = group.cause.detectors().map(str::to_owned).collect();
         let (changed_at, changed_by) = group.changed.unzip();
         Self {
             id: group.id,
@@ -84,6 +130,7 @@ impl From<AlertGroup> for AlertGroupBody {
             kind: group.cause.kind,
             rule: group.cause.rule,
             detector: group.cause.detector,
+            detectors,
             code: group.cause.code,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             class: group.cause.class,
@@ -120,7 +167,7 @@ pub struct AlertGroupQuery {
     pub agent_id: Option<String>,
     /// Only of this rule.
     pub rule: Option<String>,
-    /// Only of this detector.
+    /// Only those in which this detector found something.
     pub detector: Option<String>,
     /// Only those that this person looks after.
     pub assignee: Option<String>,
@@ -134,6 +181,11 @@ pub struct AlertGroupQuery {
     /// How many, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
+    /// Only those that a filter lets through: `detector:pii level:high,critical count:>5 since:24h`.
+    /// One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+    /// it came, and `interlock-next` where to go on.
+    #[param(max_length = 1000, example = "level:high,critical")]
+    pub q: Option<String>,
 }
 
 /// A state by its name.
@@ -194,7 +246,10 @@ fn filter(query: AlertGroupQuery) -> ApiResult<GroupFilter> {
     get, path = "/api/alert-groups", operation_id = "list_alert_groups", tag = "alerts",
     params(AlertGroupQuery),
     responses(
-        (status = 200, description = "The groups", body = Vec<AlertGroupBody>),
+        (status = 200, description = "The groups", body = Vec<AlertGroupBody>, headers(
+            ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
+            ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+        )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
@@ -205,21 +260,39 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     query: Result<Query<AlertGroupQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult<Json<Vec<AlertGroupBody>>> {
+) -> ApiResult<Listed<AlertGroupBody>> {
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let limit = page(query.limit, 100)?;
+    let terms = search::terms(query.q.as_deref(), &ALERT_GROUPS)?;
     let filter = filter(query)?;
-    let groups = app
+    let found = app
         .blocking(move |runtime| {
-            let now = runtime.now();
-            Ok(runtime
-                .store()
-                .alert_groups(caller.tenant(), &filter, now, limit)?)
+            let (store, now) = (runtime.store(), runtime.now());
+            let rows = if terms.terms.is_empty() {
+                limit
+            } else {
+                PAGE_ROWS_MAX
+            };
+            let read = |before: Option<&(u64, String)>| {
+                let part = GroupFilter {
+                    before: before.cloned(),
+                    ..filter.clone()
+                };
+                store.alert_groups(caller.tenant(), &part, now, rows)
+            };
+            let place = |group: &AlertGroup| ((group.last_seq, group.id.clone()), group.last_seen);
+            let keep = |group: &AlertGroup| terms.matches(&Searched(group), &ALERT_GROUPS, now);
+            let from = filter.before.clone();
+            Ok(sift(from, limit, search::BUDGET, read, place, keep)?)
         })
         .await?;
-    Ok(Json(groups.into_iter().map(AlertGroupBody::from).collect()))
+    Ok(Listed {
+        rows: found.rows.into_iter().map(AlertGroupBody::from).collect(),
+        next: found.next.map(|(seq, id)| format!("{seq}.{id}")),
+        searched_to: found.searched_to,
+    })
 }
 
 /// One alert of a group.

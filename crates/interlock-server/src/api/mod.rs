@@ -9,6 +9,7 @@ pub mod audit;
 mod body;
 pub mod budgets;
 pub mod bundle;
+pub mod channels;
 pub mod check;
 pub mod content;
 pub mod deliveries;

@@ -219,6 +219,61 @@ pub(crate) fn client(
     ))
 }
 
+/// What a receiver answered.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// The status of HTTP.
+    pub(crate) status: u16,
+    /// The seconds of `retry-after`, if it says so many.
+    pub(crate) wait_s: Option<u64>,
+    /// At most [`ANSWER_BYTES_MAX`] of the body; nothing when that failed.
+    pub(crate) body: Vec<u8>,
+}
+
+/// The header of a body that is JSON.
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// Posts one body. Why it could not be sent is told without the address: that may be a secret.
+pub(crate) fn post(
+    client: &ureq::Agent,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answered, String> {
+    let answer = headers
+        .iter()
+        .fold(client.post(url), |request, (name, value)| {
+            request.header(*name, *value)
+        })
+        .send(body.as_bytes());
+    let mut answer = answer.map_err(|error| without(&error.to_string(), url))?;
+    let wait_s = answer
+        .headers()
+        .get("retry-after")
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    Ok(Answered {
+        status: answer.status().as_u16(),
+        wait_s,
+        // Read to its end, so that the connection can be used again.
+        body: answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
+            .read_to_vec()
+            .unwrap_or_default(),
+    })
+}
+
+/// A text without an address, its path and its query.
+fn without(text: &str, url: &str) -> String {
+    let text = text.replace(url, "the address");
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match after.find('/').and_then(|at| after.get(at..)) {
+        Some(path) if path.len() > 1 => text.replace(path, "/…"),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +291,18 @@ mod tests {
         {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_does_not_tell_the_address() {
+        let url = "https://x.example/run?sig=s3cret";
+        assert_eq!(
+            without("bad `https://x.example/run?sig=s3cret`", url),
+            "bad `the address`"
+        );
+        assert_eq!(without("no /run?sig=s3cret here", url), "no /… here");
+        assert_eq!(without("a/b", "https://x.example/"), "a/b");
+        assert_eq!(without("a/b", "https://x.example"), "a/b");
     }
 
     #[test]

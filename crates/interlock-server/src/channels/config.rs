@@ -9,6 +9,8 @@ use interlock_runtime::{Group, People};
 use serde::Deserialize;
 
 use super::address::{Guard, Network};
+use super::pagerduty::{PagerDuty, PagerDutyFile};
+use super::teams::{Teams, TeamsFile};
 
 /// Bytes of the file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -115,6 +117,8 @@ struct ChannelFile {
     webhook: Option<WebhookFile>,
     slack: Option<SlackFile>,
     email: Option<EmailFile>,
+    pagerduty: Option<PagerDutyFile>,
+    teams: Option<TeamsFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -226,6 +230,34 @@ pub enum Channel {
     Slack(Slack),
     /// Mail to each person.
     Email(Email),
+    /// A service of PagerDuty.
+    PagerDuty(PagerDuty),
+    /// A channel or chat of Microsoft Teams.
+    Teams(Teams),
+}
+
+impl Channel {
+    /// The word that configures it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Slack(_) => "slack",
+            Self::Email(_) => "email",
+            Self::PagerDuty(_) => "pagerduty",
+            Self::Teams(_) => "teams",
+        }
+    }
+
+    /// Whether what it sends has a link that leads to this server.
+    const fn links(&self) -> bool {
+        matches!(self, Self::Email(_) | Self::PagerDuty(_) | Self::Teams(_))
+    }
+
+    /// Whether it is told what became of what it was told of: it keeps a state of its own.
+    pub(super) const fn follows(&self) -> bool {
+        matches!(self, Self::Webhook(_) | Self::PagerDuty(_))
+    }
 }
 
 /// Who is who, and how people are reached.
@@ -312,7 +344,7 @@ impl Config {
         }
         for (name, channel) in file.channels {
             let channel = channel.read(&name)?;
-            if matches!(channel, Channel::Email(_)) && config.public_url.is_none() {
+            if channel.links() && config.public_url.is_none() {
                 return Err(format!(
                     "channel `{name}` sends links, which need `public_url`"
                 ));
@@ -356,88 +388,95 @@ impl Config {
 impl ChannelFile {
     fn read(self, name: &str) -> Result<Channel, String> {
         let what = format!("channel `{name}`");
-        match self {
-            Self {
-                webhook: Some(file),
-                slack: None,
-                email: None,
-            } => {
-                checked_url(&what, &file.url)?;
-                let secrets = file
-                    .secrets
-                    .iter()
-                    .map(|place| signing_key(&what, place))
-                    .collect::<Result<Vec<_>, _>>()?;
-                if secrets.is_empty() || secrets.len() > 4 {
-                    return Err(format!("{what}: `secrets` must be 1 to 4"));
-                }
-                Ok(Channel::Webhook(Webhook {
-                    url: file.url,
-                    secrets,
-                    guard: networks(&what, &file.allow)?,
-                    ca_file: file.ca_file,
-                }))
-            }
-            Self {
-                webhook: None,
-                slack: Some(file),
-                email: None,
-            } => {
-                let api_url = file
-                    .api_url
-                    .unwrap_or_else(|| "https://slack.com/api".to_owned());
-                checked_url(&what, &api_url)?;
-                Ok(Channel::Slack(Slack {
-                    team: file.team,
-                    channel: file.channel,
-                    token: file.token.read(&format!("{what}: `token`"))?,
-                    signing_secret: file
-                        .signing_secret
-                        .read(&format!("{what}: `signing_secret`"))?,
-                    api_url: api_url.trim_end_matches('/').to_owned(),
-                    guard: networks(&what, &file.allow)?,
-                    ca_file: file.ca_file,
-                }))
-            }
-            Self {
-                webhook: None,
-                slack: None,
-                email: Some(file),
-            } => {
-                let loopback = matches!(file.host.as_str(), "localhost" | "127.0.0.1" | "::1");
-                if file.tls == Tls::None && !loopback {
-                    return Err(format!(
-                        "{what}: without TLS mail goes to this machine only"
-                    ));
-                }
-                let password = file
-                    .password
-                    .map(|place| place.read(&format!("{what}: `password`")))
-                    .transpose()?;
-                if password.is_some() != file.username.is_some() {
-                    return Err(format!(
-                        "{what}: give both `username` and `password`, or none"
-                    ));
-                }
-                let port = file.port.unwrap_or(match file.tls {
-                    Tls::Implicit => 465,
-                    Tls::Starttls => 587,
-                    Tls::None => 25,
-                });
-                Ok(Channel::Email(Email {
-                    host: file.host,
-                    port,
-                    from: file.from,
-                    tls: file.tls,
-                    username: file.username,
-                    password,
-                    ca_file: file.ca_file,
-                }))
-            }
+        let all = [
+            self.webhook.map(|file| file.read(&what)),
+            self.slack.map(|file| file.read(&what)),
+            self.email.map(|file| file.read(&what)),
+            self.pagerduty
+                .map(|file| file.read(&what).map(Channel::PagerDuty)),
+            self.teams.map(|file| file.read(&what).map(Channel::Teams)),
+        ];
+        let mut named = all.into_iter().flatten();
+        match (named.next(), named.next()) {
+            (Some(channel), None) => channel,
             _ => Err(format!(
-                "{what} must be one of `webhook`, `slack` and `email`"
+                "{what} must be one of `webhook`, `slack`, `email`, `pagerduty` and `teams`"
             )),
         }
+    }
+}
+
+impl WebhookFile {
+    fn read(self, what: &str) -> Result<Channel, String> {
+        checked_url(what, &self.url)?;
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|place| signing_key(what, place))
+            .collect::<Result<Vec<_>, _>>()?;
+        if secrets.is_empty() || secrets.len() > 4 {
+            return Err(format!("{what}: `secrets` must be 1 to 4"));
+        }
+        Ok(Channel::Webhook(Webhook {
+            url: self.url,
+            secrets,
+            guard: networks(what, &self.allow)?,
+            ca_file: self.ca_file,
+        }))
+    }
+}
+
+impl SlackFile {
+    fn read(self, what: &str) -> Result<Channel, String> {
+        let api_url = self
+            .api_url
+            .unwrap_or_else(|| "https://slack.com/api".to_owned());
+        checked_url(what, &api_url)?;
+        Ok(Channel::Slack(Slack {
+            team: self.team,
+            channel: self.channel,
+            token: self.token.read(&format!("{what}: `token`"))?,
+            signing_secret: self
+                .signing_secret
+                .read(&format!("{what}: `signing_secret`"))?,
+            api_url: api_url.trim_end_matches('/').to_owned(),
+            guard: networks(what, &self.allow)?,
+            ca_file: self.ca_file,
+        }))
+    }
+}
+
+impl EmailFile {
+    fn read(self, what: &str) -> Result<Channel, String> {
+        let loopback = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
+        if self.tls == Tls::None && !loopback {
+            return Err(format!(
+                "{what}: without TLS mail goes to this machine only"
+            ));
+        }
+        let password = self
+            .password
+            .map(|place| place.read(&format!("{what}: `password`")))
+            .transpose()?;
+        if password.is_some() != self.username.is_some() {
+            return Err(format!(
+                "{what}: give both `username` and `password`, or none"
+            ));
+        }
+        let port = self.port.unwrap_or(match self.tls {
+            Tls::Implicit => 465,
+            Tls::Starttls => 587,
+            Tls::None => 25,
+        });
+        Ok(Channel::Email(Email {
+            host: self.host,
+            port,
+            from: self.from,
+            tls: self.tls,
+            username: self.username,
+            password,
+            ca_file: self.ca_file,
+        }))
     }
 }
 

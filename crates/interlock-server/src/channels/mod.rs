@@ -9,9 +9,12 @@
 pub mod address;
 pub mod config;
 mod email;
+pub(crate) mod health;
 pub(crate) mod link;
+pub mod pagerduty;
 pub(crate) mod retry;
 pub(crate) mod slack;
+pub mod teams;
 pub(crate) mod text;
 pub(crate) mod webhook;
 
@@ -24,11 +27,13 @@ use interlock_core::approval::State;
 use interlock_core::model::{Principal, Role, UnixNanos};
 use interlock_runtime::{People, Runtime};
 use interlock_store::{
-    AlertGroup, ApprovalRow, Attempt, Delivery, NewDelivery, OutboxRow, StoreError,
+    AlertGroup, ApprovalRow, Attempt, Delivery, GroupState, NewDelivery, OutboxRow, StoreError,
 };
 
+use crate::App;
 use crate::api::time;
 use config::{Channel, Config};
+use health::Health;
 
 /// How long the threads sleep when nobody wakes them.
 const TICK: Duration = Duration::from_secs(1);
@@ -74,6 +79,23 @@ enum Carried<'a> {
 
 /// What topics of groups of alerts begin with.
 const ALERT: &str = "alert.";
+
+/// Whether a topic says what somebody did about a group of alerts.
+fn triaged(topic: &str) -> bool {
+    topic
+        .strip_prefix(ALERT)
+        .is_some_and(|name| GroupState::from_name(name).is_some())
+}
+
+/// Where the console shows an approval.
+fn approval_page(base: &str, id: &str) -> String {
+    format!("{base}/approvals/{id}")
+}
+
+/// Where the console shows a group of alerts.
+fn group_page(base: &str, id: &str) -> String {
+    format!("{base}/alerts/{id}")
+}
 
 /// The line by which people are told of a group of alerts.
 fn alert_title(delivery: &Delivery, group: &AlertGroup) -> String {
@@ -164,12 +186,19 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts the threads, and makes the configuration's people known.
+    /// Makes the people known who are configured or users, as they are now, and then starts the
+    /// threads of the channels that the server was told of, if it was.
     ///
     /// # Errors
-    /// When a channel cannot be set up.
-    pub fn start(runtime: &Runtime, config: Arc<Config>) -> Result<Self, String> {
-        runtime.set_people(config.people.clone());
+    /// When the users cannot be read or a channel cannot be set up.
+    pub fn start(app: &App) -> Result<Option<Self>, String> {
+        // First: nobody is told by a list without those who are disabled.
+        app.refresh_people()
+            .map_err(|e| format!("cannot read the users: {e}"))?;
+        let Some(config) = app.channels() else {
+            return Ok(None);
+        };
+        let runtime = app.runtime();
         let mut notifier = Self {
             wakes: Vec::new(),
             threads: Vec::new(),
@@ -199,15 +228,35 @@ impl Notifier {
                         Carried::Alerts(message) => email.tell(&config, message),
                     })
                 }
+                Channel::PagerDuty(service) => {
+                    let service = pagerduty::Sender::new(service, &config)?;
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => service.send(message),
+                        Carried::Alerts(message) => service.tell(message),
+                    })
+                }
+                Channel::Teams(teams) => {
+                    let teams = teams::Sender::new(teams, &config)?;
+                    Box::new(move |carried| match carried {
+                        Carried::Approval(message) => teams.send(message),
+                        Carried::Alerts(message) => teams.tell(message),
+                    })
+                }
             };
             carriers.push((name.clone(), send));
         }
         let wakes: Vec<Arc<Wake>> = carriers.iter().map(|_| Arc::default()).collect();
         for ((name, send), wake) in carriers.into_iter().zip(&wakes) {
             let (runtime, wake, config) = (runtime.clone(), Arc::clone(wake), Arc::clone(&config));
+            let health = app.channel_health();
             notifier.spawn(format!("channel-{name}"), move || {
                 while wake.wait() {
-                    carry(&runtime, &config, &name, &*send, &wake);
+                    let carrier = Carrier {
+                        runtime: &runtime,
+                        channel: &name,
+                        health: &health,
+                    };
+                    carry(&carrier, &config, &*send, &wake);
                 }
             })?;
         }
@@ -231,7 +280,7 @@ impl Notifier {
         runtime.on_approval_change(move |_, _| told.wake());
         notifier.wakes.push(fan);
         notifier.wakes.extend(wakes);
-        Ok(notifier)
+        Ok(Some(notifier))
     }
 
     fn spawn(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), String> {
@@ -290,9 +339,15 @@ fn messages(
             };
             match channel {
                 Channel::Webhook(_) => all.push(one(name, "")),
+                // An incident ends with the question, whoever ended it.
+                Channel::PagerDuty(_) if asks(&event.topic) || pagerduty::ends(event) => {
+                    all.push(one(name, ""));
+                }
                 // What people did, they need not be told again.
                 _ if !asks(&event.topic) && event.topic != "approval.expire" => {}
-                Channel::Slack(_) => all.push(one(name, "")),
+                Channel::PagerDuty(_) | Channel::Slack(_) | Channel::Teams(_) => {
+                    all.push(one(name, ""));
+                }
                 Channel::Email(_) => {
                     let members = config.people.members(&group);
                     for person in config.emails.keys() {
@@ -326,7 +381,14 @@ fn alert_messages(
         for name in config.group_channels.get(people).into_iter().flatten() {
             match config.channels.get(name) {
                 None => {}
-                Some(Channel::Webhook(_) | Channel::Slack(_)) => {
+                // What people did, only those are told who keep it.
+                Some(channel) if triaged(&event.topic) && !channel.follows() => {}
+                Some(
+                    Channel::Webhook(_)
+                    | Channel::Slack(_)
+                    | Channel::PagerDuty(_)
+                    | Channel::Teams(_),
+                ) => {
                     to.insert((name.clone(), String::new()));
                 }
                 Some(Channel::Email(_)) => {
@@ -390,14 +452,18 @@ fn spread(runtime: &Runtime, config: &Config) -> Result<usize, StoreError> {
     Ok(total)
 }
 
+/// What one channel's thread keeps of what it did.
+struct Carrier<'a> {
+    runtime: &'a Runtime,
+    channel: &'a str,
+    health: &'a Health,
+}
+
 /// Tries what one channel has to carry.
-fn carry(
-    runtime: &Runtime,
-    config: &Config,
-    channel: &str,
-    send: &dyn Fn(&Carried<'_>) -> Sent,
-    wake: &Wake,
-) {
+fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> Sent, wake: &Wake) {
+    let Carrier {
+        runtime, channel, ..
+    } = *carrier;
     let store = runtime.store();
     let due = match store.deliveries_due(channel, runtime.now(), DUE_ROWS) {
         Ok(due) => due,
@@ -415,7 +481,7 @@ fn carry(
         // Disabled since the delivery was made.
         if runtime.people().is_disabled(&told.tenant, &told.person) {
             let sent = Sent::Never(format!("`{}` is disabled", told.person));
-            if !keep(runtime, channel, delivery, sent, now) {
+            if !carrier.keep(delivery, sent, now) {
                 return;
             }
             continue;
@@ -430,7 +496,7 @@ fn carry(
                 Err(error) if error.is_not_found() => Sent::Yes,
                 Err(error) => Sent::Later(error.to_string(), None),
             };
-            if !keep(runtime, channel, delivery, sent, now) {
+            if !carrier.keep(delivery, sent, now) {
                 return;
             }
             continue;
@@ -456,40 +522,43 @@ fn carry(
             Err(error) if error.is_not_found() => Sent::Yes,
             Err(error) => Sent::Later(error.to_string(), None),
         };
-        if !keep(runtime, channel, delivery, sent, now) {
+        if !carrier.keep(delivery, sent, now) {
             return;
         }
     }
 }
 
-/// Keeps what became of one attempt; whether it could.
-fn keep(runtime: &Runtime, channel: &str, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
-    let seq = delivery.seq;
-    let attempt = match sent {
-        Sent::Yes => Attempt::Sent,
-        Sent::Never(error) => Attempt::Dead(error),
-        Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
-            Some(at) => Attempt::Again(at, error),
-            None => Attempt::Dead(error),
-        },
-    };
-    match &attempt {
-        Attempt::Sent => {}
-        Attempt::Again(_, error) => {
-            tracing::warn!(error, channel, seq, "a message is tried again");
+impl Carrier<'_> {
+    /// Keeps what became of one attempt; whether it could.
+    fn keep(&self, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
+        let (channel, seq) = (self.channel, delivery.seq);
+        self.health.note(channel, &sent, now);
+        let attempt = match sent {
+            Sent::Yes => Attempt::Sent,
+            Sent::Never(error) => Attempt::Dead(error),
+            Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
+                Some(at) => Attempt::Again(at, error),
+                None => Attempt::Dead(error),
+            },
+        };
+        match &attempt {
+            Attempt::Sent => {}
+            Attempt::Again(_, error) => {
+                tracing::warn!(error, channel, seq, "a message is tried again");
+            }
+            Attempt::Dead(error) => {
+                tracing::error!(
+                    error,
+                    channel,
+                    seq,
+                    "a message was given up; see `/api/deliveries?status=dead`"
+                );
+            }
         }
-        Attempt::Dead(error) => {
-            tracing::error!(
-                error,
-                channel,
-                seq,
-                "a message was given up; see `/api/deliveries?status=dead`"
-            );
+        if let Err(error) = self.runtime.store().delivery_tried(seq, &attempt) {
+            tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
+            return false;
         }
+        true
     }
-    if let Err(error) = runtime.store().delivery_tried(seq, &attempt) {
-        tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
-        return false;
-    }
-    true
 }

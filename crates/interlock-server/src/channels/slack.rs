@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::address::{ANSWER_BYTES_MAX, client};
+use super::address::{client, post};
 use super::config::{Channel, Config, Slack};
 use super::text::{line, visible};
 use super::{AlertMessage, Message, Sent, alert_text, alert_title};
@@ -161,31 +161,22 @@ impl Sender {
             Ok(token) => token,
             Err(error) => return Sent::Never(error),
         };
-        let answer = self
-            .client
-            .post(format!("{}/chat.postMessage", self.slack.api_url))
-            .header("content-type", "application/json; charset=utf-8")
-            .header("authorization", format!("Bearer {token}"))
-            .send(body.as_bytes());
-        let mut answer = match answer {
+        let url = format!("{}/chat.postMessage", self.slack.api_url);
+        let bearer = format!("Bearer {token}");
+        // Without the character set Slack warns.
+        let headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("authorization", bearer.as_str()),
+        ];
+        let answer = match post(&self.client, &url, &headers, body) {
             Ok(answer) => answer,
-            Err(error) => return Sent::Later(error.to_string(), None),
+            Err(error) => return Sent::Later(error, None),
         };
-        let status = answer.status().as_u16();
-        let wait = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok()?.parse().ok());
-        let body = answer
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec()
-            .unwrap_or_default();
-        if status != 200 {
-            return Sent::Later(format!("Slack answered {status}"), wait);
+        let wait = answer.wait_s;
+        if answer.status != 200 {
+            return Sent::Later(format!("Slack answered {}", answer.status), wait);
         }
-        let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if said["ok"] == true {
             return Sent::Yes;
         }

@@ -43,6 +43,13 @@ pub(super) fn html(text: &str, max: usize) -> String {
     out
 }
 
+/// As [`line`], and no program makes a link of an address in it.
+pub(super) fn unlinked(text: &str, max: usize) -> String {
+    line(text, max)
+        .replace("://", "[:]//")
+        .replace("www.", "www[.]")
+}
+
 /// As [`visible`], on one line: for headers and titles.
 pub(crate) fn line(text: &str, max: usize) -> String {
     visible(text, max).replace('\n', "[U+000A]")
@@ -65,5 +72,9 @@ mod tests {
         );
         assert_eq!(line("a\r\nBcc: b", 99), "a[U+000D][U+000A]Bcc: b");
         assert_eq!(visible("Käse 日本 👍", 99), "Käse 日本 👍");
+        assert_eq!(
+            unlinked("see https://evil.example\nwww.evil.example", 99),
+            "see https[:]//evil.example[U+000A]www[.]evil.example"
+        );
     }
 }

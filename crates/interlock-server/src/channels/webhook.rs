@@ -6,7 +6,7 @@ use interlock_core::model::UnixNanos;
 use serde_json::json;
 use sha2::Sha256;
 
-use super::address::{ANSWER_BYTES_MAX, client};
+use super::address::{JSON, client, post};
 use super::config::{Secret, Webhook};
 use super::{AlertMessage, Message, Sent};
 use crate::api::time;
@@ -105,33 +105,20 @@ impl Sender {
         let timestamp = (now / 1_000_000_000).to_string();
         let keys = &self.webhook.secrets;
         let signature = signatures(keys, id, &timestamp, body.as_bytes());
-        let answer = self
-            .client
-            .post(&self.webhook.url)
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", &timestamp)
-            .header("webhook-signature", &signature)
-            .send(body.as_bytes());
-        let mut answer = match answer {
+        let headers = [
+            JSON,
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.as_str()),
+            ("webhook-signature", signature.as_str()),
+        ];
+        let answer = match post(&self.client, &self.webhook.url, &headers, body) {
             Ok(answer) => answer,
-            Err(error) => return Sent::Later(error.to_string(), None),
+            Err(error) => return Sent::Later(error, None),
         };
-        let status = answer.status().as_u16();
-        let wait = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok()?.parse().ok());
-        // Read to its end, so that the connection can be used again.
-        let _ = answer
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec();
-        match status {
+        match answer.status {
             200..=299 => Sent::Yes,
             410 => Sent::Never("the receiver answered 410: it wants no more".to_owned()),
-            _ => Sent::Later(format!("the receiver answered {status}"), wait),
+            status => Sent::Later(format!("the receiver answered {status}"), answer.wait_s),
         }
     }
 }

@@ -243,3 +243,86 @@ fn what_is_out_of_its_limits_is_refused_by_name() {
         3_600
     );
 }
+
+#[test]
+fn a_filter_looks_through_groups() {
+    let server = Server::start();
+    for _ in 0..3 {
+        server.post("/api/check", BLOCKED);
+    }
+    for n in 0..5 {
+        let body = json!({"agent_id": format!("reader-{n}"), "action_type": "database_query", "tool": "q",
+            "arguments": {"name": "x' OR '1'='1' -- "}});
+        server.post("/api/check", &body.to_string());
+    }
+    until("all groups", || {
+        let all = server.get("/api/alert-groups").json();
+        let all = all.as_array().cloned().unwrap_or_default();
+        let count: u64 = all.iter().filter_map(|g| g["count"].as_u64()).sum();
+        (all.len() == 6 && count == 8).then_some(())
+    });
+    let found = |q: &str| -> Vec<Value> {
+        let answer = server.get(&format!("/api/alert-groups?q={q}"));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json().as_array().cloned().expect("a list")
+    };
+    for (q, count) in [
+        ("agent:bot", 1),
+        ("agent:reader-*", 5),
+        ("count:%3E2", 1),
+        ("detector:sql_injection", 5),
+        ("-detector:sql_injection", 1),
+        ("state:open", 6),
+        ("state:resolved", 0),
+        ("is:muted", 0),
+        ("kind:decision%20since:1h", 6),
+        ("until:1h", 0),
+        ("READER-3", 1),
+        ("level:low,medium,high,critical", 6),
+        ("-level:low,medium,high,critical", 0),
+    ] {
+        assert_eq!(found(q).len(), count, "{q}: {:?}", found(q));
+    }
+    let tag = found("detector:sql_injection")[0]["tags"][0]
+        .as_str()
+        .expect("a tag")
+        .to_owned();
+    assert_eq!(found(&format!("tag:{tag}")).len(), 5);
+    assert_eq!(
+        found("agent:reader-1")[0]["detectors"][0],
+        "sql_injection",
+        "all that was found, the strongest first"
+    );
+    // Page by page, and with what the other parameters say.
+    let mut from = String::new();
+    let mut seen = Vec::new();
+    loop {
+        let page = server.get(&format!("/api/alert-groups?q=agent:reader*&limit=2{from}"));
+        for group in page.json().as_array().expect("a list") {
+            seen.push(group["id"].as_str().expect("an id").to_owned());
+        }
+        let next = page
+            .head
+            .lines()
+            .find_map(|l| l.strip_prefix("interlock-next: "));
+        match next {
+            Some(next) => from = format!("&before={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 5);
+    let one = server
+        .get("/api/alert-groups?q=agent:reader*&agent_id=reader-2")
+        .json();
+    assert_eq!(one.as_array().map(Vec::len), Some(1));
+    let wrong = server.get("/api/alert-groups?q=detecter:x");
+    assert_eq!((wrong.status, &*wrong.field("field")), (400, "q"));
+    assert!(
+        wrong.text.contains("did you mean `detector`"),
+        "{}",
+        wrong.text
+    );
+}

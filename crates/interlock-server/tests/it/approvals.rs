@@ -589,3 +589,33 @@ fn deciders_race_over_rest_and_who_waits_hears_of_it() {
     // machine with other work, 250 ms where `xtask wake` measures alone.
     assert!(at(50) < Duration::from_secs(1), "{:?}", at(50));
 }
+
+/// Priority chooses whom to ask, and never fewer.
+#[test]
+fn a_rule_that_is_outranked_still_says_how_many_agree() {
+    let server = Server::start();
+    let text = "interlock: 1\ndefault: allow\nrules:\n  \
+        - { id: many, match: { action: [payment] }, effect: require_approval, approvers: { group: finance, quorum: 2 } }\n  \
+        - { id: one, priority: 100, match: { action: [payment] }, effect: require_approval, approvers: { group: finance } }\n";
+    let body = json!({"name": "payments.yaml", "text": text}).to_string();
+    let published = server.post("/api/bundle", &body);
+    assert_eq!(published.status, 200, "{}", published.text);
+    let id = ask(&server, 7);
+    let shown = |server: &Server| server.get(&format!("/api/approvals/{id}")).json();
+    assert_eq!(shown(&server)["quorum"], 2, "{}", shown(&server));
+    let (ann, bo) = (
+        server.person(Role::Approver, "ann"),
+        server.person(Role::Approver, "bo"),
+    );
+    let yes = json!({"decision": "approve"});
+    let first = decide(&server, &ann, &id, &yes);
+    assert_eq!(first.0, 200, "{}", first.1);
+    assert_eq!(shown(&server)["state"], "pending");
+    let twice = decide(&server, &ann, &id, &yes);
+    assert_eq!(shown(&server)["state"], "pending", "{twice:?}");
+    let second = decide(&server, &bo, &id, &yes);
+    assert_eq!(second.0, 200, "{}", second.1);
+    assert_eq!(shown(&server)["state"], "approved");
+    let ran = use_grant(&server, &id, &payment(7));
+    assert!(runs(&ran), "{ran}");
+}

@@ -19,14 +19,18 @@ use crate::client::Server;
 
 /// What somebody sent.
 #[derive(Debug, Clone)]
-struct Got {
-    path: String,
-    head: String,
-    body: String,
+pub(crate) struct Got {
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Got {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.head
             .lines()
             .find_map(|line| {
@@ -39,14 +43,14 @@ impl Got {
 
 /// A web server that keeps what it gets and answers what it is told to: `200` with `{"ok":true}`
 /// when it is told nothing.
-struct Web {
+pub(crate) struct Web {
     address: SocketAddr,
     got: Arc<Mutex<Vec<Got>>>,
     answers: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Web {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let web = Self {
             address: listener.local_addr().expect("an address"),
@@ -63,11 +67,11 @@ impl Web {
         web
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    fn tell(&self, status: &str, body: &str) {
+    pub(crate) fn tell(&self, status: &str, body: &str) {
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -76,7 +80,7 @@ impl Web {
     }
 
     /// What it has got, once there are so many.
-    fn wait(&self, count: usize) -> Vec<Got> {
+    pub(crate) fn wait(&self, count: usize) -> Vec<Got> {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let got = self.got.lock().expect("got").clone();
@@ -127,14 +131,14 @@ fn serve(stream: TcpStream, got: &Mutex<Vec<Got>>, answers: &Mutex<VecDeque<Stri
     }
 }
 
-fn secret(directory: &tempfile::TempDir, name: &str, text: &str) -> String {
+pub(crate) fn secret(directory: &tempfile::TempDir, name: &str, text: &str) -> String {
     let path = directory.path().join(name);
     std::fs::write(&path, text).expect("a file");
     path.display().to_string()
 }
 
 /// Ann and Bo are asked through `channels`; Mia when they do not answer.
-fn people(server: &Server, channel: &str, channels: &str) -> Notifier {
+pub(crate) fn people(server: &Server, channel: &str, channels: &str) -> Notifier {
     let text = format!(
         "public_url: http://{}\n\
          people:\n  \
@@ -149,7 +153,9 @@ fn people(server: &Server, channel: &str, channels: &str) -> Notifier {
     );
     let config = Arc::new(Config::parse(&text).expect("a configuration"));
     server.app.set_channels(Arc::clone(&config));
-    Notifier::start(&server.runtime, config).expect("it starts")
+    Notifier::start(&server.app)
+        .expect("it starts")
+        .expect("there are channels")
 }
 
 fn delivery(server: &Server, id: &str) -> Value {
@@ -559,6 +565,34 @@ fn mail_has_a_link_to_a_page_and_only_its_form_decides() {
 }
 
 #[test]
+fn nobody_is_told_by_a_list_from_before() {
+    let server = asking();
+    let smtp = Smtp::start();
+    let made = server.post("/api/users", r#"{"login":"ann","role":"approver"}"#);
+    let user = format!(
+        "/api/users/{}",
+        made.json()["user"]["id"].as_str().expect("an id")
+    );
+    let disabled = server.call("PATCH", &user, &server.admin, r#"{"disabled":true}"#);
+    assert_eq!(disabled.status, 200, "{}", disabled.text);
+    // It waits in the outbox as the channels start.
+    ask(&server, 7);
+    let channels = format!(
+        "  mail: {{ email: {{ host: 127.0.0.1, port: {}, tls: none, from: interlock@example.com }} }}\n",
+        smtp.port
+    );
+    let _notifier = people(&server, "mail", &channels);
+    let mails = smtp.wait(1);
+    ask(&server, 8);
+    // One for each question, both to Bo.
+    let mails = [mails, smtp.wait(2)].concat();
+    assert!(
+        !mails.iter().any(|mail| mail.contains("ann@example.com")),
+        "{mails:?}"
+    );
+}
+
+#[test]
 fn hostile_text_in_a_mail_and_on_its_page_is_shown_and_does_nothing() {
     let server = asking();
     let smtp = Smtp::start();
@@ -608,6 +642,10 @@ fn a_configuration_that_cannot_work_is_refused() {
         "two people",
     );
     check("channels: { c: {} }", "must be one of");
+    check(
+        "public_url: https://x\nchannels: { c: { webhook: { url: \"https://x/\", secrets: [] }, teams: { url: { env: HOME } } } }",
+        "must be one of",
+    );
     check(
         "channels: { c: { email: { host: mail.example, from: a@b.c } } }",
         "public_url",
@@ -672,10 +710,18 @@ fn what_the_guide_shows_can_be_used() {
     let people = people
         .replace("env: SLACK_BOT_TOKEN", &format!("file: {text}"))
         .replace("env: SLACK_SIGNING_SECRET", &format!("file: {text}"))
+        .replace(
+            "env: PAGERDUTY_ROUTING_KEY",
+            &format!("file: {}", secret(&dir, "pager", &"0".repeat(32))),
+        )
+        .replace(
+            "env: TEAMS_WORKFLOW_URL",
+            &format!("file: {}", secret(&dir, "room", "https://x.example/?sig=1")),
+        )
         .replace("/run/secrets/smtp", &text)
         .replace("/run/secrets/webhook", &key);
     let config = Config::parse(&people).expect("the configuration is one");
-    assert_eq!(config.channels.len(), 3);
+    assert_eq!(config.channels.len(), 5);
     assert_eq!(config.people.asked("finance", 1), ["finance", "managers"]);
     assert_eq!(
         config.people.known("slack:T012AB3CD/U045EF6GH"),

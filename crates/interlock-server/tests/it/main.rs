@@ -14,6 +14,7 @@ mod distrust;
 mod door;
 mod export;
 mod hardening;
+mod incidents;
 mod keys;
 mod matrix;
 mod published;

@@ -85,6 +85,7 @@ list_session_approvals  session  200    -     +        +      +       +      .  
 create_session_approval approval 201    -     +        -      -       +      .        404
 revoke_session_approval session  200    -     +        -      -       +      .        404
 list_deliveries         delivery 200    -     +        +      +       +      .        .
+list_channels           .        200    -     +        +      +       +      .        .
 retry_delivery          delivery 204    -     -        -      -       +      .        404
 list_entries            entry    200    -     -        -      +       +      .        .
 get_checkpoint          entry    200    -     -        -      +       +      .        .

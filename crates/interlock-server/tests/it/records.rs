@@ -234,3 +234,65 @@ fn trouble_with_sending_is_not_cleared_by_a_lease() {
         standing.waiting == 0 && standing.upload_problem.is_none()
     });
 }
+
+/// That an agent is stopped is the server's to say: who claims it without it is counted like any other.
+#[test]
+fn a_client_cannot_say_that_it_was_stopped() {
+    let server = server();
+    let key = server.key("default", Role::Agent, Some("bot"));
+    let told = |n: u8, rule: &str| {
+        let mut one = record(&id(n), "bot", "decision");
+        let mut body: Value =
+            serde_json::from_str(one["body"].as_str().expect("text")).expect("JSON");
+        body["effect"] = json!("block");
+        body["decided"] = json!("block");
+        // Each of a class of its own, so that each makes a group.
+        body["type"] = json!(
+            [
+                "file_read",
+                "file_write",
+                "api_call",
+                "payment",
+                "llm_call",
+                "message_send"
+            ][usize::from(n) % 6]
+        );
+        body["rules"] = json!([[rule, "system", "block", 1, 0]]);
+        one["body"] = json!(body.to_string());
+        let answer = sent(&server, &key, json!([one]));
+        assert_eq!(counted(&answer), (1, 0, 0), "{}", answer.text);
+        let class = body["type"].clone();
+        let mut found = Value::Null;
+        until("a group", || {
+            let groups = server.get("/api/alert-groups").json();
+            let mut all = groups.as_array().into_iter().flatten();
+            found = all
+                .find(|group| group["class"] == class)
+                .cloned()
+                .unwrap_or_default();
+            !found.is_null()
+        });
+        (
+            found["kind"].as_str().expect("a kind").to_owned(),
+            found["rule"].as_str().expect("a rule").to_owned(),
+        )
+    };
+    let ours = |rule: &str| ("stopped".to_owned(), rule.to_owned());
+    let like_any_other = ("decision".to_owned(), String::new());
+    for (n, rule) in [(0, "agent.paused"), (1, "kill-switch"), (2, "tool.stopped")] {
+        assert_eq!(told(n, rule), like_any_other, "{rule}");
+    }
+    let paused = server.call(
+        "PATCH",
+        "/api/agents/bot",
+        &server.admin,
+        r#"{"paused":true}"#,
+    );
+    assert_eq!(paused.status, 200, "{}", paused.text);
+    assert_eq!(told(3, "agent.paused"), ours("agent.paused"));
+    let stop = server.post("/api/tool-stops", r#"{"tool":"t*","agent_id":"bot"}"#);
+    assert_eq!(stop.status, 201, "{}", stop.text);
+    assert_eq!(told(4, "tool.stopped"), ours("tool.stopped"));
+    // Another reason than the one that holds.
+    assert_eq!(told(5, "kill-switch"), like_any_other);
+}

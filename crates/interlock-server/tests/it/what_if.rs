@@ -417,3 +417,45 @@ fn an_agents_text_is_no_policy() {
         }
     }
 }
+
+/// `custom` selects every type that is not listed, so that a rule cannot mean the one action of that name.
+#[test]
+fn an_allow_is_not_made_of_the_type_that_stands_for_all() {
+    let server = Server::start();
+    let ask = |kind: &str, effect: &str, strength: &str| {
+        let made = decide(
+            &server,
+            &action("bot", "run-c", kind, "deploy", &json!({"path": "/srv/a"})),
+        );
+        projected(&server);
+        server.post(
+            &format!("/api/actions/{}/rule", made["id"].as_str().unwrap()),
+            &json!({"effect": effect, "strength": strength}).to_string(),
+        )
+    };
+    for strength in ["exact", "target", "tool"] {
+        let refused = ask("custom", "allow", strength);
+        assert_eq!(refused.status, 409, "{}", refused.text);
+        assert!(
+            refused.text.contains("every type that is not listed"),
+            "{}",
+            refused.text
+        );
+        // A type that has a name of its own is selected by it.
+        let named = ask("release.cut", "allow", strength);
+        assert_eq!(named.status, 200, "{}", named.text);
+        assert!(
+            named.field("text").contains("action: [\"release.cut\"]"),
+            "{}",
+            named.text
+        );
+    }
+    // What holds back may cover more, and says so.
+    let block = ask("custom", "block", "tool");
+    assert_eq!(block.status, 200, "{}", block.text);
+    assert!(
+        block.json()["notes"]
+            .to_string()
+            .contains("every type that is not listed")
+    );
+}

@@ -1,5 +1,7 @@
 //! What belongs to approvals beside their state.
 
+use std::collections::BTreeMap;
+
 use interlock_core::approval::Notice;
 use interlock_core::model::UnixNanos;
 
@@ -7,8 +9,8 @@ use super::{MemoryStore, Result, key};
 use crate::error::StoreError;
 use crate::model::{ApprovalRow, OutboxRow, check_page};
 use crate::review::{
-    ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,
-    SessionApproval,
+    ApprovalEdit, ApprovalLink, Attempt, BACKLOG_ROWS, ChannelBacklog, Delivery, DeliveryStatus,
+    NewDelivery, ReviewStore, SessionApproval,
 };
 
 impl ReviewStore for MemoryStore {
@@ -204,6 +206,36 @@ impl ReviewStore for MemoryStore {
             .take(limit)
             .cloned()
             .collect())
+    }
+
+    fn channel_backlog(&self, tenant: &str) -> Result<Vec<ChannelBacklog>> {
+        let tables = self.tables();
+        let of_tenant = || {
+            let all = tables.deliveries.values().rev();
+            all.filter(|d| d.message.tenant == tenant)
+        };
+        let mut found: BTreeMap<String, ChannelBacklog> = BTreeMap::new();
+        let mut entry = |channel: &str, change: &dyn Fn(&mut ChannelBacklog)| {
+            let backlog = found.entry(channel.to_owned()).or_default();
+            channel.clone_into(&mut backlog.channel);
+            change(backlog);
+        };
+        for delivery in of_tenant().filter(|d| d.due_at.is_some()) {
+            entry(&delivery.message.channel, &|backlog| {
+                backlog.waiting += 1;
+                let since = backlog.waiting_since.unwrap_or(delivery.created);
+                backlog.waiting_since = Some(since.min(delivery.created));
+            });
+        }
+        for delivery in of_tenant().take(BACKLOG_ROWS) {
+            entry(&delivery.message.channel, &|backlog| {
+                backlog.given_up += u64::from(delivery.status == DeliveryStatus::Dead);
+                if backlog.error.is_empty() {
+                    backlog.error.clone_from(&delivery.error);
+                }
+            });
+        }
+        Ok(found.into_values().collect())
     }
 
     fn revive_delivery(&self, tenant: &str, seq: u64, now: UnixNanos) -> Result<()> {

@@ -162,6 +162,24 @@ fn find(tables: &Tables, tenant: &str, id: &str, now: UnixNanos) -> Result<Alert
     Ok(shown(tables, tenant, group, now))
 }
 
+/// Leaves word of a group for who tells people.
+fn put_outbox(tables: &mut Tables, tenant: &str, topic: &str, group: &AlertGroup, now: UnixNanos) {
+    tables.outbox_seq += 1;
+    let seq = tables.outbox_seq;
+    tables.outbox.insert(
+        seq,
+        OutboxRow {
+            seq,
+            tenant: tenant.to_owned(),
+            topic: topic.to_owned(),
+            subject: group.id.clone(),
+            version: group.count,
+            state: group.level.clone(),
+            at: now,
+        },
+    );
+}
+
 impl TriageStore for MemoryStore {
     fn alert_group(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<AlertGroup> {
         find(&self.tables(), tenant, id, now)
@@ -188,7 +206,10 @@ impl TriageStore for MemoryStore {
                     .is_none_or(|muted| muted == g.muted_by.is_some())
             })
             .filter(|g| same(&filter.agent_id, &g.agent_id) && same(&filter.rule, &g.cause.rule))
-            .filter(|g| same(&filter.detector, &g.cause.detector))
+            .filter(|g| {
+                let wanted = filter.detector.as_ref();
+                wanted.is_none_or(|wanted| g.cause.detectors().any(|found| found == wanted))
+            })
             .filter(|g| same(&filter.assignee, &g.assignee))
             .filter(|g| level_rank(&g.level) >= filter.rank_min)
             .filter(|g| {
@@ -268,7 +289,13 @@ impl TriageStore for MemoryStore {
         }));
         let over = notes.len().saturating_sub(NOTES_MAX);
         notes.drain(..over);
-        find(&tables, tenant, id, now)
+        let group = find(&tables, tenant, id, now)?;
+        let told = tables.told.contains_key(&key(tenant, id));
+        if let Some(state) = triage.state.filter(|state| told && *state != found.state) {
+            let topic = format!("alert.{}", state.name());
+            put_outbox(&mut tables, tenant, &topic, &group, now);
+        }
+        Ok(group)
     }
 
     fn tell_groups(
@@ -334,20 +361,7 @@ impl TriageStore for MemoryStore {
             if recent >= hourly || (!group.cause.key_id.is_empty() && of_this >= of_key) {
                 continue;
             }
-            tables.outbox_seq += 1;
-            let seq = tables.outbox_seq;
-            tables.outbox.insert(
-                seq,
-                OutboxRow {
-                    seq,
-                    tenant: tenant.clone(),
-                    topic: topic.to_owned(),
-                    subject: group.id.clone(),
-                    version: group.count,
-                    state: group.level.clone(),
-                    at: now,
-                },
-            );
+            put_outbox(&mut tables, &tenant, topic, &group, now);
             tables.told.insert(
                 key(&tenant, &group.id),
                 Told {

@@ -12,8 +12,8 @@ use super::{Result, SqliteStore};
 use crate::error::StoreError;
 use crate::model::{ApprovalRow, check_page};
 use crate::review::{
-    ApprovalEdit, ApprovalLink, Attempt, Delivery, DeliveryStatus, NewDelivery, ReviewStore,
-    SessionApproval,
+    ApprovalEdit, ApprovalLink, Attempt, BACKLOG_ROWS, ChannelBacklog, Delivery, DeliveryStatus,
+    NewDelivery, ReviewStore, SessionApproval,
 };
 
 fn narrow<T: TryFrom<u64>>(row: &Row<'_>, name: &'static str) -> Result<T> {
@@ -341,6 +341,32 @@ impl ReviewStore for SqliteStore {
         query.then("ORDER BY seq DESC");
         query.limit(limit);
         query.rows(&self.reader(), delivery)
+    }
+
+    fn channel_backlog(&self, tenant: &str) -> Result<Vec<ChannelBacklog>> {
+        all(
+            &self.reader(),
+            "SELECT channel, sum(waiting) AS waiting, min(since) AS since, sum(dead) AS dead,
+               coalesce(max(why), '') AS why FROM (
+               SELECT channel, 1 AS waiting, created AS since, 0 AS dead, NULL AS why
+               FROM delivery WHERE tenant = ?1 AND due_at IS NOT NULL
+               UNION ALL
+               SELECT channel, 0, NULL, status = 'dead',
+                 iif(error = '', NULL, printf('%020d', seq) || error)
+               FROM (SELECT * FROM delivery WHERE tenant = ?1 ORDER BY seq DESC LIMIT ?2))
+             GROUP BY channel ORDER BY channel",
+            params![tenant, page(BACKLOG_ROWS)],
+            |row| {
+                Ok(ChannelBacklog {
+                    channel: get(row, "channel")?,
+                    waiting: unsigned(row, "waiting")?,
+                    waiting_since: get(row, "since")?,
+                    given_up: unsigned(row, "dead")?,
+                    // Behind its number, by which the newest is found.
+                    error: get::<String>(row, "why")?.chars().skip(20).collect(),
+                })
+            },
+        )
     }
 
     fn revive_delivery(&self, tenant: &str, seq: u64, now: UnixNanos) -> Result<()> {

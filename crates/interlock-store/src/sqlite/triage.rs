@@ -409,7 +409,11 @@ impl TriageStore for SqliteStore {
         for (condition, wanted) in [
             ("g.agent_id = ?", &filter.agent_id),
             ("g.rule = ?", &filter.rule),
-            ("g.detector = ?", &filter.detector),
+            (
+                "(g.detector = ? OR EXISTS
+                 (SELECT 1 FROM json_each(g.others) o WHERE o.value = ?))",
+                &filter.detector,
+            ),
             ("s.assignee = ?", &filter.assignee),
         ] {
             if let Some(wanted) = wanted {
@@ -509,7 +513,23 @@ impl TriageStore for SqliteStore {
                   ORDER BY seq DESC LIMIT 1 OFFSET ?3)",
             )?
             .execute(params![tenant, id, count(NOTES_MAX)])?;
-            find(tx, tenant, id, now)
+            let group = find(tx, tenant, id, now)?;
+            if let Some(state) = triage.state.filter(|state| *state != found.state) {
+                tx.prepare_cached(
+                    "INSERT INTO outbox (tenant, topic, subject, version, state, at)
+                     SELECT ?1, 'alert.' || ?3, ?2, ?4, ?5, ?6 WHERE EXISTS
+                     (SELECT 1 FROM alert_told WHERE tenant = ?1 AND group_id = ?2)",
+                )?
+                .execute(params![
+                    tenant,
+                    id,
+                    state.name(),
+                    to_i64("count", group.count)?,
+                    group.level,
+                    now
+                ])?;
+            }
+            Ok(group)
         })
     }
 

@@ -2,7 +2,9 @@
 
 use interlock_core::approval::{Event, Recheck, Refusal, ResolvedBy, State, Verdict};
 use interlock_core::model::ActionDigest;
-use interlock_store::{ApprovalFilter, InboxCursor, Store, StoreError};
+use interlock_store::{
+    ApprovalFilter, Attempt, ChannelBacklog, InboxCursor, NewDelivery, Store, StoreError,
+};
 
 use super::{Make, asked, not_found, refused};
 
@@ -14,6 +16,7 @@ pub(super) fn all(make: Make<'_>) {
     time(&*make());
     inbox(&*make());
     outbox(&*make());
+    what_channels_have_not_taken(&*make());
 }
 
 pub(super) fn vote(approver: &str, verdict: Verdict, seen: u8) -> Event {
@@ -352,4 +355,49 @@ fn outbox(store: &dyn Store) {
     // A place in the order is never used again.
     store.request_approval("t", &asked("q", 1, 100), 5).unwrap();
     assert!(store.outbox(10).unwrap()[0].seq > rows[2].seq);
+}
+
+fn what_channels_have_not_taken(store: &dyn Store) {
+    let message = |tenant: &str, channel: &str, subject: &str| NewDelivery {
+        tenant: tenant.to_owned(),
+        channel: channel.to_owned(),
+        person: String::new(),
+        topic: "approval.request".to_owned(),
+        subject: subject.to_owned(),
+        version: 1,
+        state: "pending".to_owned(),
+    };
+    assert_eq!(store.channel_backlog("t").unwrap(), []);
+    let all = [
+        message("t", "hook", "a"),
+        message("t", "hook", "b"),
+        message("t", "hook", "c"),
+        message("t", "mail", "d"),
+        message("other", "hook", "e"),
+    ];
+    store.deliver(&all[..1], 0, 10).unwrap();
+    store.deliver(&all[1..], 0, 20).unwrap();
+    let seqs: Vec<u64> = store
+        .deliveries("t", None, 10)
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|d| d.seq)
+        .collect();
+    let tried = |at: usize, attempt| store.delivery_tried(seqs[at], &attempt).unwrap();
+    tried(0, Attempt::Again(99, "the first".to_owned()));
+    tried(1, Attempt::Dead("the second".to_owned()));
+    tried(3, Attempt::Sent);
+    let hook = ChannelBacklog {
+        channel: "hook".to_owned(),
+        waiting: 2,
+        waiting_since: Some(10),
+        given_up: 1,
+        error: "the second".to_owned(),
+    };
+    let mail = ChannelBacklog {
+        channel: "mail".to_owned(),
+        ..ChannelBacklog::default()
+    };
+    assert_eq!(store.channel_backlog("t").unwrap(), [hook, mail]);
 }

@@ -92,12 +92,20 @@ fn one_group_for_one_cause(store: &dyn Store) {
     others[0].agent_id = "b".into();
     others[1].cause.rule = "q".into();
     others[2].cause.detector = "xss".into();
+    others[2].cause.others = vec!["ssrf".into()];
     others[3].cause.kind = "deep-model".into();
     others[4].cause.class = "custom".into();
     others[5].message = "something else".into();
     others[5].cause.tool = "another".into();
     put(store, &others);
     assert_eq!(groups(store, &GroupFilter::default()).len(), 6);
+    for (detector, count) in [("xss", 1), ("ssrf", 1), ("pii", 5), ("ss", 0)] {
+        let filter = GroupFilter {
+            detector: Some(detector.to_owned()),
+            ..GroupFilter::default()
+        };
+        assert_eq!(groups(store, &filter).len(), count, "{detector}");
+    }
     let filter = GroupFilter {
         agent_id: Some("b".into()),
         ..GroupFilter::default()
@@ -541,9 +549,30 @@ fn people_are_told_once_and_then_of_growth(store: &dyn Store) {
     store
         .triage("t", &id, &change(0, Some(GroupState::Resolved)), 112)
         .unwrap();
-    assert_eq!(told(113), [""; 0]);
+    // Who keeps a state of their own hears that it is over.
+    assert_eq!(told(113), ["alert.resolved critical 4"]);
     put(store, &[tell(6, "a", "low")]);
     assert_eq!(told(114), ["alert.again critical 5"]);
+    let acknowledged = Some(GroupState::Acknowledged);
+    for version in 1..3 {
+        store
+            .triage("t", &id, &change(version, acknowledged), 115)
+            .unwrap();
+    }
+    let words = Triage {
+        comment: Some("on it".to_owned()),
+        ..change(3, None)
+    };
+    store.triage("t", &id, &words, 117).unwrap();
+    // Once: what is the same state again, or a comment, is no news.
+    assert_eq!(told(118), ["alert.acknowledged critical 5"]);
+    let quiet = groups(store, &GroupFilter::default());
+    let quiet = quiet.iter().find(|g| g.agent_id == "quiet").unwrap();
+    store
+        .triage("t", &quiet.id, &change(0, Some(GroupState::Resolved)), 119)
+        .unwrap();
+    // Nobody was told of it, so that there is nothing to end.
+    assert_eq!(told(119), [""; 0]);
     // Who is muted waits; what is over the hour's share waits, the worst first.
     store.insert_mute("t", &mute("m1", "silent")).unwrap();
     put(

@@ -48,6 +48,7 @@ struct Inner {
     admission: Arc<Admission>,
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
     identity: Identity,
+    providers: std::sync::OnceLock<identity::oidc::Providers>,
     exports: std::sync::OnceLock<crate::export::Statuses>,
 }
 
@@ -74,6 +75,7 @@ impl App {
             changes,
             started: Instant::now(),
             identity: Identity::new(&limits),
+            providers: std::sync::OnceLock::new(),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
             exports: std::sync::OnceLock::new(),
@@ -101,6 +103,24 @@ impl App {
     /// How people are reached, if that is configured.
     pub(crate) fn channels(&self) -> Option<Arc<crate::channels::config::Config>> {
         self.0.channels.get().map(Arc::clone)
+    }
+
+    /// Says once at which providers people may sign in. None is asked anything yet.
+    ///
+    /// # Errors
+    /// When the authorities of one cannot be read.
+    pub fn set_sign_in(&self, config: &crate::SignInConfig) -> Result<(), String> {
+        // The first one stands.
+        let _ = self
+            .0
+            .providers
+            .set(identity::oidc::Providers::new(config)?);
+        Ok(())
+    }
+
+    /// The providers at which people may sign in, if any is configured.
+    pub(crate) fn providers(&self) -> Option<&identity::oidc::Providers> {
+        self.0.providers.get()
     }
 
     /// What signing in needs.
@@ -137,6 +157,7 @@ impl App {
             })
             .await?;
         let (session, user) = found.ok_or_else(ApiError::unauthorized)?;
+        browser::check_session(headers, &session.id)?;
         Ok(Caller::of_session(self, &session, &user))
     }
 

@@ -15,6 +15,7 @@ mod export;
 mod hardening;
 mod keys;
 mod matrix;
+mod oidc;
 mod published;
 mod reading;
 mod records;

@@ -323,6 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_shows_a_file_that_is_one() {
+        let guide = include_str!("../../../../../docs/guides/identity.md");
+        let (_, rest) = guide.split_once("```yaml\n").expect("a file in the guide");
+        let (text, _) = rest.split_once("```").expect("its end");
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "secret").unwrap();
+        let file = format!("file: '{}'", secret.path().display());
+        let text = text.replace("env: INTERLOCK_OIDC_SECRET", &file);
+        let config = SignInConfig::parse(&text).unwrap();
+        let provider = &config.providers[0];
+        assert_eq!(provider.roles.get("on-call"), Some(&Role::Approver));
+        assert_eq!(provider.groups["finance-leads"], "finance");
+    }
+
+    #[test]
     fn addresses_of_a_provider_are_https_or_here() {
         for (url, plain, may) in [
             ("https://a.example/token", false, true),

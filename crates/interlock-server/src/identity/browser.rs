@@ -171,7 +171,7 @@ pub(crate) fn check_session(headers: &HeaderMap, id: &str) -> ApiResult<()> {
     match headers.get(SESSION_HEADER) {
         Some(thought) if thought.as_bytes() != id.as_bytes() => Err(ApiError::conflict(
             "session.other",
-            "somebody else has signed in in this browser since; nothing was done: load the page again",
+            "another session has begun in this browser since this page was loaded; nothing was done: load it again",
         )),
         _ => Ok(()),
     }

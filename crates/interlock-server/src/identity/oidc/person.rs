@@ -6,7 +6,6 @@
 
 use interlock_core::model::Role;
 use interlock_runtime::{Runtime, RuntimeError};
-use interlock_store::StoreError;
 use interlock_store::identity::{User, UserChange};
 use uuid::Uuid;
 
@@ -170,13 +169,14 @@ impl App {
             provider: Some((config.issuer.clone(), claims.subject.clone())),
             mapped: true,
         };
+        // An address may have letters that no login has.
+        if user.check().is_err() {
+            return Ok(Err(Stranger::Uninvited));
+        }
+        // What gives is on record before it holds.
         let id = format!("{} {}", user.id, config.issuer);
         runtime.record_identity(tenant, &user.login, "user-added", &id)?;
-        match store.insert_user(&user) {
-            // An address may have letters that no login has.
-            Err(StoreError::Invalid { .. }) => return Ok(Err(Stranger::Uninvited)),
-            other => other?,
-        }
+        store.insert_user(&user)?;
         self.refresh_people()?;
         Ok(Ok(user))
     }

@@ -72,6 +72,7 @@ tools:
 	@sh scripts/tools.sh $(VENV)
 	@sh scripts/adapters.sh $(VENV)
 	@sh scripts/siem.sh $(VENV)
+	@sh scripts/oidc.sh $(VENV)
 	@sh scripts/node.sh
 	@sh scripts/console.sh
 	@sh scripts/chromium.sh

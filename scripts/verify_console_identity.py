@@ -93,7 +93,9 @@ def over_http(api):
     _, offer = ask("POST", "/api/join/look", {"token": token, "nonce": nonce})
     taken = {"token": token, "nonce": nonce, "password": PASSWORD, "code": one_time_code(offer["secret"])}
     cookie, joined = ask("POST", "/api/join", taken)
-    signed = {"login": "over-http", "password": PASSWORD, "code": joined["recovery_codes"][0]}
+    changed = PASSWORD + " and back"
+    ask("POST", "/api/password", {"old_password": PASSWORD, "new_password": changed}, cookie=cookie)
+    signed = {"login": "over-http", "password": changed, "code": joined["recovery_codes"][0]}
     ask("POST", "/api/session", signed)
     _, sessions = ask("GET", "/api/sessions", cookie=cookie)
     other = next(s["id"] for s in sessions if not s["current"])

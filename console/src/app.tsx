@@ -359,7 +359,8 @@ export function App() {
   const who = useQuery(mark === null || joins ? null : `whoami ${mark}`, async () => {
     const key = session.key;
     const found = await api.whoami(key);
-    if (key === null && session.cookie === null) session.beginCookie();
+    if (key === null && session.cookie === null) session.beginCookie(found.key_id);
+    else if (key === null) session.know(found.key_id);
     return found;
   });
   useEffect(() => {

@@ -11,6 +11,8 @@ let key: string | null = read();
 let why: string | null = null;
 /** Whether the server knows this browser by its cookie; null until it was asked. */
 let cookie: boolean | null = key === null ? null : false;
+/** The id of the session that this page takes itself to have, once the server said it; no secret. */
+let id: string | null = null;
 /** Counts sessions, so that what was said of the last one is not taken for news of the next. */
 let round = 0;
 
@@ -34,11 +36,16 @@ export const session = {
     if (key !== null) return `key ${key}`;
     return cookie === false ? null : `cookie ${round}`;
   },
+  /** The id of the session in the cookie, as this page knows it. */
+  get id() {
+    return id;
+  },
   /** Why the person has to sign in again, or null. */
   get why() {
     return why;
   },
   begin(next: string) {
+    id = null;
     key = next;
     cookie = false;
     why = null;
@@ -50,14 +57,20 @@ export const session = {
     listeners.forEach((l) => l());
   },
   /** A person has signed in; the browser holds the session. */
-  beginCookie() {
+  beginCookie(known: string | null = null) {
+    id = known;
     key = null;
     cookie = true;
     why = null;
     listeners.forEach((l) => l());
   },
+  /** The server said which session it is. */
+  know(known: string) {
+    id = known;
+  },
   end(reason: string | null = null) {
     if (key === null && cookie === false && why === reason) return;
+    id = null;
     key = null;
     cookie = false;
     round += 1;

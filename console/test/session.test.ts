@@ -27,6 +27,29 @@ describe('a session that the server keeps', () => {
     expect(sent[0]?.init.headers).not.toHaveProperty('x-api-key');
   });
 
+  it('says whose page it is, and reloads when somebody else has signed in', async () => {
+    session.know('session-1');
+    answers(200, {});
+    await api.get('/api/stats');
+    expect(sent[0]?.init.headers).toMatchObject({ 'x-interlock-session': 'session-1' });
+    const reload = vi.fn();
+    vi.stubGlobal('location', { reload });
+    answers(409, { code: 'session.other', message: 'm' });
+    await api.post('/api/kill-switch', { body: { on: true } }).catch(() => null);
+    expect(reload).toHaveBeenCalledOnce();
+    expect(session.mark).toBeNull();
+    expect(session.id).toBeNull();
+  });
+
+  it('a conflict of another kind reloads nothing', async () => {
+    const reload = vi.fn();
+    vi.stubGlobal('location', { reload });
+    answers(409, { code: 'conflict', message: 'm' });
+    await api.post('/api/kill-switch', { body: { on: true } }).catch(() => null);
+    expect(reload).not.toHaveBeenCalled();
+    expect(session.mark).not.toBeNull();
+  });
+
   it('a key is sent instead of the cookie, never beside it', async () => {
     session.begin('key-1');
     answers(200, {});

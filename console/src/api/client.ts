@@ -44,6 +44,12 @@ export class JsonText {
   constructor(readonly text: string) {}
 }
 
+/** The cookie is somebody else's by now: this page shows what is not theirs, and asks in another's name. */
+function somebodyElse() {
+  session.end('Somebody else has signed in in this browser.');
+  location.reload();
+}
+
 const TIMEOUT_MS = 70_000;
 /** How long evidence may take to be gathered and sent. */
 const DOWNLOAD_MS = 3_600_000;
@@ -87,6 +93,8 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
       headers: {
         // Only a script of this page can add the second one: the server takes no change without it.
         ...(key === null ? { 'x-interlock-request': '1' } : { 'x-api-key': key }),
+        // Whose page this is: another tab may have signed somebody else in.
+        ...(key === null && session.id !== null ? { 'x-interlock-session': session.id } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         accept: 'application/json',
       },
@@ -106,6 +114,7 @@ async function send(method: string, url: string, body: unknown, signal: AbortSig
   if (failed.code === 'key.invalid' && key === null && session.key === null && session.cookie === true) {
     session.end('The session is over: it ran out, or was ended.');
   }
+  if (failed.code === 'session.other' && key === null) somebodyElse();
   // The key that was refused may not be the one that holds by now.
   if (failed.status === 401 && key !== null && session.key === key) session.end('The server does not accept this key any more.');
   throw failed;
@@ -203,7 +212,9 @@ export function explain(error: unknown): string {
     case 401:
       return error.code === 'session.refused'
         ? 'The login, the password or the code is wrong. A code is good once.'
-        : 'The server does not accept this key: it is wrong, revoked or expired.';
+        : error.code === 'password.wrong'
+          ? 'The old password is wrong.'
+          : 'The server does not accept this key: it is wrong, revoked or expired.';
     case 403:
       return `Not allowed: ${error.message}.`;
     case 404:

@@ -107,7 +107,8 @@ export function Users() {
     }
   };
   const state = (user: User) =>
-    user.disabled_at ? 'disabled' : user.issuer ? 'signs in elsewhere' : user.enrolled ? 'active' : 'invited';
+    user.disabled_at ? 'disabled' : user.issuer || user.enrolled ? 'active' : 'invited';
+  const way = (user: User) => (user.issuer ? `${user.issuer}${user.mapped ? ', by its groups' : ''}` : user.enrolled ? 'password and code' : '');
   return (
     <Panel title="Users">
       <Add onInvited={invite} />
@@ -123,6 +124,7 @@ export function Users() {
               <th scope="col">role</th>
               <th scope="col">groups</th>
               <th scope="col">state</th>
+              <th scope="col">signs in by</th>
               <th scope="col">last signed in</th>
               <th scope="col">
                 <span className="sr">change</span>
@@ -140,6 +142,9 @@ export function Users() {
                   <Untrusted text={user.groups.join(', ')} />
                 </td>
                 <td>{user.id === who.user_id ? `${state(user)}, you` : state(user)}</td>
+                <td>
+                  <Untrusted text={way(user)} />
+                </td>
                 <td>
                   <Time at={user.last_login_at} />
                 </td>
@@ -190,7 +195,7 @@ export function Users() {
           <p>
             {asked.what === 'disable'
               ? 'All sessions and keys of this user end now.'
-              : 'Password, one-time codes and all sessions end now; a new invitation is made.'}
+              : 'Password, one-time codes, the link to a provider and all sessions end now; a new invitation is made.'}
           </p>
           <p className="actions">
             <button type="button" data-first onClick={() => setAsked(null)}>
@@ -209,6 +214,13 @@ export function Users() {
     </Panel>
   );
 }
+
+const METHODS: Readonly<Record<string, string>> = {
+  password: 'password and code',
+  recovery: 'recovery code',
+  invitation: 'invitation',
+  oidc: 'provider',
+};
 
 export function Sessions() {
   const query = useQuery('sessions', (signal) => api.get('/api/sessions', { signal }));
@@ -234,6 +246,7 @@ export function Sessions() {
             <tr>
               <th scope="col">since</th>
               <th scope="col">last used</th>
+              <th scope="col">signed in by</th>
               <th scope="col">from</th>
               <th scope="col">browser</th>
               <th scope="col">
@@ -250,6 +263,7 @@ export function Sessions() {
                 <td>
                   <Time at={session.seen_at} />
                 </td>
+                <td>{METHODS[session.method] ?? session.method}</td>
                 <td>{session.address}</td>
                 <td>
                   <Untrusted text={session.agent} />

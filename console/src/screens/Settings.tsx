@@ -8,6 +8,7 @@ import { Dialog } from '../parts/Dialog';
 import { Facts, Panel, Problem, Time } from '../parts/show';
 import { applyTheme, theme, type Theme } from '../theme';
 import { NotYours, useMay, useWho } from '../who';
+import { Password } from './Password';
 import { Sessions, Users } from './People';
 import { Sinks } from './Sinks';
 
@@ -243,6 +244,7 @@ export function Settings() {
         </div>
       </Panel>
       {may && <Sinks />}
+      {who.session && <Password />}
       {who.session && <Sessions />}
       {may ? (
         <>

@@ -2,7 +2,9 @@
 // there is on a new server.
 
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
-import { api, explain } from '../api/client';
+import { api, explain, type Schema } from '../api/client';
+import { Untrusted } from '../hostile/Untrusted';
+import { usePlace } from '../router';
 import { Link } from '../router';
 import { session } from '../session';
 import { lastWay, rememberWay } from '../way';
@@ -150,12 +152,72 @@ function ByLogin() {
   );
 }
 
+type Provider = Schema['SignInProviderBody'];
+
+/** Where a provider's page is: over TLS, or on this machine. */
+function isPage(url: string): boolean {
+  try {
+    const { protocol, hostname } = new URL(url);
+    return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname));
+  } catch {
+    return false;
+  }
+}
+
+/** The providers at which people may sign in; nothing where there is none. */
+function Elsewhere() {
+  const place = usePlace();
+  const [providers, setProviders] = useState<readonly Provider[]>([]);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  useEffect(() => {
+    const gone = new AbortController();
+    api
+      .get('/api/session/oidc', { signal: gone.signal })
+      .then(setProviders)
+      // Without an answer there is no button; the other ways say what is wrong.
+      .catch(() => undefined);
+    return () => gone.abort();
+  }, []);
+
+  const begin = async (provider: string) => {
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      const to = `/${place.parts.map(encodeURIComponent).join('/')}`;
+      const { url } = await api.post('/api/session/oidc', { body: { provider, to: to.length > 512 ? '/' : to } });
+      if (!isPage(url)) throw new Error('the provider has no address that can be opened');
+      location.assign(url);
+    } catch (error) {
+      setProblem(explain(error));
+      setBusy(false);
+    }
+  };
+
+  if (providers.length === 0) return null;
+  return (
+    <div className="elsewhere">
+      {providers.map((provider) => (
+        <button key={provider.name} type="button" data-provider={provider.name} disabled={busy} onClick={() => void begin(provider.name)}>
+          Sign in with <Untrusted text={provider.label} oneLine />
+        </button>
+      ))}
+      <p className="said" role="alert">
+        {problem ?? ''}
+      </p>
+    </div>
+  );
+}
+
 export function SignIn() {
   const [way, setWay] = useState(lastWay);
   return (
     <main className="sign-in">
       <section className="sign-in-panel">
         <h1>Interlock</h1>
+        <Elsewhere />
         <div className="tabs" role="group" aria-label="How to sign in">
           <button type="button" aria-pressed={way === 'login'} onClick={() => setWay('login')}>
             With a login

@@ -389,13 +389,14 @@ pub(crate) fn asks_more<'a>(decision: &'a Decision, row: &ApprovalRow) -> Option
     })
 }
 
-fn vote(row: &ApprovalRow, approver: &str, verdict: Verdict) -> Event {
+fn vote(row: &ApprovalRow, approver: &str, verdict: Verdict, lapsed: &[String]) -> Event {
     Event::Vote {
         approver: approver.to_owned(),
         verdict,
         seen: row.approval.proposed(),
         // The words are content and were not recorded.
         reason: String::new(),
+        lapsed: lapsed.to_vec(),
     }
 }
 
@@ -459,15 +460,21 @@ pub(crate) fn follow(
             return Ok(());
         }
         let approver = text("approver");
+        let lapsed = body.get("lapsed").and_then(Value::as_array);
+        let lapsed: Vec<String> = lapsed
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect();
         let event = match text("verdict") {
-            "approve" => vote(&row, approver, Verdict::Approve),
-            "deny" => vote(&row, approver, Verdict::Deny),
+            "approve" => vote(&row, approver, Verdict::Approve, &lapsed),
+            "deny" => vote(&row, approver, Verdict::Deny, &lapsed),
             "edit" => {
                 let Some(edit) = recorded_edit(&body, entry.seq) else {
                     return Ok(());
                 };
                 store.set_edit(tenant, id, &edit)?;
-                vote(&row, approver, Verdict::Edit { to: edit.digest })
+                vote(&row, approver, Verdict::Edit { to: edit.digest }, &lapsed)
             }
             "happened" => answer::resolve(approver, true),
             "absent" => answer::resolve(approver, false),

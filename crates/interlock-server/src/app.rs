@@ -50,6 +50,7 @@ struct Inner {
     channels: std::sync::OnceLock<Arc<crate::channels::config::Config>>,
     channel_health: Arc<Health>,
     identity: Identity,
+    providers: std::sync::OnceLock<identity::oidc::Providers>,
     exports: std::sync::OnceLock<crate::export::Statuses>,
 }
 
@@ -76,6 +77,7 @@ impl App {
             changes,
             started: Instant::now(),
             identity: Identity::new(&limits),
+            providers: std::sync::OnceLock::new(),
             admission: Arc::new(Admission::new(limits)),
             channels: std::sync::OnceLock::new(),
             channel_health: Arc::default(),
@@ -109,6 +111,24 @@ impl App {
     /// How the channels are doing.
     pub(crate) fn channel_health(&self) -> Arc<Health> {
         Arc::clone(&self.0.channel_health)
+    }
+
+    /// Says once at which providers people may sign in. None is asked anything yet.
+    ///
+    /// # Errors
+    /// When the authorities of one cannot be read.
+    pub fn set_sign_in(&self, config: &crate::SignInConfig) -> Result<(), String> {
+        // The first one stands.
+        let _ = self
+            .0
+            .providers
+            .set(identity::oidc::Providers::new(config)?);
+        Ok(())
+    }
+
+    /// The providers at which people may sign in, if any is configured.
+    pub(crate) fn providers(&self) -> Option<&identity::oidc::Providers> {
+        self.0.providers.get()
     }
 
     /// What signing in needs.
@@ -145,6 +165,7 @@ impl App {
             })
             .await?;
         let (session, user) = found.ok_or_else(ApiError::unauthorized)?;
+        browser::check_session(headers, &session.id)?;
         Ok(Caller::of_session(self, &session, &user))
     }
 

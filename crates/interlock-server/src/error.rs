@@ -106,7 +106,11 @@ pub(crate) async fn with_code(response: Response) -> Response {
     let coded = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        .is_some_and(|kind| {
+            // A page for a person says what is wrong itself.
+            let kind = kind.as_bytes();
+            kind.starts_with(b"application/json") || kind.starts_with(b"text/html")
+        });
     if coded || !status.is_client_error() {
         return response;
     }

@@ -21,6 +21,7 @@ mod wrong_keys;
 pub use app::{App, AppOptions};
 pub use console::is_built as console_is_built;
 pub use error::{ApiError, ApiResult, ErrorBody};
+pub use identity::oidc::SignInConfig;
 pub use limits::Limits;
 pub use serve::{ServeError, serve};
 
@@ -154,6 +155,9 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(api::users::reset))
         .routes(routes!(api::users::sessions))
         .routes(routes!(api::session::sign_in, api::session::sign_out))
+        .routes(routes!(api::oidc::list, api::oidc::begin))
+        .routes(routes!(api::oidc::end))
+        .routes(routes!(api::password::change))
         .routes(routes!(api::session::list))
         .routes(routes!(api::session::end))
         .routes(routes!(api::join::look))

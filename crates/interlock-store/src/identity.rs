@@ -16,6 +16,10 @@ pub const USERS_MAX: u32 = 1_000;
 pub const GROUPS_MAX: usize = 32;
 /// Sessions of one user; a further one ends the oldest.
 pub const SESSIONS_MAX: u32 = 20;
+/// Answers of providers that are remembered as taken; no further one is taken before some ran out.
+pub const TAKEN_MAX: u32 = 100_000;
+/// Bytes of an issuer, and of a subject at it (`OpenID` Connect Core 1.0, section 2: 255 for a subject).
+pub const SUBJECT_BYTES_MAX: usize = 255;
 /// Recovery codes of one user.
 pub const RECOVERY_CODES_MAX: usize = 16;
 
@@ -47,6 +51,8 @@ pub struct User {
     pub enrolled: bool,
     /// At which provider the person signs in: its issuer and the person's id there.
     pub provider: Option<(String, String)>,
+    /// Whether the groups at the provider say what the person may do; else an admin does.
+    pub mapped: bool,
 }
 
 impl User {
@@ -60,6 +66,9 @@ impl User {
         check_login(&self.login)?;
         check_len("name", &self.name, NAME_BYTES_MAX)?;
         check_person_role(self.role)?;
+        if let Some((issuer, subject)) = &self.provider {
+            check_subject(issuer, subject)?;
+        }
         check_groups(&self.groups)
     }
 }
@@ -83,6 +92,17 @@ fn check_login(login: &str) -> Result<()> {
             "must be 1 to 128 lower-case letters, digits and any of `._-+@`, a letter or digit first",
         ))
     }
+}
+
+/// What a provider calls itself and a person.
+pub(crate) fn check_subject(issuer: &str, subject: &str) -> Result<()> {
+    for (field, text) in [("issuer", issuer), ("subject", subject)] {
+        if text.is_empty() {
+            return Err(StoreError::invalid(field, "is empty"));
+        }
+        check_len(field, text, SUBJECT_BYTES_MAX)?;
+    }
+    Ok(())
 }
 
 fn check_person_role(role: Role) -> Result<()> {
@@ -159,6 +179,28 @@ pub struct Credentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Credentials(…)")
+    }
+}
+
+/// What was checked of a person before a session begins, and must still hold when it does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Proof<'a> {
+    /// What is kept of the password; `None`: there was none.
+    Password(Option<&'a str>),
+    /// The issuer and the subject that it vouches for.
+    Provider(&'a str, &'a str),
+}
+
+impl std::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Password(_) => f.write_str("Password(…)"),
+            Self::Provider(issuer, subject) => f
+                .debug_tuple("Provider")
+                .field(issuer)
+                .field(subject)
+                .finish(),
+        }
     }
 }
 
@@ -243,7 +285,7 @@ pub trait IdentityStore {
     ) -> Result<(User, bool)>;
 
     /// Keeps an invitation, in the place of those that the user had. `reset` takes away the
-    /// credentials and ends the sessions.
+    /// credentials and the provider, and ends the sessions.
     ///
     /// # Errors
     /// As [`Self::user`].
@@ -270,6 +312,42 @@ pub trait IdentityStore {
         now: UnixNanos,
     ) -> Result<Option<User>>;
 
+    /// Uses the open invitation of a user up: from now on this provider vouches for the person.
+    /// `None` when there is no invitation that is good at this time, or the user is disabled, has a
+    /// password, or another provider.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the provider's subject is another user's,
+    /// [`StoreError::Invalid`] when it is out of its limits.
+    fn link_user(
+        &self,
+        tenant: &str,
+        id: &str,
+        provider: (&str, &str),
+        now: UnixNanos,
+    ) -> Result<Option<User>>;
+
+    /// Takes the answer of a provider, once: `false` when it was taken before, is too late, or
+    /// [`TAKEN_MAX`] are remembered.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool>;
+
+    /// Puts a password in the place of `before`, which was checked, and ends the user's sessions but
+    /// `keep`. `false` when the user is disabled or gone, or has another password by now.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn change_password(
+        &self,
+        tenant: &str,
+        id: &str,
+        before: &str,
+        after: &str,
+        keep: &str,
+    ) -> Result<bool>;
+
     /// Takes a time step for a code; `false` when it, or a later one, was taken before.
     ///
     /// # Errors
@@ -282,18 +360,12 @@ pub trait IdentityStore {
     /// When the back end fails.
     fn take_recovery(&self, tenant: &str, user_id: &str, hash: &[u8; 32]) -> Result<Option<u32>>;
 
-    /// Begins a session, unless the user is disabled or gone, or what is kept of the password is no
-    /// longer `password`, which was checked (`None`: there was none): `false`. So a session cannot
-    /// begin behind a reset that ended all. The oldest beyond [`SESSIONS_MAX`] ends.
+    /// Begins a session, unless the user is disabled or gone, or what was checked holds no longer:
+    /// `false`. So a session cannot begin behind a reset that ended all. The oldest beyond [`SESSIONS_MAX`] ends.
     ///
     /// # Errors
     /// When the back end fails.
-    fn begin_session(
-        &self,
-        hash: &[u8; 32],
-        session: &Session,
-        password: Option<&str>,
-    ) -> Result<bool>;
+    fn begin_session(&self, hash: &[u8; 32], session: &Session, proof: Proof<'_>) -> Result<bool>;
 
     /// The session under this hash and its user, if the user is not disabled, it has not expired,
     /// and it was used since `idle_since`.
@@ -325,7 +397,7 @@ pub trait IdentityStore {
     /// [`StoreError::NotFound`] when the user has none with that id.
     fn end_session(&self, tenant: &str, user_id: &str, id: &str) -> Result<()>;
 
-    /// Removes sessions and invitations that have run out, whoever's they are; how many.
+    /// Removes sessions, invitations and taken answers of providers that have run out, whoever's they are; how many.
     ///
     /// # Errors
     /// When the back end fails.

@@ -16,7 +16,7 @@ use interlock_runtime::{
 };
 use interlock_server::channels::Notifier;
 use interlock_server::channels::config::Config;
-use interlock_server::{App, AppOptions, export};
+use interlock_server::{App, AppOptions, SignInConfig, export};
 use interlock_store::journal::Durability;
 use interlock_store::keys::{Binding, KeyRing};
 
@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// or a webhook.
     #[arg(long, env = "INTERLOCK_PEOPLE", value_name = "FILE")]
     people: Option<PathBuf>,
+    /// A file that says at which providers people may sign in by OpenID Connect, and who gets in.
+    #[arg(long, env = "INTERLOCK_SIGN_IN", value_name = "FILE")]
+    sign_in: Option<PathBuf>,
     /// For how many seconds whoever runs an approved action may say nothing of it, before a person is
     /// asked whether it happened; up to 24 hours.
     #[arg(long, env = "INTERLOCK_EXECUTOR_LEASE", value_name = "SECONDS", default_value_t = 600,
@@ -166,6 +169,12 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         .map(|path| Config::load(path).map(Arc::new))
         .transpose()
         .map_err(|error| anyhow::anyhow!(error))?;
+    let sign_in = args
+        .sign_in
+        .as_deref()
+        .map(SignInConfig::load)
+        .transpose()
+        .map_err(|error| anyhow::anyhow!(error))?;
     let export = args
         .export
         .as_deref()
@@ -209,6 +218,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         runtime: runtime.clone(),
         keyring: ring,
     });
+    if let Some(sign_in) = &sign_in {
+        app.set_sign_in(sign_in)
+            .map_err(|error| anyhow::anyhow!(error))?;
+    }
     if let Some(people) = &people {
         app.set_channels(Arc::clone(people));
     }

@@ -44,6 +44,8 @@ pub enum Event {
         seen: ActionDigest,
         /// Why, in their words.
         reason: String,
+        /// Who may not act any more: their earlier agreement does not count towards the quorum.
+        lapsed: Vec<String>,
     },
     /// Time is up, for the decision or for the grant.
     Expire,
@@ -224,7 +226,11 @@ impl Approval {
                 verdict,
                 seen,
                 reason,
-            } => next.vote(approver, *verdict, *seen, reason, now)?,
+                lapsed,
+            } => {
+                next.vote(approver, *verdict, *seen, reason, now)?;
+                next.settle(lapsed, now);
+            }
             Event::Expire => {
                 if !(self.state == State::Pending || self.state.is_approved()) {
                     return Err(self.not_applicable(event));
@@ -351,7 +357,17 @@ impl Approval {
         });
         if !approves {
             self.state = State::Denied;
-        } else if self.agreed() >= usize::from(self.request.quorum) {
+        }
+        Ok(())
+    }
+
+    /// Grants what the last one agreed to, if enough have who may still act.
+    fn settle(&mut self, lapsed: &[String], now: UnixNanos) {
+        let Some(digest) = self.votes.last().map(|vote| vote.digest) else {
+            return;
+        };
+        let quorum = usize::from(self.request.quorum);
+        if self.state == State::Pending && self.agreed_without(lapsed) >= quorum {
             self.state = if digest == self.request.digest {
                 State::Approved
             } else {
@@ -364,7 +380,6 @@ impl Approval {
                 uses: 1,
             });
         }
-        Ok(())
     }
 
     fn claim(

@@ -132,6 +132,7 @@ mod tests {
                     verdict: Verdict::Deny,
                     seen: ActionDigest([1; 32]),
                     reason: String::new(),
+                    lapsed: Vec::new(),
                 },
                 1,
             )

@@ -275,6 +275,15 @@ impl Approval {
     /// How many people have agreed.
     #[must_use]
     pub fn agreed(&self) -> usize {
-        self.votes.iter().filter(|vote| vote.approves).count()
+        self.agreed_without(&[])
+    }
+
+    /// How many people have agreed, without those of these names.
+    #[must_use]
+    pub fn agreed_without(&self, lapsed: &[String]) -> usize {
+        self.votes
+            .iter()
+            .filter(|vote| vote.approves && !lapsed.contains(&vote.approver))
+            .count()
     }
 }

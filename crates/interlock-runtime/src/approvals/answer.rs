@@ -54,7 +54,28 @@ pub(super) fn may_act(people: &People, tenant: &str, person: &str) -> Result<(),
     Ok(())
 }
 
+/// Those who agreed and may not act any more: an open quorum is of people who may.
+pub(super) fn lapsed(people: &People, tenant: &str, row: &ApprovalRow) -> Vec<String> {
+    row.approval
+        .votes
+        .iter()
+        .filter(|vote| vote.approves && people.is_disabled(tenant, &vote.approver))
+        .map(|vote| vote.approver.clone())
+        .collect()
+}
+
 impl Runtime {
+    /// How many people agree to what is asked, of those who may still act; once it is decided, how many
+    /// had agreed.
+    #[must_use]
+    pub fn agreed(&self, tenant: &str, row: &ApprovalRow) -> usize {
+        if row.approval.state != State::Pending {
+            return row.approval.agreed();
+        }
+        let people = self.inner.people.load();
+        row.approval.agreed_without(&lapsed(&people, tenant, row))
+    }
+
     /// Takes a person's answer. The record is durable before this returns; a second answer gets
     /// the first outcome.
     ///
@@ -116,6 +137,7 @@ impl Runtime {
             (None, Say::Deny) => Verdict::Deny,
             (None, _) => Verdict::Approve,
         };
+        let lapsed = lapsed(&people, tenant, &row);
         let event = Event::Vote {
             approver: approver.to_owned(),
             verdict,
@@ -126,6 +148,7 @@ impl Runtime {
                 Say::Approve | Say::Edit(_) => row.approval.request.digest,
             }),
             reason: answer.reason.to_owned(),
+            lapsed: lapsed.clone(),
         };
         let next = match row.approval.step(&event, now) {
             Ok(next) => next,
@@ -152,6 +175,9 @@ impl Runtime {
             .str("state", next.state.name())
             .int("version", next.version)
             .str("action_hash", &row.approval.request.digest.to_hex());
+        if !lapsed.is_empty() {
+            body.strs("lapsed", &lapsed);
+        }
         if let Some(edited) = &edited {
             body.str("edited_hash", &edited.digest.to_hex())
                 .str("edited_resource", &edited.resource)

@@ -132,6 +132,7 @@ impl Case {
             verdict,
             seen,
             reason: String::new(),
+            lapsed: Vec::new(),
         });
         let amount = Value::from(i64::from(90_u32));
         let edit = Edit {

@@ -1,5 +1,6 @@
 //! `/api/approvals`: people in the loop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -59,7 +60,7 @@ pub struct ApprovalBody {
     pub group: String,
     /// How many people must agree.
     pub quorum: u8,
-    /// How many have.
+    /// How many have, of those who may still act.
     pub agreed: usize,
     /// The composite risk, 0..=100.
     pub risk: u16,
@@ -87,8 +88,13 @@ pub struct ApprovalBody {
     pub cursor: String,
 }
 
-pub(crate) fn body(row: ApprovalRow, already_decided: bool) -> ApprovalBody {
-    let agreed = row.approval.agreed();
+pub(crate) fn body(
+    app: &App,
+    tenant: &str,
+    row: ApprovalRow,
+    already_decided: bool,
+) -> ApprovalBody {
+    let agreed = app.runtime().agreed(tenant, &row);
     let cursor = InboxCursor {
         requested_at: row.approval.requested_at,
         id: row.asked.id.clone(),
@@ -170,6 +176,7 @@ pub async fn list(
     caller: Caller,
     query: Result<Query<ApprovalQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Listed<ApprovalBody>> {
+    let tenant = Arc::clone(&caller.principal.tenant);
     caller.require(Permission::Read)?;
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
@@ -221,7 +228,11 @@ pub async fn list(
         })
         .await?;
     Ok(Listed {
-        rows: found.rows.into_iter().map(|row| body(row, false)).collect(),
+        rows: found
+            .rows
+            .into_iter()
+            .map(|row| body(&app, &tenant, row, false))
+            .collect(),
         next: found.next.map(|c| c.to_string()),
         searched_to: found.searched_to,
         behind: 0,
@@ -396,6 +407,7 @@ pub async fn decide(
     Path(id): Path<String>,
     bytes: Bytes,
 ) -> ApiResult<Json<ApprovalBody>> {
+    let tenant = Arc::clone(&caller.principal.tenant);
     caller.require(Permission::Decide)?;
     let request: DecideRequest = json(&bytes)?;
     let edited = match request.decision.as_str() {
@@ -442,7 +454,12 @@ pub async fn decide(
             answer(runtime, &caller, &id, say, seen, &reason)
         })
         .await?;
-    Ok(Json(body(answered.row, answered.already_decided)))
+    Ok(Json(body(
+        &app,
+        &tenant,
+        answered.row,
+        answered.already_decided,
+    )))
 }
 
 /// One of many answers.
@@ -579,13 +596,14 @@ pub async fn cancel(
     caller: Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<ApprovalBody>> {
+    let tenant = Arc::clone(&caller.principal.tenant);
     if caller.require(Permission::Check).is_err() {
         caller.require(Permission::Decide)?;
     }
     let row = app
         .blocking(move |runtime| runtime.cancel_approval(&caller.principal, &caller.subject, &id))
         .await?;
-    Ok(Json(body(row, false)))
+    Ok(Json(body(&app, &tenant, row, false)))
 }
 
 /// What a person found out.
@@ -618,6 +636,7 @@ pub async fn resolve(
     Path(id): Path<String>,
     bytes: Bytes,
 ) -> ApiResult<Json<ApprovalBody>> {
+    let tenant = Arc::clone(&caller.principal.tenant);
     caller.require(Permission::Decide)?;
     let ResolveRequest { happened } = json(&bytes)?;
     let answered = app
@@ -625,7 +644,12 @@ pub async fn resolve(
             runtime.resolve_approval(&caller.principal, &caller.subject, &id, happened)
         })
         .await?;
-    Ok(Json(body(answered.row, answered.already_decided)))
+    Ok(Json(body(
+        &app,
+        &tenant,
+        answered.row,
+        answered.already_decided,
+    )))
 }
 
 /// How long to wait.
@@ -657,6 +681,7 @@ pub async fn wait(
     Path(id): Path<String>,
     query: Result<Query<WaitQuery>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<ApprovalBody>> {
+    let tenant = Arc::clone(&caller.principal.tenant);
     if caller.require(Permission::Check).is_err() {
         caller.require(Permission::Read)?;
     }
@@ -679,11 +704,11 @@ pub async fn wait(
             .blocking(move |runtime| runtime.approval(&principal, &wanted))
             .await?;
         if row.approval.state != ApprovalState::Pending {
-            return Ok(Json(body(row, false)));
+            return Ok(Json(body(&app, &tenant, row, false)));
         }
         loop {
             match tokio::time::timeout_at(deadline, changes.recv()).await {
-                Err(_) => return Ok(Json(body(row, false))),
+                Err(_) => return Ok(Json(body(&app, &tenant, row, false))),
                 Ok(Ok((tenant, changed))) if tenant == caller.tenant() && changed == id => break,
                 Ok(Ok(_)) => {}
                 // Missed some, or nobody will tell: look again.

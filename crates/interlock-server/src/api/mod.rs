@@ -25,6 +25,8 @@ pub mod keys;
 pub mod kill;
 pub mod lease;
 pub mod mutes;
+pub mod oidc;
+pub mod password;
 pub mod pii;
 pub mod policies;
 pub mod records;

@@ -86,6 +86,7 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> ApiResult<Json<ReviewBody>> {
     caller.require(Permission::Read)?;
+    let tenant = std::sync::Arc::clone(&caller.principal.tenant);
     let review = app
         .blocking(move |runtime| runtime.review(&caller.principal, &id))
         .await?;
@@ -114,6 +115,6 @@ pub async fn get(
             arguments: edit.arguments,
             patch: edit.patch,
         }),
-        approval: body(review.row, false),
+        approval: body(&app, &tenant, review.row, false),
     }))
 }

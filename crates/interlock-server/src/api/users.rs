@@ -35,6 +35,8 @@ pub struct UserBody {
     pub enrolled: bool,
     /// The provider at which the person signs in, if it is not here.
     pub issuer: Option<String>,
+    /// Whether the groups at the provider say what the person may do.
+    pub mapped: bool,
     /// Since when the person may not sign in.
     pub disabled_at: Option<String>,
     /// When the user was made.
@@ -52,6 +54,7 @@ impl From<User> for UserBody {
             role: user.role.name().to_owned(),
             groups: user.groups,
             enrolled: user.enrolled,
+            mapped: user.mapped,
             issuer: user.provider.map(|(issuer, _)| issuer),
             disabled_at: user.disabled.map(time),
             created_at: time(user.created),
@@ -198,6 +201,7 @@ pub async fn create(
                 last_login: None,
                 enrolled: false,
                 provider: None,
+                mapped: false,
             };
             // Nobody can sign in as it before there is an invitation.
             runtime.store().insert_user(&user)?;
@@ -249,7 +253,7 @@ fn not_oneself(caller: &Caller, id: &str) -> ApiResult<()> {
         (status = 401, description = "No valid key or session", body = ErrorBody),
         (status = 403, description = "The caller may not administer", body = ErrorBody),
         (status = 404, description = "No such user", body = ErrorBody),
-        (status = 409, description = "One cannot do this to oneself", body = ErrorBody),
+        (status = 409, description = "One cannot do this to oneself, or the provider's groups say it", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
@@ -280,6 +284,12 @@ pub async fn update(
                 Some(false) => "user-enabled",
                 None => "user-changed",
             };
+            let says = change.role.is_some() || change.groups.is_some();
+            if says && runtime.store().user(tenant, &id)?.mapped {
+                return Err(RuntimeError::Conflict(
+                    "role and groups of this user come from the provider's groups at each sign-in; change them there".to_owned(),
+                ));
+            }
             // What gives is on record before it holds; what takes holds first.
             let takes = change.disabled == Some(true);
             if !takes {
@@ -300,7 +310,7 @@ pub async fn update(
     Ok(Json(user.into()))
 }
 
-/// Takes a user's password and second factor away, ends the user's sessions, and makes an invitation
+/// Takes a user's password, second factor and provider away, ends the user's sessions, and makes an invitation
 /// to set new ones.
 #[utoipa::path(
     post, path = "/api/users/{id}/reset", operation_id = "reset_user", tag = "users",

@@ -27,7 +27,7 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 const TEXT_CHARACTERS: usize = 8_192;
 
 /// Reads the percent-encoding of a form's value.
-pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(b) = bytes.next() {
@@ -72,7 +72,7 @@ pub(super) fn make(
     Ok(format!("/channels/email/{secret}"))
 }
 
-fn page(status: StatusCode, title: &str, body: &str) -> Response {
+pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" content=\"noindex\"><title>{title}</title></head><body><main><h1>{title}</h1>{body}</main></body></html>"
     );

@@ -338,7 +338,7 @@ fn decide(
                 (true, state) => format!("Answered before: it is {state}."),
                 (false, ApprovalState::Pending) => format!(
                     "{person} agreed; {} of {} so far.",
-                    approval.agreed(),
+                    runtime.agreed(&config.tenant, &answered.row),
                     approval.request.quorum
                 ),
                 (false, state) => format!("{person} answered: {state}."),

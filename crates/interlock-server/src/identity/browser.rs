@@ -16,8 +16,12 @@ const SECURE_COOKIE: &str = "__Host-interlock";
 /// Cookies do not know ports: whoever serves another port of this machine can read what a browser
 /// sends there, so that its name says where it is good.
 const LOOPBACK_COOKIE: &str = "interlock-loopback";
+/// The cookies of a sign-in that is underway at a provider, as those of a session.
+const ATTEMPT_COOKIES: [&str; 2] = ["__Host-interlock-sign-in", "interlock-loopback-sign-in"];
 /// The header that only a script of the same origin can add.
 pub(crate) const HEADER: &str = "x-interlock-request";
+/// The header that says whose session a page takes itself to have, by its id.
+pub(crate) const SESSION_HEADER: &str = "x-interlock-session";
 /// Characters of a session's secret at most.
 const TOKEN_MAX: usize = 64;
 
@@ -33,7 +37,7 @@ fn host_name(authority: &str) -> &str {
     authority.split(':').next().unwrap_or_default()
 }
 
-fn is_loopback(authority: &str) -> bool {
+pub(crate) fn is_loopback(authority: &str) -> bool {
     let name = host_name(authority);
     name == "localhost"
         || name
@@ -41,9 +45,9 @@ fn is_loopback(authority: &str) -> bool {
             .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The secret of a session in the cookies; `None` also when one name is there twice, since only one
-/// of them is the server's.
-pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie, by its name over TLS and on this machine; `None` also when one name is there
+/// twice, since only one of them is the server's.
+fn cookie<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a str> {
     let host = text(headers, header::HOST).unwrap_or_default();
     let mut found = [None; 2];
     let mut twice = false;
@@ -52,10 +56,8 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
             let Some((name, value)) = pair.trim().split_once('=') else {
                 continue;
             };
-            let place = match name {
-                SECURE_COOKIE => 0,
-                LOOPBACK_COOKIE => 1,
-                _ => continue,
+            let Some(place) = names.iter().position(|known| *known == name) else {
+                continue;
             };
             twice |= found[place].replace(value).is_some();
         }
@@ -63,7 +65,17 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     let [secure, loopback] = found;
     secure
         .or(loopback.filter(|_| is_loopback(host)))
-        .filter(|token| !twice && !token.is_empty() && token.len() <= TOKEN_MAX)
+        .filter(|value| !twice && !value.is_empty())
+}
+
+/// The secret of a session in the cookies.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, [SECURE_COOKIE, LOOPBACK_COOKIE]).filter(|token| token.len() <= TOKEN_MAX)
+}
+
+/// What a browser keeps of a sign-in that is underway at a provider.
+pub(crate) fn attempt_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, ATTEMPT_COOKIES)
 }
 
 /// From where a browser reaches this server.
@@ -137,6 +149,32 @@ pub(crate) fn set_cookie(reached: Reached, token: &str, seconds: u64) -> String 
         Reached::Loopback => (LOOPBACK_COOKIE, ""),
     };
     format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")
+}
+
+/// The header that has a browser keep a sign-in that is underway, or forget it at 0. The browser comes
+/// back from another site, so that it must be `Lax`.
+pub(crate) fn set_attempt_cookie(reached: Reached, sealed: &str, seconds: u64) -> String {
+    let [tls, loopback] = ATTEMPT_COOKIES;
+    let (name, secure) = match reached {
+        Reached::Tls => (tls, "; Secure"),
+        Reached::Loopback => (loopback, ""),
+    };
+    format!("{name}={sealed}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
+
+/// Refuses a request of a page that takes itself to have another session: another tab of the browser
+/// has signed somebody else in, and what this one asks for is not theirs.
+///
+/// # Errors
+/// `409`.
+pub(crate) fn check_session(headers: &HeaderMap, id: &str) -> ApiResult<()> {
+    match headers.get(SESSION_HEADER) {
+        Some(thought) if thought.as_bytes() != id.as_bytes() => Err(ApiError::conflict(
+            "session.other",
+            "another session has begun in this browser since this page was loaded; nothing was done: load it again",
+        )),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -236,6 +274,16 @@ mod tests {
                 "{site:?}"
             );
             assert!(check(&Method::POST, &headers(&all), None).is_err());
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_session_is_told() {
+        assert!(check_session(&headers(&[]), "a").is_ok());
+        assert!(check_session(&headers(&[(SESSION_HEADER, "a")]), "a").is_ok());
+        for other in ["b", "", "A"] {
+            let error = check_session(&headers(&[(SESSION_HEADER, other)]), "a").unwrap_err();
+            assert_eq!((error.status.as_u16(), error.code), (409, "session.other"));
         }
     }
 

@@ -5,6 +5,7 @@
 //! when another process did it. **Invariant:** a request with a key never gets here.
 
 pub(crate) mod browser;
+pub(crate) mod oidc;
 pub(crate) mod password;
 mod people;
 mod sign_in;
@@ -22,7 +23,7 @@ use crate::error::ApiResult;
 use crate::limits::Limits;
 use crate::throttle::{PLACES_MAX, Throttle};
 
-pub(crate) use sign_in::{Join, SignIn, SignedIn};
+pub(crate) use sign_in::{Join, NewPassword, SignIn, SignedIn, busy};
 
 /// What secrets of each use are hashed for, so that none is taken for another.
 pub(crate) const SESSION: &str = "session";

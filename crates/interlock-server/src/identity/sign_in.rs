@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::http::StatusCode;
 use interlock_core::model::UnixNanos;
 use interlock_runtime::{Runtime, RuntimeError};
-use interlock_store::identity::{Credentials, Session, User};
+use interlock_store::identity::{Credentials, Proof, Session, User};
 use interlock_store::keys::KeyRing;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -57,6 +57,17 @@ pub(crate) struct Join {
     pub(crate) peer: Peer,
 }
 
+/// What somebody who is signed in presents to have another password.
+pub(crate) struct NewPassword {
+    pub(crate) user_id: String,
+    pub(crate) tenant: String,
+    /// The session that asks, which stays.
+    pub(crate) session_id: String,
+    pub(crate) old: Zeroizing<String>,
+    pub(crate) new: Zeroizing<String>,
+    pub(crate) peer: Peer,
+}
+
 /// Somebody who has joined.
 pub(crate) struct Joined {
     pub(crate) signed_in: SignedIn,
@@ -91,7 +102,7 @@ pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
     }
 }
 
-pub(super) fn busy() -> ApiError {
+pub(crate) fn busy() -> ApiError {
     ApiError {
         retry_after_s: Some(1),
         ..ApiError::new(
@@ -196,7 +207,9 @@ impl App {
         let signed_in = match (&user, &credentials) {
             (Some(user), Some(credentials)) if right && user.disabled.is_none() => {
                 match self.second_factor(runtime, user, credentials, &given.code)? {
-                    Some(method) => self.begin(runtime, user, method, kept, &given.peer)?,
+                    Some(method) => {
+                        self.begin(runtime, user, method, Proof::Password(kept), &given.peer)?
+                    }
                     None => None,
                 }
             }
@@ -236,14 +249,13 @@ impl App {
         Ok(Some("recovery"))
     }
 
-    /// Begins a session; `None` when the user is disabled or has another `password` by now, of which
-    /// this is what is kept.
+    /// Begins a session; `None` when the user is disabled, or what was checked holds no longer.
     pub(crate) fn begin(
         &self,
         runtime: &Runtime,
         user: &User,
         method: &str,
-        password: Option<&str>,
+        proof: Proof<'_>,
         peer: &Peer,
     ) -> Result<Option<SignedIn>, RuntimeError> {
         let now = runtime.now();
@@ -266,7 +278,7 @@ impl App {
         runtime.record_identity(&user.tenant, &user.login, &what, &id)?;
         let store = runtime.store();
         store.purge_sessions(now, identity.idle_since(now))?;
-        if !store.begin_session(&hash, &session, password)? {
+        if !store.begin_session(&hash, &session, proof)? {
             return Ok(None);
         }
         Ok(Some(SignedIn {
@@ -274,6 +286,75 @@ impl App {
             session,
             token,
         }))
+    }
+
+    /// Puts a password in the place of the one that a person has, and ends the person's other sessions.
+    ///
+    /// # Errors
+    /// `400` when the new one may not be chosen, `401` when the old one is wrong, `409` when there is
+    /// none, `429` after too many tries.
+    pub(crate) async fn change_password(&self, given: NewPassword) -> ApiResult<()> {
+        let (tenant, id) = (given.tenant.clone(), given.user_id.clone());
+        let user = self
+            .blocking(move |runtime| Ok(runtime.store().user(&tenant, &id)?))
+            .await?;
+        if !user.enrolled {
+            return Err(ApiError::conflict(
+                "password.none",
+                "there is no password here: you sign in at a provider",
+            ));
+        }
+        if let Some(objection) = password::objection(&given.new, &user.login) {
+            return Err(ApiError::field("new_password", "password.weak", objection));
+        }
+        let account = self.account(&user.login);
+        let identity = self.identity();
+        let place = identity.place(account, given.peer.telling_address());
+        let (turn, last) = identity.turn_to_sign_in(place).await?;
+        let app = self.clone();
+        let changed = self
+            .blocking(move |runtime| {
+                let _turn = turn;
+                app.replace_password(runtime, &user, &given, last)
+            })
+            .await?;
+        if !changed {
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "password.wrong",
+                "the old password is wrong",
+            ));
+        }
+        identity.accounts.forgive(place);
+        Ok(())
+    }
+
+    fn replace_password(
+        &self,
+        runtime: &Runtime,
+        user: &User,
+        given: &NewPassword,
+        last: bool,
+    ) -> Result<bool, RuntimeError> {
+        let found = runtime.store().user_by_login(&user.login)?;
+        let kept = found.and_then(|(_, credentials)| Some(credentials?.password));
+        let pepper = Zeroizing::new(self.keyring().token_hash(PEPPER, ""));
+        let record = |what| runtime.record_identity(&user.tenant, &user.login, what, &user.id);
+        let (true, Some(kept)) = (
+            password::is_right(&pepper, &given.old, kept.as_deref())?,
+            kept,
+        ) else {
+            if last {
+                record("sign-in-throttled")?;
+                tracing::warn!(user = %user.id, "too many wrong tries to change one password");
+            }
+            return Ok(false);
+        };
+        let after = password::keep(&pepper, &given.new)?;
+        // On record before it holds.
+        record("password-changed")?;
+        let store = runtime.store();
+        Ok(store.change_password(&user.tenant, &user.id, &kept, &after, &given.session_id)?)
     }
 
     /// The secret of one-time codes that an invitation leads to: the same each time it is looked at
@@ -387,7 +468,7 @@ impl App {
             runtime,
             &user,
             "invitation",
-            Some(&credentials.password),
+            Proof::Password(Some(&credentials.password)),
             &given.peer,
         )?;
         Ok(signed_in.map(|signed_in| Joined {

@@ -17,6 +17,7 @@ mod hardening;
 mod incidents;
 mod keys;
 mod matrix;
+mod oidc;
 mod published;
 mod reading;
 mod records;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use interlock_core::model::Role;
 use interlock_server::Limits;
-use interlock_store::identity::Session;
+use interlock_store::identity::{Proof, Session};
 use interlock_store::{Attempt, NewDelivery};
 use serde_json::{Value, json};
 
@@ -110,6 +110,7 @@ reset_user              user     201    -     -        -      -       +      .  
 list_user_sessions      user     200    -     -        -      -       +      .        404
 sign_out                .        204    +     +        +      +       +      .        .
 list_sessions           .        200    +     +        +      +       +      .        .
+change_password         .        403  +     +        +      +       +      .        .
 end_session             session_of_user 404 + +        +      +       +      .        404
 whoami                  .        200    +     +        +      +       +      .        .
 get_kill_switch         .        200    -     +        +      +       +      .        .
@@ -119,6 +120,9 @@ readyz                  .        200  open
 sign_in                 .        403  open
 look_at_invitation      .        404  open
 join                    .        403  open
+list_sign_in_providers  .        200  open
+begin_sign_in           .        403  open
+end_sign_in             .        400  open
 ";
 
 const ROLES: [Role; 5] = [
@@ -370,7 +374,11 @@ impl Tenant<'_> {
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let hash = std::array::from_fn(|at| number[at % 4]);
-        assert!(store.begin_session(&hash, &session, None).expect("kept"));
+        assert!(
+            store
+                .begin_session(&hash, &session, Proof::Password(None))
+                .expect("kept")
+        );
         session.id
     }
 
@@ -479,6 +487,10 @@ fn request(operation: &Operation, thing: &Thing) -> (String, Value) {
         "update_user" => json!({"disabled": true}),
         "rotate_key" => json!({}),
         "sign_in" => json!({"login": "ana", "password": "x", "code": "1"}),
+        "begin_sign_in" => json!({"provider": "sso"}),
+        "change_password" => {
+            json!({"old_password": "x", "new_password": "plain tree over the ridge"})
+        }
         "look_at_invitation" => json!({"token": "x", "nonce": "0".repeat(32)}),
         "join" => {
             json!({"token": "x", "nonce": "0".repeat(32), "password": "plain tree over the ridge", "code": "1"})

@@ -168,7 +168,7 @@ fn roomy() -> Server {
 }
 
 /// Everything on record, as one text.
-fn record(server: &Server) -> String {
+pub(crate) fn record(server: &Server) -> String {
     let mut all = String::new();
     for tenant in ["default", "other"] {
         // A tenant without a record has no log.
@@ -657,4 +657,178 @@ fn no_secret_is_kept_in_clear() {
         assert!(!has(said.as_bytes(), text), "{text} is on record");
         assert!(!has(&stored, text), "{text} is in a file");
     }
+}
+
+#[test]
+fn a_person_changes_the_own_password() {
+    let server = roomy();
+    let mut ana = join(&server, &server.admin, "ana", "approver");
+    let mut other = Browser::new(&server);
+    assert_eq!(other.sign_in("ana", PASSWORD, &ana.recovery[0]).status, 200);
+    const NEW: &str = "another tree on the ridge";
+    let change = |old: &str, new: &str| json!({"old_password": old, "new_password": new});
+    for (body, expected) in [
+        (
+            change("wrong tree over the ridge", NEW),
+            (401, "password.wrong"),
+        ),
+        (change(PASSWORD, "short"), (400, "password.weak")),
+        (change(PASSWORD, "ana ana ana ana"), (400, "password.weak")),
+        (json!({"old_password": PASSWORD}), (400, "field.missing")),
+    ] {
+        let answer = ana.browser.call("POST", "/api/password", &body);
+        assert_eq!(
+            (answer.status, answer.field("code").as_str()),
+            expected,
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(other.get("/api/whoami").status, 200, "nothing has ended");
+    // Neither a key, nor another page.
+    let key = server.person(Role::Admin, "ana");
+    let body = change(PASSWORD, NEW);
+    assert_eq!(
+        server
+            .call("POST", "/api/password", &key, &body.to_string())
+            .status,
+        403
+    );
+    let origin = [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    let text = body.to_string();
+    assert_eq!(
+        ana.browser
+            .with("POST", "/api/password", &text, &origin)
+            .status,
+        403
+    );
+    let changed = ana.browser.call("POST", "/api/password", &body);
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    assert_eq!(
+        ana.browser.get("/api/whoami").status,
+        200,
+        "the one that asked stays"
+    );
+    assert_eq!(other.get("/api/whoami").status, 401);
+    assert_eq!(other.sign_in("ana", PASSWORD, &ana.recovery[1]).status, 401);
+    assert_eq!(other.sign_in("ana", NEW, &ana.recovery[1]).status, 200);
+    let said = record(&server);
+    assert_eq!(said.matches("password-changed").count(), 1, "{said}");
+    assert!(!said.contains(NEW) && !said.contains(PASSWORD));
+    // Guessing the old one is bounded as guessing at the door is.
+    let statuses: Vec<u16> = (0..12)
+        .map(|_| {
+            ana.browser
+                .call("POST", "/api/password", &change("guess", PASSWORD))
+                .status
+        })
+        .collect();
+    assert_eq!((statuses[9], statuses[10]), (401, 429), "{statuses:?}");
+}
+
+#[test]
+fn a_tab_whose_person_was_replaced_changes_nothing() {
+    let server = roomy();
+    let mut ana = join(&server, &server.admin, "ana", "admin");
+    let bo = join(&server, &server.admin, "bo", "admin");
+    let thought = ana.browser.get("/api/whoami").field("key_id");
+    // Another tab of the same browser signs bo in: the cookie is his.
+    ana.browser.cookie.clone_from(&bo.browser.cookie);
+    let mine = [("x-interlock-session", thought.as_str())];
+    let on = r#"{"on":true,"reason":"mine"}"#;
+    for (method, path, body) in [
+        ("POST", "/api/kill-switch", on),
+        ("POST", "/api/users", r#"{"login":"eve","role":"admin"}"#),
+        ("DELETE", "/api/session", ""),
+        ("GET", "/api/users", ""),
+    ] {
+        let answer = ana.browser.with(method, path, body, &mine);
+        assert_eq!(
+            (answer.status, answer.field("code").as_str()),
+            (409, "session.other"),
+            "{method} {path}: {}",
+            answer.text
+        );
+    }
+    let state = server.get("/api/kill-switch").json();
+    assert_eq!(state["on"], false, "{state}");
+    // The page, loaded again, knows whose it is.
+    let now = ana.browser.get("/api/whoami");
+    assert_eq!(now.field("subject"), "bo");
+    let his = now.field("key_id");
+    let answer = ana.browser.with(
+        "POST",
+        "/api/kill-switch",
+        on,
+        &[("x-interlock-session", &his)],
+    );
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[test]
+fn who_is_disabled_counts_in_no_open_quorum() {
+    let server = roomy();
+    let bundle = "interlock: 1\nname: office\ndefault: allow\nrules:\n  - id: two\n    \
+        match: { action: [payment] }\n    effect: require_approval\n    \
+        approvers: { group: finance, quorum: 2 }\n";
+    let body = json!({"name": "office", "text": bundle}).to_string();
+    assert_eq!(server.post("/api/bundle", &body).status, 200);
+    let mut ana = join(&server, &server.admin, "ana", "approver");
+    let mut bo = join(&server, &server.admin, "bo", "approver");
+    let mut cy = join(&server, &server.admin, "cy", "approver");
+    let asked = |amount: u8| {
+        let body =
+            json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount}});
+        let asked = server.post("/api/check", &body.to_string());
+        format!("/api/approvals/{}", asked.field("approval_id"))
+    };
+    let approve = json!({"decision": "approve"});
+    let answer = |person: &mut Person<'_>, path: &str| {
+        let answer = person
+            .browser
+            .call("POST", &format!("{path}/decide"), &approve);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let answer = answer.json();
+        (
+            answer["state"].as_str().expect("a state").to_owned(),
+            answer["agreed"].clone(),
+        )
+    };
+    let (open, decided) = (asked(1), asked(2));
+    assert_eq!(answer(&mut ana, &open), ("pending".to_owned(), json!(1)));
+    answer(&mut ana, &decided);
+    assert_eq!(answer(&mut bo, &decided).0, "approved");
+    let id = ana.id.clone();
+    let disable = |on: bool| {
+        let path = format!("/api/users/{id}");
+        let body = json!({"disabled": on}).to_string();
+        assert_eq!(
+            server.call("PATCH", &path, &server.admin, &body).status,
+            200
+        );
+    };
+    disable(true);
+    let shown = server.get(&open).json();
+    let agreed = shown["approval"].get("agreed").or(shown.get("agreed"));
+    assert_eq!(agreed, Some(&json!(0)), "{shown}");
+    assert_eq!(answer(&mut bo, &open), ("pending".to_owned(), json!(1)));
+    assert_eq!(answer(&mut cy, &open), ("approved".to_owned(), json!(3)));
+    // What was decided stays so.
+    let stays = server.get(&decided).json();
+    assert!(stays.to_string().contains("\"approved\""), "{stays}");
+    assert!(record(&server).contains(r#""lapsed":["ana"]"#), "on record");
+    // Who may act again counts again.
+    let again = asked(3);
+    disable(false);
+    assert_eq!(
+        ana.browser
+            .sign_in("ana", PASSWORD, &ana.recovery[0])
+            .status,
+        200
+    );
+    answer(&mut ana, &again);
+    assert_eq!(answer(&mut bo, &again).0, "approved");
 }

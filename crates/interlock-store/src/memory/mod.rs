@@ -75,6 +75,7 @@ struct Tables {
     users: BTreeMap<Key, users::Account>,
     invitations: BTreeMap<[u8; 32], crate::identity::Invitation>,
     user_sessions: BTreeMap<[u8; 32], crate::identity::Session>,
+    taken_sign_ins: BTreeMap<[u8; 32], interlock_core::model::UnixNanos>,
     approvals: BTreeMap<Key, ApprovalRow>,
     /// Tenant, state, time of request, id: the order of an inbox.
     inbox: BTreeSet<(String, &'static str, UnixNanos, String)>,

@@ -7,7 +7,8 @@ use interlock_core::model::UnixNanos;
 use super::{MemoryStore, Result, Tables, key};
 use crate::error::StoreError;
 use crate::identity::{
-    Credentials, IdentityStore, Invitation, SESSIONS_MAX, Session, USERS_MAX, User, UserChange,
+    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, USERS_MAX,
+    User, UserChange, check_subject,
 };
 
 /// A user and what proves it.
@@ -120,6 +121,8 @@ impl IdentityStore for MemoryStore {
         if reset {
             account.credentials = None;
             account.user.enrolled = false;
+            account.user.provider = None;
+            account.user.mapped = false;
             account.recovery.clear();
         }
         let user = account.user.clone();
@@ -175,6 +178,75 @@ impl IdentityStore for MemoryStore {
         Ok(Some(user))
     }
 
+    fn link_user(
+        &self,
+        tenant: &str,
+        id: &str,
+        (issuer, subject): (&str, &str),
+        now: UnixNanos,
+    ) -> Result<Option<User>> {
+        check_subject(issuer, subject)?;
+        let mut tables = self.tables();
+        let provider = Some((issuer.to_owned(), subject.to_owned()));
+        if super::of_tenant(&tables.users, tenant).any(|(_, a)| a.user.provider == provider) {
+            return Err(StoreError::exists("user", subject));
+        }
+        let mut of_user = tables.invitations.values();
+        let invited = of_user.any(|i| i.tenant == tenant && i.user_id == id && i.expires > now);
+        let account = tables.users.get_mut(&key(tenant, id)).filter(|account| {
+            invited
+                && account.user.disabled.is_none()
+                && account.credentials.is_none()
+                && account.user.provider.is_none()
+        });
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        account.user.provider = provider;
+        let user = account.user.clone();
+        tables
+            .invitations
+            .retain(|_, i| i.tenant != tenant || i.user_id != id);
+        Ok(Some(user))
+    }
+
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool> {
+        if expires <= now {
+            return Ok(false);
+        }
+        let taken = &mut self.tables().taken_sign_ins;
+        taken.retain(|_, expires| *expires > now);
+        if taken.len() >= TAKEN_MAX as usize || taken.contains_key(hash) {
+            return Ok(false);
+        }
+        taken.insert(*hash, expires);
+        Ok(true)
+    }
+
+    fn change_password(
+        &self,
+        tenant: &str,
+        id: &str,
+        before: &str,
+        after: &str,
+        keep: &str,
+    ) -> Result<bool> {
+        let mut tables = self.tables();
+        let Some(account) = tables.users.get_mut(&key(tenant, id)) else {
+            return Ok(false);
+        };
+        match &mut account.credentials {
+            Some(kept) if kept.password == before && account.user.disabled.is_none() => {
+                after.clone_into(&mut kept.password);
+            }
+            _ => return Ok(false),
+        }
+        tables
+            .user_sessions
+            .retain(|_, s| s.tenant != tenant || s.user_id != id || s.id == keep);
+        Ok(true)
+    }
+
     fn take_step(&self, tenant: &str, user_id: &str, step: i64) -> Result<bool> {
         let mut tables = self.tables();
         let Some(account) = tables.users.get_mut(&key(tenant, user_id)) else {
@@ -196,18 +268,20 @@ impl IdentityStore for MemoryStore {
             .then(|| u32::try_from(account.recovery.len()).unwrap_or(u32::MAX)))
     }
 
-    fn begin_session(
-        &self,
-        hash: &[u8; 32],
-        session: &Session,
-        password: Option<&str>,
-    ) -> Result<bool> {
+    fn begin_session(&self, hash: &[u8; 32], session: &Session, proof: Proof<'_>) -> Result<bool> {
         let mut tables = self.tables();
         let (tenant, id) = (&session.tenant, &session.user_id);
         let account = tables.users.get_mut(&key(tenant, id));
         let Some(account) = account.filter(|account| {
             let kept = account.credentials.as_ref().map(|c| c.password.as_str());
-            account.user.disabled.is_none() && kept == password
+            let vouched = account.user.provider.as_ref();
+            let holds = match proof {
+                Proof::Password(password) => kept == password,
+                Proof::Provider(issuer, subject) => {
+                    vouched.is_some_and(|(i, s)| i == issuer && s == subject)
+                }
+            };
+            account.user.disabled.is_none() && holds
         }) else {
             return Ok(false);
         };
@@ -277,11 +351,14 @@ impl IdentityStore for MemoryStore {
 
     fn purge_sessions(&self, now: UnixNanos, idle_since: UnixNanos) -> Result<usize> {
         let mut tables = self.tables();
-        let before = tables.user_sessions.len() + tables.invitations.len();
+        let count =
+            |t: &Tables| t.user_sessions.len() + t.invitations.len() + t.taken_sign_ins.len();
+        let before = count(&tables);
         tables
             .user_sessions
             .retain(|_, s| s.expires > now && s.seen > idle_since);
         tables.invitations.retain(|_, i| i.expires > now);
-        Ok(before - tables.user_sessions.len() - tables.invitations.len())
+        tables.taken_sign_ins.retain(|_, expires| *expires > now);
+        Ok(before - count(&tables))
     }
 }

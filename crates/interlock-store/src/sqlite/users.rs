@@ -7,7 +7,8 @@ use super::rows::{all, get, list_from_text, list_to_text, named, one};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
 use crate::identity::{
-    Credentials, IdentityStore, Invitation, SESSIONS_MAX, Session, USERS_MAX, User, UserChange,
+    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, USERS_MAX,
+    User, UserChange, check_subject,
 };
 
 fn read(row: &Row<'_>) -> Result<User> {
@@ -27,6 +28,7 @@ fn read(row: &Row<'_>) -> Result<User> {
         last_login: get(row, "last_login")?,
         enrolled: password.is_some(),
         provider: issuer.zip(subject),
+        mapped: get(row, "mapped")?,
     })
 }
 
@@ -79,8 +81,8 @@ impl IdentityStore for SqliteStore {
             let written = tx
                 .prepare_cached(
                     "INSERT INTO app_user (tenant, id, login, name, role, member_of, disabled,
-                     created, issuer, subject)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                     created, issuer, subject, mapped)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![
                     user.tenant,
@@ -92,7 +94,8 @@ impl IdentityStore for SqliteStore {
                     user.disabled,
                     user.created,
                     issuer,
-                    subject
+                    subject,
+                    user.mapped
                 ])?;
             if written == 0 {
                 return Err(StoreError::exists("user", &user.login));
@@ -180,7 +183,8 @@ impl IdentityStore for SqliteStore {
             .execute(params![hash, tenant, id, invitation.expires])?;
             if reset {
                 tx.prepare_cached(
-                    "UPDATE app_user SET password = NULL, totp = NULL WHERE tenant = ?1 AND id = ?2",
+                    "UPDATE app_user SET password = NULL, totp = NULL, issuer = NULL, subject = NULL,
+                     mapped = 0 WHERE tenant = ?1 AND id = ?2",
                 )?
                 .execute(params![tenant, id])?;
                 tx.prepare_cached("DELETE FROM recovery_code WHERE tenant = ?1 AND user_id = ?2")?
@@ -249,6 +253,88 @@ impl IdentityStore for SqliteStore {
         })
     }
 
+    fn link_user(
+        &self,
+        tenant: &str,
+        id: &str,
+        (issuer, subject): (&str, &str),
+        now: UnixNanos,
+    ) -> Result<Option<User>> {
+        check_subject(issuer, subject)?;
+        self.write(|tx| {
+            let linked = tx
+                .prepare_cached(
+                    "UPDATE OR IGNORE app_user SET issuer = ?3, subject = ?4
+                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS NULL
+                     AND issuer IS NULL AND EXISTS (SELECT 1 FROM invitation
+                       WHERE tenant = ?1 AND user_id = ?2 AND expires > ?5)",
+                )?
+                .execute(params![tenant, id, issuer, subject, now])?;
+            if linked == 1 {
+                tx.prepare_cached("DELETE FROM invitation WHERE tenant = ?1 AND user_id = ?2")?
+                    .execute(params![tenant, id])?;
+                return find(tx, tenant, id).map(Some);
+            }
+            let other: Option<String> = tx
+                .prepare_cached(
+                    "SELECT id FROM app_user WHERE tenant = ?1 AND issuer = ?2 AND subject = ?3",
+                )?
+                .query_row(params![tenant, issuer, subject], |row| row.get(0))
+                .optional()?;
+            match other {
+                Some(_) => Err(StoreError::exists("user", subject)),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool> {
+        if expires <= now {
+            return Ok(false);
+        }
+        self.write(|tx| {
+            tx.prepare_cached("DELETE FROM taken_sign_in WHERE expires <= ?1")?
+                .execute([now])?;
+            let taken: u32 = tx
+                .prepare_cached("SELECT count(*) FROM taken_sign_in")?
+                .query_row([], |row| row.get(0))?;
+            if taken >= TAKEN_MAX {
+                return Ok(false);
+            }
+            let written = tx
+                .prepare_cached(
+                    "INSERT INTO taken_sign_in (hash, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![hash, expires])?;
+            Ok(written == 1)
+        })
+    }
+
+    fn change_password(
+        &self,
+        tenant: &str,
+        id: &str,
+        before: &str,
+        after: &str,
+        keep: &str,
+    ) -> Result<bool> {
+        self.write(|tx| {
+            let changed = tx
+                .prepare_cached(
+                    "UPDATE app_user SET password = ?4
+                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password = ?3",
+                )?
+                .execute(params![tenant, id, before, after])?;
+            if changed == 1 {
+                tx.prepare_cached(
+                    "DELETE FROM user_session WHERE tenant = ?1 AND user_id = ?2 AND id <> ?3",
+                )?
+                .execute(params![tenant, id, keep])?;
+            }
+            Ok(changed == 1)
+        })
+    }
+
     fn take_step(&self, tenant: &str, user_id: &str, step: i64) -> Result<bool> {
         self.write(|tx| {
             let changed = tx
@@ -280,24 +366,24 @@ impl IdentityStore for SqliteStore {
         })
     }
 
-    fn begin_session(
-        &self,
-        hash: &[u8; 32],
-        session: &Session,
-        password: Option<&str>,
-    ) -> Result<bool> {
+    fn begin_session(&self, hash: &[u8; 32], session: &Session, proof: Proof<'_>) -> Result<bool> {
+        let (tenant, user_id, now) = (&session.tenant, &session.user_id, session.created);
         self.write(|tx| {
-            let changed = tx
-                .prepare_cached(
-                    "UPDATE app_user SET last_login = ?3
-                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS ?4",
-                )?
-                .execute(params![
-                    session.tenant,
-                    session.user_id,
-                    session.created,
-                    password
-                ])?;
+            let changed = match proof {
+                Proof::Password(password) => tx
+                    .prepare_cached(
+                        "UPDATE app_user SET last_login = ?3
+                         WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS ?4",
+                    )?
+                    .execute(params![tenant, user_id, now, password])?,
+                Proof::Provider(issuer, subject) => tx
+                    .prepare_cached(
+                        "UPDATE app_user SET last_login = ?3
+                         WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL
+                         AND issuer = ?4 AND subject = ?5",
+                    )?
+                    .execute(params![tenant, user_id, now, issuer, subject])?,
+            };
             if changed == 0 {
                 return Ok(false);
             }
@@ -391,7 +477,10 @@ impl IdentityStore for SqliteStore {
             let invitations = tx
                 .prepare_cached("DELETE FROM invitation WHERE expires <= ?1")?
                 .execute(params![now])?;
-            Ok(sessions + invitations)
+            let taken = tx
+                .prepare_cached("DELETE FROM taken_sign_in WHERE expires <= ?1")?
+                .execute(params![now])?;
+            Ok(sessions + invitations + taken)
         })
     }
 }

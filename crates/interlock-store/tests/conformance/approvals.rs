@@ -25,6 +25,7 @@ pub(super) fn vote(approver: &str, verdict: Verdict, seen: u8) -> Event {
         verdict,
         seen: ActionDigest([seen; 32]),
         reason: format!("{approver} says so"),
+        lapsed: Vec::new(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Users, invitations and sessions.
 
 use interlock_core::model::Role;
-use interlock_store::identity::{Credentials, Invitation, SESSIONS_MAX, Session, User, UserChange};
+use interlock_store::identity::{
+    Credentials, Invitation, Proof, SESSIONS_MAX, Session, User, UserChange,
+};
 use interlock_store::{KeyRecord, Store};
 
 use super::{Make, not_found, refused};
@@ -13,6 +15,9 @@ pub(super) fn all(make: Make<'_>) {
     second_factors_once(&*make());
     sessions(&*make());
     keys_of_users(&*make());
+    providers(&*make());
+    answers_of_providers(&*make());
+    passwords(&*make());
 }
 
 fn user(tenant: &str, login: &str) -> User {
@@ -28,6 +33,7 @@ fn user(tenant: &str, login: &str) -> User {
         last_login: None,
         enrolled: false,
         provider: None,
+        mapped: false,
     }
 }
 
@@ -102,7 +108,9 @@ fn changes_end_sessions(store: &dyn Store) {
     store.insert_user(&user("t", "bo")).unwrap();
     let begin = |who: &str, n: u8| {
         let row = session("t", &format!("id-{who}"), &format!("s{n}"), 10);
-        store.begin_session(&[n; 32], &row, None).unwrap()
+        store
+            .begin_session(&[n; 32], &row, Proof::Password(None))
+            .unwrap()
     };
     let lives = |n: u8| store.session(&[n; 32], 11, 0).unwrap().is_some();
     assert!(begin("bo", 99));
@@ -199,7 +207,9 @@ fn invitations(store: &dyn Store) {
     let password = credentials().password;
     let begin = |n: u8, password| {
         let row = session("t", "id-ana", &format!("s{n}"), 1);
-        store.begin_session(&[n; 32], &row, password).unwrap()
+        store
+            .begin_session(&[n; 32], &row, Proof::Password(password))
+            .unwrap()
     };
     assert!(!begin(8, None) && !begin(8, Some("another")));
     assert!(begin(9, Some(&password)));
@@ -249,10 +259,18 @@ fn sessions(store: &dyn Store) {
     store.insert_user(&user("t", "ana")).unwrap();
     store.insert_user(&user("t", "bo")).unwrap();
     let row = session("t", "id-ana", "s1", 10);
-    assert!(store.begin_session(&[1; 32], &row, None).unwrap());
+    assert!(
+        store
+            .begin_session(&[1; 32], &row, Proof::Password(None))
+            .unwrap()
+    );
     assert!(
         !store
-            .begin_session(&[2; 32], &session("u", "id-ana", "s2", 10), None)
+            .begin_session(
+                &[2; 32],
+                &session("u", "id-ana", "s2", 10),
+                Proof::Password(None)
+            )
             .unwrap()
     );
     assert_eq!(store.user("t", "id-ana").unwrap().last_login, Some(10));
@@ -271,7 +289,11 @@ fn sessions(store: &dyn Store) {
     let most = u8::try_from(SESSIONS_MAX).unwrap();
     for n in 0..most + 3 {
         let row = session("t", "id-ana", &format!("n{n:03}"), 100 + i64::from(n));
-        assert!(store.begin_session(&[n + 10; 32], &row, None).unwrap());
+        assert!(
+            store
+                .begin_session(&[n + 10; 32], &row, Proof::Password(None))
+                .unwrap()
+        );
     }
     let ids: Vec<String> = store
         .sessions("t", "id-ana")
@@ -314,4 +336,125 @@ fn keys_of_users(store: &dyn Store) {
     change.disabled = Some(true);
     store.update_user("t", "id-ana", &change, 1).unwrap();
     assert_eq!(login(), None);
+}
+
+fn providers(store: &dyn Store) {
+    const ISSUER: &str = "https://id.example";
+    for login in ["ana", "bo", "cy"] {
+        store.insert_user(&user("t", login)).unwrap();
+    }
+    let link = |tenant: &str, who: &str, subject: &str, now| {
+        let id = format!("id-{who}");
+        store.link_user(tenant, &id, (ISSUER, subject), now)
+    };
+    let invite = |n: u8, who: &str, reset| {
+        let row = Invitation {
+            tenant: "t".to_owned(),
+            user_id: format!("id-{who}"),
+            expires: 100,
+        };
+        store.invite(&[n; 32], &row, reset).unwrap()
+    };
+    let begin = |n: u8, proof| {
+        let row = session("t", "id-ana", &format!("s{n}"), 1);
+        store.begin_session(&[n; 32], &row, proof).unwrap()
+    };
+    let ana = Proof::Provider(ISSUER, "s-ana");
+    assert_eq!(link("t", "ana", "s-ana", 1).unwrap(), None, "not invited");
+    invite(1, "ana", false);
+    assert_eq!(link("t", "ana", "s-ana", 100).unwrap(), None, "too late");
+    assert_eq!(
+        link("u", "ana", "s-ana", 1).unwrap(),
+        None,
+        "another tenant"
+    );
+    assert_eq!(link("t", "dee", "s-ana", 1).unwrap(), None, "nobody");
+    refused(link("t", "ana", "", 1), "subject");
+    refused(link("t", "ana", &"s".repeat(256), 1), "subject");
+    assert!(!begin(1, ana));
+    let linked = link("t", "ana", "s-ana", 99).unwrap().unwrap();
+    let provider = Some((ISSUER.to_owned(), "s-ana".to_owned()));
+    assert_eq!((&linked.provider, linked.mapped), (&provider, false));
+    assert_eq!(store.invitation(&[1; 32], 1).unwrap(), None, "used up");
+    refused(link("t", "ana", "s-ana", 1), "already exists");
+    assert_eq!(link("t", "ana", "s-2", 1).unwrap(), None, "once");
+    let found = store.user_by_subject("t", ISSUER, "s-ana").unwrap();
+    assert_eq!(found, Some(linked));
+    assert!(begin(2, ana) && !begin(3, Proof::Provider(ISSUER, "s-2")));
+    assert!(!begin(4, Proof::Provider("https://other.example", "s-ana")));
+    // A subject is one user's; who has a password, or is disabled, is not linked.
+    invite(5, "bo", false);
+    refused(link("t", "bo", "s-ana", 1), "already exists");
+    store
+        .accept_invitation(&[5; 32], &credentials(), &[], 5, 1)
+        .unwrap()
+        .unwrap();
+    invite(6, "bo", false);
+    assert_eq!(link("t", "bo", "s-bo", 1).unwrap(), None);
+    invite(7, "cy", false);
+    let disable = UserChange {
+        disabled: Some(true),
+        ..UserChange::default()
+    };
+    store.update_user("t", "id-cy", &disable, 1).unwrap();
+    assert_eq!(link("t", "cy", "s-cy", 1).unwrap(), None);
+    // A reset takes the provider away, and what was checked before it.
+    assert_eq!(invite(8, "ana", true).provider, None);
+    assert!(!begin(9, ana) && store.session(&[2; 32], 2, 0).unwrap().is_none());
+    assert_eq!(
+        link("t", "ana", "s-2", 1).unwrap().map(|u| u.login),
+        Some("ana".to_owned())
+    );
+    let mut mapped = user("t", "eve");
+    mapped.provider = Some((ISSUER.to_owned(), "s-eve".to_owned()));
+    mapped.mapped = true;
+    store.insert_user(&mapped).unwrap();
+    assert_eq!(store.user("t", "id-eve").unwrap(), mapped);
+    assert!(!invite(10, "eve", true).mapped);
+}
+
+fn answers_of_providers(store: &dyn Store) {
+    let take = |n: u8, expires, now| store.take_sign_in(&[n; 32], expires, now).unwrap();
+    assert!(take(1, 100, 1) && !take(1, 100, 1) && !take(1, 200, 99));
+    assert!(!take(2, 100, 100), "too late");
+    assert!(take(2, 100, 99));
+    assert_eq!(store.purge_sessions(100, 0).unwrap(), 2);
+}
+
+fn passwords(store: &dyn Store) {
+    store.insert_user(&user("t", "ana")).unwrap();
+    let change = |tenant, before: &str, keep: &str| {
+        store
+            .change_password(tenant, "id-ana", before, "after", keep)
+            .unwrap()
+    };
+    assert!(!change("t", "", "s1"), "there is none");
+    let row = Invitation {
+        tenant: "t".to_owned(),
+        user_id: "id-ana".to_owned(),
+        expires: 100,
+    };
+    store.invite(&[1; 32], &row, false).unwrap();
+    store
+        .accept_invitation(&[1; 32], &credentials(), &[], 5, 1)
+        .unwrap();
+    let password = credentials().password;
+    let begin = |n: u8, password| {
+        let row = session("t", "id-ana", &format!("s{n}"), 10);
+        store
+            .begin_session(&[n; 32], &row, Proof::Password(Some(password)))
+            .unwrap()
+    };
+    let lives = |n: u8| store.session(&[n; 32], 11, 0).unwrap().is_some();
+    assert!(begin(1, &password) && begin(2, &password));
+    assert!(!change("u", &password, "s1") && !change("t", "another", "s1"));
+    assert!(lives(1) && lives(2));
+    assert!(change("t", &password, "s1"));
+    assert_eq!((lives(1), lives(2)), (true, false), "the one that is kept");
+    assert!(!change("t", &password, "s1") && !begin(3, &password) && begin(4, "after"));
+    let kept = store.user_by_login("ana").unwrap().unwrap().1.unwrap();
+    assert_eq!(
+        (kept.password.as_str(), kept.totp),
+        ("after", credentials().totp)
+    );
 }

@@ -36,6 +36,7 @@ fn event(words: &[&str], rev: u64) -> Event {
         verdict,
         seen: action(seen),
         reason: String::new(),
+        lapsed: Vec::new(),
     };
     match words[0] {
         "approve" => vote(Verdict::Approve, words[2]),
@@ -129,6 +130,37 @@ fn a_request_outside_its_limits_is_refused() {
 }
 
 #[test]
+fn who_may_not_act_any_more_does_not_count() {
+    let agree = |approver: &str, lapsed: &[&str]| Event::Vote {
+        approver: approver.to_owned(),
+        verdict: Verdict::Approve,
+        seen: action("a"),
+        reason: String::new(),
+        lapsed: lapsed.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let asked = ask("ask quorum=2");
+    let first = asked.step(&agree("ana", &[]), 1).unwrap();
+    assert_eq!(
+        first.step(&agree("bo", &[]), 2).unwrap().state,
+        State::Approved
+    );
+    let second = first.step(&agree("bo", &["ana"]), 2).unwrap();
+    assert_eq!((second.state, &second.grant), (State::Pending, &None));
+    let lapsed = ["ana".to_owned()];
+    assert_eq!((second.agreed(), second.agreed_without(&lapsed)), (2, 1));
+    let third = second.step(&agree("cy", &["ana"]), 3).unwrap();
+    assert_eq!(third.state, State::Approved);
+    let no = Event::Vote {
+        approver: "dee".to_owned(),
+        verdict: Verdict::Deny,
+        seen: action("a"),
+        reason: String::new(),
+        lapsed: vec!["dee".to_owned()],
+    };
+    assert_eq!(second.step(&no, 3).unwrap().state, State::Denied);
+}
+
+#[test]
 fn names_and_reasons_have_limits() {
     let approval = ask("ask");
     let check = |approver: &str, reason: &str, refusal| {
@@ -137,6 +169,7 @@ fn names_and_reasons_have_limits() {
             verdict: Verdict::Approve,
             seen: action("a"),
             reason: reason.to_owned(),
+            lapsed: Vec::new(),
         };
         assert_eq!(approval.step(&event, 1).err(), refusal);
     };
@@ -176,6 +209,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             verdict,
             seen,
             reason: String::new(),
+            lapsed: Vec::new(),
         }
     });
     let claim = (digest, 0_u64..3, 0_u64..3, 1_i64..20, 0_u8..6).prop_map(

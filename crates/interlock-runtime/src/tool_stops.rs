@@ -272,8 +272,13 @@ mod tests {
         let check = |stop: &str, agent: &str, tool: &str, want: bool| {
             let stop = InForce::new(stop, agent, Some(10));
             let given = action("bot", "message_send", tool);
-            assert_eq!(stop.stops(&given, 9), want, "{stop:?} {tool}");
-            assert!(!stop.stops(&given, 10));
+            let names = [given.tool.as_str(), given.action_type.name()];
+            assert_eq!(
+                stop.stops(&given.agent_id, names, 9),
+                want,
+                "{stop:?} {tool}"
+            );
+            assert!(!stop.stops(&given.agent_id, names, 10));
         };
         check("send_email", "", "send_email", true);
         check("send_email", "", "Send_Email", true);

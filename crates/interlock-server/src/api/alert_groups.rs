@@ -249,6 +249,7 @@ fn filter(query: AlertGroupQuery) -> ApiResult<GroupFilter> {
         (status = 200, description = "The groups", body = Vec<AlertGroupBody>, headers(
             ("interlock-next" = String, description = "Where the next page begins; give it as `before`"),
             ("interlock-searched-to" = String, description = "How far was looked, when the time of one request was over before the page was full"),
+            ("interlock-behind" = u64, description = "How many recorded entries the list does not know yet, while they are added after a start"),
         )),
         (status = 400, description = "A parameter is out of range", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
@@ -267,7 +268,7 @@ pub async fn list(
     let limit = page(query.limit, 100)?;
     let terms = search::terms(query.q.as_deref(), &ALERT_GROUPS)?;
     let filter = filter(query)?;
-    let found = app
+    let (found, behind) = app
         .blocking(move |runtime| {
             let (store, now) = (runtime.store(), runtime.now());
             let rows = if terms.terms.is_empty() {
@@ -285,13 +286,15 @@ pub async fn list(
             let place = |group: &AlertGroup| ((group.last_seq, group.id.clone()), group.last_seen);
             let keep = |group: &AlertGroup| terms.matches(&Searched(group), &ALERT_GROUPS, now);
             let from = filter.before.clone();
-            Ok(sift(from, limit, search::BUDGET, read, place, keep)?)
+            let found = sift(from, limit, search::BUDGET, read, place, keep)?;
+            Ok((found, runtime.behind(caller.tenant())?))
         })
         .await?;
     Ok(Listed {
         rows: found.rows.into_iter().map(AlertGroupBody::from).collect(),
         next: found.next.map(|(seq, id)| format!("{seq}.{id}")),
         searched_to: found.searched_to,
+        behind,
     })
 }
 

@@ -481,6 +481,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the budgets and what is used of them. */
+        get: operations["list_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/budgets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets a budget: a new one, or new terms for the one of that name. What was used in the period stays
+         *     used.
+         */
+        put: operations["set_budget"];
+        post?: never;
+        /** Removes a budget. Should it come back within the period, what was used stays used. */
+        delete: operations["remove_budget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bundle": {
         parameters: {
             query?: never;
@@ -528,6 +566,23 @@ export interface paths {
         };
         /** The revisions of the tenant's bundles, newest first. */
         get: operations["list_bundle_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The channels of the server's people file; they are of one tenant, so that others see none. */
+        get: operations["list_channels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -810,6 +865,23 @@ export interface paths {
         post?: never;
         /** Ends a mute before it expires; the first end stands. */
         delete: operations["end_mute"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password, in a session. All other sessions of the person end. */
+        post: operations["change_password"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1113,6 +1185,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the providers at which people may sign in; none where none is configured. */
+        get: operations["list_sign_in_providers"];
+        put?: never;
+        /**
+         * Begins a sign-in at a provider: `OpenID` Connect, authorisation code with PKCE. The browser goes to
+         *     `url`, and comes back within ten minutes with what a cookie of this answer binds to it.
+         */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the provider sends the browser back to. Whoever is known here is signed in; whoever is not
+         *     gets a page that says why. The answer of the provider is good once, in the browser that began.
+         */
+        get: operations["end_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions": {
         parameters: {
             query?: never;
@@ -1267,7 +1380,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes a user's password and second factor away, ends the user's sessions, and makes an invitation
+         * Takes a user's password, second factor and provider away, ends the user's sessions, and makes an invitation
          *     to set new ones.
          */
         post: operations["reset_user"];
@@ -1376,22 +1489,6 @@ export interface paths {
         };
         /** The server takes decisions. */
         get: operations["readyz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/channels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_channels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1591,6 +1688,8 @@ export interface components {
             count: number;
             /** @description The threat vector of the strongest finding. */
             detector: string;
+            /** @description The threat vectors of all findings, the strongest first. */
+            detectors: string[];
             /** @description What its alerts have in common; a mute may name it. */
             fingerprint: string;
             /** @description The first alert. */
@@ -1634,7 +1733,6 @@ export interface components {
              * @description To be sent back with a change.
              */
             version: number;
-            detectors: string[];
         };
         /** @description What to do about a group. */
         AlertGroupChange: {
@@ -1674,7 +1772,7 @@ export interface components {
             action_type: string;
             /** @description The agent that asked. */
             agent_id: string;
-            /** @description How many have. */
+            /** @description How many have, of those who may still act. */
             agreed: number;
             /** @description Whether an earlier decision stands instead of this answer. */
             already_decided: boolean;
@@ -1789,6 +1887,82 @@ export interface components {
             /** @description In a month, UTC: a decimal text; a number is taken as well. */
             month?: string | null;
         };
+        /** @description A budget and what is used of it. */
+        BudgetStanding: {
+            /** @description `block` or `throttle`. */
+            at_limit: string;
+            /**
+             * Format: int64
+             * @description With `throttle`: calls a minute that go on past the limit.
+             */
+            calls_per_minute?: number | null;
+            /** @description Whether it stands in the file that the server was started with, and is changed there. */
+            declared: boolean;
+            /** @description Its name. */
+            id: string;
+            /**
+             * Format: int64
+             * @description The most calls of a period; null: no limit.
+             */
+            limit_calls?: number | null;
+            /** @description The most that a period may cost, in US dollars; null: no limit. */
+            limit_usd?: string | null;
+            /** @description Groups of people that are told. */
+            notify: string[];
+            /** @description Which keys, by id, or agents, by name. */
+            of: string;
+            /** @description `day` or `month`, UTC. */
+            period: string;
+            /**
+             * @description What is used in the period: the fullest purses first, at most 100. A purse is there once it was
+             *     drawn on.
+             */
+            purses: components["schemas"]["PurseBody"][];
+            /** @description `tenant`, `key` or `agent`. */
+            scope: string;
+            /** @description When. */
+            set_at: string;
+            /** @description Who set it. */
+            set_by: string;
+            /** @description The percentages at which people are told. */
+            thresholds: number[];
+        };
+        /** @description The terms of a budget. */
+        BudgetTerms: {
+            /** @description What happens to an action that does not fit; `block` when absent. */
+            at_limit?: string | null;
+            /**
+             * Format: int64
+             * @description With `throttle`: calls a minute that go on past the limit.
+             */
+            calls_per_minute?: number | null;
+            /**
+             * Format: int64
+             * @description The most calls of a period. One of the two limits is needed.
+             */
+            limit_calls?: number | null;
+            /**
+             * @description The most that a period may cost, in US dollars.
+             * @example 20
+             */
+            limit_usd?: string | null;
+            /** @description Groups of people that are told. */
+            notify?: string[];
+            /**
+             * @description Which keys, by id, or agents, by name; `*` stands for any characters and is meant when absent.
+             * @example *
+             */
+            of?: string | null;
+            /** @description What it renews with, UTC; `day` when absent. */
+            period?: string | null;
+            /**
+             * @description Whom it is about: the `tenant` as a whole, or each `key` or `agent` by itself.
+             * @example agent
+             */
+            scope: string;
+            /** @description The percentages at which people are told, rising; 50, 80 and 100 when absent. */
+            thresholds?: number[] | null;
+        };
         /** @description A bundle in force. */
         BundleBody: {
             /** @description The digest of the compiled form, hex. */
@@ -1814,6 +1988,36 @@ export interface components {
             vkey: string;
             /** @description Warnings of the compiler. */
             warnings: string[];
+        };
+        /** @description A channel and how it is doing. */
+        ChannelBody: {
+            /** @description When an attempt last failed, since the server started. */
+            failed_at?: string | null;
+            /**
+             * Format: int32
+             * @description Attempts in a row that failed, since the server started.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Messages that were given up within the last seven days.
+             */
+            given_up: number;
+            /** @description `webhook`, `slack`, `email`, `pagerduty` or `teams`. */
+            kind: string;
+            /** @description Why the last failed attempt failed, of those that can be told. */
+            last_error?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description When it last took a message, since the server started. */
+            sent_at?: string | null;
+            /**
+             * Format: int64
+             * @description Messages that it has not taken yet.
+             */
+            waiting: number;
+            /** @description When the oldest of them was made. */
+            waiting_since?: string | null;
         };
         /** @description An action to decide on. Further fields are kept in `metadata`. */
         CheckRequest: {
@@ -2150,6 +2354,13 @@ export interface components {
             origin: string;
             /** @description Whether it passed. */
             passed: boolean;
+        };
+        /** @description What one agent draws on a purse. */
+        DrawerBody: {
+            /** @description The agent. It may hold what an agent wrote. */
+            agent_id: string;
+            /** @description What it has used, what is in flight included. */
+            used: components["schemas"]["UsedBody"];
         };
         /** @description What somebody changed of the action. */
         EditBody: {
@@ -2543,6 +2754,24 @@ export interface components {
             /** @description The same as the address that such applications read. */
             uri: string;
         };
+        /** @description Where the browser goes. */
+        OidcBody: {
+            /** @description The provider's page. */
+            url: string;
+        };
+        /** @description Where to sign in. */
+        OidcRequest: {
+            /**
+             * @description The provider's name.
+             * @example sso
+             */
+            provider: string;
+            /**
+             * @description The path to go to afterwards; `/` by default.
+             * @example /approvals
+             */
+            to?: string | null;
+        };
         /** @description What became of an action. */
         OutcomeRequest: {
             /** @description Whether it was sent before and got no answer: then it is answered like the first. */
@@ -2581,6 +2810,13 @@ export interface components {
             seq: number;
             /** @description Whether the session now counts as having read untrusted content. */
             tainted: boolean;
+        };
+        /** @description Another password. */
+        PasswordRequest: {
+            /** @description The one that is to hold: 12 characters or more. */
+            new_password: string;
+            /** @description The one that holds. */
+            old_password: string;
         };
         /** @description A policy. */
         PolicyBody: {
@@ -2773,6 +3009,28 @@ export interface components {
              *     default: allow
              */
             text?: string | null;
+        };
+        /** @description What the tenant, one key or one agent has used of a budget in the period. */
+        PurseBody: {
+            /** @description What all other agents draw. */
+            others: components["schemas"]["UsedBody"];
+            /**
+             * Format: int64
+             * @description What is used of the limit, in percent, rounded down: of money or calls, whichever is more.
+             */
+            percent: number;
+            /** @description When it renews. */
+            renews_at: string;
+            /** @description What is in flight, by its estimate. */
+            reserved: components["schemas"]["UsedBody"];
+            /** @description What is settled. */
+            settled: components["schemas"]["UsedBody"];
+            /** @description When the period began. */
+            since: string;
+            /** @description `tenant`, `key:…` or `agent:…`. It may hold what an agent wrote. */
+            subject: string;
+            /** @description The agents that draw most, at most ten; none where the subject is an agent. */
+            top: components["schemas"]["DrawerBody"][];
         };
         /** @description A reason: the first one decided. */
         ReasonBody: {
@@ -3357,6 +3615,13 @@ export interface components {
             /** @description When it was last used, to the minute. */
             seen_at: string;
         };
+        /** @description A provider at which people may sign in. */
+        SignInProviderBody: {
+            /** @description What the button says. */
+            label: string;
+            /** @description Its name, to begin with. */
+            name: string;
+        };
         /** @description Who signs in. */
         SignInRequest: {
             /**
@@ -3574,6 +3839,19 @@ export interface components {
              */
             tool: string;
         };
+        /** @description Money and calls. */
+        UsedBody: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * @description US dollars, a decimal text.
+             * @example 12.5
+             */
+            usd: string;
+        };
         /** @description A person who may sign in. */
         UserBody: {
             /** @description When the user was made. */
@@ -3592,6 +3870,8 @@ export interface components {
             last_login_at?: string | null;
             /** @description The name to sign in with. */
             login: string;
+            /** @description Whether the groups at the provider say what the person may do. */
+            mapped: boolean;
             /** @description The name as people write it. */
             name: string;
             /** @description `approver`, `policy_author`, `auditor` or `admin`. */
@@ -3903,19 +4183,6 @@ export interface components {
             tenant: string;
             /** @description The user who signed in, or whose key it is. */
             user_id?: string | null;
-        };
-        ChannelBody: {
-            name: string;
-            kind: string;
-            /** Format: int64 */
-            waiting: number;
-            waiting_since?: string | null;
-            /** Format: int64 */
-            given_up: number;
-            sent_at?: string | null;
-            failed_at?: string | null;
-            last_error?: string | null;
-            failures: number;
         };
     };
     responses: never;
@@ -4859,7 +5126,7 @@ export interface operations {
                 agent_id?: string;
                 /** @description Only of this rule. */
                 rule?: string;
-                /** @description Only of this detector. */
+                /** @description Only those in which this detector found something. */
                 detector?: string;
                 /** @description Only those that this person looks after. */
                 assignee?: string;
@@ -4872,7 +5139,13 @@ export interface operations {
                 before?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
-                q?: string | null;
+                /**
+                 * @description Only those that a filter lets through: `detector:pii level:high,critical count:>5 since:24h`.
+                 *     One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+                 *     it came, and `interlock-next` where to go on.
+                 * @example level:high,critical
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -4883,6 +5156,12 @@ export interface operations {
             /** @description The groups */
             200: {
                 headers: {
+                    /** @description How many recorded entries the list does not know yet, while they are added after a start */
+                    "interlock-behind"?: number;
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6593,6 +6872,251 @@ export interface operations {
             };
         };
     };
+    list_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name: 1 to 64 letters, digits, `-`, `_` and `.` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "scope": "agent",
+                 *       "of": "*",
+                 *       "period": "day",
+                 *       "limit_usd": "20",
+                 *       "thresholds": [
+                 *         50,
+                 *         80,
+                 *         100
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["BudgetTerms"];
+            };
+        };
+        responses: {
+            /** @description The budget in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"];
+                };
+            };
+            /** @description A field is out of its limits, or there are too many */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It stands in the file that the server was started with */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It holds no more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such budget */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It stands in the file that the server was started with */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_bundle: {
         parameters: {
             query?: never;
@@ -6901,6 +7425,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelBody"][];
                 };
             };
             /** @description No valid key */
@@ -8351,6 +8931,100 @@ export interface operations {
                 };
             };
             /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description The new one holds */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It may not be chosen, or a field is of another form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The old password is wrong, or nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A key has no password, or the request is of another page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The person signs in at a provider and has no password */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There were too many tries */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10189,6 +10863,198 @@ export interface operations {
             };
         };
     };
+    list_sign_in_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The providers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviderBody"][];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OidcRequest"];
+            };
+        };
+        responses: {
+            /** @description Where the browser goes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OidcBody"];
+                };
+            };
+            /** @description A field is missing, unknown or of another form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not come from this server's own page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The provider does not answer as it must */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_sign_in: {
+        parameters: {
+            query?: {
+                /** @description What the sign-in began with */
+                state?: string;
+                /** @description What the provider gives for tokens */
+                code?: string;
+                /** @description Why the provider gives none */
+                error?: string;
+                /** @description Which provider answers (RFC 9207) */
+                iss?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The person is signed in, by a cookie; `location` is a path of this server */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description This browser began no such sign-in, or it is over */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The person is not let in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There were too many tries */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The provider does not answer as it must, or there is too much underway */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: never;
@@ -10897,7 +11763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description One cannot do this to oneself */
+            /** @description One cannot do this to oneself, or the provider's groups say it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11440,26 +12306,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_channels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The channels */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelBody"][];
                 };
             };
         };

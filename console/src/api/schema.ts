@@ -481,6 +481,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the budgets and what is used of them. */
+        get: operations["list_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/budgets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets a budget: a new one, or new terms for the one of that name. What was used in the period stays
+         *     used.
+         */
+        put: operations["set_budget"];
+        post?: never;
+        /** Removes a budget. Should it come back within the period, what was used stays used. */
+        delete: operations["remove_budget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bundle": {
         parameters: {
             query?: never;
@@ -1772,6 +1810,82 @@ export interface components {
             /** @description In a month, UTC: a decimal text; a number is taken as well. */
             month?: string | null;
         };
+        /** @description A budget and what is used of it. */
+        BudgetStanding: {
+            /** @description `block` or `throttle`. */
+            at_limit: string;
+            /**
+             * Format: int64
+             * @description With `throttle`: calls a minute that go on past the limit.
+             */
+            calls_per_minute?: number | null;
+            /** @description Whether it stands in the file that the server was started with, and is changed there. */
+            declared: boolean;
+            /** @description Its name. */
+            id: string;
+            /**
+             * Format: int64
+             * @description The most calls of a period; null: no limit.
+             */
+            limit_calls?: number | null;
+            /** @description The most that a period may cost, in US dollars; null: no limit. */
+            limit_usd?: string | null;
+            /** @description Groups of people that are told. */
+            notify: string[];
+            /** @description Which keys, by id, or agents, by name. */
+            of: string;
+            /** @description `day` or `month`, UTC. */
+            period: string;
+            /**
+             * @description What is used in the period: the fullest purses first, at most 100. A purse is there once it was
+             *     drawn on.
+             */
+            purses: components["schemas"]["PurseBody"][];
+            /** @description `tenant`, `key` or `agent`. */
+            scope: string;
+            /** @description When. */
+            set_at: string;
+            /** @description Who set it. */
+            set_by: string;
+            /** @description The percentages at which people are told. */
+            thresholds: number[];
+        };
+        /** @description The terms of a budget. */
+        BudgetTerms: {
+            /** @description What happens to an action that does not fit; `block` when absent. */
+            at_limit?: string | null;
+            /**
+             * Format: int64
+             * @description With `throttle`: calls a minute that go on past the limit.
+             */
+            calls_per_minute?: number | null;
+            /**
+             * Format: int64
+             * @description The most calls of a period. One of the two limits is needed.
+             */
+            limit_calls?: number | null;
+            /**
+             * @description The most that a period may cost, in US dollars.
+             * @example 20
+             */
+            limit_usd?: string | null;
+            /** @description Groups of people that are told. */
+            notify?: string[];
+            /**
+             * @description Which keys, by id, or agents, by name; `*` stands for any characters and is meant when absent.
+             * @example *
+             */
+            of?: string | null;
+            /** @description What it renews with, UTC; `day` when absent. */
+            period?: string | null;
+            /**
+             * @description Whom it is about: the `tenant` as a whole, or each `key` or `agent` by itself.
+             * @example agent
+             */
+            scope: string;
+            /** @description The percentages at which people are told, rising; 50, 80 and 100 when absent. */
+            thresholds?: number[] | null;
+        };
         /** @description A bundle in force. */
         BundleBody: {
             /** @description The digest of the compiled form, hex. */
@@ -2133,6 +2247,13 @@ export interface components {
             origin: string;
             /** @description Whether it passed. */
             passed: boolean;
+        };
+        /** @description What one agent draws on a purse. */
+        DrawerBody: {
+            /** @description The agent. It may hold what an agent wrote. */
+            agent_id: string;
+            /** @description What it has used, what is in flight included. */
+            used: components["schemas"]["UsedBody"];
         };
         /** @description What somebody changed of the action. */
         EditBody: {
@@ -2756,6 +2877,28 @@ export interface components {
              *     default: allow
              */
             text?: string | null;
+        };
+        /** @description What the tenant, one key or one agent has used of a budget in the period. */
+        PurseBody: {
+            /** @description What all other agents draw. */
+            others: components["schemas"]["UsedBody"];
+            /**
+             * Format: int64
+             * @description What is used of the limit, in percent, rounded down: of money or calls, whichever is more.
+             */
+            percent: number;
+            /** @description When it renews. */
+            renews_at: string;
+            /** @description What is in flight, by its estimate. */
+            reserved: components["schemas"]["UsedBody"];
+            /** @description What is settled. */
+            settled: components["schemas"]["UsedBody"];
+            /** @description When the period began. */
+            since: string;
+            /** @description `tenant`, `key:…` or `agent:…`. It may hold what an agent wrote. */
+            subject: string;
+            /** @description The agents that draw most, at most ten; none where the subject is an agent. */
+            top: components["schemas"]["DrawerBody"][];
         };
         /** @description A reason: the first one decided. */
         ReasonBody: {
@@ -3556,6 +3699,19 @@ export interface components {
              * @example send_email
              */
             tool: string;
+        };
+        /** @description Money and calls. */
+        UsedBody: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * @description US dollars, a decimal text.
+             * @example 12.5
+             */
+            usd: string;
         };
         /** @description A person who may sign in. */
         UserBody: {
@@ -6531,6 +6687,251 @@ export interface operations {
             };
             /** @description There is no record yet */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"][];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name: 1 to 64 letters, digits, `-`, `_` and `.` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "scope": "agent",
+                 *       "of": "*",
+                 *       "period": "day",
+                 *       "limit_usd": "20",
+                 *       "thresholds": [
+                 *         50,
+                 *         80,
+                 *         100
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["BudgetTerms"];
+            };
+        };
+        responses: {
+            /** @description The budget in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"];
+                };
+            };
+            /** @description A field is out of its limits, or there are too many */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It stands in the file that the server was started with */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It holds no more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetStanding"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not administer */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such budget */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It stands in the file that the server was started with */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -536,6 +536,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The channels of the server's people file; they are of one tenant, so that others see none. */
+        get: operations["list_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/check": {
         parameters: {
             query?: never;
@@ -1384,22 +1401,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/channels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_channels"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1591,6 +1592,8 @@ export interface components {
             count: number;
             /** @description The threat vector of the strongest finding. */
             detector: string;
+            /** @description The threat vectors of all findings, the strongest first. */
+            detectors: string[];
             /** @description What its alerts have in common; a mute may name it. */
             fingerprint: string;
             /** @description The first alert. */
@@ -1634,7 +1637,6 @@ export interface components {
              * @description To be sent back with a change.
              */
             version: number;
-            detectors: string[];
         };
         /** @description What to do about a group. */
         AlertGroupChange: {
@@ -1814,6 +1816,36 @@ export interface components {
             vkey: string;
             /** @description Warnings of the compiler. */
             warnings: string[];
+        };
+        /** @description A channel and how it is doing. */
+        ChannelBody: {
+            /** @description When an attempt last failed, since the server started. */
+            failed_at?: string | null;
+            /**
+             * Format: int32
+             * @description Attempts in a row that failed, since the server started.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Messages that were given up within the last seven days.
+             */
+            given_up: number;
+            /** @description `webhook`, `slack`, `email`, `pagerduty` or `teams`. */
+            kind: string;
+            /** @description Why the last failed attempt failed, of those that can be told. */
+            last_error?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description When it last took a message, since the server started. */
+            sent_at?: string | null;
+            /**
+             * Format: int64
+             * @description Messages that it has not taken yet.
+             */
+            waiting: number;
+            /** @description When the oldest of them was made. */
+            waiting_since?: string | null;
         };
         /** @description An action to decide on. Further fields are kept in `metadata`. */
         CheckRequest: {
@@ -3904,19 +3936,6 @@ export interface components {
             /** @description The user who signed in, or whose key it is. */
             user_id?: string | null;
         };
-        ChannelBody: {
-            name: string;
-            kind: string;
-            /** Format: int64 */
-            waiting: number;
-            waiting_since?: string | null;
-            /** Format: int64 */
-            given_up: number;
-            sent_at?: string | null;
-            failed_at?: string | null;
-            last_error?: string | null;
-            failures: number;
-        };
     };
     responses: never;
     parameters: never;
@@ -4857,7 +4876,7 @@ export interface operations {
                 agent_id?: string;
                 /** @description Only of this rule. */
                 rule?: string;
-                /** @description Only of this detector. */
+                /** @description Only those in which this detector found something. */
                 detector?: string;
                 /** @description Only those that this person looks after. */
                 assignee?: string;
@@ -4870,7 +4889,13 @@ export interface operations {
                 before?: string;
                 /** @description How many, 1 to 1000; 100 by default. */
                 limit?: number;
-                q?: string | null;
+                /**
+                 * @description Only those that a filter lets through: `detector:pii level:high,critical count:>5 since:24h`.
+                 *     One request searches for a quarter of a second at most; `interlock-searched-to` says how far
+                 *     it came, and `interlock-next` where to go on.
+                 * @example level:high,critical
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -4881,6 +4906,10 @@ export interface operations {
             /** @description The groups */
             200: {
                 headers: {
+                    /** @description Where the next page begins; give it as `before` */
+                    "interlock-next"?: string;
+                    /** @description How far was looked, when the time of one request was over before the page was full */
+                    "interlock-searched-to"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6897,6 +6926,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key may not read */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many wrong keys came from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is too much underway; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelBody"][];
                 };
             };
             /** @description No valid key */
@@ -11434,26 +11519,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_channels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The channels */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelBody"][];
                 };
             };
         };

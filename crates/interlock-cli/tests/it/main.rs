@@ -11,7 +11,6 @@ mod help;
 mod hook;
 mod kill;
 mod policy;
-mod reach;
 mod reload;
 mod server;
 mod shared;

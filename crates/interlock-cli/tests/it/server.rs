@@ -81,7 +81,7 @@ impl Server {
     }
 }
 
-pub(crate) fn wait(address: SocketAddr) {
+fn wait(address: SocketAddr) {
     let until = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < until, "the server did not come up");

@@ -249,7 +249,7 @@ fn a_range_verifies_by_all_verifiers_and_holds_what_it_says() {
     assert!(page.contains("=ann") && page.contains(&exported.vkey) && !page.contains("<script"));
 
     // A checkpoint from outside, of this log and of one that goes on.
-    let old = text(CHECKPOINT).into();
+    let old = text(CHECKPOINT);
     act(&runtime, "later", "look", 1);
     let new = runtime.journal().checkpoint(TENANT).unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -103,7 +103,7 @@ pub(crate) fn may_reach(url: &str, plain: bool) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };
-    let Some(authority) = uri.authority().map(|a| a.as_str()) else {
+    let Some(authority) = uri.authority().map(ureq::http::uri::Authority::as_str) else {
         return false;
     };
     let scheme = match uri.scheme_str() {

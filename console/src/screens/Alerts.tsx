@@ -82,7 +82,7 @@ function queryOf(view: View) {
 
 async function only(id: string, signal?: AbortSignal): Promise<Page<Group[]>> {
   const { group } = await api.get('/api/alert-groups/{id}', { path: { id }, signal });
-  return { rows: [group], next: null, searchedTo: null };
+  return { rows: [group], next: null, searchedTo: null, behind: 0 };
 }
 
 function Groups({ view, id, tabs }: { view: View; id: string | null; tabs: React.ReactNode }) {

@@ -191,7 +191,7 @@ impl Model {
     fn cross(&mut self, at: usize, refused: bool) {
         let call = self.calls[at].clone();
         for (key, index, taken) in &call.on {
-            if self.index.get(key) != Some(index) && !(refused && !taken) {
+            if self.index.get(key) != Some(index) && (*taken || !refused) {
                 continue;
             }
             let term = terms(call.agent)

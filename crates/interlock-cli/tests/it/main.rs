@@ -11,6 +11,7 @@ mod help;
 mod hook;
 mod kill;
 mod policy;
+mod reach;
 mod reload;
 mod server;
 mod shared;

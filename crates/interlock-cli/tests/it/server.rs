@@ -81,7 +81,7 @@ impl Server {
     }
 }
 
-fn wait(address: SocketAddr) {
+pub(crate) fn wait(address: SocketAddr) {
     let until = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < until, "the server did not come up");

@@ -194,7 +194,7 @@ pub const ALERT_GROUPS: Resource = Resource {
         text("rule", "the rule that decided"),
         text("detector", "a threat vector of what was found"),
         text("tag", "OWASP ASI, MITRE ATLAS or CWE, such as `ASI02*`"),
-        text("kind", "decision, stopped, deep-model or response"),
+        text("kind", "decision, stopped, budget, deep-model or response"),
         text("message", "what happened"),
         text("with", "who looks after it"),
         number("count", "how many alerts"),

@@ -59,17 +59,22 @@ struct Set {
     #[arg(long, default_value = "day", value_parser = ["day", "month"])]
     period: String,
     /// The most that a period may cost, in US dollars.
-    #[arg(long, value_name = "AMOUNT", required_unless_present = "calls")]
+    #[arg(
+        long,
+        value_name = "AMOUNT",
+        required_unless_present = "calls",
+        allow_hyphen_values = true
+    )]
     usd: Option<String>,
     /// The most calls of a period.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
     calls: Option<i64>,
     /// A percentage at which people are told; may be given more than once. 50, 80 and 100 when left
     /// out.
     #[arg(long = "threshold", value_name = "PERCENT")]
     thresholds: Vec<u8>,
     /// Past the limit so many calls a minute go on; all are blocked when left out.
-    #[arg(long, value_name = "CALLS")]
+    #[arg(long, value_name = "CALLS", allow_hyphen_values = true)]
     throttle: Option<i64>,
     /// A group of people that is told; may be given more than once.
     #[arg(long, value_name = "GROUP")]

@@ -167,9 +167,9 @@ fn ledger(used: &[i64]) -> Vec<LedgerReading> {
             subject: Arc::from("agent:\"bot\""),
         },
         verdict: match n % 16 {
-            0 => LedgerVerdict::Exhausted,
-            1 => LedgerVerdict::Throttled,
-            2 => LedgerVerdict::Trickle,
+            13 => LedgerVerdict::Exhausted,
+            14 => LedgerVerdict::Throttled,
+            15 => LedgerVerdict::Trickle,
             _ => LedgerVerdict::Within,
         },
         used: Amount {

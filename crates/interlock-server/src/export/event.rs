@@ -496,6 +496,14 @@ fn identity(kind: Kind, what: &str) -> Option<Meaning> {
                     .success(false),
             );
         }
+        "sign-in-refused" => {
+            return Some(
+                of(Activity::SignIn, "Somebody was not let in", "user")
+                    .severity(Severity::Medium)
+                    .success(false),
+            );
+        }
+        "password-changed" => of(Activity::Update, "A user changed the password", "user"),
         "recovery-code-used" => of(Activity::SignIn, "A recovery code was used", "user"),
         "session-ended" => of(Activity::SignOut, "A session ended", "session"),
         what if what.starts_with("session-begun-") => {
@@ -631,7 +639,14 @@ fn meaning(kind: Kind, body: &Value) -> Meaning {
         Kind::Kill => stop(kind, what),
         Kind::PolicyChange | Kind::ConfigChange => change(kind, what),
         Kind::Budget => {
-            Meaning::new(Activity::Update, kind, what, "Budget changed").about("budget")
+            let (activity, title) = match what {
+                "budget-removed" => (Activity::Delete, "A budget was removed"),
+                _ => (Activity::Update, "A budget was set"),
+            };
+            Meaning::new(activity, kind, what, title)
+                .about("budget")
+                .severity(Severity::Low)
+                .success(true)
         }
         Kind::Breaker => Meaning::new(Activity::Update, kind, what, "Circuit breaker changed")
             .about("circuit breaker")

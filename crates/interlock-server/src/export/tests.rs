@@ -326,8 +326,11 @@ const MEANINGS: &[(&str, Activity, &str)] = &[
     ("session-begun-password", Activity::SignIn, "session"),
     ("session-begun-recovery", Activity::SignIn, "session"),
     ("session-begun-invitation", Activity::SignIn, "session"),
+    ("session-begun-oidc", Activity::SignIn, "session"),
     ("session-ended", Activity::SignOut, "session"),
     ("sign-in-throttled", Activity::SignIn, "user"),
+    ("sign-in-refused", Activity::SignIn, "user"),
+    ("password-changed", Activity::Update, "user"),
     ("recovery-code-used", Activity::SignIn, "user"),
     ("credentials-set", Activity::Update, "user"),
     ("user-added", Activity::Create, "user"),
@@ -335,9 +338,12 @@ const MEANINGS: &[(&str, Activity, &str)] = &[
     ("user-disabled", Activity::Suspend, "user"),
     ("user-enabled", Activity::Resume, "user"),
     ("user-reset", Activity::Update, "user"),
+    ("user-linked", Activity::Update, "user"),
     ("key-made", Activity::Create, "credential"),
     ("key-rotated", Activity::Update, "credential"),
     ("key-revoked", Activity::Delete, "credential"),
+    ("budget-set", Activity::Update, "budget"),
+    ("budget-removed", Activity::Delete, "budget"),
     ("content-read", Activity::Read, "content"),
     ("evidence-of-run", Activity::Read, "content"),
     ("evidence-of-action", Activity::Read, "content"),
@@ -359,7 +365,8 @@ fn every_change_that_is_written_has_a_meaning_of_its_own() {
         let (about, id) = event.object.clone().expect("an object");
         assert_eq!((event.activity, about), (*activity, *object), "{what}");
         assert_eq!(id, if about == "tool" { "refund" } else { "u-1 s-2" });
-        assert_eq!(event.success, Some(*what != "sign-in-throttled"), "{what}");
+        let let_in = !matches!(*what, "sign-in-throttled" | "sign-in-refused");
+        assert_eq!(event.success, Some(let_in), "{what}");
         let sign = match event.activity {
             Activity::SignIn => json!({"uid": "u-1", "name": "ann"}),
             Activity::SignOut => json!({"uid": "u-1"}),
@@ -403,6 +410,9 @@ fn the_list_of_changes_is_that_of_the_code() {
         "change_rollback(",
         ".str(\"what\", \"",
         "let what =",
+        "record(",
+        "put_in_force(",
+        "changed.push(",
     ];
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut left = vec![here.join("src"), here.join("../interlock-runtime/src")];

@@ -106,12 +106,12 @@ fn runs_from_before_they_were_kept_are_counted() {
     let kept = store.runs("t", None, 10).unwrap();
     assert_eq!(kept.len(), 2);
     drop(store);
-    // As the version before left it.
+    // As the version before them left it.
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE run; DROP TABLE run_agent;
-             DELETE FROM migration WHERE version = (SELECT max(version) FROM migration)",
+            "DROP TABLE taken_sign_in; ALTER TABLE app_user DROP COLUMN mapped;
+             DROP TABLE run; DROP TABLE run_agent; DELETE FROM migration WHERE version >= 8",
         )
         .unwrap();
     let store = open(&path).unwrap();

@@ -6,8 +6,8 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use interlock_core::model::{Effect, OutcomeStatus};
 use interlock_core::state::{
-    Amount, BudgetPeriod, CounterKey, Footprint, LEDGER_COUNTERS_MAX, Ledger, LedgerCharge,
-    LedgerVerdict, Limit, OutcomeSummary, RESERVATION_TTL_NS,
+    Amount, BudgetPeriod, CounterKey, Footprint, LEDGER_COUNTERS_KEPT, LEDGER_COUNTERS_MAX, Ledger,
+    LedgerCharge, LedgerVerdict, Limit, OutcomeSummary, RESERVATION_TTL_NS,
 };
 use proptest::prelude::*;
 
@@ -285,7 +285,7 @@ proptest! {
         let mut told: BTreeMap<(CounterKey, i64), Vec<u8>> = BTreeMap::new();
         for op in ops {
             // Who expires is the clock; here it comes by at each step.
-            ledger.expire(now);
+            ledger.expire(now, usize::MAX);
             for at in 0..model.calls.len() {
                 if now - model.calls[at].at >= RESERVATION_TTL_NS {
                     match model.calls[at].stage {
@@ -525,7 +525,14 @@ fn a_flood_of_names_lifts_no_limit_and_touches_no_other_tenant() {
         let term = charge("each", &format!("agent:{agent}"), BudgetPeriod::Day);
         footprint(n as u128, &agent, at, 1, vec![term])
     };
-    for n in 0..LEDGER_COUNTERS_MAX {
+    let full = LEDGER_COUNTERS_MAX - LEDGER_COUNTERS_KEPT;
+    // What never ran takes no place of what does.
+    for n in 0..2 * LEDGER_COUNTERS_MAX {
+        let print = print(n, START);
+        ledger.reserve(&print, START);
+        ledger.conclude(&print, Effect::Block, START);
+    }
+    for n in 0..full {
         let print = print(n, START);
         assert_eq!(
             ledger.reserve(&print, START)[0].verdict,
@@ -533,12 +540,20 @@ fn a_flood_of_names_lifts_no_limit_and_touches_no_other_tenant() {
         );
         ledger.conclude(&print, Effect::Allow, START);
     }
-    let next = print(LEDGER_COUNTERS_MAX, START);
+    let next = print(full, START);
     assert_eq!(
         ledger.reserve(&next, START)[0].verdict,
         LedgerVerdict::Exhausted
     );
     ledger.conclude(&next, Effect::Block, START);
+    // A budget that is set now has room.
+    let term = charge("all", "tenant", BudgetPeriod::Day);
+    let whole = footprint(u128::MAX - 1, "a0", START, 1, vec![term]);
+    assert_eq!(
+        ledger.reserve(&whole, START)[0].verdict,
+        LedgerVerdict::Within
+    );
+    ledger.conclude(&whole, Effect::Block, START);
     // One that is counted goes on being counted, and another tenant has a ledger of its own.
     let again = Footprint {
         id: u128::MAX,
@@ -556,12 +571,30 @@ fn a_flood_of_names_lifts_no_limit_and_touches_no_other_tenant() {
     assert!(ledger.usage("nobody", START).is_empty());
     // Yesterday's give way.
     let later = START + DAY;
-    ledger.expire(later);
+    ledger.expire(later, usize::MAX);
     assert_eq!(
         ledger.reserve(&next, later)[0].verdict,
         LedgerVerdict::Within
     );
     assert_eq!(ledger.usage("t", later).len(), 1);
+}
+
+#[test]
+fn what_was_not_told_in_its_period_is_not_told_as_something_else() {
+    let mut ledger = Ledger::default();
+    let mut term = charge("team", "tenant", BudgetPeriod::Day);
+    term.limit.nano_usd = Some(100);
+    let run = |ledger: &mut Ledger, id: u128, cost: i64, at: i64| {
+        let print = footprint(id, "a", at, cost, vec![term.clone()]);
+        ledger.reserve(&print, at);
+        ledger.conclude(&print, Effect::Allow, at);
+    };
+    run(&mut ledger, 1, 95, START);
+    assert!(!ledger.untold(9).is_empty());
+    run(&mut ledger, 2, 1, START + DAY);
+    assert!(ledger.untold(9).is_empty(), "{:?}", ledger.untold(9));
+    run(&mut ledger, 3, 95, START + DAY);
+    assert!(ledger.untold(9)[0].percent > 0);
 }
 
 #[test]

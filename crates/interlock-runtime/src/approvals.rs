@@ -17,7 +17,7 @@ use interlock_core::approval::{EXCLUDED_MAX, Event, Recheck, Request as Asked, S
 use interlock_core::audit::frame::Kind;
 use interlock_core::engine::Prepared;
 use interlock_core::model::{
-    Action, ActionDigest, Approvers, Decision, Obligation, OutcomeStatus, Principal, Role,
+    Action, ActionDigest, Approvers, Decision, Effect, Obligation, OutcomeStatus, Principal, Role,
     UnixNanos, Value,
 };
 use interlock_core::program::Grant;
@@ -44,6 +44,8 @@ pub const APPROVAL_FIELD: &str = "approval_id";
 pub(crate) struct Found {
     pub(crate) grant: Grant,
     pub(crate) approval: Uuid,
+    /// Under newer policies the action would be refused, so that whom they ask cannot be said.
+    pub(crate) refused: bool,
 }
 
 /// What became of a person's answer.
@@ -94,9 +96,11 @@ impl Runtime {
             )));
         }
         let revision = self.bundle(&principal.tenant).map(|b| b.revision);
+        let mut refused = false;
         if revision != Some(row.approval.request.policy_rev) {
             // The rules that the grant answers may ask other people by now.
             let decision = self.weigh(principal, action, self.now())?;
+            refused = decision.effect == Effect::Block;
             if let Some(Approvers { group, quorum, .. }) = asks_more(&decision, &row) {
                 return Err(RuntimeError::Conflict(format!(
                     "the policies ask {quorum} of group `{group}` since approval `{id}` was given; ask again"
@@ -125,6 +129,7 @@ impl Runtime {
                 approval_id: Arc::from(id.to_string()),
             },
             approval: id,
+            refused,
         }))
     }
 

@@ -556,6 +556,21 @@ impl Runtime {
         };
         if let Some(found) = found {
             let holds = decision.effect.permits();
+            if !holds && momentary(&decision.readings) {
+                // Refused by a budget or a limit that renews: what people gave is there when it does.
+                return Ok(None);
+            }
+            if holds && found.refused {
+                *decision = deny(
+                    std::mem::take(decision),
+                    "approval",
+                    code::GRANT,
+                    "the policies were changed since the approval was given and refused the action a \
+                     moment ago; try again, or ask again"
+                        .to_owned(),
+                );
+                return Ok(None);
+            }
             let fence = Granted::at(found.approval, now).fence;
             if let Err(error) = self.claim(principal, found, loaded, holds, fence, now)
                 && holds
@@ -633,6 +648,12 @@ fn call<F: FnOnce(Result<Checked, RuntimeError>)>(
     if let Some(done) = done {
         done(result);
     }
+}
+
+/// Whether a limit or a budget refuses that has room again later, whatever the policies say.
+fn momentary(readings: &Readings) -> bool {
+    readings.ledger.iter().any(|l| l.verdict.refuses())
+        || readings.limits.iter().any(|l| l.exceeded)
 }
 
 /// The decision, turned into a denial by the system itself.

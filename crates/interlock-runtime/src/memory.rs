@@ -160,7 +160,7 @@ impl Memory {
     /// take those of one agent; what is left waits for the next call.
     pub(crate) fn expire(&self, now: UnixNanos) -> usize {
         if self.charged.load(Ordering::Acquire) {
-            locked(&self.ledger).expire(now);
+            locked(&self.ledger).expire(now, EXPIRE_MAX);
         }
         self.agents
             .iter()

@@ -14,14 +14,14 @@ use interlock_core::audit::frame::Kind;
 use interlock_core::audit::{chain, hex};
 use interlock_core::model::limits::ID_BYTES_MAX;
 use interlock_core::model::reason::code;
-use interlock_core::model::{Effect, OutcomeStatus, Principal, Value};
-use interlock_core::state::Taint;
+use interlock_core::model::{Effect, OutcomeStatus, Principal, UnixNanos, Value};
+use interlock_core::state::{OutcomeSummary, Taint};
 use interlock_store::StoreError;
 use interlock_store::journal::{Appended, JournalError};
 use uuid::Uuid;
 
 use crate::error::RuntimeError;
-use crate::outcome::summary;
+use crate::outcome::{record_time, summary};
 use crate::settled::Settled;
 use crate::{Runtime, rfc3339};
 
@@ -138,6 +138,9 @@ enum Written {
         id: Uuid,
         session: String,
         taint: Taint,
+        outcome: OutcomeSummary,
+        /// The time of the entry, as it is read again at a start.
+        at: UnixNanos,
     },
 }
 
@@ -295,8 +298,15 @@ impl Runtime {
                 id,
                 session,
                 mut taint,
+                outcome,
+                at,
             } => {
                 settled.seq = appended.seq;
+                // As a start does with the entry: a decision of ours may be waiting for it.
+                inner.open.remove(tenant, id);
+                inner
+                    .memory
+                    .settle(tenant, &settled.agent, id.as_u128(), &outcome, at);
                 inner.settled.insert(id, *settled);
                 if taint.untrusted {
                     taint.instructions_seq = i64::try_from(appended.seq).unwrap_or(i64::MAX);
@@ -488,6 +498,10 @@ impl Runtime {
         let said = String::from_utf8(said).map_err(|e| e.to_string())?;
         entry.raw("reported", &said);
         let bytes = entry.finish().map_err(|e| e.to_string())?;
+        let kept: Value = Value::parse(&bytes).map_err(|e| e.to_string())?;
+        let (Some((outcome, _)), Some(at)) = (summary(&kept, 0), record_time(&kept)) else {
+            return Err("the entry of the outcome cannot be read again".into());
+        };
         let settled = Box::new(Settled {
             tenant: tenant.to_owned(),
             agent,
@@ -499,6 +513,8 @@ impl Runtime {
             id,
             session,
             taint,
+            outcome,
+            at,
         };
         Ok(Some((Kind::Outcome, bytes, written)))
     }

@@ -34,6 +34,9 @@ pub const LEDGER_CHARGES_MAX: usize = 64;
 /// Counters of one tenant. Past it those of earlier periods give way, and then what cannot be
 /// counted counts as used up.
 pub const LEDGER_COUNTERS_MAX: usize = 4_096;
+
+/// How many of them are for the tenant and its keys alone.
+pub const LEDGER_COUNTERS_KEPT: usize = 512;
 /// Actions in flight of one tenant. Past it the oldest counts as one whose outcome nobody reported.
 pub const LEDGER_IN_FLIGHT_MAX: usize = 16_384;
 /// Agents that a counter tells apart; what others draw is summed up.
@@ -328,6 +331,14 @@ impl Counter {
         self.settled.plus(self.reserved)
     }
 
+    /// Whether it says no more than one that was never made: what drew on it did not run.
+    fn is_unused(&self) -> bool {
+        self.committed().plus(self.undecided) == Amount::default()
+            && self.trickle.is_empty()
+            && self.crossed == 0
+            && self.told == 0
+    }
+
     /// Takes the terms of a charge in, and begins anew when its period is a later one. A clock that
     /// steps back into yesterday renews nothing.
     fn update(&mut self, index: i64, charge: &LedgerCharge) {
@@ -493,12 +504,19 @@ impl TenantLedger {
 
     /// Whether there is room for a counter.
     fn has_room(&mut self, key: &CounterKey, now: i64) -> bool {
-        if self.counters.len() >= LEDGER_COUNTERS_MAX && !self.counters.contains_key(key) {
+        let full = LEDGER_COUNTERS_MAX - LEDGER_COUNTERS_KEPT;
+        if self.counters.len() >= full && !self.counters.contains_key(key) {
             let untold = &self.untold;
             self.counters.retain(|key, counter| {
-                key.period.index(now) <= counter.index || untold.contains(key)
+                let passed = key.period.index(now) > counter.index || counter.is_unused();
+                !passed || untold.contains(key)
             });
-            return self.counters.len() < LEDGER_COUNTERS_MAX;
+            // Names of agents, of which anybody can invent many, leave room for the others.
+            let most = match key.subject.starts_with("agent:") {
+                true => full,
+                false => LEDGER_COUNTERS_MAX,
+            };
+            return self.counters.len() < most;
         }
         true
     }
@@ -726,15 +744,20 @@ impl TenantLedger {
         }
     }
 
-    fn expire(&mut self, now: i64) {
+    /// Ends at most `max`; answers how many.
+    fn expire(&mut self, now: i64, max: usize) -> usize {
         if self.in_flight.is_empty() {
-            return;
+            return 0;
         }
         let own = self.clock.tick(now);
-        while let Some((at, id)) = self.by_time.first().copied() {
+        let mut ended = 0;
+        while ended < max
+            && let Some((at, id)) = self.by_time.first().copied()
+        {
             if own.saturating_sub(at) < RESERVATION_TTL_NS {
                 break;
             }
+            ended += 1;
             let Some(reservation) = self.remove(id) else {
                 break;
             };
@@ -744,6 +767,7 @@ impl TenantLedger {
                 self.release(&reservation);
             }
         }
+        ended
     }
 }
 
@@ -804,10 +828,12 @@ impl Ledger {
         }
     }
 
-    /// Ends what has been in flight for too long: what was permitted counts as it was charged.
-    pub fn expire(&mut self, now: i64) {
+    /// Ends what has been in flight for too long, `max` at most: what was permitted counts as it was
+    /// charged.
+    pub fn expire(&mut self, now: i64, max: usize) {
+        let mut left = max;
         for ledger in self.tenants.values_mut() {
-            ledger.expire(now);
+            left -= ledger.expire(now, left);
         }
     }
 
@@ -817,6 +843,10 @@ impl Ledger {
         let all = self.tenants.iter().flat_map(|(tenant, ledger)| {
             ledger.untold.iter().filter_map(move |key| {
                 let counter = ledger.counters.get(key)?;
+                if counter.crossed <= counter.told {
+                    // Its period ended, or its limit was raised, before anybody was told.
+                    return None;
+                }
                 Some(Crossing {
                     tenant: tenant.clone(),
                     key: key.clone(),

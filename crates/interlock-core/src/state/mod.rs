@@ -46,9 +46,9 @@ pub use footprint::{Flags, Footprint, FootprintError, LIMITS_MAX, tool_key};
 pub(crate) use footprint::{counter_of, ledger_limit_of, limit_of, write_counter, write_limit};
 pub use hash::StableHash;
 pub use ledger::{
-    Amount, CounterKey, CounterUse, Crossing, DRAWERS_MAX, LEDGER_CHARGES_MAX, LEDGER_COUNTERS_MAX,
-    LEDGER_IN_FLIGHT_MAX, Ledger, LedgerCharge, LedgerReading, LedgerVerdict, Limit,
-    THRESHOLDS_MAX, TRICKLE_MAX, dollars, used_of,
+    Amount, CounterKey, CounterUse, Crossing, DRAWERS_MAX, LEDGER_CHARGES_MAX,
+    LEDGER_COUNTERS_KEPT, LEDGER_COUNTERS_MAX, LEDGER_IN_FLIGHT_MAX, Ledger, LedgerCharge,
+    LedgerReading, LedgerVerdict, Limit, THRESHOLDS_MAX, TRICKLE_MAX, dollars, used_of,
 };
 pub use loops::{LOOP_CALLS_MAX, LOOP_WINDOW_NS};
 pub use rate::{BucketSum, Gcra, SlidingLog};

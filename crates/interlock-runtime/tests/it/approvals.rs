@@ -4,6 +4,7 @@ use std::sync::Barrier;
 
 use interlock_core::approval::State;
 use interlock_core::model::{Effect, OutcomeStatus, Principal, Role, reason::code};
+use interlock_policy::read_budgets;
 use interlock_runtime::{Checked, Runtime};
 use interlock_store::journal::{Body, Kind};
 
@@ -66,6 +67,32 @@ fn an_approved_action_runs_once() {
     assert_eq!(error.code(), "conflict", "{error}");
     let finals = records(&runtime, "approval-final");
     assert_eq!(finals.len(), 1, "{finals:?}");
+    end(runtime);
+}
+
+#[test]
+fn a_budget_that_is_used_up_takes_no_approval_away() {
+    let world = World::policy(ASK);
+    let runtime = world.open();
+    let (_, id) = ask(&runtime, 100);
+    assert_eq!(answer(&runtime, &id, "ann", true), State::Approved);
+    let text = "budgets:\n- {id: all, scope: tenant, limit_calls: 1}\n";
+    let budget = read_budgets(text).expect("a budget").remove(0);
+    runtime.set_budget(TENANT, "ana", &budget).expect("set");
+    let look = r#"{"agent_id":"bot","action_type":"api_call","tool":"look"}"#;
+    let other = expect(&runtime, look, Effect::Allow, code::DEFAULT);
+    for _ in 0..2 {
+        expect(&runtime, &with(100, &id), Effect::Block, code::BUDGET);
+    }
+    runtime
+        .outcome(
+            &Principal::local(),
+            other.id,
+            &outcome(OutcomeStatus::NotRun),
+        )
+        .expect("an outcome");
+    let run = check(&runtime, &with(100, &id));
+    assert_eq!(run.decision.effect, Effect::Allow, "{:?}", codes(&run));
     end(runtime);
 }
 

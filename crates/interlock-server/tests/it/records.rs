@@ -87,6 +87,26 @@ fn each_record_is_judged_by_itself() {
 }
 
 #[test]
+fn an_outcome_that_a_client_brings_settles_what_was_decided_here() {
+    let server = server();
+    let budget = r#"{"scope":"tenant","limit_calls":1}"#;
+    let put = server.call("PUT", "/api/budgets/all", &server.admin, budget);
+    assert_eq!(put.status, 200, "{}", put.text);
+    let check = || {
+        let look = r#"{"agent_id":"bot","action_type":"api_call","tool":"look"}"#;
+        let answer = server.post("/api/check", look);
+        (answer.field("effect"), answer.field("id"))
+    };
+    let (effect, id) = check();
+    assert_eq!((effect.as_str(), check().0.as_str()), ("allow", "block"));
+    until("its row", || rows(&server).iter().any(|row| row.id == id));
+    let said = record(&id, "bot", "outcome").to_string();
+    let said: Value = serde_json::from_str(&said.replace("succeeded", "not_run")).expect("JSON");
+    assert_eq!(counted(&sent(&server, &server.admin, json!([said]))).0, 1);
+    assert_eq!(check().0, "allow");
+}
+
+#[test]
 fn a_store_that_fails_refuses_no_record() {
     let server = server();
     let (first, second) = (id(1), id(2));

@@ -334,7 +334,10 @@ def things(server, reached, signs_in):
     call(server, "PATCH", f"/api/alert-groups/{group['id']}", change)
     reached.append(("PATCH", f"/api/alert-groups/{group['id']}", 200))
     mute = {"agent_id": "nobody", "reason": "for the test", "seconds": 60}
+    budget = {"scope": "agent", "of": "nobody", "limit_calls": 1}
+    call(server, "PUT", "/api/budgets/unused", budget)
     return {
+        "BUDGET_ID": "unused",
         "WHAT_IF_ID": post("/api/what-if", {"name": "team.yaml", "text": "interlock: 1\ndefault: allow\n"})["id"],
         "USER_ID": user["id"],
         "ROTATED_KEY_ID": rotated["id"],

@@ -73,7 +73,7 @@ fn a_connection_that_goes_wrong_is_its_own_end() {
             assert!(is_welcome(&say(data, &[HELLO, &over].concat())));
             // Another version is told which one this is.
             let answer = say(data, b"\x06\0\0\0ilk1\x01\0");
-            assert_eq!(answer, frame(b"\x02\x03\0"));
+            assert_eq!(answer, frame(b"\x02\x04\0"));
         });
         works(&client);
     });
@@ -173,7 +173,7 @@ fn another_user_is_turned_away() {
     // Even where the modes let everybody in, the owner looks who it is.
     open(&socket, 0o666);
     assert_eq!(ask("65534"), "0", "closed without a word");
-    assert_eq!(ask("0"), "46");
+    assert_eq!(ask("0"), "78");
     works(&owner);
 }
 

@@ -3242,6 +3242,12 @@ export interface components {
             allows: string;
             /** @description The three steps before, the last first. */
             before: components["schemas"]["StepBody"][];
+            /**
+             * Format: int64
+             * @description Entries of the record that are not in lists yet, after a start that found many: steps before, and
+             *     `seq`, may be missing until it is 0.
+             */
+            behind: number;
             edit?: components["schemas"]["EditBody"] | null;
             /** @description The groups that are asked by now. */
             groups: string[];

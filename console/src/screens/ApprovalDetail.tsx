@@ -69,9 +69,9 @@ function LastLike({ review }: { review: Review }) {
 function Before({ review }: { review: Review }) {
   return (
     <Panel title="The three steps before">
-      {review.before.length === 0 ? (
-        <p className="empty">It is the first action{review.run_id === '' ? ' of this session' : ' of the run'}.</p>
-      ) : (
+      {review.behind > 0 && <p className="quiet">Newer steps are still being added since the server was started.</p>}
+      {review.before.length === 0 && !(review.behind > 0) && <p className="empty">It is the first action{review.run_id === '' ? ' of this session' : ' of the run'}.</p>}
+      {review.before.length > 0 && (
         <ol className="steps" reversed>
           {review.before.map((a) => (
             <li key={a.id}>

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use interlock_store::ActionFilter;
-use interlock_store::journal::Entry;
+use interlock_store::journal::{Entry, Journal};
 
 use crate::{Runtime, RuntimeError};
 
 /// Entries that a start projects before it is over: some seconds. More are projected beside the
 /// decisions.
 pub(crate) const AT_START_MAX: u64 = 20_000;
+/// Entries of all tenants since the start up to which memory knows what was received meanwhile, so that a
+/// record that comes again is known without its row. Both memories of it keep at least as many.
+const REMEMBERED: u64 = 10_000;
 /// How often the log says how far it is.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -28,8 +30,13 @@ pub(crate) struct Behind {
 struct Progress {
     /// Entries of all tenants that were there at the start and are not projected.
     left: u64,
-    /// By tenant, the number after its last entry that is projected; those that came up since the start.
+    /// By tenant, the first entry that is not projected. A tenant that is new since the start is not here,
+    /// and none of its entries is.
     next: BTreeMap<Arc<str>, u64>,
+    /// By tenant, how many entries there were at the start.
+    at_start: BTreeMap<Arc<str>, u64>,
+    /// The sum of them.
+    entries_at_start: u64,
     told: Option<Instant>,
 }
 
@@ -38,13 +45,22 @@ impl Behind {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many entries are left for later.
-    pub(crate) fn begin(&self, left: u64) {
+    /// These are left for later: of so many entries, by tenant, the first.
+    pub(crate) fn begin(&self, journal: &Journal, left: u64, first: &BTreeMap<Arc<str>, u64>) {
         tracing::warn!(
             entries = left,
             "many entries are not in the lists yet; they are added while decisions go on, and searches say how far they are behind"
         );
         let mut progress = self.progress();
+        for tenant in journal.tenants() {
+            let size = journal.head(&tenant).map_or(0, |head| head.size);
+            let tenant: Arc<str> = tenant.into();
+            // A tenant of which nothing is left is in the rows as a whole.
+            let next = first.get(&tenant).copied().unwrap_or(size);
+            progress.next.insert(Arc::clone(&tenant), next);
+            progress.at_start.insert(tenant, size);
+        }
+        progress.entries_at_start = progress.at_start.values().sum();
         progress.left = left;
         progress.told = Some(Instant::now());
         self.long.store(true, Ordering::SeqCst);
@@ -84,37 +100,45 @@ impl Behind {
 }
 
 impl Runtime {
-    /// Refuses what needs every row of a tenant while some are not made.
-    pub(crate) fn caught_up(&self, tenant: &str) -> Result<(), RuntimeError> {
-        match self.behind(tenant)? {
+    /// Refuses what needs every row of a tenant while a start still makes some.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Behind`] when rows are missing.
+    pub fn listed(&self, tenant: &str) -> Result<(), RuntimeError> {
+        match self.behind(tenant) {
             0 => Ok(()),
             entries => Err(RuntimeError::Behind(entries)),
         }
     }
 
-    /// Entries of a tenant that are recorded and that lists and searches do not know yet. 0 but after a
-    /// start that found many of them: what is recorded is listed a moment later.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn behind(&self, tenant: &str) -> Result<u64, RuntimeError> {
+    /// Refuses what needs the rows of what a tenant had at the start, and remembers what came since,
+    /// while some of those are not made: one tenant's backlog holds up no other tenant.
+    pub(crate) fn caught_up(&self, tenant: &str) -> Result<(), RuntimeError> {
         let behind = &self.inner.behind;
         if !behind.is_long() {
-            return Ok(0);
+            return Ok(());
         }
-        let known = behind.progress().next.get(tenant).copied();
-        let next = match known {
-            Some(next) => next,
-            // None of its entries came up: its newest row says at least how far it is.
-            None => {
-                let newest = self
-                    .inner
-                    .store
-                    .actions(tenant, &ActionFilter::default(), 1)?;
-                newest.first().map_or(0, |row| row.seq + 1)
-            }
+        let old = {
+            let progress = behind.progress();
+            let since = self.inner.journal.entries();
+            let since = since.saturating_sub(progress.entries_at_start);
+            let size = progress.at_start.get(tenant).copied().unwrap_or(0);
+            let next = progress.next.get(tenant).copied().unwrap_or(0);
+            since > REMEMBERED || next < size
         };
+        if old { self.listed(tenant) } else { Ok(()) }
+    }
+
+    /// Entries of a tenant that are recorded and that lists and searches do not know yet. 0 but after a
+    /// start that found many of them: what is recorded is listed a moment later.
+    #[must_use]
+    pub fn behind(&self, tenant: &str) -> u64 {
+        let behind = &self.inner.behind;
+        if !behind.is_long() {
+            return 0;
+        }
+        let next = behind.progress().next.get(tenant).copied().unwrap_or(0);
         let size = self.inner.journal.head(tenant).map_or(0, |head| head.size);
-        Ok(size.saturating_sub(next))
+        size.saturating_sub(next)
     }
 }

@@ -1,6 +1,7 @@
 //! The projection: rows for people, made from the journal, and what they show of contents from the
 //! vault, so that they can be thrown away and made again.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -96,9 +97,13 @@ impl Projector {
             return Ok(());
         }
         let (mut left, mut result) = (0, Ok(()));
+        let mut first = BTreeMap::new();
         self.journal
             .for_each(self.position()?, &mut |tenant, entry| {
                 left += 1;
+                if !first.contains_key(tenant) {
+                    first.insert(Arc::from(tenant), entry.seq);
+                }
                 result = crate::approvals::follow(&*self.store, &self.deciding, tenant, entry);
                 match &result {
                     Ok(()) => ControlFlow::Continue(()),
@@ -107,7 +112,7 @@ impl Projector {
             })
             .map_err(|e| ProjectError::Journal(e.to_string()))?;
         result?;
-        self.behind.begin(left);
+        self.behind.begin(&self.journal, left, &first);
         Ok(())
     }
 

@@ -383,7 +383,7 @@ impl Runtime {
         }
         if !before.in_force() {
             // The newest alert must be known, from which on there are responses.
-            self.caught_up(tenant)?;
+            self.listed(tenant)?;
         }
         let rules = ResponseRules {
             version: rules.version + 1,
@@ -464,7 +464,13 @@ impl Runtime {
         now: UnixNanos,
     ) -> Result<usize, RuntimeError> {
         // The rows say what has begun and ended; what is on record by now must be in them.
-        if self.inner.behind.is_long() || !self.projected(PATIENCE)? {
+        // While a backlog is projected, only of a tenant whose own entries are all in them.
+        let known = if self.inner.behind.is_long() {
+            self.listed(tenant).is_ok()
+        } else {
+            self.projected(PATIENCE)?
+        };
+        if !known {
             return Ok(0);
         }
         let store = &self.inner.store;

@@ -301,6 +301,12 @@ fn shown(approval: &Value) -> String {
     part("Findings", &detail["findings"]);
     part("Facts", &detail["facts"]);
     part("Steps before, the last first", &approval["before"]);
+    if approval["behind"].as_u64().unwrap_or(0) > 0 {
+        part(
+            "Steps may be missing",
+            &json!("newer steps are still being added since the server was started"),
+        );
+    }
     part("Answers", &approval["votes"]);
     part(
         "Hash of what the next person agrees to",

@@ -135,6 +135,10 @@ impl Runtime {
         let seq = loop {
             match self.inner.store.action(tenant, id) {
                 Ok(action) => break action.seq,
+                Err(error) if error.is_not_found() && self.inner.behind.is_long() => {
+                    self.listed(tenant)?;
+                    return Err(not_found(error, "decision of this approval"));
+                }
                 Err(error) if error.is_not_found() && std::time::Instant::now() < until => {
                     // A person is rarely this quick.
                     self.inner.projector.wake();

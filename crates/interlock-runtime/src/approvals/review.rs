@@ -38,6 +38,9 @@ pub struct Review {
     pub seq: Option<u64>,
     /// What the same run, or else session, did before, the last first.
     pub before: Vec<ActionRow>,
+    /// Entries of the tenant that are not in lists yet, so that steps before may be missing: see
+    /// [`Runtime::behind`].
+    pub behind: u64,
     /// How the arguments were changed, masked.
     pub edit: Option<ShownEdit>,
     /// The groups that are asked by now.
@@ -198,6 +201,8 @@ impl Runtime {
         let tenant = &*principal.tenant;
         let row = self.settled_approval(principal, id)?;
         let store = &self.inner.store;
+        // Before the rows are read: what comes meanwhile is told of once more than needed.
+        let behind = self.behind(tenant);
         let seq = match store.action(tenant, id) {
             Ok(action) => Some(action.seq),
             Err(error) if error.is_not_found() => None,
@@ -228,6 +233,7 @@ impl Runtime {
         Ok(Review {
             seq,
             before,
+            behind,
             edit,
             groups: people.asked(&row.asked.group, asked),
             allows: allows(&row),

@@ -17,7 +17,7 @@ use super::error::GateError;
 use super::link::{Link, Lost};
 use super::message::{
     ApprovalRequest, CheckRequest, MESSAGE_BYTES_MAX, OutcomeRequest, Owner, OwnerKind,
-    PauseRequest, PolicyEpoch, Request, Response, settings,
+    PauseRequest, PolicyEpoch, Request, Response, budgets, settings,
 };
 use super::model::action_json;
 use super::socket::{Socket, policy};
@@ -596,6 +596,20 @@ impl Gate {
         settings(&options.policies, options.durability, options.content)
     }
 
+    /// Refuses an owner with other budgets than those of the file that this process was started with:
+    /// a limit that somebody wrote down must hold. Without a file the owner's hold.
+    fn same_budgets(&self, owner: &Owner) -> Result<(), GateError> {
+        match &self.0.options.runtime.budgets {
+            Some(of_file) if budgets(of_file.iter()) != owner.budgets => {
+                Err(self.refused(format!(
+                    "the owner, process {}, was started without this file of budgets or with another one, and the budgets of the owner hold for all: start it with the same file, or this process without one",
+                    owner.process
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Connects to the owner, or becomes it, whichever comes first.
     fn find(&self, seen: &Seat, attempt: &mut Attempt) -> Result<Role, GateError> {
         let may_own = seen.successor;
@@ -611,7 +625,10 @@ impl Gate {
                 Link::connect(&options.data, &seen.names, attempt.deadline)
             };
             match found {
-                Ok(link) => return Ok(Role::Client(link)),
+                Ok(link) => {
+                    self.same_budgets(link.owner())?;
+                    return Ok(Role::Client(link));
+                }
                 Err(Lost::Refused(why)) => return Err(self.refused(why)),
                 Err(_) if !may_own => {
                     attempt.why = "the owner is gone, and this process was started with other policies, durability or content mode, so it does not take over";

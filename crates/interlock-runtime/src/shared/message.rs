@@ -11,7 +11,7 @@
 //! Every message is a frame: its length (u32, little endian, 1 to 512 KiB), then its bytes.
 
 use interlock_core::model::{ActionError, Outcome, Principal};
-use interlock_policy::Source;
+use interlock_policy::{Budget, Source};
 use interlock_store::ApprovalRow;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of the first message of each side.
 pub(crate) const GREETING_BYTES_MAX: usize = 1_024;
 /// The version of everything below; another one is refused in the greeting.
-pub(crate) const VERSION: u16 = 3;
+pub(crate) const VERSION: u16 = 4;
 
 /// The first message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,13 +71,17 @@ pub struct Owner {
     /// A digest of what it was started with: policies below the tenants' own, durability, content
     /// mode. Only a process that was started with the same takes over from it.
     pub settings: [u8; 32],
+    /// A digest of the budgets of a file that are in force there. A process that was started with a file
+    /// of others does not become its client; one without a file takes these.
+    pub budgets: [u8; 32],
 }
 
 structure!(Owner {
     process,
     epoch,
     kind,
-    settings
+    settings,
+    budgets
 });
 
 /// The owner's answer to [`Hello`].
@@ -107,6 +111,17 @@ pub(crate) fn settings(base: &[Source], durability: Durability, content: Content
         }
         hash.update([source.layer.map_or(0, |layer| layer as u8 + 1)]);
     }
+    hash.finalize().into()
+}
+
+/// The digest of the budgets of a file, in whatever order they stand.
+pub(crate) fn budgets<'a>(of_file: impl Iterator<Item = &'a Budget>) -> [u8; 32] {
+    let mut all: Vec<&Budget> = of_file.collect();
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut hash = Sha256::new();
+    hash.update(b"interlock/budgets/1\0");
+    // Plain data with text keys: it can be written.
+    hash.update(serde_json::to_vec(&all).unwrap_or_default());
     hash.finalize().into()
 }
 

@@ -39,4 +39,13 @@ impl Runtime {
             message::settings(base, self.inner.journal.durability(), self.inner.content)
         })
     }
+    /// A digest of the budgets of a file that are in force; see [`Owner::budgets`].
+    pub(crate) fn budgets_digest(&self) -> [u8; 32] {
+        let rows = self.budgets(crate::DEFAULT_TENANT);
+        message::budgets(
+            rows.iter()
+                .filter(|row| row.declared)
+                .map(|row| &row.budget),
+        )
+    }
 }

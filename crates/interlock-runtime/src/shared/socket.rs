@@ -115,6 +115,7 @@ impl Socket {
             epoch: runtime.journal().epoch(),
             kind,
             settings: runtime.settings_digest(),
+            budgets: runtime.budgets_digest(),
         };
         let shared = Arc::new(Shared {
             runtime: runtime.clone(),
@@ -334,11 +335,13 @@ fn note(broken: &Broken) {
 }
 
 impl Shared {
-    /// The owner with the settings of now: policies may have been loaded anew.
+    /// The owner with the settings and budgets of now: policies may have been loaded anew.
     fn current(&self) -> Owner {
         let settings = self.runtime.settings_digest();
+        let budgets = self.runtime.budgets_digest();
         let mut owner = locked(&self.owner);
         owner.settings = settings;
+        owner.budgets = budgets;
         owner.clone()
     }
 

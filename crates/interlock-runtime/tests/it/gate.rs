@@ -523,3 +523,52 @@ fn any_process_can_pause_an_agent() {
     let error = client.pause_agent("made-up", "a test", "new").unwrap_err();
     assert_eq!(error.code(), "not-found", "{error}");
 }
+
+/// A limit that somebody wrote down holds, or whoever counts on it learns that it does not.
+#[test]
+fn budgets_of_a_file_are_those_of_the_owner() {
+    const CALLS: &str = "budgets:\n  - { id: calls, scope: tenant, limit_calls: 2 }\n";
+    const MORE: &str = "budgets:\n  - { id: calls, scope: tenant, limit_calls: 9 }\n";
+    let directory = tempfile::tempdir().unwrap();
+    let with = |text: Option<&str>| {
+        let mut options = options(directory.path(), ALLOW);
+        options.runtime.budgets = text.map(|text| {
+            let file = directory.path().join("budgets.yaml");
+            std::fs::write(&file, text).unwrap();
+            interlock_policy::load_budgets(&file).unwrap()
+        });
+        Gate::open(options)
+    };
+    let refused = |text| {
+        let error = with(Some(text)).unwrap_err();
+        assert!(
+            matches!(&error, GateError::Refused { why, .. } if why.contains("file of budgets")),
+            "{error}"
+        );
+    };
+    let owner = with(None).unwrap();
+    refused(CALLS);
+    owner.close();
+
+    let owner = with(Some(CALLS)).unwrap();
+    refused(MORE);
+    let (same, without) = (with(Some(CALLS)).unwrap(), with(None).unwrap());
+    for gate in [&same, &without] {
+        assert!(matches!(gate.place(), Place::Client(_)));
+    }
+    let ask = |gate: &Gate| {
+        let asked = r#"{"agent_id":"a","action_type":"x"}"#;
+        check(gate, asked).unwrap().decision.effect
+    };
+    // The three share the two calls.
+    let effects = [&same, &without, &owner].map(ask);
+    assert_eq!(effects, [Effect::Allow, Effect::Allow, Effect::Block]);
+    drop(same);
+    // Who takes over without a file keeps what is in force, and it is still that of the file.
+    owner.close();
+    assert_eq!(ask(&without), Effect::Block);
+    assert!(matches!(without.place(), Place::Owner(_)));
+    let again = with(Some(CALLS)).unwrap();
+    assert_eq!(ask(&again), Effect::Block);
+    refused(MORE);
+}

@@ -1,12 +1,12 @@
 //! Rows are made from the journal, and can be made again.
 
 use interlock_core::model::{OutcomeStatus, Principal};
-use interlock_runtime::{ResponseRules, Runtime};
+use interlock_runtime::{CheckOptions, Received, ResponseRules, Runtime, SentRecord};
 use interlock_store::{
     ActionFilter, ActionRow, Alert, ProjectionStore as _, SqliteOptions, SqliteStore,
 };
 
-use crate::world::{SECOND, TENANT, World, check, end, outcome};
+use crate::world::{SECOND, TENANT, World, action, check, end, outcome};
 
 fn rows(runtime: &Runtime) -> (Vec<ActionRow>, Vec<Alert>) {
     let store = runtime.store();
@@ -99,17 +99,17 @@ fn rows_appear_and_can_be_made_again() {
 }
 
 /// Takes the rows away, as a new version of them does.
-fn lose_rows(world: &World) {
+pub(crate) fn lose_rows(world: &World) {
     let path = world.dir.path().join("interlock.db");
     let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a store");
     store.reset_projection().expect("no rows");
 }
 
-fn caught_up(runtime: &Runtime) {
+pub(crate) fn caught_up(runtime: &Runtime) {
     let patience = std::time::Duration::from_secs(60);
     assert!(runtime.projected(patience).expect("a position"));
     let deadline = std::time::Instant::now() + patience;
-    while runtime.behind(TENANT).expect("a number") > 0 {
+    while runtime.behind(TENANT) > 0 {
         assert!(std::time::Instant::now() < deadline);
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
@@ -144,11 +144,11 @@ fn a_long_backlog_is_added_beside_the_decisions() {
     let locked = || other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let runtime = world.try_open_then(locked).expect("it opens");
     let size = |runtime: &Runtime| runtime.journal().head(TENANT).expect("a log").size;
-    assert_eq!(runtime.behind(TENANT).expect("a number"), size(&runtime));
-    assert_eq!(runtime.behind("nobody").expect("a number"), 0);
+    assert_eq!(runtime.behind(TENANT), size(&runtime));
+    assert_eq!(runtime.behind("nobody"), 0);
     let read = r#"{"agent_id":"bot","action_type":"file_read","resource":"/srv/docs/a.md"}"#;
     check(&runtime, read);
-    assert_eq!(runtime.behind(TENANT).expect("a number"), size(&runtime));
+    assert_eq!(runtime.behind(TENANT), size(&runtime));
     // What was taken before is known by its row, and so is the newest alert.
     let error = runtime
         .receive(&Principal::local(), "key", "log", &[])
@@ -173,7 +173,86 @@ fn a_long_backlog_is_added_beside_the_decisions() {
     end(world.open());
     world.backlog = None;
     let runtime = world.open();
-    assert_eq!(runtime.behind(TENANT).expect("a number"), 0);
+    assert_eq!(runtime.behind(TENANT), 0);
     assert_eq!(rows(&runtime), after);
+    end(runtime);
+}
+
+/// The backlog of one tenant holds up nobody else, whatever the last entry of the others is.
+#[test]
+fn the_backlog_of_one_tenant_is_that_of_no_other() {
+    const OTHER: &str = "acme";
+    let mut world = World::new();
+    let other = Principal {
+        tenant: OTHER.into(),
+        ..Principal::local()
+    };
+    let read = r#"{"agent_id":"bot","action_type":"file_read","resource":"/srv/docs/a.md"}"#;
+    let asks = |runtime: &Runtime| {
+        runtime
+            .check(&other, action(read), &CheckOptions::default())
+            .expect("a decision")
+    };
+    let sent = |n: u64| {
+        let id = format!("0190f3b0-0000-7000-8000-0000000000{n:02x}");
+        SentRecord {
+            seq: n,
+            kind: "decision".to_owned(),
+            body: format!(
+                r#"{{"v":1,"ts":"2026-11-21T00:00:00Z","kind":"decision","id":"{id}","agent":"bot","session":"","type":"api_call","tool":"t","effect":"allow","decided":"allow","risk":7,"program":"00","reasons":[]}}"#
+            ),
+        }
+    };
+    let receive = |runtime: &Runtime, n: u64| -> Received {
+        runtime
+            .receive(&other, "key", "log", &[sent(n)])
+            .expect("it knows what it took")
+    };
+    let runtime = world.open();
+    runtime.open_tenant(OTHER).expect("a tenant");
+    assert_eq!(receive(&runtime, 1).known, 0);
+    let done = asks(&runtime);
+    runtime
+        .outcome(&other, done.id, &outcome(OutcomeStatus::Succeeded))
+        .expect("an outcome");
+    assert!(
+        runtime
+            .projected(std::time::Duration::from_secs(60))
+            .expect("a position")
+    );
+    let path = world.dir.path().join("interlock.db");
+    let rows = || SqliteStore::open(&path, SqliteOptions::default()).expect("a store");
+    let reached = rows()
+        .projection_position()
+        .expect("it reads")
+        .expect("a position");
+    check(&runtime, read);
+    caught_up(&runtime);
+    end(runtime);
+
+    // As if the start had made the rows until there.
+    rows()
+        .apply_batch(&mut |tx| tx.position(&reached))
+        .expect("a position");
+    world.backlog = Some(0);
+    let blocker = rusqlite::Connection::open(&path).expect("the file");
+    let locked = || blocker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let runtime = world.try_open_then(locked).expect("it opens");
+    runtime.open_tenant(OTHER).expect("a tenant");
+    assert!(runtime.behind(TENANT) > 0);
+    assert_eq!(runtime.behind(OTHER), 0);
+    // What it took before is known by its row, what it takes now without one.
+    assert_eq!(receive(&runtime, 1).known, 1);
+    assert_eq!(receive(&runtime, 2).known, 0);
+    assert_eq!(receive(&runtime, 2).known, 1);
+    // What is new is not in the lists, and they say so.
+    assert_eq!(runtime.behind(OTHER), 1);
+    let error = runtime
+        .receive(&Principal::local(), "key", "log", &[])
+        .expect_err("it cannot know");
+    assert_eq!(error.code(), "lists.behind");
+    blocker.execute_batch("ROLLBACK").expect("no lock");
+    caught_up(&runtime);
+    assert_eq!(runtime.behind(OTHER), 0);
     end(runtime);
 }

@@ -7,6 +7,7 @@ use interlock_runtime::{
     Answer, ArgumentRule, Change, Edit, Group, People, Runtime, RuntimeError, Say, SessionGrant,
 };
 
+use crate::projection::{caught_up, lose_rows};
 use crate::world::{
     HOUR, MINUTE, TENANT, World, check, end, expect, outcome, principal, records, try_check,
 };
@@ -647,4 +648,45 @@ fn an_edit_follows_its_record_after_a_crash() {
 
 fn rusqlite_open(world: &World) -> rusqlite::Connection {
     rusqlite::Connection::open(world.dir.path().join("interlock.db")).expect("a database")
+}
+
+/// After a start that has many rows to make, what is missing is said, and nothing waits for it in vain.
+#[test]
+fn a_review_says_what_it_misses_while_rows_are_made() {
+    let mut world = World::policy(ASK);
+    let runtime = world.open();
+    check(&runtime, &refund("lookup", 1, ""));
+    let id = ask(&runtime, "refund", 900);
+    caught_up(&runtime);
+    end(runtime);
+    lose_rows(&world);
+    world.backlog = Some(0);
+    // Rows cannot be written for now.
+    let path = world.dir.path().join("interlock.db");
+    let blocker = rusqlite::Connection::open(path).expect("the file");
+    let locked = || blocker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let runtime = world.try_open_then(locked).expect("it opens");
+    let person = principal(Role::Approver, None);
+    let review = runtime.review(&person, &id).expect("a review");
+    assert!(review.behind > 0 && review.before.is_empty(), "{review:?}");
+    assert_eq!(review.behind, runtime.behind(TENANT));
+    // There is such a decision: it is not said that there is none.
+    let edit = amount(90);
+    for error in [
+        answer(&runtime, &id, "ann", Say::Edit(&edit)).expect_err("it cannot be read"),
+        runtime
+            .preview_edit(&person, &id, &edit)
+            .expect_err("it cannot be read"),
+        runtime.listed(TENANT).expect_err("it is not"),
+    ] {
+        assert_eq!(error.code(), "lists.behind", "{error}");
+    }
+    blocker.execute_batch("ROLLBACK").expect("no lock");
+    caught_up(&runtime);
+    let review = runtime.review(&person, &id).expect("a review");
+    assert_eq!((review.behind, review.before.len()), (0, 1));
+    let state = answer(&runtime, &id, "ann", Say::Edit(&edit)).expect("an answer");
+    assert_eq!(state, State::ApprovedEdited);
+    runtime.listed(TENANT).expect("it is");
+    end(runtime);
 }

@@ -10,7 +10,7 @@ use interlock_runtime::{CONNECTIONS_MAX, CheckOptions, Gate};
 
 use crate::gate::{ALLOW, options};
 
-const HELLO: &[u8] = b"\x06\0\0\0ilk1\x03\0";
+const HELLO: &[u8] = b"\x06\0\0\0ilk1\x04\0";
 
 fn connect(data: &Path) -> UnixStream {
     let stream = UnixStream::connect(data.join("interlock.sock")).unwrap();
@@ -73,7 +73,7 @@ fn a_connection_that_goes_wrong_is_its_own_end() {
             assert!(is_welcome(&say(data, &[HELLO, &over].concat())));
             // Another version is told which one this is.
             let answer = say(data, b"\x06\0\0\0ilk1\x01\0");
-            assert_eq!(answer, frame(b"\x02\x03\0"));
+            assert_eq!(answer, frame(b"\x02\x04\0"));
         });
         works(&client);
     });
@@ -92,9 +92,9 @@ fn say_nothing(data: &Path) -> Vec<u8> {
     answer
 }
 
-/// A greeting and nothing after it: tag 0, process, epoch, kind, settings.
+/// A greeting and nothing after it: tag 0, process, epoch, kind, settings, budgets.
 fn is_welcome(answer: &[u8]) -> bool {
-    answer.len() == 4 + 1 + 4 + 4 + 1 + 32 && answer[4] == 0
+    answer.len() == 4 + 1 + 4 + 4 + 1 + 32 + 32 && answer[4] == 0
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn another_user_is_turned_away() {
     let script = r#"use Socket; $| = 1; $SIG{PIPE} = 'IGNORE'; alarm 10;
         socket(S, AF_UNIX, SOCK_STREAM, 0) or die;
         if (!connect(S, sockaddr_un($ARGV[0]))) { print $!{EACCES} ? "denied" : "gone"; exit }
-        syswrite(S, "\x06\0\0\0ilk1\x03\0");
+        syswrite(S, "\x06\0\0\0ilk1\x04\0");
         print sysread(S, $answer, 4096) // 0;"#;
     let ask_at = |socket: &Path, user: &str| {
         let output = std::process::Command::new("setpriv")
@@ -173,7 +173,7 @@ fn another_user_is_turned_away() {
     // Even where the modes let everybody in, the owner looks who it is.
     open(&socket, 0o666);
     assert_eq!(ask("65534"), "0", "closed without a word");
-    assert_eq!(ask("0"), "46");
+    assert_eq!(ask("0"), "78");
     works(&owner);
 }
 

@@ -275,7 +275,7 @@ pub async fn list(
     let (found, behind) = app
         .blocking(move |runtime| {
             let store = runtime.store();
-            let behind = runtime.behind(caller.tenant())?;
+            let behind = runtime.behind(caller.tenant());
             if terms.terms.is_empty() {
                 let rows = store.actions(caller.tenant(), &filter, limit)?;
                 let full = rows.len() == limit;

@@ -64,6 +64,9 @@ pub struct ReviewBody {
     pub seq: Option<u64>,
     /// The three steps before, the last first.
     pub before: Vec<StepBody>,
+    /// Entries of the record that are not in lists yet, after a start that found many: steps before, and
+    /// `seq`, may be missing until it is 0.
+    pub behind: u64,
     /// What somebody changed.
     pub edit: Option<EditBody>,
 }
@@ -94,6 +97,7 @@ pub async fn get(
         groups: review.groups,
         allows: review.allows,
         seq: review.seq,
+        behind: review.behind,
         before: review
             .before
             .into_iter()

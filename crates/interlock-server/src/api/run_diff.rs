@@ -162,6 +162,7 @@ fn line(
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 403, description = "The key may not read", body = ErrorBody),
         (status = 404, description = "No such run", body = ErrorBody),
+        (status = 503, description = "Steps may be missing: entries are still being added to the lists since the server was started", body = ErrorBody),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -174,7 +175,10 @@ pub async fn get(
     let Query(query) =
         query.map_err(|e| ApiError::field("query", "field.invalid", e.body_text()))?;
     let body = app
-        .blocking(move |runtime| Ok(answer(runtime, caller.tenant(), &query)?))
+        .blocking(move |runtime| {
+            runtime.listed(caller.tenant())?;
+            Ok(answer(runtime, caller.tenant(), &query)?)
+        })
         .await?;
     Ok(Json(body))
 }

@@ -32,6 +32,9 @@ pub struct StatsBody {
     pub approvals_pending: u64,
     /// Policies in force.
     pub policies_enabled: u64,
+    /// Entries of the record that the sums over actions and alerts do not have yet, after a start that
+    /// found many; 0 otherwise.
+    pub behind: u64,
     /// Microseconds within which half of the decisions of this server, of every tenant, were taken since
     /// it started: the upper bound of a class. Absent without decisions, and beyond the largest class.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,8 +62,11 @@ pub struct StatsBody {
 )]
 pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<StatsBody>> {
     caller.require(Permission::Read)?;
-    let stats = app
-        .blocking(move |runtime| Ok(runtime.store().stats(caller.tenant())?))
+    let (stats, behind) = app
+        .blocking(move |runtime| {
+            let behind = runtime.behind(caller.tenant());
+            Ok((runtime.store().stats(caller.tenant())?, behind))
+        })
         .await?;
     let stale = app.runtime().stale_policy();
     let times = app.runtime().stats();
@@ -78,6 +84,7 @@ pub async fn get(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stats
         alerts_open: stats.alerts_open,
         approvals_pending: stats.approvals_pending,
         policies_enabled: stats.policies_enabled,
+        behind,
         policy_stale_since: stale.as_ref().map(|s| super::time(s.since)),
         policy_problem: stale.map(|s| s.problem),
     }))

@@ -31,6 +31,8 @@ impl Health {
                 seen.sent_at = Some(now);
                 seen.failures = 0;
             }
+            // It says nothing of the channel.
+            Sent::Skipped => {}
             Sent::Later(error, _) | Sent::Never(error) => {
                 seen.failed = Some((now, error.clone()));
                 seen.failures = seen.failures.saturating_add(1);

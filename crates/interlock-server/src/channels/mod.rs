@@ -49,6 +49,8 @@ const KEPT_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
 pub(crate) enum Sent {
     /// The channel took it.
     Yes,
+    /// There was nothing to send any more: the channel was not asked.
+    Skipped,
     /// Not now; after so many seconds at the earliest, where the channel says so.
     Later(String, Option<u64>),
     /// Never.
@@ -480,8 +482,8 @@ fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> 
         let told = &delivery.message;
         // Disabled since the delivery was made.
         if runtime.people().is_disabled(&told.tenant, &told.person) {
-            let sent = Sent::Never(format!("`{}` is disabled", told.person));
-            if !carrier.keep(delivery, sent, now) {
+            let attempt = Attempt::Dead(format!("`{}` is disabled", told.person));
+            if !carrier.store(delivery, &attempt) {
                 return;
             }
             continue;
@@ -493,7 +495,7 @@ fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> 
                     group: &group,
                     now,
                 })),
-                Err(error) if error.is_not_found() => Sent::Yes,
+                Err(error) if error.is_not_found() => Sent::Skipped,
                 Err(error) => Sent::Later(error.to_string(), None),
             };
             if !carrier.keep(delivery, sent, now) {
@@ -508,7 +510,7 @@ fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> 
                     && row.approval.state != State::Pending
                     && !matches!(config.channels.get(channel), Some(Channel::Webhook(_))) =>
             {
-                Sent::Yes
+                Sent::Skipped
             }
             Ok(row) => {
                 let escalations = row.approval.escalations(now);
@@ -519,7 +521,7 @@ fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> 
                     now,
                 }))
             }
-            Err(error) if error.is_not_found() => Sent::Yes,
+            Err(error) if error.is_not_found() => Sent::Skipped,
             Err(error) => Sent::Later(error.to_string(), None),
         };
         if !carrier.keep(delivery, sent, now) {
@@ -531,17 +533,22 @@ fn carry(carrier: &Carrier<'_>, config: &Config, send: &dyn Fn(&Carried<'_>) -> 
 impl Carrier<'_> {
     /// Keeps what became of one attempt; whether it could.
     fn keep(&self, delivery: &Delivery, sent: Sent, now: UnixNanos) -> bool {
-        let (channel, seq) = (self.channel, delivery.seq);
-        self.health.note(channel, &sent, now);
+        self.health.note(self.channel, &sent, now);
         let attempt = match sent {
-            Sent::Yes => Attempt::Sent,
+            Sent::Yes | Sent::Skipped => Attempt::Sent,
             Sent::Never(error) => Attempt::Dead(error),
             Sent::Later(error, wait) => match retry::next(delivery.attempts, wait, now) {
                 Some(at) => Attempt::Again(at, error),
                 None => Attempt::Dead(error),
             },
         };
-        match &attempt {
+        self.store(delivery, &attempt)
+    }
+
+    /// Stores what became of one attempt; whether it could.
+    fn store(&self, delivery: &Delivery, attempt: &Attempt) -> bool {
+        let (channel, seq) = (self.channel, delivery.seq);
+        match attempt {
             Attempt::Sent => {}
             Attempt::Again(_, error) => {
                 tracing::warn!(error, channel, seq, "a message is tried again");
@@ -555,7 +562,7 @@ impl Carrier<'_> {
                 );
             }
         }
-        if let Err(error) = self.runtime.store().delivery_tried(seq, &attempt) {
+        if let Err(error) = self.runtime.store().delivery_tried(seq, attempt) {
             tracing::error!(%error, channel, "what became of a message was not kept; it may come twice");
             return false;
         }

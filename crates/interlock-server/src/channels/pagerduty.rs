@@ -150,7 +150,7 @@ impl Sender {
         let asked = &row.asked;
         let topic = message.delivery.message.topic.as_str();
         let Some(action) = approval_action(topic, row.approval.state) else {
-            return Sent::Yes;
+            return Sent::Skipped;
         };
         let agent = capped(&asked.agent_id, NAME_CHARACTERS);
         let kind = capped(&asked.action_type, NAME_CHARACTERS);
@@ -192,7 +192,7 @@ impl Sender {
         } = message;
         let topic = delivery.message.topic.as_str();
         let Some(action) = group_action(topic, group.state) else {
-            return Sent::Yes;
+            return Sent::Skipped;
         };
         let cause = &group.cause;
         let mut details = serde_json::Map::new();

@@ -410,3 +410,34 @@ fn a_configuration_without_its_secret_is_refused_and_never_told() {
         assert!(!shown.contains("S3cret") && !shown.contains(KEY), "{shown}");
     }
 }
+
+#[test]
+fn a_channel_that_failed_is_not_well_because_a_message_became_needless() {
+    let server = asking();
+    let (web, dir) = (Web::start(), tempfile::tempdir().expect("a directory"));
+    let room = format!(
+        "  room: {{ teams: {{ allow: [127.0.0.1], url: {{ file: \"{}\" }} }} }}\n",
+        secret(&dir, "url", &web.url("/workflow")),
+    );
+    web.tell("500 Internal Server Error", "");
+    let _notifier = people(&server, "room", &room);
+    let id = ask(&server, 7);
+    let fails = channel(&server, |c| c["failures"] == 1);
+    assert_eq!(fails["waiting"], 1);
+    // Decided before it is tried again: there is nothing to send any more.
+    let ann = server.person(Role::Approver, "ann's key");
+    let path = format!("/api/approvals/{id}/decide");
+    let said = server.call("POST", &path, &ann, r#"{"decision":"deny"}"#);
+    assert_eq!(said.status, 200, "{}", said.text);
+    let over = channel(&server, |c| c["waiting"] == 0);
+    assert_eq!(web.wait(1).len(), 1, "it was asked once");
+    assert_eq!(
+        (&over["failures"], &over["given_up"], &over["last_error"]),
+        (&json!(1), &json!(0), &fails["last_error"])
+    );
+    assert!(!over["sent_at"].is_string(), "{over}");
+    // What it takes says that it is well.
+    ask(&server, 8);
+    let well = channel(&server, |c| c["failures"] == 0);
+    assert!(well["sent_at"].is_string(), "{well}");
+}

@@ -278,7 +278,10 @@ fn parsed(id: &str) -> Answer<Uuid> {
 fn row(runtime: &Runtime, tenant: &str, id: Uuid) -> Result<ActionRow, RuntimeError> {
     runtime.projected(PATIENCE)?;
     match runtime.store().action(tenant, &id.to_string()) {
-        Err(error) if error.is_not_found() => Err(RuntimeError::NotFound("action")),
+        Err(error) if error.is_not_found() => {
+            runtime.listed(tenant)?;
+            Err(RuntimeError::NotFound("action"))
+        }
         other => Ok(other?),
     }
 }
@@ -410,8 +413,9 @@ pub(super) async fn list(
     };
     let (page, total) = app
         .blocking(move |runtime| {
-            runtime.projected(PATIENCE)?;
             let tenant = caller.tenant();
+            runtime.listed(tenant)?;
+            runtime.projected(PATIENCE)?;
             let mut filter = ActionFilter {
                 agent_id: agent,
                 action_type: asked.action_type,

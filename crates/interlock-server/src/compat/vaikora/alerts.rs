@@ -21,6 +21,7 @@ fn each(
     tenant: &str,
     mut visit: impl FnMut(Alert) -> bool,
 ) -> Result<(), RuntimeError> {
+    runtime.listed(tenant)?;
     runtime.projected(PATIENCE)?;
     let mut before: Option<AlertCursor> = None;
     let mut seen = 0;

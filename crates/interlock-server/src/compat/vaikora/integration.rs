@@ -131,6 +131,7 @@ pub(super) async fn status(
             let tenant = caller.tenant();
             let action = match runtime.store().action(tenant, &id) {
                 Err(error) if error.is_not_found() => {
+                    runtime.listed(tenant)?;
                     return Err(RuntimeError::NotFound("action"));
                 }
                 other => other?,

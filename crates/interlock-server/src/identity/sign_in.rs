@@ -102,7 +102,7 @@ pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
     }
 }
 
-fn busy() -> ApiError {
+pub(super) fn busy() -> ApiError {
     ApiError {
         retry_after_s: Some(1),
         ..ApiError::new(

@@ -626,7 +626,12 @@ fn a_session_is_of_its_own_tenant() {
         ("POST", format!("/api/users/{}/reset", ana.id)),
         ("GET", format!("/api/users/{}/sessions", ana.id)),
     ] {
-        let answer = eve.browser.call(method, &path, &json!({"disabled": true}));
+        let body = if path.ends_with("/reset") {
+            json!({"at_provider": true})
+        } else {
+            json!({"disabled": true})
+        };
+        let answer = eve.browser.call(method, &path, &body);
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
     }
     let key = json!({"role": "auditor", "user_id": ana.id});

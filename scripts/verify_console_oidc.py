@@ -111,7 +111,7 @@ def over_http(base, subject):
     session = [line.split(";")[0] for line in headers.get_all("set-cookie") if line.startswith("interlock-loopback=")]
     again, _, text = request("GET", back, cookie)
     assert again == 400 and b"This sign-in is over" in text, (again, text)
-    return session[0], [("GET", path, code), ("POST", path, begun), ("GET", path + "/callback", ended)]
+    return session[0], [("GET", path, code), ("POST", path, begun), ("GET", path + "/callback/sso", ended)]
 
 
 def begin(page, base, provider):
@@ -139,7 +139,7 @@ def strangers(page, base, provider):
         begin(page, base, provider)
         choose(page, subject)
         heard(page, "main", said)
-        assert page.evaluate("location.pathname") == "/api/session/oidc/callback"
+        assert page.evaluate("location.pathname") == "/api/session/oidc/callback/sso"
     begin(page, base, provider)
     # The refusal of this provider does not name the sign-in that it refuses, and so is taken for none.
     page.click("button[value=deny]")

@@ -10,10 +10,12 @@ const CHAIN_MAX: usize = 8;
 /// One group that a policy may ask.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
-    /// The people in it; empty: everybody who may decide at all.
+    /// The people in it; empty: everybody who may decide at all, unless it is `declared`.
     pub people: BTreeSet<String>,
     /// The group that is asked as well when nobody answers.
     pub next: Option<String>,
+    /// Somebody else says who is in it, so that without people it is nobody's.
+    pub declared: bool,
 }
 
 /// People, groups and owners. Without configuration everybody whose key may decide is in every group,
@@ -47,6 +49,11 @@ impl People {
     /// Adds a group.
     pub fn add_group(&mut self, name: &str, group: Group) {
         self.groups.insert(name.to_owned(), group);
+    }
+
+    /// Says that there is a group whose people come from elsewhere: while nobody is in it, it is nobody's.
+    pub fn declare_group(&mut self, name: &str) {
+        self.groups.entry(name.to_owned()).or_default().declared = true;
     }
 
     /// Puts a person into a group, which is made if it is not there.
@@ -117,7 +124,7 @@ impl People {
     #[must_use]
     pub fn members(&self, group: &str) -> Option<&BTreeSet<String>> {
         let group = self.groups.get(group)?;
-        (!group.people.is_empty()).then_some(&group.people)
+        (group.declared || !group.people.is_empty()).then_some(&group.people)
     }
 
     /// Whether a person may agree for `group` after so many escalations.
@@ -140,6 +147,7 @@ mod tests {
         let group = |names: &[&str], next: Option<&str>| Group {
             people: names.iter().map(|n| (*n).to_owned()).collect(),
             next: next.map(str::to_owned),
+            declared: false,
         };
         people.add_group("finance", group(&["ann"], Some("managers")));
         people.add_group("managers", group(&["bo"], Some("finance")));
@@ -158,6 +166,33 @@ mod tests {
             );
         }
         assert_eq!(people.asked("finance", 9), ["finance", "managers"]);
+    }
+
+    #[test]
+    fn a_declared_group_without_people_is_nobodys() {
+        let mut people = People::default();
+        people.add_group("open", Group::default());
+        let next = Some("managers".to_owned());
+        people.add_group(
+            "finance",
+            Group {
+                next,
+                ..Group::default()
+            },
+        );
+        people.declare_group("finance");
+        people.declare_group("leads");
+        people.add_member("managers", "bo");
+        for (group, escalations, may) in [
+            ("open", 0, true),
+            ("finance", 0, false),
+            ("finance", 1, true),
+            ("leads", 9, false),
+        ] {
+            assert_eq!(people.may_agree("bo", group, escalations), may, "{group}");
+        }
+        people.add_member("leads", "bo");
+        assert!(people.may_agree("bo", "leads", 0) && !people.may_agree("cy", "leads", 0));
     }
 
     #[test]

@@ -116,14 +116,16 @@ impl App {
     /// Says once at which providers people may sign in. None is asked anything yet.
     ///
     /// # Errors
-    /// When the authorities of one cannot be read.
+    /// When the authorities of one, or the users, cannot be read.
     pub fn set_sign_in(&self, config: &crate::SignInConfig) -> Result<(), String> {
         // The first one stands.
         let _ = self
             .0
             .providers
             .set(identity::oidc::Providers::new(config)?);
-        Ok(())
+        // Their groups are known before anybody can ask one.
+        self.refresh_people()
+            .map_err(|e| format!("cannot read the users: {e}"))
     }
 
     /// The providers at which people may sign in, if any is configured.

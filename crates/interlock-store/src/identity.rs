@@ -53,6 +53,9 @@ pub struct User {
     pub provider: Option<(String, String)>,
     /// Whether the groups at the provider say what the person may do; else an admin does.
     pub mapped: bool,
+    /// Whether the person is disabled because no group at the provider lets them in any more, which a
+    /// group there undoes; what an admin disabled, an admin enables.
+    pub withdrawn: bool,
 }
 
 impl User {
@@ -138,6 +141,8 @@ pub struct UserChange {
     pub groups: Option<Vec<String>>,
     /// Whether the person may not sign in.
     pub disabled: Option<bool>,
+    /// Whether `disabled` is what a provider's groups say.
+    pub withdrawn: bool,
 }
 
 impl UserChange {
@@ -155,9 +160,13 @@ impl UserChange {
         }
         match self.disabled {
             Some(true) => {
+                user.withdrawn = self.withdrawn && (user.disabled.is_none() || before.withdrawn);
                 user.disabled.get_or_insert(now);
             }
-            Some(false) => user.disabled = None,
+            Some(false) => {
+                user.disabled = None;
+                user.withdrawn = false;
+            }
             None => {}
         }
         user.check()?;
@@ -165,6 +174,19 @@ impl UserChange {
             || user.groups != before.groups
             || (user.disabled.is_some() && before.disabled.is_none()))
     }
+}
+
+/// What a link to a provider changes of a user whose groups there say what the user may do; `None` when
+/// they say nothing.
+pub(crate) fn linked(user: &User, says: Option<&(Role, Vec<String>)>) -> Option<UserChange> {
+    if !user.mapped {
+        return Some(UserChange::default());
+    }
+    says.map(|(role, groups)| UserChange {
+        role: Some(*role),
+        groups: Some(groups.clone()),
+        ..UserChange::default()
+    })
 }
 
 /// What proves who a person is.
@@ -213,6 +235,19 @@ pub struct Invitation {
     pub user_id: String,
     /// From when on it is worth nothing.
     pub expires: UnixNanos,
+    /// Whether it is good by its link only, and not by the word of a provider.
+    pub by_link: bool,
+}
+
+/// What became of the answer of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is taken with this.
+    Now,
+    /// It was taken before, or is too late.
+    Before,
+    /// [`TAKEN_MAX`] are remembered.
+    Full,
 }
 
 /// One session of a user.
@@ -260,6 +295,12 @@ pub trait IdentityStore {
     /// When the back end fails.
     fn users(&self, tenant: &str) -> Result<Vec<User>>;
 
+    /// The tenants that have users.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn user_tenants(&self) -> Result<Vec<String>>;
+
     /// The user of this login in whichever tenant, with what proves it.
     ///
     /// # Errors
@@ -285,7 +326,7 @@ pub trait IdentityStore {
     ) -> Result<(User, bool)>;
 
     /// Keeps an invitation, in the place of those that the user had. `reset` takes away the
-    /// credentials and the provider, and ends the sessions.
+    /// credentials and the provider, and ends the sessions; whose groups say what the user may do stays.
     ///
     /// # Errors
     /// As [`Self::user`].
@@ -299,7 +340,8 @@ pub trait IdentityStore {
     fn invitation(&self, hash: &[u8; 32], now: UnixNanos) -> Result<Option<User>>;
 
     /// Uses an invitation up: its user has these credentials, the recovery codes under these hashes,
-    /// and `step` as the last time step used. `None` when it is not good any more.
+    /// and `step` as the last time step used. `None` when it is not good any more,
+    /// or a provider's groups say what the user may do: a password would outlive them.
     ///
     /// # Errors
     /// When the back end fails.
@@ -312,9 +354,16 @@ pub trait IdentityStore {
         now: UnixNanos,
     ) -> Result<Option<User>>;
 
+    /// Whether a user has an invitation that is good at this time by the word of a provider.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn is_invited(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<bool>;
+
     /// Uses the open invitation of a user up: from now on this provider vouches for the person.
-    /// `None` when there is no invitation that is good at this time, or the user is disabled, has a
-    /// password, or another provider.
+    /// `says` is what the provider's groups make of the person; it holds for a user who is `mapped`.
+    /// `None` when there is no invitation that is good at this time by the word of a provider, or the
+    /// user is disabled, has a password or another provider, or is mapped and the groups say nothing.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when the provider's subject is another user's,
@@ -324,15 +373,15 @@ pub trait IdentityStore {
         tenant: &str,
         id: &str,
         provider: (&str, &str),
+        says: Option<&(Role, Vec<String>)>,
         now: UnixNanos,
     ) -> Result<Option<User>>;
 
-    /// Takes the answer of a provider, once: `false` when it was taken before, is too late, or
-    /// [`TAKEN_MAX`] are remembered.
+    /// Takes the answer of a provider, once.
     ///
     /// # Errors
     /// When the back end fails.
-    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool>;
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<Taken>;
 
     /// Puts a password in the place of `before`, which was checked, and ends the user's sessions but
     /// `keep`. `false` when the user is disabled or gone, or has another password by now.

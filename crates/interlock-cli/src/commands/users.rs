@@ -42,7 +42,18 @@ enum Command {
     /// Let a disabled user sign in again.
     Enable(One),
     /// Take password and one-time codes away, and print a link to set new ones.
-    ResetMfa(One),
+    ResetMfa(Reset),
+}
+
+#[derive(Debug, clap::Args)]
+struct Reset {
+    /// The name to sign in with.
+    login: String,
+    /// Let the person's next sign-in at a provider take the invitation up.
+    #[arg(long)]
+    at_provider: bool,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,7 +121,10 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<u8> {
         Command::ResetMfa(args) => {
             let client = args.server.client()?;
             let id = id_of(&client, &args.login)?;
-            let invited = client.post(&format!("/api/users/{id}/reset"), &json!({}))?;
+            let invited = client.post(
+                &format!("/api/users/{id}/reset"),
+                &json!({"at_provider": args.at_provider}),
+            )?;
             invited_to(&args.server, invited, out);
             Ok(0)
         }

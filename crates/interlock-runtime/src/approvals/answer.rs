@@ -97,8 +97,7 @@ impl Runtime {
         let tenant = &*principal.tenant;
         let store = &self.inner.store;
         let people = self.inner.people.load();
-        let approver = people.name_of(answer.approver);
-        may_act(&people, tenant, approver)?;
+        may_act(&people, tenant, people.name_of(answer.approver))?;
         // Worked out before the lock is taken: it reads the record and decides anew.
         let edited = match answer.say {
             Say::Edit(edit) => match self.edited(tenant, id, edit)? {
@@ -113,6 +112,10 @@ impl Runtime {
             Say::Approve | Say::Deny => None,
         };
         let one = self.deciding();
+        // Whoever was disabled while this waited does not answer any more.
+        let people = self.inner.people.load();
+        let approver = people.name_of(answer.approver);
+        may_act(&people, tenant, approver)?;
         let now = self.inner.clock.now();
         let mut row = store
             .approval(tenant, id)
@@ -289,9 +292,11 @@ impl Runtime {
         let tenant = &*principal.tenant;
         let store = &self.inner.store;
         let people = self.inner.people.load();
+        may_act(&people, tenant, people.name_of(by))?;
+        let _one = self.deciding();
+        let people = self.inner.people.load();
         let by = people.name_of(by);
         may_act(&people, tenant, by)?;
-        let _one = self.deciding();
         let now = self.inner.clock.now();
         let mut row = store
             .approval(tenant, id)
@@ -357,5 +362,51 @@ pub(super) fn resolve(by: &str, happened: bool) -> Event {
     Event::Resolve {
         happened,
         by: ResolvedBy::Person(by.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Options;
+
+    #[test]
+    fn who_is_disabled_while_an_answer_waits_does_not_answer() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (runtime, _) = Runtime::open(Options::on(directory.path())).expect("it opens");
+        let principal = Principal {
+            tenant: "default".into(),
+            agent: None,
+            environment: None,
+            role: Role::Approver,
+            elevated: false,
+        };
+        let answer = |by| runtime.decide_approval(&principal, by, "none", true, "");
+        let resolve = |by| runtime.resolve_approval(&principal, by, "none", true);
+        // Nobody is disabled, so that it is the approval that is missing.
+        for by in [answer("ann"), resolve("ann")] {
+            assert!(matches!(by, Err(RuntimeError::NotFound(_))), "{by:?}");
+        }
+        for ways in [true, false] {
+            runtime.set_people(People::default());
+            let answered = std::thread::scope(|scope| {
+                let one = runtime.deciding();
+                let waits = scope.spawn(|| if ways { answer("ann") } else { resolve("ann") });
+                // So that it has most likely come to the lock; what is true of it is true sooner, too.
+                std::thread::sleep(Duration::from_millis(50));
+                let mut people = People::default();
+                people.disable("default", "ann");
+                runtime.set_people(people);
+                drop(one);
+                waits.join().expect("an answer")
+            });
+            assert!(
+                matches!(answered, Err(RuntimeError::Forbidden(_))),
+                "{answered:?}"
+            );
+        }
+        runtime.close();
     }
 }

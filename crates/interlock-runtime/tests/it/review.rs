@@ -183,6 +183,7 @@ fn people_groups_and_four_eyes() {
     let group = |names: &[&str], next: Option<&str>| Group {
         people: names.iter().map(|n| (*n).to_owned()).collect(),
         next: next.map(str::to_owned),
+        declared: false,
     };
     let mut people = People::default();
     people.add_group("finance", group(&["ann", "bo", "uma"], Some("managers")));

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -148,10 +148,15 @@ fn told(problem: &Problem) -> (StatusCode, &'static str, &'static str) {
             OUT,
             "Nobody here has invited you. Ask an admin for an invitation to your e-mail address.",
         ),
+        Problem::Stranger(Stranger::NoRoom) => (
+            forbidden,
+            OUT,
+            "There is no room for another account here. Ask an admin.",
+        ),
         Problem::Stranger(Stranger::Taken) => (
             forbidden,
             OUT,
-            "There is an account with your address that is not linked to the provider. Sign in to it as before, or ask an admin to reset it.",
+            "There is an account with your address that is not linked to the provider. Sign in to it as before, or ask an admin to reset it for the provider.",
         ),
         Problem::Failed(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -175,8 +180,9 @@ fn refused(problem: &Problem) -> Response {
 /// Where the provider sends the browser back to. Whoever is known here is signed in; whoever is not
 /// gets a page that says why. The answer of the provider is good once, in the browser that began.
 #[utoipa::path(
-    get, path = "/api/session/oidc/callback", operation_id = "end_sign_in", tag = "users",
+    get, path = "/api/session/oidc/callback/{name}", operation_id = "end_sign_in", tag = "users",
     params(
+        ("name" = String, Path, description = "The provider's name"),
         ("state" = Option<String>, Query, description = "What the sign-in began with"),
         ("code" = Option<String>, Query, description = "What the provider gives for tokens"),
         ("error" = Option<String>, Query, description = "Why the provider gives none"),
@@ -193,11 +199,12 @@ fn refused(problem: &Problem) -> Response {
 pub async fn end(
     State(app): State<App>,
     peer: Peer,
+    Path(name): Path<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> ApiResult<Response> {
     let query = query.unwrap_or_default();
-    match app.end_oidc(&headers, &query, &peer).await {
+    match app.end_oidc(&headers, &name, &query, &peer).await {
         Ok(ended) => {
             let mut response = StatusCode::SEE_OTHER.into_response();
             let to = HeaderValue::from_str(&ended.to).map_err(|e| ApiError::internal(&e))?;

@@ -141,15 +141,16 @@ fn invite(
     runtime: &Runtime,
     caller: &Caller,
     user_id: &str,
-    reset: bool,
+    reset: Option<ResetRequest>,
 ) -> Result<InvitedBody, RuntimeError> {
     let (token, hash) = app.keyring().token(INVITATION)?;
     let invitation = Invitation {
         tenant: caller.tenant().to_owned(),
         user_id: user_id.to_owned(),
         expires: runtime.now().saturating_add(INVITATION_NS),
+        by_link: reset.is_some_and(|reset| !reset.at_provider),
     };
-    let user = runtime.store().invite(&hash, &invitation, reset)?;
+    let user = (runtime.store()).invite(&hash, &invitation, reset.is_some())?;
     Ok(InvitedBody {
         user: user.into(),
         invitation: InvitationBody {
@@ -202,12 +203,13 @@ pub async fn create(
                 enrolled: false,
                 provider: None,
                 mapped: false,
+                withdrawn: false,
             };
             // Nobody can sign in as it before there is an invitation.
             runtime.store().insert_user(&user)?;
             runtime.record_identity(caller.tenant(), &caller.subject, "user-added", &user.id)?;
             shared.refresh_people()?;
-            invite(&shared, runtime, &caller, &user.id, false)
+            invite(&shared, runtime, &caller, &user.id, None)
         })
         .await?;
     Ok((StatusCode::CREATED, Json(invited)))
@@ -274,6 +276,7 @@ pub async fn update(
         role: request.role.as_deref().map(role).transpose()?,
         groups: request.groups,
         disabled: request.disabled,
+        withdrawn: false,
     };
     let shared = app.clone();
     let user = app
@@ -310,13 +313,27 @@ pub async fn update(
     Ok(Json(user.into()))
 }
 
+/// What a reset is for.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetRequest {
+    /// Whether the person's next sign-in at a provider, under the login as confirmed address, takes the
+    /// invitation up. Else it is good by its link only. A user whose provider's groups say what they may
+    /// do needs it: such a user sets no password.
+    #[serde(default)]
+    pub at_provider: bool,
+}
+
 /// Takes a user's password, second factor and provider away, ends the user's sessions, and makes an invitation
 /// to set new ones.
 #[utoipa::path(
     post, path = "/api/users/{id}/reset", operation_id = "reset_user", tag = "users",
     params(("id" = String, Path, description = "The user's id")),
+    request_body = Option<ResetRequest>,
     responses(
         (status = 201, description = "The user and the invitation", body = InvitedBody),
+        (status = 400, description = "A field is unknown or of another form", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 401, description = "No valid key or session", body = ErrorBody),
         (status = 403, description = "The caller may not administer", body = ErrorBody),
         (status = 404, description = "No such user", body = ErrorBody),
@@ -328,15 +345,22 @@ pub async fn reset(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    body: Bytes,
 ) -> ApiResult<(StatusCode, Json<InvitedBody>)> {
     caller.require(Permission::Administer)?;
+    // As the document says: nothing, `null` or an object.
+    let request = if body.is_empty() || body.trim_ascii() == b"null" {
+        ResetRequest::default()
+    } else {
+        json(&body)?
+    };
     not_oneself(&caller, &id)?;
     let shared = app.clone();
     let invited = app
         .blocking(move |runtime| {
             runtime.store().user(caller.tenant(), &id)?;
             runtime.record_identity(caller.tenant(), &caller.subject, "user-reset", &id)?;
-            invite(&shared, runtime, &caller, &id, true)
+            invite(&shared, runtime, &caller, &id, Some(request))
         })
         .await?;
     Ok((StatusCode::CREATED, Json(invited)))

@@ -369,7 +369,12 @@ impl Config {
             config.group_channels.insert(name.clone(), group.channels);
             let people = group.people;
             let next = group.next;
-            config.people.add_group(&name, Group { people, next });
+            let group = Group {
+                people,
+                next,
+                declared: false,
+            };
+            config.people.add_group(&name, group);
         }
         for (pattern, person) in file.owners {
             if config.people.known(&person).is_none() {

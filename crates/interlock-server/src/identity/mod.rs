@@ -23,7 +23,7 @@ use crate::error::ApiResult;
 use crate::limits::Limits;
 use crate::throttle::{PLACES_MAX, Throttle};
 
-pub(crate) use sign_in::{Join, NewPassword, SignIn, SignedIn, busy};
+pub(crate) use sign_in::{Join, NewPassword, SignIn, SignedIn};
 
 /// What secrets of each use are hashed for, so that none is taken for another.
 pub(crate) const SESSION: &str = "session";

@@ -35,7 +35,7 @@ impl App {
     }
 
     /// Puts users into the groups that they belong to, beside what the file of people says. Disabled
-    /// ones stay: a group without anybody is everybody's. But a person all of whose users are disabled
+    /// ones stay: a group without anybody is everybody's, unless a provider says who is in it. But a person all of whose users are disabled
     /// may not act, however they come.
     ///
     /// # Errors
@@ -49,7 +49,8 @@ impl App {
             .channels()
             .map(|config| config.people.clone())
             .unwrap_or_default();
-        for user in self.runtime().store().users(&tenant)? {
+        let store = self.runtime().store();
+        for user in store.users(&tenant)? {
             let person = person(&people, &user.login).to_owned();
             people.add_name(&person, &user.login);
             *acts.entry(person.clone()).or_insert(false) |= user.disabled.is_none();
@@ -57,8 +58,27 @@ impl App {
                 people.add_member(group, &person);
             }
         }
+        // Before anybody has signed in, or when the last one left, such a group is nobody's.
+        for group in self.providers().into_iter().flat_map(|all| all.groups()) {
+            people.declare_group(group);
+        }
         for (person, _) in acts.iter().filter(|(_, acts)| !**acts) {
             people.disable(&tenant, person);
+        }
+        // People of other tenants are in no group here, but whoever is disabled counts nowhere.
+        for other in store.user_tenants()? {
+            if other == tenant {
+                continue;
+            }
+            let mut acts = BTreeMap::new();
+            for user in store.users(&other)? {
+                // As `Runtime` calls whoever answers under this login.
+                let person = people.name_of(&user.login).to_owned();
+                *acts.entry(person).or_insert(false) |= user.disabled.is_none();
+            }
+            for (person, _) in acts.iter().filter(|(_, acts)| !**acts) {
+                people.disable(&other, person);
+            }
         }
         self.runtime().set_people(people);
         Ok(())

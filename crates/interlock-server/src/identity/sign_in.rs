@@ -102,7 +102,7 @@ pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
     }
 }
 
-pub(crate) fn busy() -> ApiError {
+pub(super) fn busy() -> ApiError {
     ApiError {
         retry_after_s: Some(1),
         ..ApiError::new(
@@ -400,6 +400,13 @@ impl App {
             }
             return Err(not_invited());
         };
+        if user.mapped {
+            return Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "invitation.provider",
+                "the groups at a provider say what this account may do, so it has no password; sign in at the provider",
+            ));
+        }
         let secret = self.offered_secret(&token, nonce);
         Ok(Offer { user, secret })
     }

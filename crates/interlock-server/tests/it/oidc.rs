@@ -16,7 +16,7 @@ use crate::sessions::{Browser, join, record};
 
 const SECRET: &str = "a secret/with+letters";
 const RSA: &[u8] = include_bytes!("cases/provider_rsa.pkcs8");
-const CALLBACK: &str = "/api/session/oidc/callback";
+const CALLBACK: &str = "/api/session/oidc/callback/sso";
 
 fn base64url(bytes: &[u8]) -> String {
     let text = base64::encode(bytes).replace('+', "-").replace('/', "_");
@@ -373,12 +373,16 @@ fn begin(server: &Server, provider: &Provider, to: &str) -> Begun {
 
 /// The browser comes back from the provider's page.
 fn back(server: &Server, cookie: &str, query: &str) -> Answer {
+    back_to(server, CALLBACK, cookie, query)
+}
+
+fn back_to(server: &Server, path: &str, cookie: &str, query: &str) -> Answer {
     let headers = [
         ("cookie", cookie),
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),
     ];
-    server.send("GET", &format!("{CALLBACK}?{query}"), &headers, b"")
+    server.send("GET", &format!("{path}?{query}"), &headers, b"")
 }
 
 fn whole(server: &Server, provider: &Provider) -> Answer {
@@ -512,8 +516,19 @@ fn whoever_is_not_invited_stays_out() {
         403,
         "not linked to the provider",
     );
-    // Until an admin resets the account.
-    let reset = server.post(&format!("/api/users/{}/reset", local.id), "");
+    // Nor after a reset, whose invitation is good by its link only, unless it was made for a provider.
+    let path = format!("/api/users/{}/reset", local.id);
+    for body in ["", "{}", r#"{"at_provider":false}"#] {
+        let reset = server.post(&path, body);
+        assert_eq!(reset.status, 201, "{}", reset.text);
+        refused(
+            &whole(&server, &provider),
+            403,
+            "not linked to the provider",
+        );
+    }
+    assert!(!record(&server).contains("user-linked"), "nobody was");
+    let reset = server.post(&path, r#"{"at_provider":true}"#);
     assert_eq!(reset.status, 201, "{}", reset.text);
     assert_eq!(whole(&server, &provider).status, 303);
     // Userinfo, where the token is silent.
@@ -575,6 +590,29 @@ fn groups_of_the_provider_make_people_and_unmake_them() {
     refused(&whole(&server, &provider), 403, "any more");
     assert_eq!(browser.get("/api/whoami").status, 401);
     assert!(record(&server).contains("sign-in-refused"));
+    // Disabled as by an admin, so that keys, votes and messages end; a group there enables again.
+    let user = || server.get("/api/users").json()[0].clone();
+    assert!(user()["disabled_at"].is_string(), "{}", user());
+    assert!(record(&server).contains("user-disabled"));
+    refused(&whole(&server, &provider), 403, "any more");
+    provider.plan().claims = json!({"groups": ["leads", "finance-eu"]});
+    assert_eq!(whole(&server, &provider).status, 303);
+    let back = user();
+    assert_eq!(
+        (&back["disabled_at"], &back["role"], &back["groups"]),
+        (&Value::Null, &json!("approver"), &json!(["finance"]))
+    );
+    assert!(record(&server).contains("user-enabled"));
+    // Not whom an admin disabled, also after the provider did.
+    for claims in [json!({"groups": []}), json!({"groups": ["leads"]})] {
+        provider.plan().claims = claims;
+        let _ = whole(&server, &provider);
+        let off = server.call("PATCH", &path, &server.admin, r#"{"disabled":true}"#);
+        assert_eq!(off.status, 200, "{}", off.text);
+        provider.plan().claims = json!({"groups": ["leads"]});
+        refused(&whole(&server, &provider), 403, "is disabled");
+        server.call("PATCH", &path, &server.admin, r#"{"disabled":false}"#);
+    }
     // The login of somebody else is not taken over by a group either.
     join(&server, &server.admin, "bo@example.com", "auditor");
     provider.plan().claims = json!({"groups": ["root"], "email": "bo@example.com", "sub": "s-bo"});
@@ -684,15 +722,17 @@ fn an_answer_is_good_once_and_in_the_browser_that_began() {
     let answer = back(&server, &two.cookie, &query(&two));
     assert_eq!(answer.status, 303, "none of it used it up: {}", answer.text);
     refused(&back(&server, &two.cookie, &query(&two)), 400, over);
-    // The provider's no uses it up as well; of another provider it is not one (RFC 9207).
+    // The provider's no takes no place among those that were taken; the browser forgets what it began.
     let denied = begin(&server, &provider, "/");
     let no = format!("error=access_denied&state={}", denied.state);
-    refused(
-        &back(&server, &denied.cookie, &no),
-        403,
-        "did not let you in",
+    let answer = back(&server, &denied.cookie, &no);
+    refused(&answer, 403, "did not let you in");
+    assert!(
+        answer.head.contains("interlock-loopback-sign-in=;"),
+        "{}",
+        answer.head
     );
-    refused(&back(&server, &denied.cookie, &query(&denied)), 400, over);
+    // Of another provider it is not one (RFC 9207).
     let mixed = begin(&server, &provider, "/");
     let other = format!("{}&iss=https%3A%2F%2Fevil.example", query(&mixed));
     refused(
@@ -809,4 +849,159 @@ fn without_a_configuration_there_is_no_such_way() {
         400,
         "This sign-in is over",
     );
+}
+
+#[test]
+fn an_answer_counts_at_the_address_of_the_provider_that_was_asked_alone() {
+    let (provider, other) = (Provider::start(), Provider::start());
+    let more = format!(
+        "  other:\n    issuer: {}\n    client_id: interlock\n",
+        other.issuer()
+    );
+    let server = server(&provider, &more);
+    invite(&server, "ana@example.com");
+    // The provider that was asked sends the browser on to the other one, whose code comes back; neither
+    // says `iss`. The one that was asked must not be given that code.
+    let begun = begin(&server, &provider, "/");
+    let query = format!("code=good&state={}", begun.state);
+    for path in [
+        "/api/session/oidc/callback/other",
+        "/api/session/oidc/callback/SSO",
+        "/api/session/oidc/callback/none",
+    ] {
+        let answer = back_to(&server, path, &begun.cookie, &query);
+        refused(&answer, 400, "This sign-in is over");
+    }
+    assert!(!provider.plan().asked.contains(&"/token".to_owned()));
+    assert!(other.plan().asked.is_empty());
+    // None of it used the sign-in up.
+    assert_eq!(back(&server, &begun.cookie, &query).status, 303);
+}
+
+#[test]
+fn a_group_of_the_provider_is_nobodys_without_anybody_in_it() {
+    let provider = Provider::start();
+    let more = "    roles: { leads: approver }\n    groups: { finance-eu: finance }\n";
+    let server = server(&provider, more);
+    let bundle = "interlock: 1\nname: office\ndefault: allow\nrules:\n  - id: one\n    \
+        match: { action: [payment] }\n    effect: require_approval\n    \
+        approvers: { group: finance, quorum: 1 }\n";
+    let body = json!({"name": "office", "text": bundle}).to_string();
+    assert_eq!(server.post("/api/bundle", &body).status, 200);
+    let mut bo = join(&server, &server.admin, "bo", "approver");
+    let body = json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": 1}});
+    let asked = server.post("/api/check", &body.to_string());
+    let path = format!("/api/approvals/{}/decide", asked.field("approval_id"));
+    let approve = json!({"decision": "approve"});
+    let mut by_bo = || {
+        let answer = bo.browser.call("POST", &path, &approve);
+        assert_eq!(answer.status, 403, "{}", answer.text);
+        assert!(answer.text.contains("not in group"), "{}", answer.text);
+    };
+    // Nobody has signed in yet.
+    by_bo();
+    let sign_in = |groups: &[&str]| {
+        provider.plan().claims = json!({"groups": groups});
+        session(&whole(&server, &provider)).expect("a session")
+    };
+    sign_in(&["leads", "finance-eu"]);
+    by_bo();
+    // The only one in it lost the group at the provider.
+    let cookie = sign_in(&["leads"]);
+    by_bo();
+    let mut ana = Browser::new(&server);
+    ana.cookie = Some(cookie);
+    assert_eq!(ana.call("POST", &path, &approve).status, 403);
+    ana.cookie = Some(sign_in(&["leads", "finance-eu"]));
+    let answer = ana.call("POST", &path, &approve);
+    assert_eq!(
+        (answer.status, answer.field("state").as_str()),
+        (200, "approved"),
+        "{}",
+        answer.text
+    );
+}
+
+#[test]
+fn a_reset_leaves_to_the_provider_what_a_mapped_user_may_do() {
+    let provider = Provider::start();
+    let server = server(&provider, "    roles: { leads: approver, root: admin }\n");
+    provider.plan().claims = json!({"groups": ["root"]});
+    assert_eq!(whole(&server, &provider).status, 303);
+    let user = || server.get("/api/users").json()[0].clone();
+    let path = format!("/api/users/{}/reset", user()["id"].as_str().expect("an id"));
+    let reset = |body: &str| {
+        let reset = server.post(&path, body);
+        assert_eq!(reset.status, 201, "{}", reset.text);
+        reset.json()
+    };
+    // No password, by whichever link, and no new link to the provider without its being meant.
+    for at_provider in [false, true] {
+        let made = reset(&json!({"at_provider": at_provider}).to_string());
+        let link = made["invitation"]["path"].as_str().expect("a path");
+        let token = link.strip_prefix("/join#").expect("its form");
+        let nonce = "0123456789abcdef0123456789abcdef";
+        let body = json!({"token": token, "nonce": nonce});
+        let look = Browser::new(&server).call("POST", "/api/join/look", &body);
+        assert_eq!(
+            (look.status, look.field("code").as_str()),
+            (404, "invitation.provider")
+        );
+    }
+    reset("");
+    refused(&whole(&server, &provider), 403, "not linked");
+    reset(r#"{"at_provider":true}"#);
+    // What the groups say by now holds, and nothing when they say nothing.
+    provider.plan().claims = json!({"groups": []});
+    refused(&whole(&server, &provider), 403, "any more");
+    provider.plan().claims = json!({"groups": ["leads"]});
+    assert_eq!(whole(&server, &provider).status, 303);
+    assert_eq!(
+        (&user()["mapped"], &user()["role"]),
+        (&json!(true), &json!("approver"))
+    );
+}
+
+#[test]
+fn a_provider_that_hangs_is_asked_once_and_holds_up_no_other() {
+    let (provider, other) = (Provider::start(), Provider::start());
+    let more = format!(
+        "  other:\n    issuer: {}\n    client_id: interlock\n",
+        other.issuer()
+    );
+    let server = server(&provider, &more);
+    provider.plan().slow = Duration::from_millis(900);
+    let ask = |name: &str| {
+        let body = json!({"provider": name});
+        Browser::new(&server)
+            .call("POST", "/api/session/oidc", &body)
+            .status
+    };
+    std::thread::scope(|scope| {
+        let hang: Vec<_> = (0..24).map(|_| scope.spawn(|| ask("sso"))).collect();
+        assert_eq!(ask("other"), 200);
+        for one in hang {
+            assert_eq!(one.join().expect("an answer"), 503);
+        }
+    });
+    // That it failed is remembered.
+    assert_eq!(ask("sso"), 503);
+    assert_eq!(
+        provider.plan().asked.len(),
+        1,
+        "{:?}",
+        provider.plan().asked
+    );
+}
+
+#[test]
+fn userinfo_says_whose_the_address_is_where_the_token_does_not() {
+    let provider = Provider::start();
+    let server = server(&provider, "");
+    invite(&server, "ana@example.com");
+    let mut plan = provider.plan();
+    plan.claims = json!({"email_verified": null});
+    plan.userinfo = json!({"sub": "s-ana", "email": "ana@example.com", "email_verified": true});
+    drop(plan);
+    assert_eq!(whole(&server, &provider).status, 303);
 }

@@ -626,7 +626,12 @@ fn a_session_is_of_its_own_tenant() {
         ("POST", format!("/api/users/{}/reset", ana.id)),
         ("GET", format!("/api/users/{}/sessions", ana.id)),
     ] {
-        let answer = eve.browser.call(method, &path, &json!({"disabled": true}));
+        let body = if path.ends_with("/reset") {
+            json!({"at_provider": true})
+        } else {
+            json!({"disabled": true})
+        };
+        let answer = eve.browser.call(method, &path, &body);
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
     }
     let key = json!({"role": "auditor", "user_id": ana.id});
@@ -770,19 +775,28 @@ fn a_tab_whose_person_was_replaced_changes_nothing() {
 
 #[test]
 fn who_is_disabled_counts_in_no_open_quorum() {
+    for tenant in ["default", "other"] {
+        who_is_disabled_does_not_count(tenant);
+    }
+}
+
+fn who_is_disabled_does_not_count(tenant: &str) {
     let server = roomy();
+    let admin = server.key(tenant, Role::Admin, None);
+    let post = |path: &str, body: &str| server.call("POST", path, &admin, body);
+    let get = |path: &str| server.call("GET", path, &admin, "");
     let bundle = "interlock: 1\nname: office\ndefault: allow\nrules:\n  - id: two\n    \
         match: { action: [payment] }\n    effect: require_approval\n    \
         approvers: { group: finance, quorum: 2 }\n";
     let body = json!({"name": "office", "text": bundle}).to_string();
-    assert_eq!(server.post("/api/bundle", &body).status, 200);
-    let mut ana = join(&server, &server.admin, "ana", "approver");
-    let mut bo = join(&server, &server.admin, "bo", "approver");
-    let mut cy = join(&server, &server.admin, "cy", "approver");
+    assert_eq!(post("/api/bundle", &body).status, 200);
+    let mut ana = join(&server, &admin, "ana", "approver");
+    let mut bo = join(&server, &admin, "bo", "approver");
+    let mut cy = join(&server, &admin, "cy", "approver");
     let asked = |amount: u8| {
         let body =
             json!({"agent_id": "bot", "action_type": "payment", "arguments": {"amount": amount}});
-        let asked = server.post("/api/check", &body.to_string());
+        let asked = post("/api/check", &body.to_string());
         format!("/api/approvals/{}", asked.field("approval_id"))
     };
     let approve = json!({"decision": "approve"});
@@ -805,19 +819,16 @@ fn who_is_disabled_counts_in_no_open_quorum() {
     let disable = |on: bool| {
         let path = format!("/api/users/{id}");
         let body = json!({"disabled": on}).to_string();
-        assert_eq!(
-            server.call("PATCH", &path, &server.admin, &body).status,
-            200
-        );
+        assert_eq!(server.call("PATCH", &path, &admin, &body).status, 200);
     };
     disable(true);
-    let shown = server.get(&open).json();
+    let shown = get(&open).json();
     let agreed = shown["approval"].get("agreed").or(shown.get("agreed"));
     assert_eq!(agreed, Some(&json!(0)), "{shown}");
     assert_eq!(answer(&mut bo, &open), ("pending".to_owned(), json!(1)));
     assert_eq!(answer(&mut cy, &open), ("approved".to_owned(), json!(3)));
     // What was decided stays so.
-    let stays = server.get(&decided).json();
+    let stays = get(&decided).json();
     assert!(stays.to_string().contains("\"approved\""), "{stays}");
     assert!(record(&server).contains(r#""lapsed":["ana"]"#), "on record");
     // Who may act again counts again.

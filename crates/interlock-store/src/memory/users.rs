@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use interlock_core::model::UnixNanos;
+use interlock_core::model::{Role, UnixNanos};
 
 use super::{MemoryStore, Result, Tables, key};
 use crate::error::StoreError;
 use crate::identity::{
-    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, USERS_MAX,
-    User, UserChange, check_subject,
+    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, Taken,
+    USERS_MAX, User, UserChange, check_subject, linked,
 };
 
 /// A user and what proves it.
@@ -25,6 +25,11 @@ impl Tables {
         self.users
             .get_mut(&key(tenant, id))
             .ok_or_else(|| StoreError::not_found("user", id))
+    }
+
+    fn invited(&self, tenant: &str, id: &str, now: UnixNanos) -> bool {
+        (self.invitations.values())
+            .any(|i| i.tenant == tenant && i.user_id == id && i.expires > now && !i.by_link)
     }
 
     fn end_all(&mut self, tenant: &str, user_id: &str) {
@@ -80,6 +85,12 @@ impl IdentityStore for MemoryStore {
         Ok(users)
     }
 
+    fn user_tenants(&self) -> Result<Vec<String>> {
+        let tables = self.tables();
+        let tenants: BTreeSet<&String> = tables.users.values().map(|a| &a.user.tenant).collect();
+        Ok(tenants.into_iter().cloned().collect())
+    }
+
     fn user_by_login(&self, login: &str) -> Result<Option<(User, Option<Credentials>)>> {
         let tables = self.tables();
         let found = tables.users.values().find(|a| a.user.login == login);
@@ -122,7 +133,6 @@ impl IdentityStore for MemoryStore {
             account.credentials = None;
             account.user.enrolled = false;
             account.user.provider = None;
-            account.user.mapped = false;
             account.recovery.clear();
         }
         let user = account.user.clone();
@@ -166,7 +176,7 @@ impl IdentityStore for MemoryStore {
         };
         let (tenant, id) = (&invitation.tenant, &invitation.user_id);
         let account = tables.account(tenant, id)?;
-        if account.user.disabled.is_some() {
+        if account.user.disabled.is_some() || account.user.mapped {
             return Ok(None);
         }
         account.credentials = Some(credentials.clone());
@@ -178,11 +188,16 @@ impl IdentityStore for MemoryStore {
         Ok(Some(user))
     }
 
+    fn is_invited(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<bool> {
+        Ok(self.tables().invited(tenant, id, now))
+    }
+
     fn link_user(
         &self,
         tenant: &str,
         id: &str,
         (issuer, subject): (&str, &str),
+        says: Option<&(Role, Vec<String>)>,
         now: UnixNanos,
     ) -> Result<Option<User>> {
         check_subject(issuer, subject)?;
@@ -191,8 +206,7 @@ impl IdentityStore for MemoryStore {
         if super::of_tenant(&tables.users, tenant).any(|(_, a)| a.user.provider == provider) {
             return Err(StoreError::exists("user", subject));
         }
-        let mut of_user = tables.invitations.values();
-        let invited = of_user.any(|i| i.tenant == tenant && i.user_id == id && i.expires > now);
+        let invited = tables.invited(tenant, id, now);
         let account = tables.users.get_mut(&key(tenant, id)).filter(|account| {
             invited
                 && account.user.disabled.is_none()
@@ -202,25 +216,33 @@ impl IdentityStore for MemoryStore {
         let Some(account) = account else {
             return Ok(None);
         };
-        account.user.provider = provider;
-        let user = account.user.clone();
+        let Some(change) = linked(&account.user, says) else {
+            return Ok(None);
+        };
+        let mut user = account.user.clone();
+        change.apply(&mut user, now)?;
+        user.provider = provider;
+        account.user = user.clone();
         tables
             .invitations
             .retain(|_, i| i.tenant != tenant || i.user_id != id);
         Ok(Some(user))
     }
 
-    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool> {
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<Taken> {
         if expires <= now {
-            return Ok(false);
+            return Ok(Taken::Before);
         }
         let taken = &mut self.tables().taken_sign_ins;
         taken.retain(|_, expires| *expires > now);
-        if taken.len() >= TAKEN_MAX as usize || taken.contains_key(hash) {
-            return Ok(false);
+        if taken.contains_key(hash) {
+            return Ok(Taken::Before);
+        }
+        if taken.len() >= TAKEN_MAX as usize {
+            return Ok(Taken::Full);
         }
         taken.insert(*hash, expires);
-        Ok(true)
+        Ok(Taken::Now)
     }
 
     fn change_password(
@@ -360,5 +382,28 @@ impl IdentityStore for MemoryStore {
         tables.invitations.retain(|_, i| i.expires > now);
         tables.taken_sign_ins.retain(|_, expires| *expires > now);
         Ok(before - count(&tables))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_further_answer_is_taken_when_as_many_are_remembered_as_may_be() {
+        let store = MemoryStore::new();
+        let hash = |n: u32| {
+            let mut hash = [0; 32];
+            hash[..4].copy_from_slice(&n.to_be_bytes());
+            hash
+        };
+        let all = (0..TAKEN_MAX).map(|n| (hash(n), 10));
+        store.tables().taken_sign_ins.extend(all);
+        assert_eq!(
+            store.take_sign_in(&hash(TAKEN_MAX), 10, 1).unwrap(),
+            Taken::Full
+        );
+        assert_eq!(store.take_sign_in(&hash(0), 10, 1).unwrap(), Taken::Before);
+        assert_eq!(store.take_sign_in(&hash(0), 20, 10).unwrap(), Taken::Now);
     }
 }

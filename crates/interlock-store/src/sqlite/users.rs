@@ -7,8 +7,8 @@ use super::rows::{all, get, list_from_text, list_to_text, named, one};
 use super::{Result, SqliteStore};
 use crate::error::StoreError;
 use crate::identity::{
-    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, USERS_MAX,
-    User, UserChange, check_subject,
+    Credentials, IdentityStore, Invitation, Proof, SESSIONS_MAX, Session, TAKEN_MAX, Taken,
+    USERS_MAX, User, UserChange, check_subject, linked,
 };
 
 fn read(row: &Row<'_>) -> Result<User> {
@@ -29,6 +29,7 @@ fn read(row: &Row<'_>) -> Result<User> {
         enrolled: password.is_some(),
         provider: issuer.zip(subject),
         mapped: get(row, "mapped")?,
+        withdrawn: get(row, "withdrawn")?,
     })
 }
 
@@ -56,6 +57,15 @@ fn find(connection: &Connection, tenant: &str, id: &str) -> Result<User> {
     .ok_or_else(|| StoreError::not_found("user", id))
 }
 
+fn invited(connection: &Connection, tenant: &str, id: &str, now: UnixNanos) -> Result<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM invitation
+             WHERE tenant = ?1 AND user_id = ?2 AND expires > ?3 AND by_link = 0)",
+        )?
+        .query_row(params![tenant, id, now], |row| row.get(0))?)
+}
+
 fn end_all(tx: &Transaction<'_>, tenant: &str, user_id: &str) -> Result<()> {
     tx.prepare_cached("DELETE FROM user_session WHERE tenant = ?1 AND user_id = ?2")?
         .execute(params![tenant, user_id])?;
@@ -81,8 +91,8 @@ impl IdentityStore for SqliteStore {
             let written = tx
                 .prepare_cached(
                     "INSERT INTO app_user (tenant, id, login, name, role, member_of, disabled,
-                     created, issuer, subject, mapped)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+                     created, issuer, subject, mapped, withdrawn)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![
                     user.tenant,
@@ -95,7 +105,8 @@ impl IdentityStore for SqliteStore {
                     user.created,
                     issuer,
                     subject,
-                    user.mapped
+                    user.mapped,
+                    user.withdrawn
                 ])?;
             if written == 0 {
                 return Err(StoreError::exists("user", &user.login));
@@ -114,6 +125,15 @@ impl IdentityStore for SqliteStore {
             "SELECT * FROM app_user WHERE tenant = ?1 ORDER BY login",
             params![tenant],
             read,
+        )
+    }
+
+    fn user_tenants(&self) -> Result<Vec<String>> {
+        all(
+            &self.reader(),
+            "SELECT DISTINCT tenant FROM app_user ORDER BY tenant",
+            params![],
+            |row| get(row, "tenant"),
         )
     }
 
@@ -153,7 +173,7 @@ impl IdentityStore for SqliteStore {
             let mut user = find(tx, tenant, id)?;
             let ends = change.apply(&mut user, now)?;
             tx.prepare_cached(
-                "UPDATE app_user SET name = ?3, role = ?4, member_of = ?5, disabled = ?6
+                "UPDATE app_user SET name = ?3, role = ?4, member_of = ?5, disabled = ?6, withdrawn = ?7
                  WHERE tenant = ?1 AND id = ?2",
             )?
             .execute(params![
@@ -162,7 +182,8 @@ impl IdentityStore for SqliteStore {
                 user.name,
                 user.role.name(),
                 list_to_text(&user.groups)?,
-                user.disabled
+                user.disabled,
+                user.withdrawn
             ])?;
             if ends {
                 end_all(tx, tenant, id)?;
@@ -178,13 +199,20 @@ impl IdentityStore for SqliteStore {
             tx.prepare_cached("DELETE FROM invitation WHERE tenant = ?1 AND user_id = ?2")?
                 .execute(params![tenant, id])?;
             tx.prepare_cached(
-                "INSERT INTO invitation (hash, tenant, user_id, expires) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO invitation (hash, tenant, user_id, expires, by_link)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![hash, tenant, id, invitation.expires])?;
+            .execute(params![
+                hash,
+                tenant,
+                id,
+                invitation.expires,
+                invitation.by_link
+            ])?;
             if reset {
                 tx.prepare_cached(
-                    "UPDATE app_user SET password = NULL, totp = NULL, issuer = NULL, subject = NULL,
-                     mapped = 0 WHERE tenant = ?1 AND id = ?2",
+                    "UPDATE app_user SET password = NULL, totp = NULL, issuer = NULL, subject = NULL
+                     WHERE tenant = ?1 AND id = ?2",
                 )?
                 .execute(params![tenant, id])?;
                 tx.prepare_cached("DELETE FROM recovery_code WHERE tenant = ?1 AND user_id = ?2")?
@@ -228,7 +256,7 @@ impl IdentityStore for SqliteStore {
             let changed = tx
                 .prepare_cached(
                     "UPDATE app_user SET password = ?3, totp = ?4, totp_step = ?5
-                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL",
+                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND mapped = 0",
                 )?
                 .execute(params![
                     tenant,
@@ -253,44 +281,66 @@ impl IdentityStore for SqliteStore {
         })
     }
 
+    fn is_invited(&self, tenant: &str, id: &str, now: UnixNanos) -> Result<bool> {
+        invited(&self.reader(), tenant, id, now)
+    }
+
     fn link_user(
         &self,
         tenant: &str,
         id: &str,
         (issuer, subject): (&str, &str),
+        says: Option<&(Role, Vec<String>)>,
         now: UnixNanos,
     ) -> Result<Option<User>> {
         check_subject(issuer, subject)?;
         self.write(|tx| {
-            let linked = tx
-                .prepare_cached(
-                    "UPDATE OR IGNORE app_user SET issuer = ?3, subject = ?4
-                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS NULL
-                     AND issuer IS NULL AND EXISTS (SELECT 1 FROM invitation
-                       WHERE tenant = ?1 AND user_id = ?2 AND expires > ?5)",
-                )?
-                .execute(params![tenant, id, issuer, subject, now])?;
-            if linked == 1 {
-                tx.prepare_cached("DELETE FROM invitation WHERE tenant = ?1 AND user_id = ?2")?
-                    .execute(params![tenant, id])?;
-                return find(tx, tenant, id).map(Some);
-            }
             let other: Option<String> = tx
                 .prepare_cached(
                     "SELECT id FROM app_user WHERE tenant = ?1 AND issuer = ?2 AND subject = ?3",
                 )?
                 .query_row(params![tenant, issuer, subject], |row| row.get(0))
                 .optional()?;
-            match other {
-                Some(_) => Err(StoreError::exists("user", subject)),
-                None => Ok(None),
+            if other.is_some() {
+                return Err(StoreError::exists("user", subject));
             }
+            let mut user = match find(tx, tenant, id) {
+                Err(error) if error.is_not_found() => return Ok(None),
+                user => user?,
+            };
+            let Some(change) = linked(&user, says) else {
+                return Ok(None);
+            };
+            if !invited(tx, tenant, id, now)? {
+                return Ok(None);
+            }
+            change.apply(&mut user, now)?;
+            let written = tx
+                .prepare_cached(
+                    "UPDATE app_user SET issuer = ?3, subject = ?4, role = ?5, member_of = ?6
+                     WHERE tenant = ?1 AND id = ?2 AND disabled IS NULL AND password IS NULL
+                     AND issuer IS NULL",
+                )?
+                .execute(params![
+                    tenant,
+                    id,
+                    issuer,
+                    subject,
+                    user.role.name(),
+                    list_to_text(&user.groups)?
+                ])?;
+            if written == 0 {
+                return Ok(None);
+            }
+            tx.prepare_cached("DELETE FROM invitation WHERE tenant = ?1 AND user_id = ?2")?
+                .execute(params![tenant, id])?;
+            find(tx, tenant, id).map(Some)
         })
     }
 
-    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<bool> {
+    fn take_sign_in(&self, hash: &[u8; 32], expires: UnixNanos, now: UnixNanos) -> Result<Taken> {
         if expires <= now {
-            return Ok(false);
+            return Ok(Taken::Before);
         }
         self.write(|tx| {
             tx.prepare_cached("DELETE FROM taken_sign_in WHERE expires <= ?1")?
@@ -299,14 +349,18 @@ impl IdentityStore for SqliteStore {
                 .prepare_cached("SELECT count(*) FROM taken_sign_in")?
                 .query_row([], |row| row.get(0))?;
             if taken >= TAKEN_MAX {
-                return Ok(false);
+                return Ok(Taken::Full);
             }
             let written = tx
                 .prepare_cached(
                     "INSERT INTO taken_sign_in (hash, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![hash, expires])?;
-            Ok(written == 1)
+            Ok(if written == 1 {
+                Taken::Now
+            } else {
+                Taken::Before
+            })
         })
     }
 

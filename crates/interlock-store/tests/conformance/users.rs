@@ -2,7 +2,7 @@
 
 use interlock_core::model::Role;
 use interlock_store::identity::{
-    Credentials, Invitation, Proof, SESSIONS_MAX, Session, User, UserChange,
+    Credentials, Invitation, Proof, SESSIONS_MAX, Session, Taken, User, UserChange,
 };
 use interlock_store::{KeyRecord, Store};
 
@@ -34,6 +34,7 @@ fn user(tenant: &str, login: &str) -> User {
         enrolled: false,
         provider: None,
         mapped: false,
+        withdrawn: false,
     }
 }
 
@@ -183,6 +184,7 @@ fn invitations(store: &dyn Store) {
         tenant: tenant.to_owned(),
         user_id: "id-ana".to_owned(),
         expires: 100,
+        by_link: false,
     };
     not_found(store.invite(&[1; 32], &row("u"), false));
     store.invite(&[1; 32], &row("t"), false).unwrap();
@@ -238,6 +240,7 @@ fn second_factors_once(store: &dyn Store) {
         tenant: "t".to_owned(),
         user_id: "id-ana".to_owned(),
         expires: 100,
+        by_link: false,
     };
     store.invite(&[1; 32], &row, false).unwrap();
     let codes = [[7; 32], [8; 32]];
@@ -345,13 +348,14 @@ fn providers(store: &dyn Store) {
     }
     let link = |tenant: &str, who: &str, subject: &str, now| {
         let id = format!("id-{who}");
-        store.link_user(tenant, &id, (ISSUER, subject), now)
+        store.link_user(tenant, &id, (ISSUER, subject), None, now)
     };
     let invite = |n: u8, who: &str, reset| {
         let row = Invitation {
             tenant: "t".to_owned(),
             user_id: format!("id-{who}"),
             expires: 100,
+            by_link: false,
         };
         store.invite(&[n; 32], &row, reset).unwrap()
     };
@@ -410,11 +414,57 @@ fn providers(store: &dyn Store) {
     mapped.mapped = true;
     store.insert_user(&mapped).unwrap();
     assert_eq!(store.user("t", "id-eve").unwrap(), mapped);
-    assert!(!invite(10, "eve", true).mapped);
+    assert!(!invite(10, "eve", true).withdrawn);
+    // A reset does not make an admin's user of whom the provider's groups say what they may do: no
+    // password is set, and no link is made without what they say now.
+    let reset = store.user("t", "id-eve").unwrap();
+    assert!(reset.mapped && reset.provider.is_none());
+    assert_eq!(link("t", "eve", "s-eve", 1).unwrap(), None);
+    let says = (Role::Auditor, vec!["readers".to_owned()]);
+    let relink = |n: u8, by_link| {
+        let row = Invitation {
+            tenant: "t".to_owned(),
+            user_id: "id-eve".to_owned(),
+            expires: 100,
+            by_link,
+        };
+        store.invite(&[n; 32], &row, true).unwrap();
+        let provider = (ISSUER, "s-eve");
+        let invited = store.is_invited("t", "id-eve", 1).unwrap();
+        let linked = store.link_user("t", "id-eve", provider, Some(&says), 1);
+        (invited, linked.unwrap())
+    };
+    assert_eq!(relink(11, true), (false, None), "good by its link only");
+    let joined = store.accept_invitation(&[11; 32], &credentials(), &[], 5, 1);
+    assert_eq!(joined.unwrap(), None);
+    let (invited, linked) = relink(12, false);
+    let linked = linked.unwrap();
+    assert!(invited && linked.mapped);
+    assert_eq!((linked.role, &linked.groups), (says.0, &says.1));
+    assert!(!store.is_invited("t", "id-eve", 1).unwrap(), "used up");
+    assert_eq!(store.user("t", "id-eve").unwrap(), linked);
+    // What the provider disabled is told from what an admin did, who has the last word.
+    let switch = |disabled, withdrawn| {
+        let change = UserChange {
+            disabled: Some(disabled),
+            withdrawn,
+            ..UserChange::default()
+        };
+        let (user, _) = store.update_user("t", "id-eve", &change, 7).unwrap();
+        assert_eq!(store.user("t", "id-eve").unwrap(), user);
+        (user.disabled, user.withdrawn)
+    };
+    assert_eq!(switch(true, true), (Some(7), true));
+    assert_eq!(switch(true, false), (Some(7), false));
+    assert_eq!(switch(true, true), (Some(7), false));
+    assert_eq!(switch(false, false), (None, false));
+    store.insert_user(&user("u", "fay")).unwrap();
+    assert_eq!(store.user_tenants().unwrap(), ["t", "u"]);
 }
 
 fn answers_of_providers(store: &dyn Store) {
-    let take = |n: u8, expires, now| store.take_sign_in(&[n; 32], expires, now).unwrap();
+    let take =
+        |n: u8, expires, now| store.take_sign_in(&[n; 32], expires, now).unwrap() == Taken::Now;
     assert!(take(1, 100, 1) && !take(1, 100, 1) && !take(1, 200, 99));
     assert!(!take(2, 100, 100), "too late");
     assert!(take(2, 100, 99));
@@ -433,6 +483,7 @@ fn passwords(store: &dyn Store) {
         tenant: "t".to_owned(),
         user_id: "id-ana".to_owned(),
         expires: 100,
+        by_link: false,
     };
     store.invite(&[1; 32], &row, false).unwrap();
     store

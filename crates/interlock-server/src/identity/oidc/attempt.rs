@@ -22,7 +22,9 @@ const STATE: &str = "oidc-state";
 /// A sign-in that is underway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attempt {
-    /// The provider's issuer: the one that was asked is the one that must answer.
+    /// The provider's name: an answer counts at the address that is registered for it alone.
+    pub(crate) provider: String,
+    /// Its issuer: the one that was asked is the one that must answer.
     pub(crate) issuer: String,
     pub(crate) redirect_uri: String,
     pub(crate) state: String,
@@ -111,8 +113,9 @@ mod tests {
     fn an_attempt_opens_unchanged_and_in_time() {
         let ring = KeyRing::new([7; 32]);
         let attempt = Attempt {
+            provider: "sso".to_owned(),
             issuer: "https://id.example".to_owned(),
-            redirect_uri: "https://interlock.example/api/session/oidc/callback".to_owned(),
+            redirect_uri: "https://interlock.example/api/session/oidc/callback/sso".to_owned(),
             state: "s".repeat(43),
             nonce: "n".repeat(43),
             // The pair of RFC 7636, appendix B.

@@ -1,26 +1,28 @@
 //! From the button to the session: the way to the provider and back.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use interlock_runtime::{Runtime, RuntimeError};
-use interlock_store::identity::Proof;
+use interlock_store::identity::{Proof, Taken};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::attempt::{Attempt, LIFETIME_S};
 use super::person::Stranger;
 use super::provider::{Grant, Provider, ProviderError};
 use super::query::{fields, form};
-use super::{Providers, TURN_WAIT, is_local};
+use super::{Providers, is_local};
 use crate::App;
 use crate::auth::Peer;
 use crate::error::{ApiError, ApiResult};
 use crate::identity::SignedIn;
 use crate::identity::browser::{Reached, attempt_cookie, own_page};
 
-/// Where providers send browsers back to, below the address at which people reach the server.
+/// Where providers send browsers back to, each to its own name, below the address at which people reach
+/// the server. Of one address for all, a hostile provider could have the code of another handed to itself
+/// (RFC 9700, section 4.4).
 const CALLBACK: &str = "/api/session/oidc/callback";
 /// What random texts are drawn for.
 const RANDOM: &str = "oidc-random";
@@ -28,6 +30,11 @@ const RANDOM: &str = "oidc-random";
 const QUERY_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a code.
 const CODE_BYTES_MAX: usize = 4 * 1024;
+
+/// How long an address is remembered from which somebody came who was not let in.
+const STRANGER_KEPT: Duration = Duration::from_secs(600);
+/// Such addresses that are remembered.
+const STRANGERS_MAX: usize = 10_000;
 
 /// A sign-in that has begun.
 pub(crate) struct Begun {
@@ -62,6 +69,22 @@ pub(crate) enum Problem {
     Stranger(Stranger),
     /// Anything else.
     Failed(ApiError),
+}
+
+impl Problem {
+    /// Whether it counts as a wrong try of the address that it came from. Any page can send a browser
+    /// here without a sign-in that has begun, and a person may choose the wrong account once.
+    fn is_to_blame(&self, came_before: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::NotBelieved => true,
+            Self::Stranger(_) => came_before(),
+            Self::NotBegun
+            | Self::Denied
+            | Self::Unavailable
+            | Self::TooMany(_)
+            | Self::Failed(_) => false,
+        }
+    }
 }
 
 impl From<ApiError> for Problem {
@@ -99,17 +122,17 @@ impl Providers {
         found.map(Arc::clone)
     }
 
-    fn of_issuer(&self, issuer: &str) -> Option<Arc<Provider>> {
-        let found = self.all.iter().find(|p| p.config.issuer == issuer);
-        found.map(Arc::clone)
-    }
-
-    async fn turn(&self) -> ApiResult<OwnedSemaphorePermit> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        match tokio::time::timeout(TURN_WAIT, turn).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(crate::identity::busy()),
+    /// Notes that somebody who is not let in came from an address; whether one did before, lately.
+    fn came_before(&self, address: IpAddr, now: Instant) -> bool {
+        let mut came = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        came.retain(|_, since| now.saturating_duration_since(*since) < STRANGER_KEPT);
+        if came.len() >= STRANGERS_MAX && !came.contains_key(&address) {
+            return true;
         }
+        came.insert(address, now).is_some()
     }
 }
 
@@ -143,8 +166,8 @@ impl App {
             .get(header::ORIGIN)
             .and_then(|origin| origin.to_str().ok())
             .unwrap_or_default();
-        let redirect_uri = format!("{origin}{CALLBACK}");
-        let turn = providers.turn().await?;
+        let redirect_uri = format!("{origin}{CALLBACK}/{name}");
+        let turn = provider.turn().ok_or_else(unavailable)?;
         let asked = Arc::clone(&provider);
         let metadata = self
             .blocking(move |_| {
@@ -165,6 +188,7 @@ impl App {
         let (state, nonce, verifier) = drawn().map_err(|e| ApiError::internal(&e))?;
         let lifetime = i64::try_from(LIFETIME_S).unwrap_or(0) * 1_000_000_000;
         let attempt = Attempt {
+            provider: provider.config.name.clone(),
             issuer: provider.config.issuer.clone(),
             redirect_uri,
             state,
@@ -202,6 +226,7 @@ impl App {
     pub(crate) async fn end_oidc(
         &self,
         headers: &HeaderMap,
+        name: &str,
         query: &str,
         peer: &Peer,
     ) -> Result<Ended, Problem> {
@@ -211,12 +236,10 @@ impl App {
         if let Some(wait) = address.and_then(|address| wrong_keys.wait(address, now)) {
             return Err(Problem::TooMany(wait.as_secs() + 1));
         }
-        let ended = self.look_into(headers, query, peer).await;
-        let to_blame = matches!(
-            ended,
-            Err(Problem::NotBegun | Problem::NotBelieved | Problem::Stranger(_))
-        );
-        if let (true, Some(address)) = (to_blame, address) {
+        let ended = self.look_into(headers, name, query, peer).await;
+        if let (Err(problem), Some(address), Some(providers)) = (&ended, address, self.providers())
+            && problem.is_to_blame(|| providers.came_before(address, now))
+        {
             wrong_keys.note(address, now);
         }
         ended
@@ -225,13 +248,17 @@ impl App {
     async fn look_into(
         &self,
         headers: &HeaderMap,
+        name: &str,
         query: &str,
         peer: &Peer,
     ) -> Result<Ended, Problem> {
         let ring = self.keyring();
         let begun = attempt_cookie(headers)
             .and_then(|sealed| Attempt::open(ring, sealed, self.runtime().now()));
-        let attempt = begun.ok_or(Problem::NotBegun)?;
+        // An answer at the address of another provider than was asked is none, whatever it says.
+        let attempt = begun
+            .filter(|attempt| attempt.provider == name)
+            .ok_or(Problem::NotBegun)?;
         if query.len() > QUERY_BYTES_MAX {
             return Err(Problem::NotBegun);
         }
@@ -242,8 +269,20 @@ impl App {
             return Err(Problem::NotBegun);
         }
         let providers = self.providers().ok_or(Problem::NotBegun)?;
-        let provider = (providers.of_issuer(&attempt.issuer)).ok_or(Problem::NotBegun)?;
-        // From here on the answer is used up, whatever it is.
+        let provider = (providers.named(name))
+            .filter(|provider| provider.config.issuer == attempt.issuer)
+            .ok_or(Problem::NotBegun)?;
+        // An answer of another provider (RFC 9207): neither its code nor its error counts.
+        if iss.as_ref().is_some_and(|iss| *iss != attempt.issuer) {
+            return Err(Problem::NotBelieved);
+        }
+        let code = match (code, error) {
+            (_, Some(_)) => return Err(Problem::Denied),
+            (Some(code), None) if (1..=CODE_BYTES_MAX).contains(&code.len()) => code,
+            _ => return Err(Problem::NotBelieved),
+        };
+        let turn = provider.turn().ok_or(Problem::Unavailable)?;
+        // From here on the answer is used up, whatever comes of it.
         let (hash, expires) = (attempt.hash(ring), attempt.expires);
         let taken = self
             .blocking(move |runtime| {
@@ -251,20 +290,17 @@ impl App {
                 Ok(runtime.store().take_sign_in(&hash, expires, now)?)
             })
             .await?;
-        if !taken {
-            return Err(Problem::NotBegun);
-        }
-        // An answer of another provider (RFC 9207): neither its code nor its error counts.
-        if iss.as_ref().is_some_and(|iss| *iss != attempt.issuer) {
-            return Err(Problem::NotBelieved);
+        match taken {
+            Taken::Now => {}
+            Taken::Before => return Err(Problem::NotBegun),
+            Taken::Full => return Err(Problem::Unavailable),
         }
         let (to, reached) = (attempt.to.clone(), attempt.reached());
-        let turn = providers.turn().await?;
         let (app, peer) = (self.clone(), peer.clone());
         let looked = self
             .blocking(move |runtime| {
                 let _turn = turn;
-                app.exchange(runtime, &provider, &attempt, (code, error, iss), &peer)
+                app.exchange(runtime, &provider, &attempt, (&code, iss.is_some()), &peer)
             })
             .await?;
         match looked {
@@ -282,22 +318,17 @@ impl App {
         runtime: &Runtime,
         provider: &Provider,
         attempt: &Attempt,
-        (code, error, iss): (Option<String>, Option<String>, Option<String>),
+        (code, says_who): (&str, bool),
         peer: &Peer,
     ) -> Result<Looked, RuntimeError> {
         let config = &provider.config;
         let believed = || -> Result<_, ProviderError> {
             let metadata = provider.metadata()?;
-            if metadata.authorization_response_iss_parameter_supported && iss.is_none() {
+            if metadata.authorization_response_iss_parameter_supported && !says_who {
                 return Ok(Err(Problem::NotBelieved));
             }
-            let code = match (code, error) {
-                (Some(code), None) if (1..=CODE_BYTES_MAX).contains(&code.len()) => code,
-                (_, Some(_)) => return Ok(Err(Problem::Denied)),
-                _ => return Ok(Err(Problem::NotBelieved)),
-            };
             let claims = provider.exchange(&Grant {
-                code: &code,
+                code,
                 redirect_uri: &attempt.redirect_uri,
                 verifier: &attempt.verifier,
                 nonce: &attempt.nonce,
@@ -328,5 +359,33 @@ impl App {
             Some(signed_in) => Looked::In(Box::new(signed_in)),
             None => Looked::Not(Problem::Stranger(Stranger::Disabled)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_believed_and_strangers_who_come_again_are_held_against_an_address() {
+        let providers = Providers::new(&crate::SignInConfig::default()).expect("none");
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        let begin = Instant::now();
+        let stranger = Problem::Stranger(Stranger::Uninvited);
+        let to_blame = |problem: &Problem, n, now| {
+            problem.is_to_blame(|| providers.came_before(address(n), now))
+        };
+        assert!(to_blame(&Problem::NotBelieved, 1, begin));
+        for problem in [Problem::NotBegun, Problem::Denied, Problem::Unavailable] {
+            assert!(!to_blame(&problem, 1, begin) && !to_blame(&problem, 1, begin));
+        }
+        assert!(!to_blame(&stranger, 1, begin), "once");
+        assert!(to_blame(&stranger, 1, begin) && !to_blame(&stranger, 2, begin));
+        assert!(!to_blame(&stranger, 1, begin + STRANGER_KEPT), "forgotten");
+        let later = begin + STRANGER_KEPT * 2;
+        for n in 0..u32::try_from(STRANGERS_MAX).expect("small") {
+            assert!(!to_blame(&stranger, n, later));
+        }
+        assert!(to_blame(&stranger, u32::MAX, later), "bounded");
     }
 }

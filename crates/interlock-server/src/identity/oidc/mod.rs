@@ -15,10 +15,10 @@ mod person;
 mod provider;
 mod query;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::Semaphore;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 pub(crate) use attempt::{LIFETIME_S, is_local};
 pub use config::SignInConfig;
@@ -26,16 +26,12 @@ pub(crate) use flow::Problem;
 pub(crate) use person::Stranger;
 use provider::Provider;
 
-/// Answers of providers that are looked into at once.
-const EXCHANGES_MAX: usize = 8;
-/// How long one waits for its turn.
-const TURN_WAIT: Duration = Duration::from_secs(5);
-
 /// The providers at which people may sign in.
 #[derive(Debug)]
 pub(crate) struct Providers {
     all: Vec<Arc<Provider>>,
-    turns: Arc<Semaphore>,
+    /// From where somebody came who was not let in, and when.
+    strangers: Mutex<HashMap<IpAddr, Instant>>,
 }
 
 impl Providers {
@@ -47,8 +43,15 @@ impl Providers {
         let one = |config: &config::ProviderConfig| Provider::new(config.clone()).map(Arc::new);
         Ok(Self {
             all: config.providers.iter().map(one).collect::<Result<_, _>>()?,
-            turns: Arc::new(Semaphore::new(EXCHANGES_MAX)),
+            strangers: Mutex::default(),
         })
+    }
+
+    /// The groups that those of the providers may put people into.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.all
+            .iter()
+            .flat_map(|p| p.config.groups.values().map(String::as_str))
     }
 
     /// Each by name, with what its button says.

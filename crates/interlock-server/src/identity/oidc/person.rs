@@ -6,7 +6,7 @@
 
 use interlock_core::model::Role;
 use interlock_runtime::{Runtime, RuntimeError};
-use interlock_store::identity::{User, UserChange};
+use interlock_store::identity::{USERS_MAX, User, UserChange};
 use uuid::Uuid;
 
 use super::config::ProviderConfig;
@@ -29,6 +29,8 @@ pub(crate) enum Stranger {
     Withdrawn,
     /// Another account has the address as its login.
     Taken,
+    /// The tenant has as many users as it may have.
+    NoRoom,
 }
 
 /// What the provider's groups make of a person: the role that may most, and the groups here.
@@ -86,40 +88,95 @@ impl App {
         claims: &Claims,
         user: User,
     ) -> Result<Result<User, Stranger>, RuntimeError> {
-        let record =
-            |what: &str| runtime.record_identity(&user.tenant, &user.login, what, &user.id);
-        if user.disabled.is_some() {
-            record("sign-in-refused")?;
+        let refused =
+            || runtime.record_identity(&user.tenant, &user.login, "sign-in-refused", &user.id);
+        // What an admin disabled, no group enables.
+        if user.disabled.is_some() && !(user.mapped && user.withdrawn) {
+            refused()?;
             return Ok(Err(Stranger::Disabled));
         }
         if !user.mapped {
             return Ok(Ok(user));
         }
-        let Some((role, groups)) = mapped(config, claims) else {
-            // What takes holds first.
-            for session in runtime.store().sessions(&user.tenant, &user.id)? {
-                match (runtime.store()).end_session(&user.tenant, &user.id, &session.id) {
-                    Err(error) if !error.is_not_found() => return Err(error.into()),
-                    _ => {}
-                }
+        let Some(says) = mapped(config, claims) else {
+            if user.disabled.is_none() {
+                self.withdraw(runtime, &user)?;
             }
-            record("sign-in-refused")?;
+            refused()?;
             return Ok(Err(Stranger::Withdrawn));
         };
-        if user.role == role && user.groups == groups {
-            return Ok(Ok(user));
+        self.follow(runtime, user, says).map(Ok)
+    }
+
+    /// Disables whom no group at the provider lets in any more, as an admin would: sessions, keys, votes
+    /// and messages end.
+    fn withdraw(&self, runtime: &Runtime, user: &User) -> Result<(), RuntimeError> {
+        let change = UserChange {
+            disabled: Some(true),
+            withdrawn: true,
+            ..UserChange::default()
+        };
+        // What takes holds first.
+        self.changed(runtime, user, &change)?;
+        runtime.record_identity(&user.tenant, &user.login, "user-disabled", &user.id)
+    }
+
+    fn changed(
+        &self,
+        runtime: &Runtime,
+        user: &User,
+        change: &UserChange,
+    ) -> Result<User, RuntimeError> {
+        let store = runtime.store();
+        let (user, _) = store.update_user(&user.tenant, &user.id, change, runtime.now())?;
+        self.forget_keys();
+        self.refresh_people()?;
+        Ok(user)
+    }
+
+    /// Makes of a user what the provider's groups say: what takes holds before it is on record, what
+    /// gives is on record before it holds.
+    fn follow(
+        &self,
+        runtime: &Runtime,
+        mut user: User,
+        (role, groups): (Role, Vec<String>),
+    ) -> Result<User, RuntimeError> {
+        let record = |user: &User, what: &str| {
+            runtime.record_identity(&user.tenant, &user.login, what, &user.id)
+        };
+        // A role that is not the widest may lack what the one before could.
+        let takes_role = role != user.role && role != Role::Admin;
+        let stay: Vec<String> = (user.groups.iter())
+            .filter(|group| groups.contains(group))
+            .cloned()
+            .collect();
+        if takes_role || stay.len() < user.groups.len() {
+            let less = UserChange {
+                role: takes_role.then_some(role),
+                groups: Some(stay),
+                ..UserChange::default()
+            };
+            user = self.changed(runtime, &user, &less)?;
+            record(&user, "user-changed")?;
         }
-        record("user-changed")?;
+        let enables = user.disabled.is_some();
+        if !enables && user.role == role && user.groups == groups {
+            return Ok(user);
+        }
+        let what = if enables {
+            "user-enabled"
+        } else {
+            "user-changed"
+        };
+        record(&user, what)?;
         let change = UserChange {
             role: Some(role),
             groups: Some(groups),
+            disabled: enables.then_some(false),
             ..UserChange::default()
         };
-        let (user, _) =
-            (runtime.store()).update_user(&user.tenant, &user.id, &change, runtime.now())?;
-        self.forget_keys();
-        self.refresh_people()?;
-        Ok(Ok(user))
+        self.changed(runtime, &user, &change)
     }
 
     fn unknown(
@@ -143,14 +200,23 @@ impl App {
             if user.disabled.is_some() {
                 return Ok(Err(Stranger::Disabled));
             }
-            return match store.link_user(tenant, &user.id, provider, now)? {
-                Some(user) => {
-                    let id = format!("{} {}", user.id, config.issuer);
-                    runtime.record_identity(tenant, &user.login, "user-linked", &id)?;
-                    Ok(Ok(user))
-                }
-                None => Ok(Err(Stranger::Taken)),
-            };
+            // Whom groups let in, and not an admin, none of them lets in now.
+            if user.mapped && mapped.is_none() {
+                return Ok(Err(Stranger::Withdrawn));
+            }
+            let fits = !user.enrolled && user.provider.is_none();
+            if !fits || !store.is_invited(tenant, &user.id, now)? {
+                return Ok(Err(Stranger::Taken));
+            }
+            // What gives is on record before it holds.
+            let id = format!("{} {}", user.id, config.issuer);
+            runtime.record_identity(tenant, &user.login, "user-linked", &id)?;
+            let linked = store.link_user(tenant, &user.id, provider, mapped.as_ref(), now)?;
+            if user.mapped {
+                self.forget_keys();
+                self.refresh_people()?;
+            }
+            return Ok(linked.ok_or(Stranger::Taken));
         }
         let Some((role, groups)) = mapped.filter(|_| counts) else {
             return Ok(Err(Stranger::Uninvited));
@@ -168,10 +234,18 @@ impl App {
             enrolled: false,
             provider: Some((config.issuer.clone(), claims.subject.clone())),
             mapped: true,
+            withdrawn: false,
         };
         // An address may have letters that no login has.
         if user.check().is_err() {
             return Ok(Err(Stranger::Uninvited));
+        }
+        if store.users(tenant)?.len() >= USERS_MAX as usize {
+            tracing::warn!(
+                tenant,
+                "there is no room for another user, of which a tenant may have {USERS_MAX}"
+            );
+            return Ok(Err(Stranger::NoRoom));
         }
         // What gives is on record before it holds.
         let id = format!("{} {}", user.id, config.issuer);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use super::config::{ClientAuth, ProviderConfig, may_reach};
@@ -18,6 +19,12 @@ use crate::channels::address::client;
 const ANSWER_BYTES_MAX: u64 = 128 * 1024;
 /// How long discovery and keys are believed.
 const BELIEVED: Duration = Duration::from_secs(600);
+
+/// How long a discovery that failed is not tried again.
+const FAILURE_KEPT: Duration = Duration::from_secs(10);
+/// People of one provider who are looked into at once; of further ones none waits, so that a provider
+/// that hangs holds up nobody but its own.
+const TURNS_MAX: usize = 8;
 
 /// Why nobody can sign in at a provider.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +83,9 @@ pub(crate) struct Provider {
     http: ureq::Agent,
     metadata: Believed<Metadata>,
     keys: Believed<Keys>,
+    turns: Arc<Semaphore>,
+    /// When discovery last failed, and why; held while it is asked for, so that one asks at a time.
+    failed: Mutex<Option<(Instant, String)>>,
 }
 
 fn believed<T>(kept: &Believed<T>, for_at_most: Duration) -> Option<Arc<T>> {
@@ -105,7 +115,14 @@ impl Provider {
             http,
             metadata: Mutex::default(),
             keys: Mutex::default(),
+            turns: Arc::new(Semaphore::new(TURNS_MAX)),
+            failed: Mutex::default(),
         })
+    }
+
+    /// A turn to ask this provider; `None` when it is asked for enough people already.
+    pub(crate) fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).try_acquire_owned().ok()
     }
 
     fn read(
@@ -152,10 +169,27 @@ impl Provider {
     /// # Errors
     /// When it does not answer, or says of itself what cannot be.
     pub(crate) fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
-        const WHAT: &str = "discovery";
         if let Some(metadata) = believed(&self.metadata, BELIEVED) {
             return Ok(metadata);
         }
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever had the lock may have got it.
+        if let Some(metadata) = believed(&self.metadata, BELIEVED) {
+            return Ok(metadata);
+        }
+        if let Some((_, why)) = (failed.as_ref()).filter(|(at, _)| at.elapsed() < FAILURE_KEPT) {
+            return Err(ProviderError::Unusable(why.clone()));
+        }
+        let discovered = self.discover();
+        *failed = match &discovered {
+            Ok(_) => None,
+            Err(error) => Some((Instant::now(), error.to_string())),
+        };
+        discovered
+    }
+
+    fn discover(&self) -> Result<Arc<Metadata>, ProviderError> {
+        const WHAT: &str = "discovery";
         let issuer = &self.config.issuer;
         let base = issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
@@ -283,6 +317,7 @@ impl Provider {
             other => other?,
         };
         let lacks = !claims.has("email")
+            || !claims.has("email_verified")
             || (!self.config.roles.is_empty() && !claims.has(&self.config.groups_claim));
         if let (true, Some(url), Some(access)) =
             (lacks, &metadata.userinfo_endpoint, &tokens.access_token)

@@ -1206,7 +1206,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/session/oidc/callback": {
+    "/api/session/oidc/callback/{name}": {
         parameters: {
             query?: never;
             header?: never;
@@ -3117,6 +3117,15 @@ export interface components {
              */
             risk_score: number;
         };
+        /** @description What a reset is for. */
+        ResetRequest: {
+            /**
+             * @description Whether the person's next sign-in at a provider, under the login as confirmed address, takes the
+             *     invitation up. Else it is good by its link only. A user whose provider's groups say what they may
+             *     do needs it: such a user sets no password.
+             */
+            at_provider?: boolean;
+        };
         /** @description What a person found out. */
         ResolveRequest: {
             /** @description Whether the effect of the action is there. */
@@ -3719,6 +3728,12 @@ export interface components {
              * @description The mean risk, 0..1.
              */
             avg_risk_score: number;
+            /**
+             * Format: int64
+             * @description Entries of the record that the sums over actions and alerts do not have yet, after a start that
+             *     found many; 0 otherwise.
+             */
+            behind: number;
             /**
              * Format: int64
              * @description Actions blocked.
@@ -10465,7 +10480,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description There is too much underway; try again */
+            /** @description Steps may be missing: entries are still being added to the lists since the server was started */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11007,7 +11022,10 @@ export interface operations {
                 iss?: string;
             };
             header?: never;
-            path?: never;
+            path: {
+                /** @description The provider's name */
+                name: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -11817,7 +11835,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResetRequest"] | null;
+            };
+        };
         responses: {
             /** @description The user and the invitation */
             201: {
@@ -11826,6 +11848,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvitedBody"];
+                };
+            };
+            /** @description A field is unknown or of another form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid key or session */
@@ -11855,8 +11886,26 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body was not there in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description One cannot do this to oneself */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -110,7 +110,7 @@ fn runs_from_before_they_were_kept_are_counted() {
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE taken_sign_in; ALTER TABLE app_user DROP COLUMN mapped;
+            "DROP TABLE taken_sign_in; ALTER TABLE app_user DROP COLUMN mapped; ALTER TABLE app_user DROP COLUMN withdrawn; ALTER TABLE invitation DROP COLUMN by_link;
              DROP TABLE run; DROP TABLE run_agent; DELETE FROM migration WHERE version >= 8",
         )
         .unwrap();

@@ -59,7 +59,11 @@ impl App {
             }
         }
         // Before anybody has signed in, or when the last one left, such a group is nobody's.
-        for group in self.providers().into_iter().flat_map(super::oidc::Providers::groups) {
+        for group in self
+            .providers()
+            .into_iter()
+            .flat_map(super::oidc::Providers::groups)
+        {
             people.declare_group(group);
         }
         for (person, _) in acts.iter().filter(|(_, acts)| !**acts) {
